@@ -1,0 +1,485 @@
+/**
+ * The broker: keeps a pool of connections and sends every recognized event on to those who hear it.
+ *
+ * @module
+ */
+import { monotonicUlid } from "@std/ulid";
+import { Connection } from "./connection.ts";
+import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } from "./errors.ts";
+import { checkPublishable, DEFAULT_EVENTS, formatPatterns, isReserved, type Json, Pattern } from "./event.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { type ListenOptions, listenTcp } from "./listen.ts";
+import {
+  BROKER_NAME,
+  type BrokerStats,
+  type ClientInfo,
+  formatErr,
+  formatEvent,
+  formatOk,
+  isBlank,
+  isHttpRequest,
+  parseHello,
+  PROTOCOL_VERSION,
+  takeWord,
+  type Why,
+  wordEnd,
+  words,
+} from "./protocol.ts";
+import { type Route, Router } from "./router.ts";
+import { VERSION } from "./version.ts";
+
+/** How long a connection that is closed for a fault gets to read why, in milliseconds. */
+const FAULT_GRACE_MS = 1000;
+
+/** How long accepting rests after the system refused a connection, in milliseconds. */
+const ACCEPT_RETRY_MS = 100;
+
+/** The longest REF and verb that are answered by their own name, in UTF-16 code units. */
+const MAX_WHAT_CHARACTERS = 64;
+
+/** The sender of the broker's own events. */
+const SELF = { name: BROKER_NAME };
+
+const HTTP_SENTENCE = "This is an mq broker: it speaks lines such as 'create {\"id\":1}' over TCP, not HTTP.\n";
+const HTTP_REFUSAL = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n" +
+  `Content-Length: ${HTTP_SENTENCE.length}\r\nConnection: close\r\n\r\n${HTTP_SENTENCE}`;
+
+const HELP = [
+  'NAME [DATA]               publish an event, such as: create {"id":1}',
+  "/hello [JSON]             introduce yourself: name, meta, echo",
+  "/sub PATTERN...           hear only these, such as: /sub order.* user.>",
+  "/unsub PATTERN...         stop hearing these; /unsub > hears nothing",
+  "/pub REF NAME [DATA]      publish, and be told how many it reached",
+  "/why NAME                 who would hear an event of that name, and why",
+  "/clients   /stats         who is connected, and what has happened",
+  "/ping [TEXT]   /quit      ask for an answer; leave",
+].map((line) => `/# ${line}`).join("\n");
+
+/** The data of a `mq.*` event. */
+export type Activity = { [key: string]: Json };
+
+/** Options of {@linkcode Broker}. */
+export interface BrokerOptions {
+  /**
+   * The patterns of the events that are recognized. All others are dropped and counted.
+   *
+   * @default {["create", "read", "update", "delete", "error"]}
+   */
+  events?: readonly string[];
+  /** Limits other than the default ones. */
+  limits?: Partial<Limits>;
+  /** Called with each `mq.*` event, whether somebody hears it or not. */
+  onActivity?: (name: string, data: Activity) => void;
+  /** Called with each recognized event: its name, the whole line, who sent it and to how many it goes. */
+  onPublish?: (name: string, line: string, from: string, receivers: number) => void;
+}
+
+/**
+ * An event broker on TCP.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { connect } from "./client.ts";
+ *
+ * await using broker = new Broker({ events: ["order.>"] });
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect({ hostname: "127.0.0.1", port });
+ * const { receivers } = await client.publish("order.paid", { id: 1 }, { receipt: true });
+ * assertEquals(receivers, 0);
+ * assertEquals(broker.stats().published, 1);
+ * ```
+ */
+export class Broker implements AsyncDisposable {
+  /** The patterns of the events that are recognized. */
+  readonly events: readonly string[];
+  readonly #options: BrokerOptions;
+  readonly #limits: Limits;
+  readonly #router: Router;
+  readonly #startedAt = Date.now();
+  readonly #pool = new Map<string, Connection>();
+  readonly #listeners: Deno.TcpListener[] = [];
+  readonly #tasks = new Set<Promise<void>>();
+  readonly #counts = { published: 0, delivered: 0, unrecognized: 0, refused: 0, slow: 0, droppedBytes: 0 };
+  readonly #verbs = new Map<string, (connection: Connection, rest: string) => string>([
+    ["hello", (connection, rest) => this.#hello(connection, rest)],
+    ["sub", (connection, rest) => this.#subscribe(connection, rest)],
+    ["unsub", (connection, rest) => this.#unsubscribe(connection, rest)],
+    ["pub", (connection, rest) => this.#publish(connection, rest)],
+    ["ping", (_connection, rest) => rest === "" ? "/pong" : `/pong ${rest}`],
+    ["stats", () => formatOk("stats", this.stats())],
+    ["clients", () => formatOk("clients", this.clients())],
+    ["why", (_connection, rest) => formatOk("why", this.why(rest.trim()))],
+    ["help", () => HELP],
+  ]);
+  #accepted = 0;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * @param options What it recognizes, its limits, and who is told what it does.
+   * @throws {ProtocolError} With the code `bad-pattern` or `reserved-name`, if an event is not one it can recognize.
+   * @throws {RangeError} If there is no event to recognize, or a limit is not a positive whole number.
+   */
+  constructor(options: BrokerOptions = {}) {
+    this.#options = options;
+    this.events = [...options.events ?? DEFAULT_EVENTS];
+    this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
+    checkEvents(this.events);
+    checkLimits(this.#limits);
+    this.#router = new Router(this.events);
+  }
+
+  /** Where it listens; empty before {@linkcode Broker.listen} and after {@linkcode Broker.close}. */
+  get addrs(): Deno.NetAddr[] {
+    return this.#listeners.map((listener) => listener.addr);
+  }
+
+  /** The first address it listens on; undefined before {@linkcode Broker.listen}. */
+  get addr(): Deno.NetAddr | undefined {
+    return this.addrs[0];
+  }
+
+  /**
+   * Begins to accept connections. May be called again for another address.
+   *
+   * @param options Where to listen.
+   * @returns The first address it listens on.
+   * @throws {MqError} With the code `address-in-use` or `cannot-listen`.
+   */
+  listen(options: ListenOptions = {}): Promise<Deno.NetAddr> {
+    try {
+      if (this.#closing) throw new MqError("closed", "Cannot listen: the broker was closed");
+      const listeners = listenTcp(options);
+      this.#listeners.push(...listeners);
+      for (const listener of listeners) this.#keep(this.#accept(listener));
+      return Promise.resolve(listeners[0].addr);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  /**
+   * What it has counted so far.
+   *
+   * @returns A copy.
+   */
+  stats(): BrokerStats {
+    return { uptimeMs: Date.now() - this.#startedAt, connections: this.#pool.size, ...this.#counts };
+  }
+
+  /**
+   * Who is connected.
+   *
+   * @returns The connections in the pool, the oldest first.
+   */
+  clients(): ClientInfo[] {
+    return [...this.#pool.values()].map((connection) => connection.info);
+  }
+
+  /**
+   * What would become of an event, and why.
+   *
+   * @param name The event's name.
+   * @returns What recognizes it, who would hear it and who would not.
+   * @throws {ProtocolError} With the code `bad-name`.
+   */
+  why(name: string): Why {
+    const { recognizedBy } = this.#router.route(name);
+    const by = recognizedBy ?? (isReserved(name) ? "mq.>" : null);
+    const why: Why = { name, recognized: by !== null, by, receivers: 0, hears: [], ignores: [] };
+    for (const { id, name: client, patterns, outbox } of this.#pool.values()) {
+      const match = [...patterns.values()].find((pattern) => pattern.matches(name));
+      if (match) why.hears.push({ id, name: client, pattern: match.text, queuedBytes: outbox.queuedBytes });
+      else why.ignores.push({ id, name: client, patterns: [...patterns.keys()] });
+    }
+    if (why.recognized) why.receivers = why.hears.length;
+    return why;
+  }
+
+  /**
+   * Drains and closes: accepts no more connections, reads no more lines, sends what is queued, and closes each
+   * connection. Those that do not read it within `limits.drainMs` are closed all the same.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#drain();
+    return this.#closing;
+  }
+
+  /** The same as {@linkcode Broker.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #drain(): Promise<void> {
+    for (const listener of this.#listeners.splice(0)) listener.close();
+    this.#announce("mq.drain", { connections: this.#pool.size, deadlineMs: this.#limits.drainMs });
+    for (const connection of [...this.#pool.values()]) this.#endDraining(connection);
+    while (this.#tasks.size > 0) await Promise.all(this.#tasks);
+  }
+
+  /** Keeps a promise until it is settled, so that closing can wait for it. */
+  #keep(task: Promise<void>): void {
+    const kept = task.finally(() => this.#tasks.delete(kept));
+    this.#tasks.add(kept);
+  }
+
+  async #accept(listener: Deno.TcpListener): Promise<void> {
+    while (this.#closing === undefined) {
+      try {
+        this.#enter(await listener.accept());
+      } catch {
+        if (this.#closing === undefined) await sleep(ACCEPT_RETRY_MS); // Out of file descriptors, most likely.
+      }
+    }
+  }
+
+  #enter(conn: Deno.TcpConn): void {
+    const connection = new Connection(conn, `client-${++this.#accepted}`, this.#limits);
+    connection.overflow = () => this.#dropSlow(connection);
+    this.#pool.set(connection.id, connection);
+    this.#router.join(connection);
+    this.#announce("mq.connect", { id: connection.id, name: connection.name, address: connection.address });
+    this.#keep(this.#serve(connection));
+    if (this.#closing) this.#endDraining(connection);
+  }
+
+  async #serve(connection: Connection): Promise<void> {
+    const reason = await this.#readLines(connection);
+    connection.inputEnded();
+    this.#end(connection, reason);
+  }
+
+  /** Reads to the end of a connection; returns how it ended. */
+  async #readLines(connection: Connection): Promise<string> {
+    for (let isFirst = true;; isFirst = false) {
+      try {
+        const line = await connection.lines.next();
+        if (line === null) return "closed";
+        if (connection.ended) continue;
+        if (isFirst && isHttpRequest(line)) this.#refuseHttp(connection);
+        else this.#handle(connection, line);
+      } catch (error) {
+        if (error instanceof ConnectionError) return "reset";
+        this.#refuse(connection, asProtocolError(error));
+      }
+    }
+  }
+
+  #handle(connection: Connection, line: string): void {
+    if (line.startsWith("/")) this.#control(connection, line);
+    else if (!isBlank(line)) this.#event(connection, line);
+  }
+
+  #event(connection: Connection, line: string): void {
+    const name = line.slice(0, wordEnd(line));
+    const route = this.#router.route(name);
+    if (route.recognizedBy !== undefined) this.#deliver(connection, route, name, line);
+    else {
+      checkPublishable(name);
+      this.#countUnrecognized(connection, name);
+    }
+  }
+
+  #deliver(connection: Connection, route: Route, name: string, line: string, id?: string): number {
+    const receivers = this.#router.publish(route, line, connection, id);
+    connection.published++;
+    this.#counts.published++;
+    this.#counts.delivered += receivers;
+    this.#options.onPublish?.(name, line, connection.name, receivers);
+    return receivers;
+  }
+
+  /** Carries a control line out and answers it: exactly one answer a line, but for `/pong` and `/quit`. */
+  #control(connection: Connection, line: string): void {
+    connection.speaksControl = true;
+    const [verb, rest] = takeWord(line.slice(1));
+    if (verb === "pong") return;
+    if (verb === "quit") return this.#end(connection, "quit", "/bye\n");
+    try {
+      const handler = this.#verbs.get(verb);
+      if (!handler) {
+        throw new ProtocolError("bad-verb", `Unknown verb ${quote("/" + verb)}: /help lists those there are`);
+      }
+      this.#router.send(connection, handler(connection, rest) + "\n");
+    } catch (error) {
+      this.#refuse(connection, asProtocolError(error), subject(verb, rest));
+    }
+  }
+
+  #hello(connection: Connection, rest: string): string {
+    const { name = connection.name, meta = connection.meta, echo = connection.echo } = parseHello(rest);
+    this.#router.leave(connection);
+    Object.assign(connection, { name, meta, echo });
+    this.#router.join(connection);
+    const { id } = connection;
+    this.#announce("mq.hello", { id, name, address: connection.address });
+    const server = `mq/${VERSION}`;
+    return formatOk("hello", { id, server, version: PROTOCOL_VERSION, limits: this.#limits, events: this.events });
+  }
+
+  #subscribe(connection: Connection, rest: string): string {
+    const patterns = parsePatterns("sub", rest);
+    this.#router.leave(connection);
+    const isWithin = connection.subscribe(patterns, this.#limits.patterns);
+    this.#router.join(connection);
+    if (!isWithin) {
+      const message = `Cannot subscribe to more than ${this.#limits.patterns} patterns: unsubscribe from some first`;
+      throw new ProtocolError("too-many-patterns", message);
+    }
+    this.#announceSubscriptions(connection);
+    return formatOk("sub");
+  }
+
+  #unsubscribe(connection: Connection, rest: string): string {
+    const patterns = parsePatterns("unsub", rest);
+    const unknown = patterns.find(({ text }) => text !== ">" && !connection.patterns.has(text));
+    if (unknown) {
+      const message = `Cannot unsubscribe from ${quote(unknown.text)}: this connection is subscribed to ` +
+        formatPatterns([...connection.patterns.keys()]);
+      throw new ProtocolError("not-subscribed", message);
+    }
+    this.#router.leave(connection);
+    connection.unsubscribe(patterns);
+    this.#router.join(connection);
+    this.#announceSubscriptions(connection);
+    return formatOk("unsub");
+  }
+
+  #publish(connection: Connection, rest: string): string {
+    const [ref, line] = takeWord(rest);
+    if (line === "" || ref.length > MAX_WHAT_CHARACTERS) {
+      const form = `"/pub REF NAME [DATA]", with a REF of at most ${MAX_WHAT_CHARACTERS} characters`;
+      throw new ProtocolError("bad-arguments", `Cannot publish: it is ${form}`);
+    }
+    const name = line.slice(0, wordEnd(line));
+    const route = this.#router.route(name);
+    if (route.recognizedBy === undefined) {
+      checkPublishable(name);
+      throw this.#countUnrecognized(connection, name);
+    }
+    const id = monotonicUlid();
+    return formatOk(ref, { id, receivers: this.#deliver(connection, route, name, line, id) });
+  }
+
+  /** Answers a line that could not be carried out, and closes the connection if nothing can be read after it. */
+  #refuse(connection: Connection, error: ProtocolError, what = "-"): void {
+    if (connection.ended) return;
+    const { id, name } = connection;
+    if (error.code !== "unrecognized") {
+      this.#counts.refused++;
+      const times = connection.countRefusal(error.code);
+      this.#announce("mq.refused", { id, name, code: error.code, text: error.message, times });
+    }
+    const answer = formatErr(what, error) + "\n";
+    if (error instanceof FatalProtocolError) this.#end(connection, error.code, answer, FAULT_GRACE_MS);
+    else if (connection.speaksControl) this.#router.send(connection, answer);
+  }
+
+  /** A web page can have a browser send a request to any port: it must not be able to publish. */
+  #refuseHttp(connection: Connection): void {
+    this.#counts.refused++;
+    const { id, name } = connection;
+    const times = connection.countRefusal("http");
+    this.#announce("mq.refused", { id, name, code: "http", text: "Refused an HTTP request", times });
+    this.#end(connection, "http", HTTP_REFUSAL, FAULT_GRACE_MS);
+  }
+
+  #countUnrecognized(connection: Connection, event: string): ProtocolError {
+    this.#counts.unrecognized++;
+    const times = connection.countRefusal(event);
+    this.#announce("mq.unrecognized", { id: connection.id, name: connection.name, event, times });
+    const message = `Dropped ${quote(event)}: this broker recognizes ${formatPatterns(this.events)}`;
+    return new ProtocolError("unrecognized", message);
+  }
+
+  #announceSubscriptions({ id, name, patterns }: Connection): void {
+    this.#announce("mq.subscribe", { id, name, patterns: [...patterns.keys()] });
+  }
+
+  #dropSlow(connection: Connection): void {
+    if (connection.ended) return;
+    this.#counts.slow++;
+    const { id, name, patterns, outbox } = connection;
+    const { queuedBytes } = outbox;
+    this.#announce("mq.slow", { id, name, patterns: [...patterns.keys()], queuedBytes });
+    const message = `Closed: ${queuedBytes} bytes waited to be read, of ${this.#limits.outboxBytes} allowed`;
+    const answer = formatErr("-", new FatalProtocolError("slow-consumer", message));
+    this.#end(connection, "slow", answer + "\n", FAULT_GRACE_MS, outbox.discard());
+  }
+
+  #endDraining(connection: Connection): void {
+    this.#end(connection, "draining", connection.speaksControl ? "/bye The broker is going down\n" : "");
+  }
+
+  /** Takes a connection out of the pool and lets it finish by itself. */
+  #end(
+    connection: Connection,
+    reason: string,
+    lastWords = "",
+    graceMs: number = this.#limits.drainMs,
+    droppedBytes = 0,
+  ): void {
+    if (connection.ended) return;
+    connection.ended = true;
+    this.#router.leave(connection);
+    this.#pool.delete(connection.id);
+    const { id, name, published, delivered } = connection;
+    const connectedMs = Date.now() - connection.connectedAt;
+    this.#announce("mq.disconnect", { id, name, reason, connectedMs, published, delivered });
+    this.#keep(this.#finish(connection, lastWords, graceMs, droppedBytes));
+  }
+
+  async #finish(connection: Connection, lastWords: string, graceMs: number, droppedBytes: number): Promise<void> {
+    const bytes = droppedBytes + await connection.finish(lastWords, graceMs);
+    if (bytes === 0) return;
+    this.#counts.droppedBytes += bytes;
+    this.#announce("mq.dropped", { id: connection.id, name: connection.name, bytes });
+  }
+
+  /** Tells of the broker's own life, as an event like any other. */
+  #announce(name: string, data: Activity): void {
+    this.#options.onActivity?.(name, data);
+    const route = this.#router.route(name);
+    if (route.audiences.length > 0) this.#router.publish(route, formatEvent(name, JSON.stringify(data)), SELF);
+  }
+}
+
+function checkEvents(events: readonly string[]): void {
+  if (events.length === 0) throw new RangeError("Cannot start a broker that recognizes no events");
+  for (const event of events) {
+    new Pattern(event);
+    if (isReserved(event)) {
+      throw new ProtocolError("reserved-name", `Cannot recognize ${quote(event)}: "mq." events are the broker's own`);
+    }
+  }
+}
+
+function checkLimits(limits: Limits): void {
+  for (const [name, value] of Object.entries(limits)) {
+    if (Number.isSafeInteger(value) && value > 0) continue;
+    throw new RangeError(`Cannot set the limit ${name} to ${value}: it takes a positive whole number`);
+  }
+}
+
+/** What an answer names: the verb, or the REF of a `/pub`; `-` for what is too long to repeat. */
+function subject(verb: string, rest: string): string {
+  const word = verb === "pub" && takeWord(rest)[1] !== "" ? takeWord(rest)[0] : verb;
+  return word === "" || word.length > MAX_WHAT_CHARACTERS ? "-" : word;
+}
+
+function parsePatterns(verb: string, rest: string): Pattern[] {
+  const patterns = words(rest).map((text) => new Pattern(text));
+  if (patterns.length > 0) return patterns;
+  throw new ProtocolError("bad-arguments", `Cannot ${verb} nothing: it is "/${verb} PATTERN..."`);
+}
+
+/** An error that is not the client's doing ends that one connection, and nothing else. */
+function asProtocolError(error: unknown): ProtocolError {
+  if (error instanceof ProtocolError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new FatalProtocolError("internal-error", `The broker failed: ${message}`, { cause: error });
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

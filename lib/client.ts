@@ -1,0 +1,611 @@
+/**
+ * The client library: publishes events to a broker and hears them from it, through as many connections as it takes.
+ *
+ * @module
+ */
+import { type Address, formatAddress, parseAddress } from "./address.ts";
+import { Dispatcher, type Handler } from "./dispatcher.ts";
+import { ConnectionError, MqError, ProtocolError, quote } from "./errors.ts";
+import { checkPublishable, encodeData, type Json, type MqEvent, Pattern } from "./event.ts";
+import { DEFAULT_LIMITS, DEFAULT_PORT, type Limits } from "./limits.ts";
+import { type BrokerStats, type ClientInfo, formatEvent, type Hello, type Why } from "./protocol.ts";
+import { dial, Session, within } from "./session.ts";
+import { type SubscribeOptions, Subscription } from "./subscription.ts";
+
+const encoder = new TextEncoder();
+
+/** How a client comes back after its connection broke. */
+export interface ReconnectOptions {
+  /**
+   * How long it waits before the first try, in milliseconds. Each wait is twice the one before, give or take a quarter.
+   *
+   * @default {250}
+   */
+  minDelayMs?: number;
+  /**
+   * The longest wait between two tries, in milliseconds.
+   *
+   * @default {10000}
+   */
+  maxDelayMs?: number;
+  /**
+   * How often it tries before it gives up.
+   *
+   * @default {Infinity}
+   */
+  attempts?: number;
+}
+
+/** Options of {@linkcode connect}. */
+export interface ConnectOptions {
+  /** Where the broker is, as `mq://HOST:PORT`. Stands for `hostname` and `port`. */
+  url?: string;
+  /**
+   * The broker's host name or address.
+   *
+   * @default {"localhost"}
+   */
+  hostname?: string;
+  /**
+   * The broker's port.
+   *
+   * @default {3001}
+   */
+  port?: number;
+  /** What the client calls itself: one word of at most 64 characters. The broker calls it `client-N` otherwise. */
+  name?: string;
+  /**
+   * Whether events come with their id, time and sender. Without them the broker and the client have less to do.
+   *
+   * @default {true}
+   */
+  meta?: boolean;
+  /**
+   * Whether the client hears the events that it publishes itself.
+   *
+   * @default {true}
+   */
+  echo?: boolean;
+  /**
+   * How it comes back after the connection broke; false if it does not.
+   *
+   * @default {{}}
+   */
+  reconnect?: ReconnectOptions | false;
+  /**
+   * Whether a broker that is not there yet is waited for, with the same delays.
+   *
+   * @default {false}
+   */
+  wait?: boolean;
+  /**
+   * How long one try to connect may take, in milliseconds.
+   *
+   * @default {5000}
+   */
+  timeoutMs?: number;
+  /**
+   * The bytes of events that may wait for a connection while there is none.
+   *
+   * @default {16777216}
+   */
+  queueBytes?: number;
+  /** Gives up connecting when it is aborted. Once connected, it has no effect. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@linkcode Client.publish}. */
+export interface PublishOptions {
+  /**
+   * Whether to wait until the broker has taken the event in.
+   *
+   * @default {false}
+   */
+  receipt?: boolean;
+  /** Stops waiting for the receipt when it is aborted. The event may be published all the same. */
+  signal?: AbortSignal;
+  /**
+   * Whether the data is a string that goes onto the line as it is, without being encoded.
+   *
+   * @default {false}
+   */
+  raw?: boolean;
+}
+
+/** What the broker says of an event it took in. */
+export interface Receipt {
+  /** The event's ULID. */
+  id: string;
+  /** To how many connections it was sent. */
+  receivers: number;
+}
+
+/** The events of a {@linkcode Client}, by type: what `detail` is. */
+export interface ClientEventMap {
+  /** The connection broke; why. The client comes back by itself, unless it was told not to. */
+  disconnect: CustomEvent<ConnectionError>;
+  /** The connection is back, with all subscriptions; how many tries it took. */
+  reconnect: CustomEvent<{ attempts: number }>;
+  /** The client has given up coming back; why. */
+  giveup: CustomEvent<MqError>;
+  /** What the broker said unasked, such as that it could not read a line. */
+  notice: CustomEvent<ProtocolError>;
+  /** What a handler threw. Unless a listener calls `preventDefault`, it is reported as uncaught. */
+  error: CustomEvent<unknown>;
+}
+
+/** A line that waits for a connection. */
+interface Unsent {
+  readonly line: string;
+  send(session: Session): void;
+  reject(error: MqError): void;
+}
+
+type Settings = Required<Omit<ConnectOptions, "url" | "name" | "signal">> & Pick<ConnectOptions, "name">;
+
+/**
+ * Connects to a broker.
+ *
+ * @param options Where it is, and how to behave.
+ * @returns A client that is connected.
+ * @throws {ConnectionError} With the code `unreachable`, if no broker answers and `wait` is not set.
+ * @throws {ProtocolError} If the broker refuses what the client says of itself.
+ * @throws {MqError} With the code `bad-address`, if the URL is not one.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "./broker.ts";
+ *
+ * await using broker = new Broker();
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ *
+ * await using client = await connect({ url: `mq://127.0.0.1:${port}`, name: "shop" });
+ * const events = client.subscribe("create", "update");
+ * client.publish("create", { id: 1 });
+ * for await (const event of events) {
+ *   assertEquals([event.name, event.data, event.from], ["create", { id: 1 }, "shop"]);
+ *   break;
+ * }
+ * ```
+ */
+export async function connect(options: ConnectOptions = {}): Promise<Client> {
+  const client = new Client(options);
+  await client.open(options.signal);
+  return client;
+}
+
+/** A client of a broker. Make one with {@linkcode connect}. */
+export class Client extends EventTarget implements AsyncDisposable {
+  readonly #address: Address;
+  readonly #settings: Settings;
+  readonly #dispatcher = new Dispatcher();
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #closing = new AbortController();
+  #unsent: Unsent[] = [];
+  #unsentBytes = 0;
+  #references = 0;
+  #hello: Hello | undefined;
+  #session: Session | undefined;
+  #ready = Promise.withResolvers<void>();
+  #life: Promise<void> | undefined;
+
+  /** @param options Where the broker is, and how to behave. */
+  constructor(options: ConnectOptions = {}) {
+    super();
+    const { url, hostname = "localhost", port = DEFAULT_PORT } = options;
+    this.#address = url === undefined ? { hostname, port } : parseAddress(url);
+    this.#settings = {
+      ...this.#address,
+      name: options.name,
+      meta: options.meta ?? true,
+      echo: options.echo ?? true,
+      reconnect: options.reconnect ?? {},
+      wait: options.wait ?? false,
+      timeoutMs: options.timeoutMs ?? 5000,
+      queueBytes: options.queueBytes ?? DEFAULT_LIMITS.outboxBytes,
+    };
+    this.#ready.promise.catch(() => {});
+  }
+
+  /** Where the broker is, as `HOST:PORT`. */
+  get address(): string {
+    return formatAddress(this.#address);
+  }
+
+  /** Whether there is a connection at this moment. */
+  get connected(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** What the broker said of itself at the last connection. */
+  get hello(): Hello {
+    if (!this.#hello) throw new MqError("disconnected", "Cannot tell what the broker is like: it was never reached");
+    return this.#hello;
+  }
+
+  /**
+   * Connects for the first time. {@linkcode connect} does it.
+   *
+   * @param signal Gives up when it is aborted.
+   */
+  async open(signal?: AbortSignal): Promise<void> {
+    const session = this.#settings.wait ? (await this.#retry(signal)).session : await this.#connectOnce(signal);
+    this.#life = this.#live(session);
+  }
+
+  /** Sends an event. It leaves at the end of this turn, or once there is a connection again. */
+  publish(name: string, data?: Json, options?: PublishOptions & { receipt?: false }): void;
+  /** Sends an event and waits until the broker has taken it in. */
+  publish(name: string, data: Json | undefined, options: PublishOptions & { receipt: true }): Promise<Receipt>;
+  /**
+   * Sends an event.
+   *
+   * @param name Its name.
+   * @param data Its data, any JSON value; undefined for none.
+   * @param options Whether to wait for a receipt.
+   * @returns With `receipt`, the event's id and how many it was sent to; otherwise nothing.
+   * @throws {ProtocolError} With the code `bad-name`, `reserved-name` or `line-too-long`; with `receipt` also
+   * `unrecognized`, which the broker answers.
+   * @throws {ConnectionError} With the code `queue-full`, `closed` or, with `receipt`, `unconfirmed`: the connection
+   * broke before the receipt came, and the event may or may not have been published.
+   * @throws {TypeError} If JSON has no form for the data.
+   */
+  publish(name: string, data?: Json, options: PublishOptions = {}): void | Promise<Receipt> {
+    if (options.receipt) return this.#publishWithReceipt(name, data, options);
+    const line = this.#eventLine(name, data, options);
+    this.#send({ line, send: (session) => session.send(line), reject: () => {} });
+  }
+
+  /**
+   * Hears the events that match, from now on.
+   *
+   * @param patterns The patterns; after them, options may stand.
+   * @returns The events, as an async iterable. Leaving the loop ends the subscription.
+   * @throws {ProtocolError} With the code `bad-pattern`.
+   */
+  subscribe(...patterns: [...string[], SubscribeOptions] | string[]): Subscription {
+    const options = typeof patterns.at(-1) === "object" ? patterns.pop() as SubscribeOptions : {};
+    const handler = { patterns: compile(patterns as string[]), handle: (event: MqEvent) => subscription.push(event) };
+    const ready = this.#addHandler(handler);
+    const subscription: Subscription = new Subscription(ready, () => {
+      this.#subscriptions.delete(subscription);
+      this.#removeHandler(handler);
+    }, options);
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  /**
+   * Calls a function with each event that matches, from now on.
+   *
+   * @param pattern The pattern.
+   * @param handler The function. What it throws or rejects with comes as the client's `error` event.
+   * @returns A function that undoes it.
+   * @throws {ProtocolError} With the code `bad-pattern`.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { Broker } from "./broker.ts";
+   *
+   * await using broker = new Broker();
+   * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+   * await using client = await connect({ hostname: "127.0.0.1", port });
+   *
+   * const { promise, resolve } = Promise.withResolvers<unknown>();
+   * const off = client.on("create", (event) => resolve(event.data));
+   * client.publish("create", [1, 2]);
+   * assertEquals(await promise, [1, 2]);
+   * off();
+   * ```
+   */
+  on(pattern: string, handler: (event: MqEvent) => unknown): () => void {
+    const entry = { patterns: compile([pattern]), handle: (event: MqEvent) => this.#call(handler, event) };
+    this.#addHandler(entry);
+    return () => this.#removeHandler(entry);
+  }
+
+  /**
+   * Waits until the broker has read everything sent so far.
+   *
+   * @param signal Stops waiting when it is aborted.
+   */
+  async flush(signal?: AbortSignal): Promise<void> {
+    await this.#ask("/ping", signal);
+  }
+
+  /**
+   * Asks the broker what it has counted.
+   *
+   * @param signal Stops waiting when it is aborted.
+   * @returns Its counts.
+   */
+  async stats(signal?: AbortSignal): Promise<BrokerStats> {
+    return JSON.parse(await this.#ask("/stats", signal));
+  }
+
+  /**
+   * Asks the broker who is connected.
+   *
+   * @param signal Stops waiting when it is aborted.
+   * @returns The connections, the oldest first.
+   */
+  async clients(signal?: AbortSignal): Promise<ClientInfo[]> {
+    return JSON.parse(await this.#ask("/clients", signal));
+  }
+
+  /**
+   * Asks the broker what would become of an event, and why.
+   *
+   * @param name The event's name.
+   * @param signal Stops waiting when it is aborted.
+   * @returns What recognizes it, who would hear it and who would not.
+   * @throws {ProtocolError} With the code `bad-name`.
+   */
+  async why(name: string, signal?: AbortSignal): Promise<Why> {
+    return JSON.parse(await this.#ask(`/why ${name}`, signal));
+  }
+
+  /**
+   * Sends what is queued, says goodbye to the broker and ends every subscription.
+   *
+   * @throws {ConnectionError} With the code `closed`, if events were waiting for a connection: they are lost.
+   */
+  async close(): Promise<void> {
+    const isFirst = !this.#closing.signal.aborted;
+    const error = new ConnectionError("closed", "The client was closed");
+    this.#closing.abort(error);
+    await this.#session?.quit();
+    await this.#life;
+    for (const subscription of this.#subscriptions) subscription.finish();
+    this.#ready.reject(error);
+    const lost = this.#takeUnsent();
+    for (const { reject } of lost) reject(error);
+    if (isFirst && lost.length > 0) {
+      throw new ConnectionError("closed", `Closed without a connection: ${lost.length} waiting lines were never sent`);
+    }
+  }
+
+  /** The same as {@linkcode Client.close}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Listens for what happens to the connection: see {@linkcode ClientEventMap}. */
+  override addEventListener<T extends keyof ClientEventMap>(
+    type: T,
+    listener: (event: ClientEventMap[T]) => void,
+    options?: AddEventListenerOptions,
+  ): void;
+  /** Listens for any other type of event. */
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void;
+  /**
+   * Listens for what happens to the connection.
+   *
+   * @param type The type of event.
+   * @param listener Called with each.
+   * @param options As for any event target.
+   */
+  override addEventListener(type: string, listener: unknown, options?: AddEventListenerOptions | boolean): void {
+    super.addEventListener(type, listener as EventListener, options);
+  }
+
+  async #live(first: Session): Promise<void> {
+    for (let session: Session | undefined = first; session !== undefined;) {
+      const reason: ConnectionError = await session.ended;
+      this.#session = undefined;
+      if (this.#closing.signal.aborted) return;
+      this.#ready = Promise.withResolvers();
+      this.#ready.promise.catch(() => {});
+      this.#tell("disconnect", reason);
+      session = await this.#comeBack(reason);
+    }
+  }
+
+  async #comeBack(reason: ConnectionError): Promise<Session | undefined> {
+    try {
+      if (this.#settings.reconnect === false) throw reason;
+      const { session, attempts } = await this.#retry();
+      this.#tell("reconnect", { attempts });
+      return session;
+    } catch (error) {
+      if (!this.#closing.signal.aborted) this.#giveUp(error as MqError);
+    }
+  }
+
+  #giveUp(error: MqError): void {
+    this.#closing.abort(error);
+    this.#ready.reject(error);
+    for (const { reject } of this.#takeUnsent()) reject(error);
+    for (const subscription of this.#subscriptions) subscription.finish();
+    this.#tell("giveup", error);
+  }
+
+  /** Tries to connect until it succeeds, with growing delays. */
+  async #retry(signal?: AbortSignal): Promise<{ session: Session; attempts: number }> {
+    const { minDelayMs = 250, maxDelayMs = 10_000, attempts: limit = Infinity } = this.#settings.reconnect || {};
+    const isFirst = this.#life === undefined;
+    let delayMs = minDelayMs;
+    for (let attempts = 1;; attempts++) {
+      if (!isFirst || attempts > 1) {
+        await sleep(delayMs * (0.75 + Math.random() / 2), this.#anyOf(signal));
+        delayMs = Math.min(delayMs * 2, maxDelayMs);
+      }
+      try {
+        return { session: await this.#connectOnce(signal), attempts };
+      } catch (error) {
+        if (!(error instanceof ConnectionError) || attempts >= limit) throw error;
+      }
+    }
+  }
+
+  #anyOf(signal?: AbortSignal): AbortSignal {
+    return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+  }
+
+  async #connectOnce(signal?: AbortSignal): Promise<Session> {
+    const { timeoutMs } = this.#settings;
+    const either = this.#anyOf(signal);
+    const conn = await dial(this.#address, timeoutMs, either);
+    const session = new Session(conn, {
+      onEvent: (event) => this.#dispatcher.dispatch(event),
+      onNotice: (error) => this.#tell("notice", error),
+    });
+    try {
+      this.#hello = await within(timeoutMs, this.#greet(session), either);
+    } catch (cause) {
+      session.abandon();
+      if (cause instanceof ProtocolError || either.aborted) throw cause;
+      const message = `What answers at ${this.address} does not speak mq's protocol`;
+      throw new ConnectionError("unreachable", message, { cause });
+    }
+    this.#resume(session);
+    return session;
+  }
+
+  /** Introduces itself and replaces the everything that a new connection hears by what is subscribed to. */
+  async #greet(session: Session): Promise<Hello> {
+    const { name, meta, echo } = this.#settings;
+    const patterns = this.#dispatcher.patterns;
+    const answers = [
+      session.ask(`/hello ${JSON.stringify({ name, meta, echo })}`),
+      session.ask("/unsub >"),
+      ...patterns.length > 0 ? [session.ask(`/sub ${patterns.join(" ")}`)] : [],
+    ];
+    return JSON.parse((await Promise.all(answers))[0]);
+  }
+
+  #resume(session: Session): void {
+    this.#session = session;
+    for (const unsent of this.#takeUnsent()) unsent.send(session);
+    this.#ready.resolve();
+  }
+
+  #takeUnsent(): Unsent[] {
+    const unsent = this.#unsent;
+    this.#unsent = [];
+    this.#unsentBytes = 0;
+    return unsent;
+  }
+
+  #send(unsent: Unsent): void {
+    if (this.#closing.signal.aborted) {
+      throw new ConnectionError("closed", "Cannot send: the client was closed", { cause: this.#closing.signal.reason });
+    }
+    if (this.#session) return unsent.send(this.#session);
+    const bytes = unsent.line.length;
+    if (this.#unsentBytes + bytes > this.#settings.queueBytes) {
+      const message = `Cannot send: ${this.#unsentBytes} bytes wait for a connection already, ` +
+        `of ${this.#settings.queueBytes} allowed`;
+      throw new ConnectionError("queue-full", message);
+    }
+    this.#unsent.push(unsent);
+    this.#unsentBytes += bytes;
+  }
+
+  /** Sends a control line now or once there is a connection, and waits for the answer. */
+  async #ask(line: string, signal?: AbortSignal): Promise<string> {
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<string>();
+    this.#send({ line, send: (session) => void session.ask(line).then(resolve, reject), reject });
+    const abort = () => reject(signal!.reason);
+    signal?.addEventListener("abort", abort);
+    try {
+      return await promise;
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  }
+
+  async #publishWithReceipt(name: string, data: Json | undefined, options: PublishOptions): Promise<Receipt> {
+    const line = `/pub ${++this.#references} ${this.#eventLine(name, data, options)}`;
+    try {
+      return JSON.parse(await this.#ask(line, options.signal));
+    } catch (cause) {
+      if (!(cause instanceof ConnectionError) || cause.code !== "disconnected") throw cause;
+      const message = `The connection broke before the receipt of ${quote(name)} came: ` +
+        "it may or may not have been published";
+      throw new ConnectionError("unconfirmed", message, { cause });
+    }
+  }
+
+  #eventLine(name: string, data: Json | undefined, { raw }: PublishOptions): string {
+    checkPublishable(name);
+    const line = formatEvent(name, raw ? checkRaw(data) : encodeData(data));
+    checkLineLength(line, this.#hello?.limits ?? DEFAULT_LIMITS);
+    return line;
+  }
+
+  #addHandler(handler: Handler): Promise<void> {
+    const added = this.#dispatcher.add(handler);
+    if (!this.#session || added.length === 0) return this.#ready.promise;
+    const ready = this.#session.ask(`/sub ${added.join(" ")}`).then(() => {}, (error) => this.#untilBack(error));
+    ready.catch((error) => this.#tell("notice", error));
+    return ready;
+  }
+
+  /** A subscription that the connection broke upon is made again with the next one. */
+  #untilBack(error: MqError): Promise<void> {
+    if (!(error instanceof ConnectionError)) throw error;
+    return this.#ready.promise;
+  }
+
+  #removeHandler(handler: Handler): void {
+    const gone = this.#dispatcher.remove(handler);
+    if (gone.length === 0 || this.#closing.signal.aborted) return;
+    this.#session?.ask(`/unsub ${gone.join(" ")}`).catch(() => {}); // Nobody waits for it.
+  }
+
+  async #call(handler: (event: MqEvent) => unknown, event: MqEvent): Promise<void> {
+    try {
+      await handler(event);
+    } catch (error) {
+      if (this.#tell("error", error)) reportError(error);
+    }
+  }
+
+  /** Returns false if a listener prevented the default. */
+  #tell(type: keyof ClientEventMap, detail: unknown): boolean {
+    return this.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }));
+  }
+}
+
+function compile(patterns: readonly string[]): Pattern[] {
+  if (patterns.length === 0) throw new ProtocolError("bad-pattern", "Cannot subscribe to nothing: name a pattern");
+  return [...new Set(patterns)].map((text) => new Pattern(text));
+}
+
+function checkRaw(data: Json | undefined): string {
+  if (data === undefined) return "";
+  if (typeof data === "string" && !/[\n\r]/.test(data)) return data;
+  throw new TypeError("Cannot send raw data that is not a string without line ends");
+}
+
+function checkLineLength(line: string, { lineBytes }: Limits): void {
+  const mayBeTooLong = line.length * 3 > lineBytes;
+  if (!mayBeTooLong) return;
+  const bytes = encoder.encode(line).length;
+  if (bytes > lineBytes) {
+    throw new ProtocolError("line-too-long", `Cannot publish ${bytes} bytes: the broker takes lines of ${lineBytes}`);
+  }
+}
+
+function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", stop);
+      resolve();
+    }, ms);
+    if (signal.aborted) stop();
+    else signal.addEventListener("abort", stop, { once: true });
+  });
+}

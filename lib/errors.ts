@@ -1,0 +1,124 @@
+/**
+ * Every error that mq throws or sends, in one place. The code of an error is the word that stands for it on the wire
+ * and in `--json` output; the message is for people.
+ *
+ * @module
+ */
+
+/** The codes a broker answers with in `/err WHAT CODE TEXT`. docs/protocol.md says when it sends each. */
+export type WireCode =
+  | "bad-name"
+  | "reserved-name"
+  | "bad-pattern"
+  | "bad-verb"
+  | "bad-arguments"
+  | "not-subscribed"
+  | "too-many-patterns"
+  | "unrecognized"
+  | "line-too-long"
+  | "invalid-utf8"
+  | "slow-consumer"
+  | "internal-error";
+
+/** The codes of errors that never travel: they arise in the client library. */
+export type LocalCode =
+  | "unreachable"
+  | "disconnected"
+  | "closed"
+  | "unconfirmed"
+  | "queue-full"
+  | "bad-reply"
+  | "bad-address"
+  | "address-in-use"
+  | "cannot-listen"
+  | "timeout";
+
+/** The common class of mq's errors: catch this to catch them all. */
+export class MqError extends Error {
+  /** The word that stands for this error on the wire and in JSON output. */
+  readonly code: WireCode | LocalCode | (string & Record<never, never>);
+
+  /**
+   * @param code The word that stands for this error.
+   * @param message One sentence for people: what was being done, with which value.
+   * @param options The cause, where another error led to this one.
+   */
+  constructor(code: MqError["code"], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+    this.code = code;
+  }
+}
+
+/**
+ * What was sent breaks a rule of the protocol: a malformed name, an unknown verb, an event the broker does not
+ * recognize. The connection goes on.
+ *
+ * @example A malformed name
+ * ```ts
+ * import { assertThrows } from "@std/assert";
+ * import { checkName } from "./event.ts";
+ *
+ * const error = assertThrows(() => checkName("no spaces"), ProtocolError);
+ * ```
+ */
+export class ProtocolError extends MqError {}
+
+/**
+ * What was sent cannot be read on from: the rest of the connection makes no sense, so it is closed.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const error = new FatalProtocolError("invalid-utf8", "A line is not UTF-8");
+ * assertEquals(error instanceof ProtocolError, true);
+ * ```
+ */
+export class FatalProtocolError extends ProtocolError {}
+
+/**
+ * The broker cannot be reached, or the connection to it broke. With the code `unconfirmed`, an event was sent and the
+ * connection broke before its receipt came: it may or may not have been published.
+ *
+ * @example
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { connect } from "./client.ts";
+ *
+ * await assertRejects(() => connect({ hostname: "127.0.0.1", port: 1 }), ConnectionError);
+ * ```
+ */
+export class ConnectionError extends MqError {}
+
+/**
+ * What was waited for did not come in the time given.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new TimeoutError("timeout", "No answer within 5 s").code, "timeout");
+ * ```
+ */
+export class TimeoutError extends MqError {}
+
+/**
+ * A value as it is quoted in an error: JSON, so that it stays on one line, cut to 60 characters.
+ *
+ * @param value The text to quote.
+ * @returns The quoted text.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(quote("a\nb"), '"a\\nb"');
+ * ```
+ */
+export function quote(value: string): string {
+  const cut = value.length > MAX_QUOTED_CHARACTERS ? value.slice(0, MAX_QUOTED_CHARACTERS) + "…" : value;
+  return JSON.stringify(cut);
+}
+
+const MAX_QUOTED_CHARACTERS = 60;

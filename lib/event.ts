@@ -1,0 +1,294 @@
+/**
+ * What an event is: its name, the patterns that names match, and how a JSON value is written as the data of a line.
+ * Everything here is pure.
+ *
+ * @module
+ */
+import { decodeTime } from "@std/ulid";
+import { ProtocolError, quote } from "./errors.ts";
+import { MAX_NAME_BYTES } from "./limits.ts";
+
+/** Any value that JSON can carry. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+/** Names that begin with this belong to the broker: it publishes them, clients cannot. */
+export const RESERVED_PREFIX = "mq.";
+
+/** The events a broker recognizes unless it is given others. */
+export const DEFAULT_EVENTS: readonly string[] = Object.freeze(["create", "read", "update", "delete", "error"]);
+
+const MAX_LISTED_PATTERNS = 10;
+
+const TOKEN = String.raw`[\p{L}\p{M}\p{Nd}_-]+`;
+const NAME = new RegExp(String.raw`^${TOKEN}(?:\.${TOKEN})*$`, "u");
+const PATTERN_TOKEN = String.raw`(?:${TOKEN}|\*)`;
+const PATTERN = new RegExp(String.raw`^(?:${PATTERN_TOKEN}(?:\.${PATTERN_TOKEN})*(?:\.>)?|>)$`, "u");
+const encoder = new TextEncoder();
+
+/**
+ * Checks the name of an event: tokens of letters, marks, digits, `_` or `-`, joined by `.`; 255 bytes at most.
+ *
+ * @param name The name to check.
+ * @throws {ProtocolError} With the code `bad-name`, if it is not one.
+ *
+ * @example
+ * ```ts
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkName("order.created");
+ * checkName("commande.créée");
+ * assertThrows(() => checkName("order..created"));
+ * ```
+ */
+export function checkName(name: string): void {
+  if (!NAME.test(name)) {
+    throw new ProtocolError(
+      "bad-name",
+      `Cannot read ${quote(name)} as an event's name: it takes letters, digits, "_" and "-", joined by single dots`,
+    );
+  }
+  checkLength(name, "bad-name");
+}
+
+/**
+ * Checks that clients may publish events of a name: it is well formed and not the broker's own.
+ *
+ * @param name The name to check.
+ * @throws {ProtocolError} With the code `bad-name` or `reserved-name`.
+ *
+ * @example
+ * ```ts
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkPublishable("create");
+ * assertThrows(() => checkPublishable("mq.connect"));
+ * ```
+ */
+export function checkPublishable(name: string): void {
+  checkName(name);
+  if (isReserved(name)) {
+    throw new ProtocolError(
+      "reserved-name",
+      `Cannot publish ${quote(name)}: names that begin with "${RESERVED_PREFIX}" belong to the broker`,
+    );
+  }
+}
+
+/**
+ * Whether a name is one that only the broker publishes.
+ *
+ * @param name An event's name.
+ * @returns True for names that begin with `mq.`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(isReserved("mq.connect"), true);
+ * assertEquals(isReserved("mqtt"), false);
+ * ```
+ */
+export function isReserved(name: string): boolean {
+  return name.startsWith(RESERVED_PREFIX);
+}
+
+/**
+ * A pattern that names match, by NATS's convention: `*` stands for exactly one token, a last `>` for one or more.
+ * The broker's own `mq.*` events are matched only by a pattern whose first token is `mq`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pattern = new Pattern("order.*");
+ * assertEquals(pattern.matches("order.created"), true);
+ * assertEquals(pattern.matches("order.item.added"), false);
+ * assertEquals(new Pattern("order.>").matches("order.item.added"), true);
+ * assertEquals(new Pattern(">").matches("mq.connect"), false);
+ * ```
+ *
+ * @see {@link https://docs.nats.io/nats-concepts/subjects#wildcards}
+ */
+export class Pattern {
+  /** The pattern as it was written. */
+  readonly text: string;
+  readonly #tokens: readonly string[];
+  readonly #open: boolean;
+  readonly #hearsBroker: boolean;
+
+  /**
+   * @param text The pattern as it is written, 255 bytes at most.
+   * @throws {ProtocolError} With the code `bad-pattern`, if it is not one.
+   */
+  constructor(text: string) {
+    if (!PATTERN.test(text)) {
+      throw new ProtocolError(
+        "bad-pattern",
+        `Cannot read ${
+          quote(text)
+        } as a pattern: it takes a name in which "*" may stand for a token, and a last ">" for the rest`,
+      );
+    }
+    checkLength(text, "bad-pattern");
+    this.text = text;
+    const tokens = text.split(".");
+    this.#hearsBroker = tokens[0] === "mq";
+    this.#open = tokens.at(-1) === ">";
+    this.#tokens = this.#open ? tokens.slice(0, -1) : tokens;
+  }
+
+  /**
+   * Whether a name matches this pattern.
+   *
+   * @param name A well-formed event name.
+   * @returns True if it does.
+   */
+  matches(name: string): boolean {
+    if (isReserved(name) && !this.#hearsBroker) return false;
+    const tokens = name.split(".");
+    if (this.#open ? tokens.length <= this.#tokens.length : tokens.length !== this.#tokens.length) return false;
+    return this.#tokens.every((token, index) => token === "*" || token === tokens[index]);
+  }
+}
+
+/**
+ * Writes a list of patterns for people.
+ *
+ * @param patterns The patterns.
+ * @returns Their texts with commas between them, the first ten of them; `nothing` where there is none.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatPatterns(["create", "order.*"]), "create, order.*");
+ * ```
+ */
+export function formatPatterns(patterns: readonly string[]): string {
+  if (patterns.length === 0) return "nothing";
+  const more = patterns.length - MAX_LISTED_PATTERNS;
+  return patterns.slice(0, MAX_LISTED_PATTERNS).join(", ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+/**
+ * Writes a JSON value as the data of a line. A string that people could type, and that would not be taken for JSON,
+ * is written bare; everything else is written as JSON. `undefined` is no data at all.
+ *
+ * @param value The value to write.
+ * @returns The text, without control characters and so on one line.
+ * @throws {TypeError} If the value is not one that JSON can carry.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(encodeData({ id: 1 }), '{"id":1}');
+ * assertEquals(encodeData("hello world"), "hello world");
+ * assertEquals(encodeData("42"), '"42"');
+ * assertEquals(encodeData(undefined), "");
+ * ```
+ */
+export function encodeData(value: Json | undefined): string {
+  if (value === undefined) return "";
+  if (typeof value === "string" && canStandBare(value)) return value;
+  const text = stringify(value);
+  if (text === undefined) throw new TypeError(`Cannot write a ${typeof value} as data: JSON has no form for it`);
+  return text;
+}
+
+/**
+ * Reads the data of a line: JSON where it parses, else the bare text. The inverse of {@linkcode encodeData}.
+ *
+ * @param text The data as it stands on the line.
+ * @returns The value, or undefined where there is no data.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(decodeData('{"id":1}'), { id: 1 });
+ * assertEquals(decodeData("hello world"), "hello world");
+ * assertEquals(decodeData(""), undefined);
+ * ```
+ */
+export function decodeData(text: string): Json | undefined {
+  if (text === "") return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/**
+ * An event as a listener receives it.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const event = new MqEvent("create", '{"id":1}', "01ARYZ6S41TSV4RRFFQ69G5FAV", "shop");
+ * assertEquals(event.data, { id: 1 });
+ * assertEquals(event.at?.toISOString(), "2016-07-30T22:36:16.385Z");
+ * ```
+ */
+export class MqEvent {
+  /** The event's name. */
+  readonly name: string;
+  /** The data byte for byte as it stood on the line; empty where there was none. */
+  readonly text: string;
+  /** The ULID that the broker gave the event; undefined on a connection without meta. */
+  readonly id?: string;
+  /** The name of the client that published it; undefined on a connection without meta. */
+  readonly from?: string;
+
+  /**
+   * @param name The event's name.
+   * @param text The data as it stood on the line.
+   * @param id The ULID that the broker gave it.
+   * @param from The name of the client that published it.
+   */
+  constructor(name: string, text: string, id?: string, from?: string) {
+    this.name = name;
+    this.text = text;
+    this.id = id;
+    this.from = from;
+  }
+
+  /** The data as a JSON value; undefined where there was none. It is parsed at each access. */
+  get data(): Json | undefined {
+    return decodeData(this.text);
+  }
+
+  /** When the broker took the event in, from its ULID; undefined on a connection without meta. */
+  get at(): Date | undefined {
+    return this.id === undefined ? undefined : new Date(decodeTime(this.id));
+  }
+}
+
+function checkLength(text: string, code: "bad-name" | "bad-pattern"): void {
+  if (encoder.encode(text).length > MAX_NAME_BYTES) {
+    throw new ProtocolError(code, `Cannot take ${quote(text)}: it is longer than ${MAX_NAME_BYTES} bytes`);
+  }
+}
+
+function canStandBare(text: string): boolean {
+  return text !== "" && text.trim() === text && !/\p{Cc}/u.test(text) && text.isWellFormed() && !isJson(text);
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function stringify(value: Json): string | undefined {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    throw new TypeError("Cannot write a value as data: JSON has no form for it", { cause });
+  }
+}

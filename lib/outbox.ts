@@ -1,0 +1,135 @@
+/**
+ * One connection's bounded queue of what is still to be written to it.
+ *
+ * Whoever fans out never waits for a listener: it pushes bytes here and goes on. Everything that gathers while a write
+ * is under way leaves in the next one.
+ *
+ * @module
+ */
+
+/** Small chunks are joined up to this many bytes, so that a turn's worth of them is one write. */
+const MAX_JOINED_BYTES = 256 * 1024;
+
+/** Options of {@linkcode Outbox}. */
+export interface OutboxOptions {
+  /** The most bytes that may wait here, those being written included. */
+  limitBytes: number;
+}
+
+/**
+ * A bounded queue in front of a web stream.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const written: Uint8Array[] = [];
+ * const outbox = new Outbox(new WritableStream({ write: (chunk) => void written.push(chunk) }), { limitBytes: 4 });
+ * assertEquals(outbox.push(new Uint8Array(2)), true);
+ * assertEquals(outbox.push(new Uint8Array(2)), true);
+ * assertEquals(outbox.push(new Uint8Array(1)), false); // full: refused, nothing is queued
+ * outbox.flush();
+ * assertEquals(await outbox.drained(), true);
+ * assertEquals(written.length, 1);
+ * ```
+ */
+export class Outbox {
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #limitBytes: number;
+  #chunks: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #pump: Promise<void> | undefined;
+  #failed = false;
+
+  /**
+   * @param sink Where the bytes go, such as the `writable` of a `Deno.Conn`.
+   * @param options The bound.
+   */
+  constructor(sink: WritableStream<Uint8Array>, options: OutboxOptions) {
+    this.#writer = sink.getWriter();
+    this.#limitBytes = options.limitBytes;
+  }
+
+  /** The bytes that wait here, those being written included. */
+  get queuedBytes(): number {
+    return this.#queuedBytes;
+  }
+
+  /**
+   * Queues bytes. They leave at the next {@linkcode Outbox.flush}, or when the write under way is done.
+   *
+   * @param bytes What to write. It is not copied: leave it as it is.
+   * @returns False if there was no room; then nothing of it is queued.
+   */
+  push(bytes: Uint8Array): boolean {
+    if (this.#failed) return true;
+    if (this.#queuedBytes + bytes.length > this.#limitBytes) return false;
+    this.#chunks.push(bytes);
+    this.#queuedBytes += bytes.length;
+    return true;
+  }
+
+  /** Begins to write what is queued, unless a write is under way already. */
+  flush(): void {
+    if (this.#pump === undefined && this.#chunks.length > 0) this.#pump = this.#writeAll();
+  }
+
+  /**
+   * Throws away what is queued and not being written.
+   *
+   * @returns How many bytes that were.
+   */
+  discard(): number {
+    const bytes = this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    this.#chunks = [];
+    this.#queuedBytes -= bytes;
+    return bytes;
+  }
+
+  /**
+   * Waits until everything queued was written.
+   *
+   * @returns False if the sink failed before that.
+   */
+  async drained(): Promise<boolean> {
+    this.flush();
+    await this.#pump;
+    return !this.#failed;
+  }
+
+  async #writeAll(): Promise<void> {
+    try {
+      while (this.#chunks.length > 0) {
+        const bytes = this.#takeNext();
+        await this.#writer.write(bytes);
+        this.#queuedBytes -= bytes.length;
+      }
+    } catch {
+      this.#failed = true; // The reader of the same connection learns why, and ends it.
+      this.#chunks = [];
+    } finally {
+      this.#pump = undefined;
+    }
+  }
+
+  /** The next bytes to write: as many of the queued chunks as are worth joining. */
+  #takeNext(): Uint8Array {
+    let count = 1;
+    let size = this.#chunks[0].length;
+    while (count < this.#chunks.length && size + this.#chunks[count].length <= MAX_JOINED_BYTES) {
+      size += this.#chunks[count++].length;
+    }
+    const taken = this.#chunks.splice(0, count);
+    return count === 1 ? taken[0] : join(taken, size);
+  }
+}
+
+function join(chunks: Uint8Array[], size: number): Uint8Array {
+  const joined = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    joined.set(chunk, offset);
+    offset += chunk.length;
+  }
+  return joined;
+}

@@ -1,0 +1,348 @@
+/**
+ * The lines of the protocol: how each is read and written. docs/protocol.md is the contract. Everything here is pure.
+ *
+ * @module
+ */
+import { ProtocolError, quote } from "./errors.ts";
+import { type Limits, MAX_CLIENT_NAME_CHARACTERS } from "./limits.ts";
+
+/** The version of the line protocol that this library speaks. */
+export const PROTOCOL_VERSION = 1;
+
+/** The name under which the broker sends its own events. No client may take it. */
+export const BROKER_NAME = "mq";
+
+const SPACE = 0x20;
+const TAB = 0x09;
+
+/**
+ * Where the word that begins at `start` ends: at the next space or tab, or at the end of the line.
+ *
+ * @param line A line.
+ * @param start Where the word begins, in UTF-16 code units. Default 0.
+ * @returns The index just behind the word.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(wordEnd("create hello"), 6);
+ * ```
+ */
+export function wordEnd(line: string, start = 0): number {
+  let index = start;
+  for (; index < line.length; index++) {
+    const code = line.charCodeAt(index);
+    if (code === SPACE || code === TAB) break;
+  }
+  return index;
+}
+
+/**
+ * Takes the first word off a text. What follows the first run of spaces or tabs is left as it is, byte for byte.
+ *
+ * @param text The text.
+ * @returns The word and the rest, each possibly empty.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(takeWord("create   two  words "), ["create", "two  words "]);
+ * ```
+ */
+export function takeWord(text: string): [word: string, rest: string] {
+  const end = wordEnd(text);
+  let start = end;
+  while (start < text.length && (text.charCodeAt(start) === SPACE || text.charCodeAt(start) === TAB)) start++;
+  return [text.slice(0, end), text.slice(start)];
+}
+
+/**
+ * The words of a text, as the verbs that take a list read them.
+ *
+ * @param text The text.
+ * @returns The words, without the spaces and tabs between them.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(words(" order.*  user.> "), ["order.*", "user.>"]);
+ * ```
+ */
+export function words(text: string): string[] {
+  return text.split(/[ \t]+/).filter((word) => word !== "");
+}
+
+/**
+ * Whether a line holds nothing but white space. Such lines are ignored.
+ *
+ * @param line A line.
+ * @returns True if it does.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(isBlank(" \t"), true);
+ * ```
+ */
+export function isBlank(line: string): boolean {
+  return /^[ \t]*$/.test(line);
+}
+
+/**
+ * Whether the first line of a connection is the request line of HTTP (RFC 9112, section 3).
+ *
+ * @param line The first line.
+ * @returns True if it is.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(isHttpRequest("POST /create HTTP/1.1"), true);
+ * assertEquals(isHttpRequest("create HTTP/1.1"), false);
+ * ```
+ */
+export function isHttpRequest(line: string): boolean {
+  return /^\S+ \S.* HTTP\/\d(?:\.\d)?$/.test(line);
+}
+
+/**
+ * Writes an event line.
+ *
+ * @param name The event's name.
+ * @param text Its data as it stands on the line; may be empty.
+ * @returns The line, without its LF.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatEvent("create", '{"id":1}'), 'create {"id":1}');
+ * assertEquals(formatEvent("create", ""), "create");
+ * ```
+ */
+export function formatEvent(name: string, text: string): string {
+  return text === "" ? name : `${name} ${text}`;
+}
+
+/**
+ * Writes the answer to a control line that was carried out.
+ *
+ * @param what What is answered: the verb, or the REF of a `/pub`.
+ * @param value The answer's value, where there is one.
+ * @returns The line, without its LF.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatOk("7", { receivers: 2 }), '/ok 7 {"receivers":2}');
+ * ```
+ */
+export function formatOk(what: string, value?: unknown): string {
+  return value === undefined ? `/ok ${what}` : `/ok ${what} ${JSON.stringify(value)}`;
+}
+
+/**
+ * Writes the answer to a line that was refused.
+ *
+ * @param what What is answered: the verb, the REF of a `/pub`, or `-` for a line that asked for no answer.
+ * @param error Why.
+ * @returns The line, without its LF.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { ProtocolError } from "./errors.ts";
+ *
+ * assertEquals(formatErr("-", new ProtocolError("bad-name", "No name")), "/err - bad-name No name");
+ * ```
+ */
+export function formatErr(what: string, error: ProtocolError): string {
+  return `/err ${what} ${error.code} ${error.message}`;
+}
+
+/** What a broker says of itself: the answer to `/hello`. */
+export interface Hello {
+  /** The ULID of this connection. */
+  id: string;
+  /** The program and its version, such as `mq/0.1.0`. */
+  server: string;
+  /** The version of the protocol. */
+  version: number;
+  /** What it allows one connection. */
+  limits: Limits;
+  /** The patterns of the events it recognizes. */
+  events: string[];
+}
+
+/** What a broker tells of one connection, in answer to `/clients`. */
+export interface ClientInfo {
+  /** The connection's ULID. */
+  id: string;
+  /** What its client calls itself, or `client-N`. */
+  name: string;
+  /** The client's end of the connection, as `HOST:PORT`. */
+  address: string;
+  /** When it connected, as ISO 8601. */
+  connectedAt: string;
+  /** The patterns it hears. */
+  patterns: string[];
+  /** How many of its events were recognized. */
+  published: number;
+  /** How many events were queued for it. */
+  delivered: number;
+  /** The bytes that wait for it to read them. */
+  queuedBytes: number;
+}
+
+/** What a broker has counted since it was made: the answer to `/stats`. */
+export interface BrokerStats {
+  /** How long ago it was made, in milliseconds. */
+  uptimeMs: number;
+  /** How many connections are in the pool. */
+  connections: number;
+  /** Recognized events that came in. */
+  published: number;
+  /** Events queued for listeners; one event heard by three counts three. */
+  delivered: number;
+  /** Events dropped because no pattern recognizes them. */
+  unrecognized: number;
+  /** Lines refused because they break a rule of the protocol. */
+  refused: number;
+  /** Connections closed because too much waited for them. */
+  slow: number;
+  /** Bytes that were queued for a connection and could not be written to it. */
+  droppedBytes: number;
+}
+
+/** The answer to `/why`: what becomes of an event of some name. */
+export interface Why {
+  /** The event's name. */
+  name: string;
+  /** Whether the broker recognizes it. If not, nobody gets it. */
+  recognized: boolean;
+  /** The pattern that recognizes it; `mq.>` for the broker's own events. */
+  by: string | null;
+  /** How many would get it now. */
+  receivers: number;
+  /** The connections with a pattern that matches it, and which. */
+  hears: { id: string; name: string; pattern: string; queuedBytes: number }[];
+  /** The connections without one, and their patterns. */
+  ignores: { id: string; name: string; patterns: string[] }[];
+}
+
+/** A line as a client receives it, taken apart. */
+export type BrokerLine =
+  | { type: "event"; name: string; text: string; id?: string; from?: string }
+  | { type: "ok"; what: string; json: string }
+  | { type: "err"; what: string; code: string; text: string }
+  | { type: "ping"; text: string }
+  | { type: "pong"; text: string }
+  | { type: "bye"; text: string }
+  | { type: "help"; text: string };
+
+/**
+ * Reads a line that a broker sent.
+ *
+ * @param line The line, without its LF.
+ * @returns What it says.
+ * @throws {ProtocolError} With the code `bad-reply`, if no broker of this version sends such a line.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseBrokerLine("create hello"), { type: "event", name: "create", text: "hello" });
+ * assertEquals(parseBrokerLine("/ok 7 {}"), { type: "ok", what: "7", json: "{}" });
+ * ```
+ */
+export function parseBrokerLine(line: string): BrokerLine {
+  const [first, rest] = takeWord(line);
+  if (!first.startsWith("/")) return { type: "event", name: first, text: rest };
+  const [what, tail] = takeWord(rest);
+  switch (first) {
+    case "/event":
+      return parseMetaEvent(what, tail);
+    case "/ok":
+      return { type: "ok", what, json: tail };
+    case "/err": {
+      const [code, text] = takeWord(tail);
+      return { type: "err", what, code, text };
+    }
+    case "/ping":
+    case "/pong":
+    case "/bye":
+      return { type: first.slice(1) as "ping" | "pong" | "bye", text: rest };
+    case "/#":
+      return { type: "help", text: rest };
+    default:
+      throw new ProtocolError("bad-reply", `Cannot read what the broker sent: ${quote(line)}`);
+  }
+}
+
+function parseMetaEvent(id: string, tail: string): BrokerLine {
+  const [from, event] = takeWord(tail);
+  const [name, text] = takeWord(event);
+  return { type: "event", name, text, id, from };
+}
+
+/** What a client says of itself in `/hello`. What it leaves out stays as it is. */
+export interface Introduction {
+  /** What it calls itself: one word of at most 64 characters. */
+  name?: string;
+  /** Whether it wants events with their id and sender. */
+  meta?: boolean;
+  /** Whether it wants the events it publishes itself. */
+  echo?: boolean;
+}
+
+/**
+ * Reads what a client says of itself.
+ *
+ * @param text What follows `/hello`: a JSON object or nothing. Keys it does not know are ignored.
+ * @returns What it says.
+ * @throws {ProtocolError} With the code `bad-arguments`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parseHello('{"name":"shop"}').name, "shop");
+ * ```
+ */
+export function parseHello(text: string): Introduction {
+  if (text.trim() === "") return {};
+  const hello = parseObject(text);
+  for (const key of ["meta", "echo"]) {
+    if (hello[key] !== undefined && typeof hello[key] !== "boolean") throw badHello(`"${key}" takes true or false`);
+  }
+  if (hello.name !== undefined) checkClientName(hello.name);
+  return hello;
+}
+
+function parseObject(text: string): Record<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Answered below, as any other value that is not an object.
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw badHello("it takes a JSON object");
+  return value as Record<string, unknown>;
+}
+
+function checkClientName(name: unknown): void {
+  const isWord = typeof name === "string" && /^[^\s\p{C}]+$/u.test(name) && name.length <= MAX_CLIENT_NAME_CHARACTERS;
+  if (!isWord || name === BROKER_NAME) {
+    throw badHello(`"name" takes one word of at most ${MAX_CLIENT_NAME_CHARACTERS} characters, other than "mq"`);
+  }
+}
+
+function badHello(why: string): ProtocolError {
+  return new ProtocolError("bad-arguments", `Cannot read /hello: ${why}`);
+}

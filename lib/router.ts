@@ -1,0 +1,262 @@
+/**
+ * Which clients hear an event, and how it gets to them.
+ *
+ * Listeners with the same patterns form one audience. A published line is added to the text of each audience that hears
+ * its name; at the end of the turn each audience's text is encoded once, and the same bytes go into the outbox of every
+ * member. A name finds its audiences by one look-up. Nothing here waits.
+ *
+ * A listener belongs to at most one audience, so it gets every event once, in the order in which they were published.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import { monotonicUlid } from "@std/ulid";
+import { checkName, Pattern } from "./event.ts";
+import type { Outbox } from "./outbox.ts";
+
+/** How many names the router remembers the audiences of. Past that it forgets them all and looks them up again. */
+const MAX_ROUTES = 10_000;
+
+const encoder = new TextEncoder();
+
+/** One who hears events: a connection, to the router. */
+export interface Listener {
+  /** Identifies it among all listeners. */
+  readonly id: string;
+  /** What it is called in the events it publishes. */
+  readonly name: string;
+  /** The patterns it hears, by their text. To change them, take it out of the router and put it back. */
+  readonly patterns: ReadonlyMap<string, Pattern>;
+  /** Whether it gets events with their id and sender. */
+  readonly meta: boolean;
+  /** Whether it gets the events it publishes itself. */
+  readonly echo: boolean;
+  /** Where what it hears is queued. */
+  readonly outbox: Outbox;
+  /** How many events were queued for it. */
+  delivered: number;
+  /** Called when something could not be queued because its outbox is full. */
+  overflow(): void;
+}
+
+/** What the router knows of a name. */
+export interface Route {
+  /** The pattern that recognizes it; undefined if the broker does not recognize it. */
+  readonly recognizedBy: string | undefined;
+  /** Those who hear it. */
+  readonly audiences: readonly Audience[];
+}
+
+/** The listeners that share a set of patterns, and the text that waits for all of them. */
+export class Audience {
+  /** Whether its members get events with their id and sender. */
+  readonly meta: boolean;
+  /** Its members. */
+  readonly members: Set<Listener> = new Set();
+  readonly #patterns: readonly Pattern[];
+  #text = "";
+  #events = 0;
+
+  /** @param founder Its first member, whose patterns and form it takes. */
+  constructor(founder: Listener) {
+    this.meta = founder.meta;
+    this.#patterns = [...founder.patterns.values()];
+  }
+
+  /**
+   * Whether its members hear a name.
+   *
+   * @param name A well-formed event name.
+   * @returns True if one of their patterns matches.
+   */
+  hears(name: string): boolean {
+    return this.#patterns.some((pattern) => pattern.matches(name));
+  }
+
+  /**
+   * Adds a line to the text that waits.
+   *
+   * @param line The line, without its LF.
+   */
+  add(line: string): void {
+    this.#text += line + "\n";
+    this.#events++;
+  }
+
+  /**
+   * Puts the text that waits into every member's outbox.
+   *
+   * @param each Called for every member that got something.
+   */
+  deliver(each: (member: Listener) => void): void {
+    if (this.#events === 0) return;
+    const bytes = encoder.encode(this.#text);
+    const events = this.#events;
+    this.#text = "";
+    this.#events = 0;
+    for (const member of this.members) {
+      if (!member.outbox.push(bytes)) {
+        member.overflow();
+        continue;
+      }
+      member.delivered += events;
+      each(member);
+    }
+  }
+}
+
+/**
+ * Routes events by name to the listeners whose patterns match.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const router = new Router(["create", "order.>"]);
+ * assertEquals(router.route("order.paid").recognizedBy, "order.>");
+ * assertEquals(router.route("bogus").recognizedBy, undefined);
+ * ```
+ */
+export class Router {
+  readonly #recognized: readonly Pattern[];
+  readonly #audiences = new Map<string, Audience>();
+  readonly #audienceOf = new Map<Listener, Audience>();
+  readonly #routes = new Map<string, Route>();
+  readonly #waiting = new Set<Audience>();
+  readonly #touched = new Set<Outbox>();
+  #scheduled = false;
+
+  /**
+   * @param events The patterns of the events that are recognized.
+   * @throws {ProtocolError} With the code `bad-pattern`, if one is not a pattern.
+   */
+  constructor(events: readonly string[]) {
+    this.#recognized = events.map((text) => new Pattern(text));
+  }
+
+  /**
+   * Lets a listener hear what its patterns match, from now on.
+   *
+   * @param listener The listener. It must not be in the router.
+   */
+  join(listener: Listener): void {
+    if (listener.patterns.size === 0) return;
+    const key = audienceKey(listener);
+    let audience = this.#audiences.get(key);
+    if (audience === undefined) {
+      audience = new Audience(listener);
+      this.#audiences.set(key, audience);
+      this.#routes.clear();
+    }
+    this.#deliver(audience);
+    audience.members.add(listener);
+    this.#audienceOf.set(listener, audience);
+  }
+
+  /**
+   * Lets a listener hear nothing more. What was published before is still queued for it.
+   *
+   * @param listener The listener, unchanged since it joined.
+   */
+  leave(listener: Listener): void {
+    const audience = this.#audienceOf.get(listener);
+    if (audience === undefined) return;
+    this.#deliver(audience);
+    this.#audienceOf.delete(listener);
+    audience.members.delete(listener);
+    if (audience.members.size > 0) return;
+    this.#audiences.delete(audienceKey(listener));
+    this.#routes.clear();
+  }
+
+  /**
+   * Who hears a name, and what recognizes it.
+   *
+   * @param name The name.
+   * @returns Its route, to publish on in the same turn.
+   * @throws {ProtocolError} With the code `bad-name`, if it is malformed.
+   */
+  route(name: string): Route {
+    return this.#routes.get(name) ?? this.#find(name);
+  }
+
+  /**
+   * Sends an event to all who hear it.
+   *
+   * @param route The route of its name.
+   * @param line Its line, without the LF.
+   * @param sender Who published it: a listener or, by name alone, the broker.
+   * @param id Its ULID, where it has one already. Otherwise one is made if a listener asked for it.
+   * @returns How many listeners it was sent to.
+   */
+  publish(route: Route, line: string, sender: { name: string }, id?: string): number {
+    let receivers = 0;
+    let metaLine: string | undefined;
+    for (const audience of route.audiences) {
+      if (isOwnEcho(audience, sender)) continue;
+      if (audience.meta) metaLine ??= `/event ${id ?? monotonicUlid()} ${sender.name} ${line}`;
+      audience.add(audience.meta ? metaLine! : line);
+      this.#waiting.add(audience);
+      receivers += audience.members.size;
+    }
+    if (receivers > 0) this.#schedule();
+    return receivers;
+  }
+
+  /**
+   * Sends text to one listener, behind all that was published to it before.
+   *
+   * @param listener The listener; it need not be in the router.
+   * @param text Whole lines, each with its LF.
+   */
+  send(listener: Listener, text: string): void {
+    const audience = this.#audienceOf.get(listener);
+    if (audience !== undefined) this.#deliver(audience);
+    if (!listener.outbox.push(encoder.encode(text))) return listener.overflow();
+    this.#touched.add(listener.outbox);
+    this.#schedule();
+  }
+
+  /** Hands all that waits to the outboxes, and has them write it. Happens by itself at the end of each turn. */
+  flush(): void {
+    for (const audience of this.#waiting) this.#deliver(audience);
+    for (const outbox of this.#touched) outbox.flush();
+    this.#touched.clear();
+  }
+
+  #find(name: string): Route {
+    checkName(name);
+    if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
+    const route = {
+      recognizedBy: this.#recognized.find((pattern) => pattern.matches(name))?.text,
+      audiences: [...this.#audiences.values()].filter((audience) => audience.hears(name)),
+    };
+    this.#routes.set(name, route);
+    return route;
+  }
+
+  #deliver(audience: Audience): void {
+    this.#waiting.delete(audience);
+    audience.deliver((member) => this.#touched.add(member.outbox));
+  }
+
+  /** Once for all that a turn of the event loop brings: setImmediate runs when every line that has arrived is routed. */
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+}
+
+/** Listeners share an audience if they hear the same, in the same form; who wants no echo has one for itself. */
+function audienceKey(listener: Listener): string {
+  const patterns = [...listener.patterns.keys()].sort().join(" ");
+  return `${listener.meta} ${listener.echo ? "" : listener.id} ${patterns}`;
+}
+
+function isOwnEcho(audience: Audience, sender: { name: string; echo?: boolean }): boolean {
+  return sender.echo === false && audience.members.has(sender as Listener);
+}

@@ -1,0 +1,119 @@
+/**
+ * The events of a subscription, as an async iterable.
+ *
+ * @module
+ */
+import type { MqEvent } from "./event.ts";
+
+/** How many events wait to be taken from a subscription. */
+export const MAX_WAITING_EVENTS = 100_000;
+
+/** Options of {@linkcode Client.subscribe}. */
+export interface SubscribeOptions {
+  /** Ends the subscription when it is aborted: the iteration is done. */
+  signal?: AbortSignal;
+  /**
+   * How many events may wait to be taken. What comes on top is dropped and counted.
+   *
+   * @default {100000}
+   */
+  maxWaiting?: number;
+}
+
+/**
+ * Events that a client hears, one after another. Leaving the loop ends the subscription.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { MqEvent } from "./event.ts";
+ *
+ * const subscription = new Subscription(Promise.resolve(), () => {});
+ * subscription.push(new MqEvent("create", "1"));
+ * subscription.push(new MqEvent("create", "2"));
+ * for await (const event of subscription) {
+ *   assertEquals(event.data, 1);
+ *   break;
+ * }
+ * ```
+ */
+export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDisposable {
+  /** Resolves when the broker has taken the subscription in; events published before are not heard. */
+  readonly ready: Promise<void>;
+  readonly #events: AsyncIterator<MqEvent>;
+  readonly #onEnd: () => void;
+  #controller!: ReadableStreamDefaultController<MqEvent>;
+  #ended = false;
+  #dropped = 0;
+
+  /**
+   * @param ready Resolves when the broker has taken the subscription in.
+   * @param onEnd Called once, when it ends.
+   * @param options How many events may wait, and a signal that ends it.
+   */
+  constructor(ready: Promise<void>, onEnd: () => void, options: SubscribeOptions = {}) {
+    const { signal, maxWaiting = MAX_WAITING_EVENTS } = options;
+    this.ready = ready;
+    this.#onEnd = onEnd;
+    const source = {
+      start: (controller: ReadableStreamDefaultController<MqEvent>) => void (this.#controller = controller),
+      cancel: () => this.finish(),
+    };
+    this.#events = new ReadableStream(source, { highWaterMark: maxWaiting })[Symbol.asyncIterator]();
+    signal?.addEventListener("abort", () => this.finish(), { once: true });
+    if (signal?.aborted) this.finish();
+  }
+
+  /** How many events were dropped because too many waited to be taken. */
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  /**
+   * Adds an event behind those that wait.
+   *
+   * @param event The event.
+   */
+  push(event: MqEvent): void {
+    if (this.#ended) return;
+    if (this.#controller.desiredSize! > 0) this.#controller.enqueue(event);
+    else this.#dropped++;
+  }
+
+  /**
+   * The next event.
+   *
+   * @returns It, or `done` once the subscription has ended and nothing waits any more.
+   */
+  next(): Promise<IteratorResult<MqEvent>> {
+    return this.#events.next();
+  }
+
+  /**
+   * Ends the subscription. What waits is thrown away.
+   *
+   * @returns `done`.
+   */
+  async return(): Promise<IteratorResult<MqEvent>> {
+    this.finish();
+    return await this.#events.return!();
+  }
+
+  /** Itself: a subscription can be iterated once. */
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  /** The same as {@linkcode Subscription.return}. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  /** Ends the subscription, but lets what waits be taken. */
+  finish(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#controller.close();
+    this.#onEnd();
+  }
+}
