@@ -116,6 +116,8 @@ export class Broker implements AsyncDisposable {
   #closing: Promise<void> | undefined;
 
   /**
+   * Makes a broker that does not listen yet.
+   *
    * @param options What it recognizes, its limits, and who is told what it does.
    * @throws {ProtocolError} With the code `bad-pattern` or `reserved-name`, if an event is not one it can recognize.
    * @throws {RangeError} If there is no event to recognize, or a limit is not a positive whole number.
@@ -307,12 +309,13 @@ export class Broker implements AsyncDisposable {
   }
 
   #hello(connection: Connection, rest: string): string {
-    const { name = connection.name, meta = connection.meta, echo = connection.echo } = parseHello(rest);
+    const was = connection.name;
+    const { name = was, meta = connection.meta, echo = connection.echo } = parseHello(rest);
     this.#router.leave(connection);
     Object.assign(connection, { name, meta, echo });
     this.#router.join(connection);
     const { id } = connection;
-    this.#announce("mq.hello", { id, name, address: connection.address });
+    this.#announce("mq.hello", { id, name, was });
     const server = `mq/${VERSION}`;
     return formatOk("hello", { id, server, version: PROTOCOL_VERSION, limits: this.#limits, events: this.events });
   }

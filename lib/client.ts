@@ -190,7 +190,11 @@ export class Client extends EventTarget implements AsyncDisposable {
   #ready = Promise.withResolvers<void>();
   #life: Promise<void> | undefined;
 
-  /** @param options Where the broker is, and how to behave. */
+  /**
+   * Makes a client that is not connected yet.
+   *
+   * @param options Where the broker is, and how to behave.
+   */
   constructor(options: ConnectOptions = {}) {
     super();
     const { url, hostname = "localhost", port = DEFAULT_PORT } = options;

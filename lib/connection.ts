@@ -55,6 +55,8 @@ export class Connection implements Listener {
   readonly #inputEnd = Promise.withResolvers<void>();
 
   /**
+   * Takes a socket into the pool.
+   *
    * @param conn The socket.
    * @param name What it is called until its client gives itself a name.
    * @param limits The limits of its lines and its outbox.

@@ -39,6 +39,8 @@ export class MqError extends Error {
   readonly code: WireCode | LocalCode | (string & Record<never, never>);
 
   /**
+   * Makes an error.
+   *
    * @param code The word that stands for this error.
    * @param message One sentence for people: what was being done, with which value.
    * @param options The cause, where another error led to this one.

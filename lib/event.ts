@@ -117,6 +117,8 @@ export class Pattern {
   readonly #hearsBroker: boolean;
 
   /**
+   * Reads a pattern.
+   *
    * @param text The pattern as it is written, 255 bytes at most.
    * @throws {ProtocolError} With the code `bad-pattern`, if it is not one.
    */
@@ -148,6 +150,28 @@ export class Pattern {
     const tokens = name.split(".");
     if (this.#open ? tokens.length <= this.#tokens.length : tokens.length !== this.#tokens.length) return false;
     return this.#tokens.every((token, index) => token === "*" || token === tokens[index]);
+  }
+
+  /**
+   * Whether there is a name that both this pattern and another match.
+   *
+   * @param other The other pattern.
+   * @returns True if there is.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   *
+   * assertEquals(new Pattern("order.*").overlaps(new Pattern("*.paid")), true);
+   * assertEquals(new Pattern("ordr.*").overlaps(new Pattern("order.>")), false);
+   * ```
+   */
+  overlaps(other: Pattern): boolean {
+    const [a, b] = [this.#tokens, other.#tokens];
+    const [aLength, bLength] = [a.length + Number(this.#open), b.length + Number(other.#open)];
+    if (this.#hearsBroker !== other.#hearsBroker && Math.max(aLength, bLength) > 1) return false;
+    if ((!this.#open && aLength < bLength) || (!other.#open && bLength < aLength)) return false;
+    return a.every((token, index) => b[index] === undefined || token === "*" || b[index] === "*" || token === b[index]);
   }
 }
 
@@ -243,6 +267,8 @@ export class MqEvent {
   readonly from?: string;
 
   /**
+   * Makes an event.
+   *
    * @param name The event's name.
    * @param text The data as it stood on the line.
    * @param id The ULID that the broker gave it.

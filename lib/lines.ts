@@ -68,6 +68,8 @@ export class LineReader {
   readonly #reader: ReadableStreamDefaultReader<string>;
 
   /**
+   * Begins to read.
+   *
    * @param source Where the bytes come from.
    * @param options The longest line.
    */

@@ -42,6 +42,8 @@ export class Outbox {
   #failed = false;
 
   /**
+   * Makes an empty queue.
+   *
    * @param sink Where the bytes go, such as the `writable` of a `Deno.Conn`.
    * @param options The bound.
    */

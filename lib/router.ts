@@ -57,7 +57,11 @@ export class Audience {
   #text = "";
   #events = 0;
 
-  /** @param founder Its first member, whose patterns and form it takes. */
+  /**
+   * Makes an audience without members.
+   *
+   * @param founder Its first member to be, whose patterns and form it takes.
+   */
   constructor(founder: Listener) {
     this.meta = founder.meta;
     this.#patterns = [...founder.patterns.values()];
@@ -127,6 +131,8 @@ export class Router {
   #scheduled = false;
 
   /**
+   * Makes a router without listeners.
+   *
    * @param events The patterns of the events that are recognized.
    * @throws {ProtocolError} With the code `bad-pattern`, if one is not a pattern.
    */

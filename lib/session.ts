@@ -46,6 +46,8 @@ export class Session {
   #lastWords = "";
 
   /**
+   * Begins to read what the broker sends.
+   *
    * @param conn The connection.
    * @param observer Who is told what it hears.
    */

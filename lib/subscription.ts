@@ -47,6 +47,8 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
   #dropped = 0;
 
   /**
+   * Makes a subscription. {@linkcode Client.subscribe} does it.
+   *
    * @param ready Resolves when the broker has taken the subscription in.
    * @param onEnd Called once, when it ends.
    * @param options How many events may wait, and a signal that ends it.

@@ -63,6 +63,10 @@ declare module "@std/text/closest-string" {
   export function closestString(word: string, possibleWords: readonly string[]): string;
 }
 
+declare module "@std/text/levenshtein-distance" {
+  export function levenshteinDistance(a: string, b: string): number;
+}
+
 declare module "@std/ulid" {
   /** A new ULID, greater than every one made before it in this process. */
   export function monotonicUlid(seedTime?: number): string;

@@ -1,0 +1,159 @@
+/**
+ * `mq app`: an application, say a database, that lets the world know what happens in it.
+ *
+ * @module
+ */
+import {
+  type Address,
+  checkPublishable,
+  type Client,
+  connect,
+  encodeData,
+  MqError,
+  MqEvent,
+  ProtocolError,
+} from "../mod.ts";
+import {
+  brokerAddress,
+  checkTyped,
+  connectPatiently,
+  jsonFlag,
+  nameFlag,
+  serverFlag,
+  tellConnection,
+} from "./broker_flags.ts";
+import { defineCommand, duration, integer, list, option, toggle, type Values } from "./command.ts";
+import { count, formatDuration, formatForPeople, formatPlain, toRecord } from "./format.ts";
+import { BARKED_EVENTS, type MadeUpEvent, makeUpEvents } from "./records.ts";
+import { aborted, type Io } from "./stdio.ts";
+
+const flags = {
+  server: serverFlag,
+  every: option("DURATION", "How often an event comes.", duration, { fallback: ["1s", 1000] }),
+  events: option("LIST", "The names to choose from.", list, {
+    fallback: [BARKED_EVENTS.join(","), [...BARKED_EVENTS]],
+  }),
+  count: option("N", "End after that many events.", integer(1), { short: "n" }),
+  seed: option("N", "The same seed gives the same events.", integer(0)),
+  "once-per-connection": toggle("Connect and disconnect for each event."),
+  json: jsonFlag,
+  name: nameFlag("app"),
+};
+
+type AppFlags = Values<typeof flags>;
+
+/** The command. */
+export const app = defineCommand({
+  name: "app",
+  summary: "an application that barks random events",
+  description: "Publishes made-up events about made-up records, some of them on purpose such as the broker does not\n" +
+    "recognize, and prints each. At the end (Ctrl-C) it says how many it sent and the mean time each took.",
+  operands: { form: "", min: 0, max: 0 },
+  flags,
+  examples: [
+    ["mq app", "an event each second"],
+    ["mq app --every 100ms --count 50", "fifty of them, faster"],
+    ["mq app --every 100ms --count 50 --once-per-connection", "is it cheaper to stay connected? Compare"],
+    ["mq app --events order.created,order.paid --seed 7", "these names, the same each time"],
+  ],
+  permissions: ["net"],
+  async run({ flags }, io) {
+    checkTyped("app", () => flags.events.forEach(checkPublishable));
+    const address = brokerAddress(flags.server, io, "app");
+    const seed = flags.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
+    const barker = new Barker(makeUpEvents(seed, flags.events), flags, io);
+    await using client = await connectPatiently("app", { ...address, name: flags.name }, io);
+    if (flags["once-per-connection"]) {
+      await client.close();
+      await barker.run((event) => publishAlone(event, address, flags.name));
+    } else {
+      tellConnection("app", client, io);
+      await barker.run((event) => publish(event, client));
+    }
+    io.stderr.line(barker.summary);
+    return 0;
+  },
+});
+
+/** Publishes an event; returns its id, or undefined if the broker does not recognize it. */
+async function publish({ name, data }: MadeUpEvent, client: Client): Promise<string | undefined> {
+  try {
+    return (await client.publish(name, data, { receipt: true })).id;
+  } catch (error) {
+    if (error instanceof ProtocolError && error.code === "unrecognized") return undefined;
+    throw error;
+  }
+}
+
+async function publishAlone(event: MadeUpEvent, address: Address, name: string): Promise<string | undefined> {
+  await using client = await connect({ ...address, name });
+  return await publish(event, client);
+}
+
+/** Publishes one event after another at a steady pace, prints them, and keeps the time. */
+class Barker {
+  readonly #events: Generator<MadeUpEvent, never>;
+  readonly #flags: AppFlags;
+  readonly #io: Io;
+  readonly #running = new Set<Promise<void>>();
+  #started = 0;
+  #sent = 0;
+  #unrecognized = 0;
+  #totalMs = 0;
+
+  constructor(events: Generator<MadeUpEvent, never>, flags: AppFlags, io: Io) {
+    this.#events = events;
+    this.#flags = flags;
+    this.#io = io;
+  }
+
+  /** Barks until there are enough events, or the Io's signal says so. */
+  async run(publish: (event: MadeUpEvent) => Promise<string | undefined>): Promise<void> {
+    const enough = Promise.withResolvers<void>();
+    const bark = () => {
+      this.#keep(this.#bark(publish));
+      if (++this.#started === this.#flags.count) enough.resolve();
+    };
+    bark();
+    const timer = setInterval(bark, this.#flags.every);
+    await Promise.race([enough.promise, aborted(this.#io.signal)]);
+    clearInterval(timer);
+    await Promise.all(this.#running);
+  }
+
+  /** How many were sent, and what each cost. */
+  get summary(): string {
+    const sent = `${count(this.#sent, "event")} sent, ${this.#unrecognized} of them not recognized`;
+    const how = this.#flags["once-per-connection"] ? "a connection for each" : "one connection for all";
+    const mean = this.#sent === 0 ? "" : `, ${formatDuration(this.#totalMs / this.#sent)} each on average`;
+    return `mq app: ${sent}; ${how}${mean}`;
+  }
+
+  #keep(task: Promise<void>): void {
+    const kept = task.finally(() => this.#running.delete(kept));
+    this.#running.add(kept);
+  }
+
+  async #bark(publish: (event: MadeUpEvent) => Promise<string | undefined>): Promise<void> {
+    const { name, data } = this.#events.next().value;
+    const text = encodeData(data);
+    if (!this.#flags.json) this.#print(new MqEvent(name, text, undefined, this.#flags.name));
+    const startedAt = performance.now();
+    try {
+      const id = await publish({ name, data });
+      this.#totalMs += performance.now() - startedAt;
+      this.#sent++;
+      if (id === undefined) this.#unrecognized++;
+      if (this.#flags.json) this.#print(new MqEvent(name, text, id, this.#flags.name));
+    } catch (error) {
+      if (!(error instanceof MqError)) throw error;
+      this.#io.stderr.line(`mq app: ${name}: ${error.message}`);
+    }
+  }
+
+  #print(event: MqEvent): void {
+    const { stdout } = this.#io;
+    if (this.#flags.json) stdout.line(JSON.stringify(toRecord(event)));
+    else stdout.line(stdout.isTerminal ? formatForPeople(event) : formatPlain(event));
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * What a subcommand is, how its arguments are read, and how its help is drawn: both from the same table of flags.
+ *
+ * @module
+ */
+import { parseArgs } from "@std/cli/parse-args";
+import { closestString } from "@std/text/closest-string";
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
+import type { Io } from "./stdio.ts";
+
+/** The arguments are wrong. `hint` says what to type instead. */
+export class UsageError extends Error {
+  readonly hint: string;
+
+  constructor(message: string, hint: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+/** A flag of a command, such as `--port 3001`. */
+export interface Flag<T> {
+  readonly help: string;
+  /** What stands for its value in the help, such as `PORT`. A flag without one is a switch. */
+  readonly placeholder?: string;
+  /** A one-letter name, such as `s`. */
+  readonly short?: string;
+  /** Its value when it is not given. */
+  readonly fallback: T;
+  /** What the help says of the fallback; nothing is said where it is empty. */
+  readonly fallbackText: string;
+  /** Reads its value; throws an Error that says what it takes. */
+  read(text: string): T;
+}
+
+/** The flags of a command by their names. */
+// deno-lint-ignore no-explicit-any
+export type Flags = Record<string, Flag<any>>;
+
+/** The values of flags. */
+export type Values<F extends Flags> = { [K in keyof F]: F[K] extends Flag<infer T> ? T : never };
+
+/** The arguments of a command, read. */
+export interface Args<F extends Flags = Flags> {
+  /** The values of all its flags. */
+  readonly flags: Values<F>;
+  /** What is not a flag. */
+  readonly operands: string[];
+}
+
+/** A subcommand of mq. */
+export interface Command<F extends Flags = Flags> {
+  readonly name: string;
+  /** What it does, in one line. */
+  readonly summary: string;
+  /** What it does, in a few. */
+  readonly description: string;
+  /** What it takes besides flags: how that is written, and how many there may be. */
+  readonly operands: { readonly form: string; readonly min: number; readonly max: number };
+  readonly flags: F;
+  /** Command lines that can be pasted, each with what it does. */
+  readonly examples: readonly (readonly [command: string, effect: string])[];
+  /** The permissions it needs; all others are dropped before it runs. */
+  readonly permissions: readonly Deno.PermissionName[];
+  /** Runs it; returns the exit code. */
+  run(args: Args<F>, io: Io): Promise<number>;
+}
+
+/** Lets TypeScript infer the types of a command's flags. */
+export function defineCommand<F extends Flags>(command: Command<F>): Command {
+  return command as unknown as Command;
+}
+
+/** A flag that is there or not. */
+export function toggle(help: string, options: { short?: string } = {}): Flag<boolean> {
+  return { help, ...options, fallback: false, fallbackText: "", read: () => true };
+}
+
+/** A flag with a value. */
+export function option<T, D = undefined>(
+  placeholder: string,
+  help: string,
+  read: (text: string) => T,
+  options: { short?: string; fallback?: [text: string, value: D] } = {},
+): Flag<T | D> {
+  const [fallbackText, fallback] = options.fallback ?? ["", undefined as D];
+  return { placeholder, help, short: options.short, read, fallbackText, fallback };
+}
+
+/** A reader of whole numbers for {@linkcode option}. */
+export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
+  const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
+  return (text) => {
+    const value = Number(text);
+    if (!/^-?\d+$/.test(text) || value < min || value > max) throw new Error(`a whole number, ${range}`);
+    return value;
+  };
+}
+
+const UNITS_MS = new Map([["ms", 1], ["s", 1000], ["m", 60_000], ["h", 3_600_000]]);
+
+/** A reader of durations for {@linkcode option}: `500ms`, `2s`, `1m`, `1h`. Returns milliseconds. */
+export function duration(text: string): number {
+  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
+  const ms = Math.round(Number(number) * UNITS_MS.get(unit)!);
+  if (unit === undefined || ms < 1 || ms > 2 ** 31 - 1) throw new Error("a duration such as 500ms, 2s or 1m");
+  return ms;
+}
+
+/** A reader of lists for {@linkcode option}: `create,delete`. */
+export function list(text: string): string[] {
+  const items = text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+  if (items.length === 0) throw new Error("names with commas between them");
+  return items;
+}
+
+const HELP_FLAG: Flag<boolean> = toggle("Show this help.", { short: "h" });
+
+/**
+ * Reads a command's arguments, and refuses what it does not declare.
+ *
+ * parseArgs guesses where this must not (numbers, a value that looks like a flag, a word `true` after a switch), so each
+ * flag is given to it as one argument with its value, and is one that the command has.
+ *
+ * @throws {UsageError} If they are wrong.
+ */
+export function parseCommand<F extends Flags>(
+  command: Command<F>,
+  argv: readonly string[],
+): Args<F> & { help: boolean } {
+  const flags: Flags = { ...command.flags, help: HELP_FLAG };
+  const names = Object.keys(flags);
+  const parsed = parseArgs(joinValues(command.name, flags, argv), {
+    "--": true,
+    boolean: names.filter((name) => isSwitch(flags[name])),
+    string: ["_", ...names.filter((name) => !isSwitch(flags[name]))],
+  });
+  const values = Object.fromEntries(
+    names.map((name) => [name, readFlag(command.name, name, flags[name], parsed[name])]),
+  );
+  const operands = [...parsed._, ...parsed["--"]];
+  if (!values.help) checkOperands(command, operands);
+  return { flags: values as Values<F>, operands, help: values.help as boolean };
+}
+
+function isSwitch(flag: Flag<unknown>): boolean {
+  return flag.placeholder === undefined;
+}
+
+/** Rewrites each flag as `--name=value`. */
+function joinValues(command: string, flags: Flags, argv: readonly string[]): string[] {
+  const joined: string[] = [];
+  const seen = new Set<string>();
+  for (let index = 0; index < argv.length; index++) {
+    const argument = argv[index];
+    if (argument === "--") return [...joined, ...argv.slice(index)];
+    if (!argument.startsWith("-") || argument === "-") {
+      joined.push(argument);
+      continue;
+    }
+    const [name, attached] = splitFlag(command, flags, argument);
+    if (seen.has(name)) throw usage(command, `--${name} is given twice`);
+    seen.add(name);
+    if (isSwitch(flags[name])) {
+      if (attached !== undefined) throw usage(command, `--${name} takes no value`);
+      joined.push(`--${name}=true`);
+      continue;
+    }
+    const value = attached ?? argv[++index];
+    if (value === undefined || (attached === undefined && /^--?[A-Za-z]/.test(value))) {
+      throw usage(command, `--${name} needs a value: ${flags[name].placeholder}`);
+    }
+    joined.push(`--${name}=${value}`);
+  }
+  return joined;
+}
+
+/** Takes `--name=value`, `--name`, `-nVALUE` or `-n` apart. */
+function splitFlag(command: string, flags: Flags, argument: string): [name: string, value: string | undefined] {
+  const [, long, value] = /^--([^=]+)(?:=([^]*))?$/.exec(argument) ?? [];
+  if (long !== undefined && Object.hasOwn(flags, long)) return [long, value];
+  const short = long === undefined ? Object.keys(flags).find((name) => flags[name].short === argument[1]) : undefined;
+  if (short !== undefined) return [short, argument.slice(2).replace(/^=/, "") || undefined];
+  throw unknownFlag(command, flags, argument.replace(/=[^]*/, ""));
+}
+
+function unknownFlag(command: string, flags: Flags, flag: string): UsageError {
+  const nearest = suggest(flag.replace(/^-+/, ""), Object.keys(flags));
+  if (nearest) return new UsageError(`unknown flag ${flag}`, `mq ${command} --${nearest}`);
+  const isData = /^-\d/.test(flag);
+  return isData
+    ? new UsageError(`unknown flag ${flag}`, `put -- before what begins with "-" and is not a flag`)
+    : usage(command, `unknown flag ${flag}`);
+}
+
+function readFlag(command: string, name: string, flag: Flag<unknown>, text: unknown): unknown {
+  if (isSwitch(flag)) return text === true;
+  if (text === undefined) return flag.fallback;
+  try {
+    return flag.read(text as string);
+  } catch (error) {
+    throw usage(command, `--${name} takes ${(error as Error).message}, not ${JSON.stringify(text)}`);
+  }
+}
+
+function checkOperands(command: Command, operands: string[]): void {
+  const { form, min, max } = command.operands;
+  if (operands.length < min) throw usage(command.name, `it needs ${form}`);
+  if (operands.length > max) {
+    const extra = operands.slice(max).map((operand) => JSON.stringify(operand)).join(" ");
+    throw usage(command.name, `it takes ${form || "no arguments"}; this is too much: ${extra}`);
+  }
+}
+
+function usage(command: string, message: string): UsageError {
+  return new UsageError(message, `mq ${command} --help`);
+}
+
+/** The word of a list that somebody most likely meant; undefined if none is near. */
+export function suggest(word: string, words: readonly string[]): string | undefined {
+  const nearest = closestString(word, words);
+  return levenshteinDistance(word, nearest) <= Math.max(1, nearest.length / 2) ? nearest : undefined;
+}
+
+/** Draws a command's help. */
+export function helpOf(command: Command): string {
+  const { name, summary, description, operands, examples } = command;
+  const flags = Object.entries({ ...command.flags, help: HELP_FLAG });
+  return [
+    `mq ${name}: ${summary}`,
+    "",
+    `Usage: mq ${name} ${operands.form ? operands.form + " " : ""}[flags]`,
+    "",
+    description,
+    "",
+    "Flags:",
+    ...columns(flags.map(([flag, { help, fallbackText, ...rest }]) => [
+      flagForm(flag, rest),
+      fallbackText ? `${help} Default: ${fallbackText}.` : help,
+    ])),
+    "",
+    "Examples:",
+    ...columns(examples),
+  ].join("\n");
+}
+
+function flagForm(name: string, { short, placeholder }: { short?: string; placeholder?: string }): string {
+  return `${short ? `-${short}, ` : "    "}--${name}${placeholder ? ` ${placeholder}` : ""}`;
+}
+
+/** Lays rows of two cells out in columns. */
+export function columns(rows: readonly (readonly [string, string])[]): string[] {
+  const width = Math.max(...rows.map(([first]) => first.length));
+  return rows.map(([first, second]) => `  ${first.padEnd(width)}  ${second}`);
+}

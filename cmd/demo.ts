@@ -1,0 +1,69 @@
+/**
+ * `mq demo`: the broker, a logger and two apps in one terminal.
+ *
+ * @module
+ */
+import { blue, bold, cyan, green, yellow } from "@std/fmt/colors";
+import { app } from "./app.ts";
+import { type Command, defineCommand, duration, option, parseCommand } from "./command.ts";
+import { logger } from "./logger.ts";
+import { server, type ServerFlags, startServer } from "./server.ts";
+import { aborted, type Io, Output } from "./stdio.ts";
+
+const INTRODUCTION = [
+  "Four programs talk over TCP: a server, a logger that hears every event, and two apps that bark them. Ctrl-C ends all.",
+  "The server passes on the events it recognizes and drops the rest: watch for archive and login.",
+  "The same in three terminals of your own:   mq server   mq logger   mq app",
+];
+
+const flags = { for: option("DURATION", "End after that time.", duration) };
+
+/** The command. */
+export const demo = defineCommand({
+  name: "demo",
+  summary: "the broker, a logger and two apps in one terminal",
+  description: "Shows the whole thing move, over real TCP on a free port.",
+  operands: { form: "", min: 0, max: 0 },
+  flags,
+  examples: [
+    ["mq demo", "until Ctrl-C"],
+    ["mq demo --for 10s", "for ten seconds"],
+  ],
+  permissions: ["net"],
+  async run({ flags }, io) {
+    for (const line of INTRODUCTION) io.stdout.line(line);
+    io.stdout.line("");
+    const until = flags.for === undefined ? io.signal : AbortSignal.any([io.signal, AbortSignal.timeout(flags.for)]);
+    const named = (name: string, color: (text: string) => string) =>
+      prefixed({ ...io, signal: until }, color(name.padEnd(8)));
+    const serverFlags = parseCommand(server, ["--port", "0"]).flags as ServerFlags;
+    const broker = await startServer(serverFlags, named("server", bold));
+    const address = `localhost:${broker.addr!.port}`;
+    await Promise.all([
+      start(logger, ["-s", address], named("logger", green)),
+      start(app, ["-s", address, "--name", "app-1", "--every", "900ms"], named("app-1", blue)),
+      start(app, ["-s", address, "--name", "app-2", "--every", "1300ms"], named("app-2", cyan)),
+      aborted(until),
+    ]);
+    await broker.close();
+    return 0;
+  },
+});
+
+function start(command: Command, argv: string[], io: Io): Promise<number> {
+  return command.run(parseCommand(command, argv), io);
+}
+
+/** An Io whose lines appear on another's stdout, each behind a prefix. */
+function prefixed(io: Io, prefix: string): Io {
+  const decoder = new TextDecoder();
+  const sink = () =>
+    new WritableStream<Uint8Array>({
+      write(chunk) {
+        const text = decoder.decode(chunk, { stream: true });
+        for (const line of text.trimEnd().split("\n")) io.stdout.line(`${prefix} ${line}`);
+      },
+    });
+  const { isTerminal } = io.stdout;
+  return { ...io, stdout: new Output(sink(), { isTerminal }), stderr: new Output(sink(), { isTerminal }) };
+}

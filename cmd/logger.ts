@@ -1,0 +1,119 @@
+/**
+ * `mq logger`: logs the events it hears.
+ *
+ * @module
+ */
+import { type Client, MqEvent, Pattern } from "../mod.ts";
+import {
+  brokerAddress,
+  checkTyped,
+  connectPatiently,
+  jsonFlag,
+  nameFlag,
+  serverFlag,
+  tellConnection,
+} from "./broker_flags.ts";
+import { defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
+import { count, formatForPeople, formatPlain, toRecord } from "./format.ts";
+import type { Io } from "./stdio.ts";
+
+/** Everything but the broker's own events. */
+const EVERYTHING = ">";
+
+const flags = {
+  server: serverFlag,
+  count: option("COUNT", "End after that many events.", integer(1), { short: "n" }),
+  wait: option("DURATION", "End after that time, with exit code 124.", duration),
+  json: jsonFlag,
+  verbose: toggle("Show time and sender even when the output is piped.", { short: "v" }),
+  name: nameFlag("logger"),
+};
+
+/** The command. */
+export const logger = defineCommand({
+  name: "logger",
+  summary: "logs every event it hears",
+  description: "Without a PATTERN it hears all events but the broker's own, which are heard by 'mq.>'.\n" +
+    "In a pattern, * stands for one part of a name and a last > for the rest.\n" +
+    "It waits for a broker that is not there yet, and comes back when the broker does.",
+  operands: { form: "[PATTERN...]", min: 0, max: Infinity },
+  flags,
+  examples: [
+    ["mq logger", "log all events"],
+    ["mq logger create 'order.*'", "log some"],
+    ["mq logger 'mq.>'", "watch the broker's own life"],
+    ["mq logger -n 1 --wait 10s error", "wait at most 10 s for the first error"],
+    ["mq logger --json | head -n 3", "three events as JSON"],
+  ],
+  permissions: ["net"],
+  async run({ flags, operands }, io) {
+    checkTyped("logger", () => operands.forEach((text) => new Pattern(text)));
+    const address = brokerAddress(flags.server, io, "logger");
+    const format = chooseFormat(flags, io);
+    const time = flags.wait === undefined ? undefined : AbortSignal.timeout(flags.wait);
+    const until = time ? AbortSignal.any([io.signal, time]) : io.signal;
+    let logged = 0;
+    try {
+      const options = { ...address, name: flags.name, meta: format !== formatPlain };
+      await using client = await connectPatiently("logger", options, { ...io, signal: until });
+      tellConnection("logger", client, io);
+      logged = await log(client, { patterns: operands, limit: flags.count, format, until }, io);
+    } catch (error) {
+      if (!until.aborted) throw error;
+    }
+    if (logged === flags.count || !until.aborted) return 0;
+    return time?.aborted ? timeRanOut(logged, flags, io) : interrupted(logged, flags, io);
+  },
+});
+
+function chooseFormat({ json, verbose }: Values<typeof flags>, io: Io): (event: MqEvent) => string {
+  if (json) return (event) => JSON.stringify(toRecord(event));
+  return io.stdout.isTerminal || verbose ? formatForPeople : formatPlain;
+}
+
+interface LogOptions {
+  patterns: string[];
+  limit: number | undefined;
+  format: (event: MqEvent) => string;
+  until: AbortSignal;
+}
+
+/** Logs until there are enough events or it is time to end; returns how many they were. */
+async function log(client: Client, { patterns, limit, format, until }: LogOptions, io: Io): Promise<number> {
+  let logged = 0;
+  const subscription = client.subscribe(...patterns.length > 0 ? patterns : [EVERYTHING], { signal: until });
+  warnOfDeadPatterns(patterns, client, io);
+  for await (const event of subscription) {
+    io.stdout.line(format(event));
+    if (++logged === limit) break;
+  }
+  if (subscription.dropped > 0) {
+    io.stderr.line(`mq logger: ${count(subscription.dropped, "event")} came too fast and were dropped`);
+  }
+  return logged;
+}
+
+/** Most likely a slip: the broker recognizes nothing that the pattern matches. */
+function warnOfDeadPatterns(patterns: string[], client: Client, io: Io): void {
+  const { events } = client.hello;
+  const recognized = [...events, "mq.>"].map((text) => new Pattern(text));
+  for (const text of patterns) {
+    if (recognized.some((pattern) => pattern.overlaps(new Pattern(text)))) continue;
+    io.stderr.line(
+      `mq logger: the broker recognizes no event that "${text}" matches; it recognizes ${events.join(", ")}`,
+    );
+  }
+}
+
+function timeRanOut(logged: number, { count: wanted, wait }: Values<typeof flags>, io: Io): number {
+  if (wanted !== undefined) {
+    io.stderr.line(`mq logger: ${logged} of ${count(wanted, "event")} came in ${wait! / 1000} s`);
+  }
+  return 124;
+}
+
+function interrupted(logged: number, { count: wanted }: Values<typeof flags>, io: Io): number {
+  if (wanted === undefined) return 0;
+  io.stderr.line(`mq logger: ended after ${logged} of ${count(wanted, "event")}`);
+  return 1;
+}

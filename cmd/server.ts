@@ -1,0 +1,168 @@
+/**
+ * `mq server`: the broker.
+ *
+ * @module
+ */
+import { bold, dim, green, red, yellow } from "@std/fmt/colors";
+import {
+  type Activity,
+  Broker,
+  DEFAULT_EVENTS,
+  DEFAULT_PORT,
+  formatAddress,
+  formatPatterns,
+  type Json,
+  MqEvent,
+  VERSION,
+} from "../mod.ts";
+import { checkTyped, jsonFlag } from "./broker_flags.ts";
+import { defineCommand, integer, list, option, toggle, type Values } from "./command.ts";
+import { count, formatDuration, formatForPeople, layOut, localTime, toRecord } from "./format.ts";
+import { aborted, type Io } from "./stdio.ts";
+
+const flags = {
+  host: option("HOST", "The address to listen on.", (text) => text, { fallback: ["localhost", "localhost"] }),
+  port: option("PORT", "The port to listen on; 0 takes a free one.", integer(0, 65535), {
+    fallback: [String(DEFAULT_PORT), DEFAULT_PORT],
+  }),
+  events: option("LIST", "Names or patterns of the events it recognizes.", list, {
+    fallback: [DEFAULT_EVENTS.join(","), [...DEFAULT_EVENTS]],
+  }),
+  verbose: toggle("Log every event, too.", { short: "v" }),
+  json: jsonFlag,
+};
+
+/** The options of {@linkcode startServer}. */
+export type ServerFlags = Values<typeof flags>;
+
+/** The command. */
+export const server = defineCommand({
+  name: "server",
+  summary: "the broker: sends every event it recognizes on to those who listen",
+  description: "Keeps a pool of TCP connections. What it does not recognize is dropped, and the log says so.\n" +
+    "localhost is both 127.0.0.1 and ::1. Ctrl-C drains and ends it.",
+  operands: { form: "", min: 0, max: 0 },
+  flags,
+  examples: [
+    ["mq server", "on localhost:3001, recognizing create, read, update, delete, error"],
+    ["mq server --events 'order.*,user.>'", "recognizing events by pattern"],
+    ["mq server --events '>' --verbose", "recognizing all events, and logging them"],
+    ["mq server --port 4000 --json", "on another port, with a log for programs"],
+  ],
+  permissions: ["net"],
+  async run({ flags }, io) {
+    const broker = await startServer(flags, io);
+    await aborted(io.signal);
+    await broker.close();
+    return 0;
+  },
+});
+
+/** Starts a broker that logs to an Io's stdout. */
+export async function startServer(flags: ServerFlags, io: Io): Promise<Broker> {
+  const log = flags.json ? jsonLog(io) : new Log(io, flags.events);
+  checkTyped("server", () => void new Broker({ events: flags.events }));
+  const broker = new Broker({
+    events: flags.events,
+    onActivity: (name, data) => log.activity(name, data),
+    onPublish: flags.verbose
+      ? (name, line, from, receivers) => log.published(name, line.slice(name.length).trimStart(), from, receivers)
+      : undefined,
+  });
+  await broker.listen({ hostname: flags.host, port: flags.port });
+  log.listening(broker);
+  return broker;
+}
+
+interface ServerLog {
+  listening(broker: Broker): void;
+  activity(name: string, data: Activity): void;
+  published(name: string, text: string, from: string, receivers: number): void;
+}
+
+/** The log for programs: one object a line. */
+function jsonLog(io: Io): ServerLog {
+  const print = (event: string, from: string, data: Json) =>
+    io.stdout.line(JSON.stringify({ id: null, at: new Date().toISOString(), from, event, data }));
+  return {
+    listening: ({ addrs, events }) =>
+      print("mq.listen", "mq", { addresses: addrs.map(formatAddress), events: [...events] }),
+    activity: (name, data) => print(name, "mq", data),
+    published: (name, text, from) =>
+      io.stdout.line(
+        JSON.stringify({ ...toRecord(new MqEvent(name, text, undefined, from)), at: new Date().toISOString() }),
+      ),
+  };
+}
+
+/** The log for people. */
+class Log implements ServerLog {
+  readonly #io: Io;
+  readonly #events: readonly string[];
+
+  constructor(io: Io, events: readonly string[]) {
+    this.#io = io;
+    this.#events = events;
+  }
+
+  listening({ addrs, events }: Broker): void {
+    const port = addrs[0].port;
+    const where = port === DEFAULT_PORT ? "" : ` -s localhost:${port}`;
+    this.#io.stdout.line(bold(`mq server ${VERSION} listens on ${addrs.map(formatAddress).join(" and ")}`));
+    this.#io.stdout.line(`It recognizes these events: ${formatPatterns(events)}`);
+    this.#io.stdout.line(
+      dim(`In other terminals: mq logger${where}, mq app${where}, or nc localhost ${port}. Ctrl-C ends it.`),
+    );
+    if (addrs.some(({ hostname }) => !isLoopback(hostname))) {
+      this.#io.stdout.line(
+        yellow("Anyone on the network can connect and publish; without --host only this machine could."),
+      );
+    }
+  }
+
+  activity(name: string, data: Activity): void {
+    const line = this.#describe(name, data);
+    if (line !== undefined) this.#print(line);
+  }
+
+  published(name: string, text: string, from: string, receivers: number): void {
+    this.#io.stdout.line(`${formatForPeople(new MqEvent(name, text, undefined, from))} ${dim(`to ${receivers}`)}`);
+  }
+
+  #print(line: string): void {
+    this.#io.stdout.line(`${dim(localTime(new Date()))}  ${line}`);
+  }
+
+  #describe(name: string, data: Activity): string | undefined {
+    const who = layOut(String(data.name));
+    const isFirst = data.times === 1;
+    switch (name) {
+      case "mq.connect":
+        return `${green("+")} ${who} connected from ${data.address}`;
+      case "mq.hello":
+        return data.was === data.name ? undefined : `${green("=")} ${layOut(String(data.was))} is ${who}`;
+      case "mq.disconnect":
+        return `${red("-")} ${who} left (${data.reason}) after ${formatDuration(Number(data.connectedMs))}: ` +
+          `${count(Number(data.published), "event")} published, ${data.delivered} heard`;
+      case "mq.unrecognized":
+        return isFirst ? this.#unrecognized(who, String(data.event)) : undefined;
+      case "mq.refused":
+        return isFirst ? `${yellow("!")} ${who}: ${data.text}` : undefined;
+      case "mq.slow":
+        return `${red("!")} ${who} does not read: ${data.queuedBytes} bytes wait for it, so it is closed`;
+      case "mq.dropped":
+        return `${red("!")} ${data.bytes} bytes for ${who} were lost: it left before it read them`;
+      case "mq.drain":
+        return `Draining ${count(Number(data.connections), "connection")}`;
+    }
+  }
+
+  #unrecognized(who: string, event: string): string {
+    const admit = `--events '${[...this.#events, event].join(",")}'`;
+    return `${yellow("!")} ${who}: "${event}" is not recognized, so nobody gets it. To admit it: ${admit}`;
+  }
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname.startsWith("127.") || hostname === "::1";
+}

@@ -1,0 +1,101 @@
+/**
+ * What a subcommand reads from and writes to: the real terminal and pipes, or a test's.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+
+const encoder = new TextEncoder();
+
+/** The variables that mq reads from its environment. */
+export const ENVIRONMENT = ["MQ_URL"] as const;
+
+/** What a subcommand has to do with the world outside, but for the network. */
+export interface Io {
+  readonly stdin: ReadableStream<Uint8Array>;
+  /** Results. */
+  readonly stdout: Output;
+  /** Everything else. */
+  readonly stderr: Output;
+  /** Aborted when the command should end: Ctrl-C, SIGTERM, or nobody reads its output any more. */
+  readonly signal: AbortSignal;
+  readonly env: Partial<Record<typeof ENVIRONMENT[number], string>>;
+}
+
+/** Options of {@linkcode Output}. */
+export interface OutputOptions {
+  /** Whether a person reads it. */
+  isTerminal: boolean;
+  /** Called when nobody reads it any more. */
+  onBroken?: () => void;
+}
+
+/** Text that goes out in the order in which it is written, one write for all of a turn. */
+export class Output {
+  readonly isTerminal: boolean;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #onBroken: () => void;
+  #text = "";
+  #written: Promise<void> = Promise.resolve();
+  #broken = false;
+
+  constructor(sink: WritableStream<Uint8Array>, options: OutputOptions) {
+    this.#writer = sink.getWriter();
+    this.isTerminal = options.isTerminal;
+    this.#onBroken = options.onBroken ?? (() => {});
+  }
+
+  /** Writes one line. */
+  line(text: string): void {
+    if (this.#text === "") setImmediate(() => this.#flush());
+    this.#text += text + "\n";
+  }
+
+  /** Waits until everything was written, or nobody reads it any more. */
+  async flush(): Promise<void> {
+    this.#flush();
+    await this.#written;
+  }
+
+  #flush(): void {
+    if (this.#text === "" || this.#broken) return;
+    const bytes = encoder.encode(this.#text);
+    this.#text = "";
+    this.#written = this.#writer.write(bytes).catch(() => this.#break());
+  }
+
+  /** A reader that leaves early (`mq logger | head`) is not an error: the work is done. */
+  #break(): void {
+    if (this.#broken) return;
+    this.#broken = true;
+    this.#onBroken();
+  }
+}
+
+/** The program's own terminal, pipes, signals and environment. */
+export function systemIo(): Io {
+  const ending = new AbortController();
+  const onBroken = () => ending.abort("broken pipe");
+  endOnSignals(ending);
+  return {
+    stdin: Deno.stdin.readable,
+    stdout: new Output(Deno.stdout.writable, { isTerminal: Deno.stdout.isTerminal(), onBroken }),
+    stderr: new Output(Deno.stderr.writable, { isTerminal: Deno.stderr.isTerminal(), onBroken }),
+    signal: ending.signal,
+    env: Object.fromEntries(ENVIRONMENT.map((name) => [name, Deno.env.get(name)])),
+  };
+}
+
+/** The first signal asks the command to end in its own time, the second does not wait. */
+function endOnSignals(ending: AbortController): void {
+  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
+  for (const signal of signals) {
+    Deno.addSignalListener(signal, () => ending.signal.aborted ? Deno.exit(1) : ending.abort(signal));
+  }
+}
+
+/** Resolves when a signal is aborted. */
+export function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
