@@ -10,7 +10,7 @@ import {
   ConnectionError,
   type ConnectOptions,
   formatAddress,
-  MqError,
+  type MqError,
   parseAddress,
   ProtocolError,
 } from "../mod.ts";

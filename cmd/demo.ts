@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { blue, bold, cyan, green, yellow } from "@std/fmt/colors";
+import { blue, bold, cyan, green } from "@std/fmt/colors";
 import { app } from "./app.ts";
 import { type Command, defineCommand, duration, option, parseCommand } from "./command.ts";
 import { logger } from "./logger.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Client, MqEvent, Pattern } from "../mod.ts";
+import { type Client, type MqEvent, Pattern } from "../mod.ts";
 import {
   brokerAddress,
   checkTyped,

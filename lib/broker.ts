@@ -217,6 +217,7 @@ export class Broker implements AsyncDisposable {
     this.#announce("mq.drain", { connections: this.#pool.size, deadlineMs: this.#limits.drainMs });
     for (const connection of [...this.#pool.values()]) this.#endDraining(connection);
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
+    this.#router.flush();
   }
 
   /** Keeps a promise until it is settled, so that closing can wait for it. */
@@ -309,43 +310,42 @@ export class Broker implements AsyncDisposable {
   }
 
   #hello(connection: Connection, rest: string): string {
-    const was = connection.name;
+    const { id, name: was } = connection;
     const { name = was, meta = connection.meta, echo = connection.echo } = parseHello(rest);
-    this.#router.leave(connection);
-    Object.assign(connection, { name, meta, echo });
-    this.#router.join(connection);
-    const { id } = connection;
-    this.#announce("mq.hello", { id, name, was });
+    this.#change(connection, () => {
+      Object.assign(connection, { name, meta, echo });
+      this.#announce("mq.hello", { id, name, was });
+    });
     const server = `mq/${VERSION}`;
     return formatOk("hello", { id, server, version: PROTOCOL_VERSION, limits: this.#limits, events: this.events });
   }
 
   #subscribe(connection: Connection, rest: string): string {
     const patterns = parsePatterns("sub", rest);
-    this.#router.leave(connection);
-    const isWithin = connection.subscribe(patterns, this.#limits.patterns);
-    this.#router.join(connection);
-    if (!isWithin) {
-      const message = `Cannot subscribe to more than ${this.#limits.patterns} patterns: unsubscribe from some first`;
-      throw new ProtocolError("too-many-patterns", message);
-    }
-    this.#announceSubscriptions(connection);
+    this.#change(connection, () => {
+      connection.subscribe(patterns, this.#limits.patterns);
+      this.#announceSubscriptions(connection);
+    });
     return formatOk("sub");
   }
 
   #unsubscribe(connection: Connection, rest: string): string {
     const patterns = parsePatterns("unsub", rest);
-    const unknown = patterns.find(({ text }) => text !== ">" && !connection.patterns.has(text));
-    if (unknown) {
-      const message = `Cannot unsubscribe from ${quote(unknown.text)}: this connection is subscribed to ` +
-        formatPatterns([...connection.patterns.keys()]);
-      throw new ProtocolError("not-subscribed", message);
-    }
-    this.#router.leave(connection);
-    connection.unsubscribe(patterns);
-    this.#router.join(connection);
-    this.#announceSubscriptions(connection);
+    this.#change(connection, () => {
+      connection.unsubscribe(patterns);
+      this.#announceSubscriptions(connection);
+    });
     return formatOk("unsub");
+  }
+
+  /** Changes what a connection hears. It is out of the router meanwhile, and so does not hear of it itself. */
+  #change(connection: Connection, change: () => void): void {
+    this.#router.leave(connection);
+    try {
+      change();
+    } finally {
+      this.#router.join(connection);
+    }
   }
 
   #publish(connection: Connection, rest: string): string {

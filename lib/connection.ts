@@ -5,7 +5,8 @@
  */
 import { monotonicUlid } from "@std/ulid";
 import { formatAddress } from "./address.ts";
-import { Pattern } from "./event.ts";
+import { ProtocolError, quote } from "./errors.ts";
+import { formatPatterns, Pattern } from "./event.ts";
 import type { Limits } from "./limits.ts";
 import { LineReader } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
@@ -89,22 +90,31 @@ export class Connection implements Listener {
    *
    * @param patterns The patterns to add.
    * @param limit How many it may have in all.
-   * @returns False if that would be too many; then nothing changes.
+   * @throws {ProtocolError} With the code `too-many-patterns`; then nothing changes.
    */
-  subscribe(patterns: readonly Pattern[], limit: number): boolean {
+  subscribe(patterns: readonly Pattern[], limit: number): void {
     const next = new Map(this.patterns === EVERYTHING ? [] : this.patterns);
     for (const pattern of patterns) next.set(pattern.text, pattern);
-    if (next.size > limit) return false;
+    if (next.size > limit) {
+      const message = `Cannot subscribe to more than ${limit} patterns: unsubscribe from some first`;
+      throw new ProtocolError("too-many-patterns", message);
+    }
     this.patterns = next;
-    return true;
   }
 
   /**
    * Takes patterns from those it hears; `>` takes them all.
    *
    * @param patterns The patterns to take away.
+   * @throws {ProtocolError} With the code `not-subscribed`, if it does not have one of them; then nothing changes.
    */
   unsubscribe(patterns: readonly Pattern[]): void {
+    const unknown = patterns.find(({ text }) => text !== ">" && !this.patterns.has(text));
+    if (unknown) {
+      const heard = formatPatterns([...this.patterns.keys()]);
+      const message = `Cannot unsubscribe from ${quote(unknown.text)}: this connection is subscribed to ${heard}`;
+      throw new ProtocolError("not-subscribed", message);
+    }
     const next = new Map(this.patterns);
     for (const { text } of patterns) text === ">" ? next.clear() : next.delete(text);
     this.patterns = next;

@@ -9,7 +9,7 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
+import { clearImmediate, setImmediate } from "node:timers";
 import { monotonicUlid } from "@std/ulid";
 import { checkName, Pattern } from "./event.ts";
 import type { Outbox } from "./outbox.ts";
@@ -128,7 +128,7 @@ export class Router {
   readonly #routes = new Map<string, Route>();
   readonly #waiting = new Set<Audience>();
   readonly #touched = new Set<Outbox>();
-  #scheduled = false;
+  #scheduled: ReturnType<typeof setImmediate> | undefined;
 
   /**
    * Makes a router without listeners.
@@ -225,6 +225,8 @@ export class Router {
 
   /** Hands all that waits to the outboxes, and has them write it. Happens by itself at the end of each turn. */
   flush(): void {
+    clearImmediate(this.#scheduled);
+    this.#scheduled = undefined;
     for (const audience of this.#waiting) this.#deliver(audience);
     for (const outbox of this.#touched) outbox.flush();
     this.#touched.clear();
@@ -248,12 +250,7 @@ export class Router {
 
   /** Once for all that a turn of the event loop brings: setImmediate runs when every line that has arrived is routed. */
   #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.flush();
-    });
+    this.#scheduled ??= setImmediate(() => this.flush());
   }
 }
 

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
+import { clearImmediate, setImmediate } from "node:timers";
 import { type Address, formatAddress } from "./address.ts";
 import { ConnectionError, MqError, ProtocolError, TimeoutError } from "./errors.ts";
 import { MqEvent } from "./event.ts";
@@ -44,6 +44,7 @@ export class Session {
   readonly #askers: Asker[] = [];
   #text = "";
   #lastWords = "";
+  #scheduled: ReturnType<typeof setImmediate> | undefined;
 
   /**
    * Begins to read what the broker sends.
@@ -69,7 +70,7 @@ export class Session {
    * @param line The line, without its LF.
    */
   send(line: string): void {
-    if (this.#text === "") setImmediate(() => this.#flush());
+    this.#scheduled ??= setImmediate(() => this.#flush());
     this.#text += line + "\n";
   }
 
@@ -95,6 +96,7 @@ export class Session {
 
   /** Closes the connection at once. */
   abandon(): void {
+    clearImmediate(this.#scheduled);
     try {
       this.#conn.close();
     } catch {
@@ -103,7 +105,7 @@ export class Session {
   }
 
   #flush(): void {
-    if (this.#text === "") return;
+    this.#scheduled = undefined;
     this.#outbox.push(encoder.encode(this.#text));
     this.#text = "";
     this.#outbox.flush();

@@ -208,6 +208,18 @@ export async function mq(args: string[], options: RunOptions = {}): Promise<Outc
   return await program.outcome();
 }
 
+/** Whether a program that a test needs is on this machine: if not, the test is ignored. */
+export function has(program: string): boolean {
+  const path = Deno.env.get("PATH") ?? "";
+  return path.split(":").some((folder) => {
+    try {
+      return Deno.statSync(`${folder}/${program}`).isFile;
+    } catch {
+      return false;
+    }
+  });
+}
+
 /** The real program, running. */
 export class Program implements AsyncDisposable {
   readonly stdout: Lines;

@@ -1,0 +1,756 @@
+/** The rules of the line protocol, in the order of docs/protocol.md, over bare sockets. */
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { Broker, MqError, ProtocolError, VERSION } from "../mod.ts";
+import { RawClient, startBroker, type TestBroker, until } from "./helpers.ts";
+
+const ULID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
+
+/** The JSON of an `/ok WHAT JSON` line. */
+// deno-lint-ignore no-explicit-any
+async function answer(client: RawClient, line: string): Promise<any> {
+  const reply = await client.ask(line) ?? "nothing";
+  const what = line.startsWith("/pub ") ? line.split(" ")[1] : line.split(" ")[0].slice(1);
+  assert(reply.startsWith(`/ok ${what} `), `${line} is answered ${reply}`);
+  return JSON.parse(reply.slice(`/ok ${what} `.length));
+}
+
+/** A connection that hears nothing but answers. */
+async function speaker(server: TestBroker): Promise<RawClient> {
+  const [client] = await server.connect(1);
+  assertEquals(await client.ask("/unsub >"), "/ok unsub");
+  return client;
+}
+
+// Lines
+
+Deno.test("lines: an event without data is one", async () => {
+  await using server = await startBroker();
+  const [client] = await server.connect(1);
+  await client.line("create");
+  await client.expect("create");
+});
+
+Deno.test("lines: data is what follows the first run of spaces or tabs", async () => {
+  await using server = await startBroker();
+  const [client] = await server.connect(1);
+  await client.line('create\t{"id":1}');
+  await client.expect('create\t{"id":1}');
+  const asker = await speaker(server);
+  assertEquals((await answer(asker, '/pub 1 create \t {"id":1}')).receivers, 1);
+  await client.expect('create \t {"id":1}');
+});
+
+Deno.test("lines: a blank line is ignored", async () => {
+  await using server = await startBroker();
+  const client = await speaker(server);
+  await client.send("\n \t\r\n");
+  assertEquals(await client.ask("/ping"), "/pong");
+  assertEquals(server.broker.stats().refused, 0);
+});
+
+Deno.test("lines: UTF-8 arrives as it was sent", async () => {
+  await using server = await startBroker({ events: [">"] });
+  const [client] = await server.connect(1);
+  await client.line("naïve.事件 \ufeff„déjà vu“ 🦕");
+  await client.expect("naïve.事件 \ufeff„déjà vu“ 🦕");
+});
+
+// Names
+
+Deno.test("names: 255 bytes are taken, 256 are refused", async () => {
+  await using server = await startBroker({ events: [">"] });
+  const client = await speaker(server);
+  assertEquals((await answer(client, `/pub 1 ${"é".repeat(127)}x`)).receivers, 0);
+  assertMatch((await client.ask(`/pub 1 ${"é".repeat(128)}`))!, /^\/err 1 bad-name .* longer than 255 bytes$/);
+});
+
+for (
+  const name of ["", ".", "a.", ".a", "a..b", "a/b", "a*", "*", ">", "a.>", "e\u0007", '"a"', "a:b"]
+) {
+  Deno.test(`names: ${JSON.stringify(name)} is refused`, async () => {
+    await using server = await startBroker({ events: [">"] });
+    const client = await speaker(server);
+    assertMatch((await client.ask(`/why ${name}`))!, /^\/err why bad-name /);
+  });
+}
+
+for (
+  const name of [
+    "a",
+    "a.b.c",
+    "9",
+    "_",
+    "-",
+    "Ünïcode",
+    "事件.创建",
+    "e\u0301",
+    "constructor",
+    "__proto__",
+    "mq",
+    "mqtt.x",
+  ]
+) {
+  Deno.test(`names: ${JSON.stringify(name)} is taken`, async () => {
+    await using server = await startBroker({ events: [">"] });
+    const [listener] = await server.connect(1);
+    await listener.line(`${name} data`);
+    await listener.expect(`${name} data`);
+  });
+}
+
+Deno.test("names: those that begin with mq. cannot be published", async () => {
+  await using server = await startBroker({ events: [">"] });
+  const client = await speaker(server);
+  assertMatch((await client.ask("/pub 1 mq.connect {}"))!, /^\/err 1 reserved-name /);
+  assertMatch((await client.ask("mq.connect {}"))!, /^\/err - reserved-name /);
+});
+
+// Patterns
+
+for (
+  const [pattern, heard, unheard] of [
+    ["order.*", ["order.paid"], ["order", "order.item.added", "user.paid"]],
+    ["*.paid", ["order.paid"], ["paid", "a.order.paid"]],
+    ["order.>", ["order.paid", "order.item.added"], ["order", "user.x"]],
+    ["*.*.added", ["order.item.added"], ["order.added"]],
+    ["*", ["order"], ["order.paid"]],
+    [">", ["order", "order.item.added"], []],
+    ["order", ["order"], ["order.paid", "orders"]],
+  ] as const
+) {
+  Deno.test(`patterns: ${pattern} hears what it should and no more`, async () => {
+    await using server = await startBroker({ events: [">"] });
+    const [listener, sender] = await server.connect(2);
+    assertEquals(await listener.ask(`/sub ${pattern}`), "/ok sub");
+    for (const name of [...unheard, ...heard]) await sender.line(name);
+    await listener.expect(...heard);
+  });
+}
+
+for (const pattern of ["a.>.b", "a*", ">.a", "a..b", "", "*.", "a b/c", ">>"]) {
+  Deno.test(`patterns: ${JSON.stringify(pattern)} is refused`, async () => {
+    await using server = await startBroker();
+    const client = await speaker(server);
+    assertMatch((await client.ask(`/sub ${pattern}`))!, /^\/err sub bad-(pattern|arguments) /);
+    assertEquals(server.broker.clients()[0].patterns, []);
+  });
+}
+
+Deno.test("patterns: > does not hear the broker's own events, mq.> does", async () => {
+  await using server = await startBroker();
+  const [all, own] = await server.connect(2);
+  assertEquals(await all.ask("/sub > *.*"), "/ok sub");
+  assertEquals(await own.ask("/sub mq.connect"), "/ok sub");
+  const [newcomer] = await server.connect(1);
+  await newcomer.line("create x");
+  assertMatch((await own.lines.next())!, /^mq\.connect \{"id":"\w+","name":"client-3"/);
+  await all.expect("create x");
+});
+
+// Recognized events
+
+Deno.test("recognized: create, read, update, delete and error unless told otherwise", async () => {
+  await using server = await startBroker();
+  const [client] = await server.connect(1);
+  for (const name of ["create", "read", "update", "delete", "error"]) {
+    await client.line(`${name} x`);
+    await client.expect(`${name} x`);
+  }
+});
+
+Deno.test("recognized: other patterns replace the default ones", async () => {
+  await using server = await startBroker({ events: ["order.*", "user.>"] });
+  const [client] = await server.connect(1);
+  await client.send("create 1\norder.paid 2\norder.a.b 3\nuser.a.b 4\n");
+  await client.expect("order.paid 2", "user.a.b 4");
+});
+
+Deno.test("recognized: what is not is dropped, counted and told each time", async () => {
+  await using server = await startBroker();
+  const [watcher, client] = await server.connect(2);
+  await watcher.ask("/sub mq.unrecognized");
+  await client.send("bogus 1\nbogus 2\ncreate 3\n");
+  await client.expect("create 3");
+  assertEquals(server.told("mq.unrecognized").map(({ event, times }) => [event, times]), [["bogus", 1], ["bogus", 2]]);
+  assertMatch((await watcher.lines.next())!, /^mq\.unrecognized \{.*"event":"bogus","times":1\}$/);
+  assertEquals(server.broker.stats().unrecognized, 2);
+});
+
+Deno.test("recognized: the sender that asked for a receipt is told", async () => {
+  await using server = await startBroker();
+  const client = await speaker(server);
+  const reply = await client.ask("/pub 7 bogus x");
+  assertEquals(
+    reply,
+    '/err 7 unrecognized Dropped "bogus": this broker recognizes create, read, update, delete, error',
+  );
+});
+
+Deno.test("recognized: a broker cannot recognize nothing, a malformed pattern or its own events", () => {
+  assertThrows(() => new Broker({ events: [] }), RangeError);
+  assertThrows(() => new Broker({ events: ["a..b"] }), ProtocolError);
+  assertThrows(() => new Broker({ events: ["mq.>"] }), ProtocolError);
+});
+
+// Who hears it
+
+Deno.test("hearing: the first /sub replaces everything", async () => {
+  await using server = await startBroker();
+  const [client, sender] = await server.connect(2);
+  assertEquals(await client.ask("/sub create"), "/ok sub");
+  await sender.send("delete 1\ncreate 2\n");
+  await client.expect("create 2");
+});
+
+Deno.test("hearing: a second /sub adds to the first", async () => {
+  await using server = await startBroker();
+  const [client, sender] = await server.connect(2);
+  await client.ask("/sub create");
+  await client.ask("/sub delete");
+  await sender.send("read 0\ndelete 1\ncreate 2\n");
+  await client.expect("delete 1", "create 2");
+});
+
+Deno.test("hearing: /unsub > leaves nothing, whatever there was", async () => {
+  await using server = await startBroker();
+  const [first, second, sender] = await server.connect(3);
+  assertEquals(await first.ask("/unsub >"), "/ok unsub");
+  await second.ask("/sub create mq.>");
+  assertEquals(await second.ask("/unsub >"), "/ok unsub");
+  await sender.line("create 1");
+  await sender.expect("create 1");
+  assertEquals(await first.ask("/ping"), "/pong");
+  assertEquals(await second.ask("/ping"), "/pong");
+});
+
+Deno.test("hearing: /unsub takes away the patterns it names", async () => {
+  await using server = await startBroker();
+  const [client, sender] = await server.connect(2);
+  await client.ask("/sub create delete");
+  assertEquals(await client.ask("/unsub create"), "/ok unsub");
+  await sender.send("create 1\ndelete 2\n");
+  await client.expect("delete 2");
+});
+
+Deno.test("hearing: /unsub of what is not subscribed is refused, and changes nothing", async () => {
+  await using server = await startBroker();
+  const [client] = await server.connect(1);
+  await client.ask("/sub create delete");
+  assertEquals(
+    await client.ask("/unsub create bogus"),
+    '/err unsub not-subscribed Cannot unsubscribe from "bogus": this connection is subscribed to create, delete',
+  );
+  assertEquals(server.broker.clients()[0].patterns, ["create", "delete"]);
+});
+
+Deno.test("hearing: one bad pattern among many changes nothing", async () => {
+  await using server = await startBroker();
+  const [client] = await server.connect(1);
+  await client.ask("/sub create");
+  assertMatch((await client.ask("/sub delete a..b"))!, /^\/err sub bad-pattern /);
+  assertEquals(server.broker.clients()[0].patterns, ["create"]);
+});
+
+Deno.test("hearing: an event comes once, however many patterns match", async () => {
+  await using server = await startBroker();
+  const [client, sender] = await server.connect(2);
+  await client.ask("/sub create * >");
+  await sender.send("create 1\ncreate 2\n");
+  await client.expect("create 1", "create 2");
+});
+
+Deno.test("hearing: every listener gets one publisher's events in order, whatever it is subscribed to", async () => {
+  await using server = await startBroker();
+  const [all, some, one, sender] = await server.connect(4);
+  await some.ask("/sub create delete");
+  await one.ask("/sub delete");
+  const lines = Array.from({ length: 3000 }, (_, index) => `${["create", "read", "delete"][index % 3]} ${index}`);
+  await sender.send(lines.join("\n") + "\n");
+  await all.expect(...lines);
+  await some.expect(...lines.filter((line) => !line.startsWith("read")));
+  await one.expect(...lines.filter((line) => line.startsWith("delete")));
+});
+
+Deno.test("hearing: a subscription holds from its answer on", async () => {
+  await using server = await startBroker();
+  const [client] = await server.connect(1);
+  await client.send("/unsub >\ncreate 1\n/sub create\ncreate 2\n/unsub create\ncreate 3\n/ping\n");
+  await client.expect("/ok unsub", "/ok sub", "create 2", "/ok unsub", "/pong");
+});
+
+Deno.test("hearing: one connection may have so many patterns and no more", async () => {
+  await using server = await startBroker({ limits: { patterns: 2 } });
+  const [client] = await server.connect(1);
+  assertEquals(await client.ask("/sub create delete"), "/ok sub");
+  assertEquals(await client.ask("/sub create"), "/ok sub");
+  assertMatch((await client.ask("/sub read"))!, /^\/err sub too-many-patterns .* 2 patterns/);
+  assertEquals(server.broker.clients()[0].patterns, ["create", "delete"]);
+});
+
+// Control lines
+
+Deno.test("control: a connection that never sent one gets none", async () => {
+  await using server = await startBroker();
+  const [plain] = await server.connect(1);
+  await plain.send("a..b\nbogus\nmq.x\ncreate 1\n");
+  await plain.expect("create 1");
+  const closed = server.broker.close();
+  await plain.expectEnd();
+  plain.close();
+  await closed;
+  assertEquals(server.broker.stats().refused, 2);
+});
+
+Deno.test("control: each gets exactly one answer, in order", async () => {
+  await using server = await startBroker();
+  const [client] = await server.connect(1);
+  await client.send("/hello\n/sub create\n/pub 1 create x\n/ping a\n/nope\n/unsub\n/pub 2 bogus\n/ping b\n");
+  assertMatch((await client.lines.next())!, /^\/ok hello \{/);
+  await client.expect("/ok sub", "create x");
+  assertMatch((await client.lines.next())!, /^\/ok 1 \{/);
+  await client.expect("/pong a");
+  assertMatch((await client.lines.next())!, /^\/err nope bad-verb /);
+  assertMatch((await client.lines.next())!, /^\/err unsub bad-arguments /);
+  assertMatch((await client.lines.next())!, /^\/err 2 unrecognized /);
+  await client.expect("/pong b");
+});
+
+Deno.test("control: answers come behind the events that were published before", async () => {
+  await using server = await startBroker();
+  const [client] = await server.connect(1);
+  await client.send("create 1\ncreate 2\n/ping\ncreate 3\n");
+  await client.expect("create 1", "create 2", "/pong", "create 3");
+});
+
+Deno.test("control: an unknown verb is answered and named", async () => {
+  await using server = await startBroker();
+  const client = await speaker(server);
+  assertEquals(await client.ask("/subb x"), '/err subb bad-verb Unknown verb "/subb": /help lists those there are');
+  assertMatch((await client.ask("/"))!, /^\/err - bad-verb /);
+  assertMatch((await client.ask(`/${"x".repeat(1000)}`))!, /^\/err - bad-verb /);
+  assertMatch((await client.ask("/constructor"))!, /^\/err constructor bad-verb /);
+  assertMatch((await client.ask("/event ID me create x"))!, /^\/err event bad-verb /);
+});
+
+Deno.test("/hello: tells the connection's id, the server, the version, the limits and the events", async () => {
+  await using server = await startBroker({ events: ["order.*"], limits: { lineBytes: 4096 } });
+  const [client] = await server.connect(1);
+  const hello = await answer(client, '/hello {"name":"shop"}');
+  assertEquals(Object.keys(hello), ["id", "server", "version", "limits", "events"]);
+  assertEquals(hello.id, server.broker.clients()[0].id);
+  assertMatch(hello.id, ULID);
+  assertEquals([hello.server, hello.version, hello.events], [`mq/${VERSION}`, 1, ["order.*"]]);
+  assertEquals(hello.limits, { lineBytes: 4096, outboxBytes: 16777216, patterns: 1000, drainMs: 10000 });
+  assertEquals(server.broker.clients()[0].name, "shop");
+});
+
+Deno.test("/hello: what it leaves out stays as it is", async () => {
+  await using server = await startBroker();
+  const [client, sender] = await server.connect(2);
+  await answer(client, '/hello {"name":"shop","meta":true}');
+  await answer(client, "/hello");
+  await answer(client, '/hello {"echo":false,"color":"blue"}');
+  assertEquals(server.broker.clients()[0].name, "shop");
+  await sender.line("create 1");
+  assertMatch((await client.lines.next())!, /^\/event \w+ client-2 create 1$/);
+});
+
+for (
+  const [json, reason] of [
+    ["{", "JSON object"],
+    ["[]", "JSON object"],
+    ["null", "JSON object"],
+    ['{"name":7}', '"name"'],
+    ['{"name":""}', '"name"'],
+    ['{"name":"two words"}', '"name"'],
+    ['{"name":"a\\nb"}', '"name"'],
+    ['{"name":"mq"}', '"name"'],
+    [`{"name":"${"x".repeat(65)}"}`, '"name"'],
+    ['{"meta":1}', '"meta"'],
+    ['{"echo":"no"}', '"echo"'],
+  ]
+) {
+  Deno.test(`/hello: ${json.slice(0, 30)} is refused`, async () => {
+    await using server = await startBroker();
+    const client = await speaker(server);
+    const reply = (await client.ask(`/hello ${json}`))!;
+    assert(reply.startsWith("/err hello bad-arguments ") && reply.includes(reason), reply);
+    assertEquals(server.broker.clients()[0].name, "client-1");
+  });
+}
+
+Deno.test("/hello: with meta an event tells its id and the name of its sender", async () => {
+  await using server = await startBroker();
+  const [listener, sender] = await server.connect(2);
+  await answer(listener, '/hello {"meta":true}');
+  await answer(sender, '/hello {"name":"shop"}');
+  await sender.send("create\ncreate  two  words\n");
+  const [first, second] = [await listener.lines.next(), await listener.lines.next()];
+  assertMatch(first!, /^\/event [0-9A-Z]{26} shop create$/);
+  assertMatch(second!, /^\/event [0-9A-Z]{26} shop create  two  words$/);
+  assert(first!.slice(7, 33) < second!.slice(7, 33), "ids increase");
+});
+
+Deno.test("/hello: the broker's own events come from mq", async () => {
+  await using server = await startBroker();
+  const [listener] = await server.connect(1);
+  await answer(listener, '/hello {"meta":true}');
+  await listener.ask("/sub mq.connect");
+  await server.connect(1);
+  assertMatch((await listener.lines.next())!, /^\/event \w+ mq mq\.connect \{/);
+});
+
+Deno.test("/hello: ids increase strictly from event to event", async () => {
+  await using server = await startBroker();
+  const [listener] = await server.connect(1);
+  await answer(listener, '/hello {"meta":true}');
+  await listener.send("create\n".repeat(2000));
+  let last = "";
+  for (let index = 0; index < 2000; index++) {
+    const id = (await listener.lines.next())!.split(" ")[1];
+    assert(id > last, `${id} comes after ${last}`);
+    last = id;
+  }
+});
+
+Deno.test("/hello: without echo a client hears the others' events and not its own", async () => {
+  await using server = await startBroker();
+  const [quiet, twin, other] = await server.connect(3);
+  await answer(quiet, '/hello {"echo":false}');
+  await answer(twin, '/hello {"echo":false}');
+  await quiet.line("create mine");
+  await twin.expect("create mine");
+  await other.expect("create mine");
+  await other.line("create theirs");
+  await quiet.expect("create theirs");
+});
+
+Deno.test("/pub: the receipt tells the event's id and how many it goes to", async () => {
+  await using server = await startBroker();
+  const client = await speaker(server);
+  const [plain, meta, deaf] = await server.connect(3);
+  await answer(meta, '/hello {"meta":true}');
+  await deaf.ask("/sub delete");
+  const receipt = await answer(client, "/pub ref-1 create hello");
+  assertMatch(receipt.id, ULID);
+  assertEquals(receipt.receivers, 2);
+  await plain.expect("create hello");
+  await meta.expect(`/event ${receipt.id} client-1 create hello`);
+});
+
+Deno.test("/pub: the sender counts among the receivers only if it hears its echo", async () => {
+  await using server = await startBroker();
+  const [client] = await server.connect(1);
+  await client.line("/pub 1 create");
+  await client.expect("create");
+  assertMatch((await client.lines.next())!, /"receivers":1\}$/);
+  await answer(client, '/hello {"echo":false}');
+  assertEquals((await answer(client, "/pub 2 create")).receivers, 0);
+});
+
+for (const line of ["/pub", "/pub 1", `/pub ${"x".repeat(65)} create`]) {
+  Deno.test(`/pub: ${line.slice(0, 12)} is refused`, async () => {
+    await using server = await startBroker();
+    const client = await speaker(server);
+    assertMatch((await client.ask(line))!, /^\/err (pub|-) bad-arguments /);
+    assertEquals(server.broker.stats().published, 0);
+  });
+}
+
+Deno.test("/ping: is answered with its text", async () => {
+  await using server = await startBroker();
+  const client = await speaker(server);
+  assertEquals(await client.ask("/ping"), "/pong");
+  assertEquals(await client.ask("/ping  a  b "), "/pong a  b ");
+});
+
+Deno.test("/pong: is not answered", async () => {
+  await using server = await startBroker();
+  const client = await speaker(server);
+  await client.line("/pong x");
+  assertEquals(await client.ask("/ping"), "/pong");
+});
+
+Deno.test("/stats: tells what the broker has counted", async () => {
+  await using server = await startBroker();
+  const client = await speaker(server);
+  const [listener] = await server.connect(1);
+  await client.send("create 1\nbogus\na..b\n");
+  await listener.expect("create 1");
+  assertMatch((await client.lines.next())!, /^\/err - bad-name /);
+  const { uptimeMs, ...stats } = await answer(client, "/stats");
+  assert(uptimeMs >= 0);
+  assertEquals(stats, {
+    connections: 2,
+    published: 1,
+    delivered: 1,
+    unrecognized: 1,
+    refused: 1,
+    slow: 0,
+    droppedBytes: 0,
+  });
+});
+
+Deno.test("/clients: tells who is connected, the oldest first", async () => {
+  await using server = await startBroker();
+  const [client, other] = await server.connect(2);
+  await answer(client, '/hello {"name":"shop"}');
+  await client.ask("/sub create order.*");
+  await other.line("create 1");
+  await client.expect("create 1");
+  const [first, second] = await answer(client, "/clients");
+  assertEquals([first.name, first.patterns, first.delivered, first.published], ["shop", ["create", "order.*"], 1, 0]);
+  assertEquals([second.name, second.patterns, second.published], ["client-2", [">"], 1]);
+  assertMatch(first.address, /^127\.0\.0\.1:\d+$/);
+  assertEquals(new Date(first.connectedAt).toISOString(), first.connectedAt);
+  assertMatch(first.id, ULID);
+  assertEquals(typeof first.queuedBytes, "number");
+});
+
+Deno.test("/why: tells what recognizes a name, who would hear it by which pattern, and who not", async () => {
+  await using server = await startBroker({ events: ["order.>"] });
+  const [all, orders, users] = await server.connect(3);
+  await orders.ask("/sub user.x order.*");
+  await users.ask("/sub user.*");
+  const why = await answer(users, "/why order.paid");
+  const [a, b, c] = server.broker.clients();
+  assertEquals(why, {
+    name: "order.paid",
+    recognized: true,
+    by: "order.>",
+    receivers: 2,
+    hears: [
+      { id: a.id, name: "client-1", pattern: ">", queuedBytes: 0 },
+      { id: b.id, name: "client-2", pattern: "order.*", queuedBytes: 0 },
+    ],
+    ignores: [{ id: c.id, name: "client-3", patterns: ["user.*"] }],
+  });
+  all.close();
+});
+
+Deno.test("/why: nobody gets what is not recognized, whoever would hear it", async () => {
+  await using server = await startBroker();
+  const [client] = await server.connect(1);
+  const why = await answer(client, "/why bogus");
+  assertEquals([why.recognized, why.by, why.receivers, why.hears.length], [false, null, 0, 1]);
+});
+
+Deno.test("/why: the broker's own events need no recognition", async () => {
+  await using server = await startBroker();
+  const [client] = await server.connect(1);
+  await client.ask("/sub mq.*");
+  const why = await answer(client, "/why mq.connect");
+  assertEquals([why.recognized, why.by, why.receivers], [true, "mq.>", 1]);
+});
+
+Deno.test("/help: is a few lines that begin with /#", async () => {
+  await using server = await startBroker();
+  const client = await speaker(server);
+  await client.send("/help\n/ping\n");
+  const lines: string[] = [];
+  for (let line = await client.lines.next(); line !== "/pong"; line = await client.lines.next()) lines.push(line!);
+  assert(lines.length > 3 && lines.every((line) => line.startsWith("/# ")), lines.join("\n"));
+  for (const verb of ["hello", "sub", "unsub", "pub", "why", "clients", "stats", "ping", "quit"]) {
+    assert(lines.some((line) => line.includes(`/${verb}`)), `/help names /${verb}`);
+  }
+});
+
+Deno.test("/quit: what is queued comes, then /bye, then the end", async () => {
+  await using server = await startBroker();
+  const [client, other] = await server.connect(2);
+  await client.send("create 1\n/quit\ncreate 2\n");
+  await client.expect("create 1", "/bye");
+  await client.expectEnd();
+  await other.expect("create 1");
+  await until(() => server.broker.stats().connections === 1, "it left");
+  await other.line("create 3");
+  await other.expect("create 3");
+});
+
+// The broker's own events
+
+Deno.test("mq.*: connect, hello, subscribe, refused and disconnect tell a connection's life", async () => {
+  await using server = await startBroker();
+  const [watcher] = await server.connect(1);
+  await watcher.ask("/sub mq.>");
+  const [client] = await server.connect(1);
+  await client.send('/hello {"name":"shop"}\n/sub create\n/nope\ncreate 1\n/quit\n');
+  const { id } = server.told("mq.connect")[1] as { id: string };
+  const told = [];
+  for (let index = 0; index < 5; index++) {
+    const [, name, json] = /^(\S+) (.*)$/.exec((await watcher.lines.next())!)!;
+    const data = JSON.parse(json);
+    assertEquals(data.id, id);
+    told.push([name, data.name, data.patterns ?? data.code ?? data.reason ?? data.was ?? "-"]);
+  }
+  assertEquals(told, [
+    ["mq.connect", "client-2", "-"],
+    ["mq.hello", "shop", "client-2"],
+    ["mq.subscribe", "shop", ["create"]],
+    ["mq.refused", "shop", "bad-verb"],
+    ["mq.disconnect", "shop", "quit"],
+  ]);
+});
+
+Deno.test("mq.drain: tells that the broker is going down", async () => {
+  await using server = await startBroker();
+  const [watcher] = await server.connect(1);
+  await watcher.ask("/sub mq.drain");
+  const closed = server.broker.close();
+  await watcher.expect('mq.drain {"connections":1,"deadlineMs":10000}', "/bye The broker is going down");
+  await watcher.expectEnd();
+  watcher.close();
+  await closed;
+});
+
+Deno.test("mq.slow and mq.dropped: tell of a connection that does not read and is closed", async () => {
+  await using server = await startBroker({ limits: { outboxBytes: 200_000, lineBytes: 100_000 } });
+  const [slow, sender] = await server.connect(2);
+  await sender.ask("/sub mq.>");
+  await slow.ask("/sub create");
+  const line = `create ${"x".repeat(90_000)}\n`;
+  await until(async () => {
+    await sender.send(line);
+    return server.told("mq.slow").length > 0;
+  }, "the outbox is full");
+  await until(() => server.told("mq.dropped").length > 0, "the loss is told");
+  const [told] = server.told("mq.slow");
+  assertEquals([told.name, told.patterns], ["client-1", ["create"]]);
+  assert(Number(told.queuedBytes) > 0 && Number(told.queuedBytes) <= 200_000);
+  assertEquals(server.told("mq.disconnect")[0].reason, "slow");
+  assertEquals(server.broker.stats().slow, 1);
+  assertEquals(server.broker.stats().droppedBytes, server.told("mq.dropped")[0].bytes);
+  await sender.lines.find("mq.slow {");
+  await sender.lines.find("mq.dropped {");
+});
+
+Deno.test("a listener that does not read holds up no other", async () => {
+  await using server = await startBroker({ limits: { outboxBytes: 1_000_000 } });
+  const [_stuck, listener, sender] = await server.connect(3);
+  await sender.ask("/unsub >");
+  const line = `create ${"x".repeat(10_000)}`;
+  for (let index = 0; index < 2000; index++) {
+    await sender.line(line);
+    await listener.expect(line);
+  }
+});
+
+// Bad input
+
+Deno.test("bad input: a malformed name is answered on a connection that speaks control lines", async () => {
+  await using server = await startBroker();
+  const client = await speaker(server);
+  assertMatch((await client.ask("cre@te x"))!, /^\/err - bad-name Cannot read "cre@te" as an event's name/);
+  assertEquals(await client.ask("/ping"), "/pong");
+  assertEquals(server.told("mq.refused")[0].code, "bad-name");
+});
+
+Deno.test("bad input: an over-long line is discarded up to its end and answered in its place", async () => {
+  await using server = await startBroker({ limits: { lineBytes: 1000 } });
+  const [client] = await server.connect(1);
+  await client.ask("/sub create");
+  await client.send(`create 1\ncreate ${"x".repeat(5000)}\ncreate 2\n`);
+  await client.expect("create 1", "/err - line-too-long Discarded a line longer than 1000 bytes", "create 2");
+});
+
+Deno.test("bad input: an over-long line that never ends uses no memory and disturbs nobody", async () => {
+  await using server = await startBroker({ limits: { lineBytes: 1000 } });
+  const [endless, other] = await server.connect(2);
+  for (let index = 0; index < 200; index++) await endless.send("x".repeat(50_000));
+  await other.line("create 1");
+  await other.expect("create 1");
+  await endless.send("\ncreate 2\n");
+  await other.expect("create 2");
+});
+
+Deno.test("bad input: invalid UTF-8 ends that connection with a reason, after the lines before it", async () => {
+  await using server = await startBroker();
+  const [client, other] = await server.connect(2);
+  await client.send(new Uint8Array([...new TextEncoder().encode("create 1\ncreate "), 0xff, 0x0a]));
+  await client.expect("create 1", "/err - invalid-utf8 Cannot read on: a line is not UTF-8");
+  await client.expectEnd();
+  await other.expect("create 1");
+  await until(() => server.broker.stats().connections === 1, "it left");
+});
+
+for (const request of ["GET / HTTP/1.1", "POST /create HTTP/1.0", "PRI * HTTP/2.0"]) {
+  Deno.test(`bad input: ${request} gets 400 with one sentence, and nothing is published`, async () => {
+    await using server = await startBroker();
+    const [browser, other] = await server.connect(2);
+    await browser.send(`${request}\r\nHost: localhost\r\n\r\ncreate {"from":"a web page"}\n`);
+    await browser.expect("HTTP/1.1 400 Bad Request\r", "Content-Type: text/plain; charset=utf-8\r");
+    const response = await browser.lines.rest();
+    const [, length, body] = /^Content-Length: (\d+)\r\nConnection: close\r\n\r\n(.*)$/s.exec(response)!;
+    assertEquals(body.length, Number(length));
+    assertMatch(body, /^This is an mq broker.*\.\n$/);
+    await other.line("create 1");
+    await other.expect("create 1");
+    assertEquals(server.broker.stats().published, 1);
+  });
+}
+
+Deno.test("bad input: names that JavaScript knows are names like others", async () => {
+  await using server = await startBroker();
+  const client = await speaker(server);
+  for (const name of ["constructor", "__proto__", "toString", "hasOwnProperty"]) {
+    assertMatch((await client.ask(`/pub 1 ${name}`))!, /^\/err 1 unrecognized /);
+  }
+});
+
+// The broker itself
+
+Deno.test("Broker.listen on localhost listens on both loopback addresses, on one port", async () => {
+  await using broker = new Broker();
+  const { port } = await broker.listen({ port: 0 });
+  assertEquals(broker.addrs[0].hostname, "127.0.0.1");
+  for (const { hostname, port: same } of broker.addrs) {
+    assertEquals(same, port);
+    (await Deno.connect({ hostname, port })).close();
+  }
+});
+
+Deno.test("Broker.listen says which port is in use", async () => {
+  await using server = await startBroker();
+  await using second = new Broker();
+  const error = await assertRejects(() => second.listen({ hostname: "127.0.0.1", port: server.port }), MqError);
+  assertEquals(error.code, "address-in-use");
+  assertEquals(error.message, `Cannot listen on 127.0.0.1:${server.port}: another program does already`);
+});
+
+Deno.test("Broker.listen says what is wrong with an address", async () => {
+  await using broker = new Broker();
+  const error = await assertRejects(() => broker.listen({ hostname: "192.0.2.1", port: 0 }), MqError);
+  assertEquals(error.code, "cannot-listen");
+});
+
+Deno.test("Broker.close sends what is queued before it closes", async () => {
+  await using server = await startBroker();
+  const [listener, sender] = await server.connect(2);
+  const lines = Array.from({ length: 500 }, (_, index) => `create ${index} ${"x".repeat(1000)}`);
+  await sender.ask("/unsub >");
+  await sender.send(lines.join("\n") + "\n/ping\n");
+  await sender.expect("/pong");
+  const closed = server.broker.close();
+  await listener.expect(...lines);
+  await listener.expectEnd();
+  listener.close();
+  sender.close();
+  await closed;
+});
+
+Deno.test("Broker.close does not wait beyond the deadline for one that does not read", async () => {
+  const server = await startBroker({ limits: { drainMs: 100 } });
+  const [_stuck, sender] = await server.connect(2);
+  await sender.ask("/unsub >");
+  for (let index = 0; index < 100; index++) await sender.line(`create ${"x".repeat(100_000)}`);
+  assertEquals(await sender.ask("/ping"), "/pong");
+  await server.broker.close();
+  assert(server.broker.stats().droppedBytes > 0);
+  assertEquals(server.broker.stats().connections, 0);
+  await server[Symbol.asyncDispose]();
+});
+
+Deno.test("Broker refuses limits that are not positive whole numbers", () => {
+  assertThrows(() => new Broker({ limits: { lineBytes: 0 } }), RangeError, "lineBytes");
+  assertThrows(() => new Broker({ limits: { drainMs: 1.5 } }), RangeError, "drainMs");
+});
