@@ -24,8 +24,10 @@ const HELP = [
   "Usage: mq COMMAND [arguments]",
   "",
   "Commands:",
-  ...columns(COMMANDS.map(({ name, summary }) => [name, summary])),
-  ...columns([["help COMMAND", "what a command takes, with examples"]]),
+  ...columns([
+    ...COMMANDS.map(({ name, summary }) => [name, summary] as const),
+    ["help COMMAND", "what a command takes, with examples"],
+  ]),
   "",
   "Begin with one terminal:   mq demo",
   "or with three:             mq server    mq logger    mq app",

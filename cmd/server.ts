@@ -12,6 +12,7 @@ import {
   formatAddress,
   formatPatterns,
   type Json,
+  MqError,
   MqEvent,
   VERSION,
 } from "../mod.ts";
@@ -69,9 +70,21 @@ export async function startServer(flags: ServerFlags, io: Io): Promise<Broker> {
       ? (name, line, from, receivers) => log.published(name, line.slice(name.length).trimStart(), from, receivers)
       : undefined,
   });
-  await broker.listen({ hostname: flags.host, port: flags.port });
+  await listen(broker, flags);
   log.listening(broker);
   return broker;
+}
+
+async function listen(broker: Broker, { host, port }: ServerFlags): Promise<void> {
+  try {
+    await broker.listen({ hostname: host, port });
+  } catch (error) {
+    if (!(error instanceof MqError)) throw error;
+    const hint = error.code === "address-in-use"
+      ? "choose another port with --port, or end that program"
+      : "--host takes a name or an address of this machine";
+    throw new MqError(error.code, `${error.message}; ${hint}`, { cause: error });
+  }
 }
 
 interface ServerLog {

@@ -78,7 +78,7 @@ function listenOn(hostname: string, port: number): Deno.TcpListener {
     if (cause instanceof Deno.errors.AddrInUse) {
       throw new MqError("address-in-use", `Cannot listen on ${where}: another program does already`, { cause });
     }
-    const why = cause instanceof Error ? cause.message : String(cause);
+    const why = (cause instanceof Error ? cause.message : String(cause)).replace(/ \(os error \d+\)$/, "");
     throw new MqError("cannot-listen", `Cannot listen on ${where}: ${why}`, { cause });
   }
 }

@@ -1,0 +1,21 @@
+import { assert, assertEquals } from "@std/assert";
+import { Program } from "../helpers.ts";
+
+Deno.test("mq demo shows a server, a logger and two apps at work, and ends on Ctrl-C", async () => {
+  await using demo = new Program(["demo"]);
+  for (let index = 0; index < 4; index++) await demo.stdout.next(); // Three lines of introduction and a blank one.
+  for (
+    const part of [/^server {3}.* listens on /, /^server .* is logger$/, /^server .* is app-/, /^(app-1|app-2) {4}\w+ /]
+  ) {
+    for (let line = await demo.stdout.next();; line = await demo.stdout.next()) {
+      assert(line !== null, `nothing matches ${part}`);
+      if (part.test(line)) break;
+    }
+  }
+  for (let line = await demo.stdout.next(); !/^logger {3}\w+ /.test(line ?? ""); line = await demo.stdout.next()) {
+    assert(line !== null, "the logger logs nothing");
+  }
+  demo.kill("SIGINT");
+  const { code, stderr } = await demo.outcome();
+  assertEquals([code, stderr], [0, ""]);
+});

@@ -1,0 +1,163 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { VERSION } from "../../mod.ts";
+import { mq, Program, RawClient } from "../helpers.ts";
+
+/** Starts `mq server` on a free port; the lines before its log are read. */
+async function startServer(...args: string[]): Promise<{ program: Program; port: number; head: string[] }> {
+  const program = new Program(["server", "--port", "0", ...args]);
+  const head = [await program.stdout.next(), await program.stdout.next(), await program.stdout.next()] as string[];
+  const [, port] = /:(\d+)/.exec(head[0]) ?? [];
+  return { program, port: Number(port), head };
+}
+
+/** A line of the log without its time. */
+async function logged(program: Program): Promise<string> {
+  const [, text] = /^\d\d:\d\d:\d\d {2}(.*)$/.exec((await program.stdout.next())!)!;
+  return text.replace(/127\.0\.0\.1:\d+/, "ADDRESS").replace(/after .*:/, "after TIME:");
+}
+
+Deno.test("mq server says where it listens, what it recognizes and what to do next", async () => {
+  const { program, port, head } = await startServer();
+  await using _ = program;
+  assertMatch(
+    head[0],
+    new RegExp(`^mq server ${VERSION} listens on 127\\.0\\.0\\.1:${port}( and \\[::1\\]:${port})?$`),
+  );
+  assertEquals(head[1], "It recognizes these events: create, read, update, delete, error");
+  assertEquals(
+    head[2],
+    `In other terminals: mq logger -s localhost:${port}, mq app -s localhost:${port}, or nc localhost ${port}. Ctrl-C ends it.`,
+  );
+});
+
+Deno.test("mq server logs each connect, disconnect and, once per client and name, what it does not recognize", async () => {
+  const { program, port } = await startServer();
+  await using _ = program;
+  const client = await RawClient.connect(port);
+  await client.send('/hello {"name":"shop"}\ncreate 1\nbogus 1\nbogus 2\nfalse 1\n/quit\n');
+  assertEquals(await logged(program), "+ client-1 connected from ADDRESS");
+  assertEquals(await logged(program), "= client-1 is shop");
+  assertEquals(
+    await logged(program),
+    `! shop: "bogus" is not recognized, so nobody gets it. To admit it: --events 'create,read,update,delete,error,bogus'`,
+  );
+  assertMatch(await logged(program), /^! shop: "false" is not recognized/);
+  assertEquals(await logged(program), "- shop left (quit) after TIME: 1 event published, 1 heard");
+  client.close();
+});
+
+Deno.test("mq server names a line it cannot read once, whatever the client repeats", async () => {
+  const { program, port } = await startServer();
+  await using _ = program;
+  const client = await RawClient.connect(port);
+  await client.send("cre@te 1\ncre@te 2\n");
+  client.close();
+  await logged(program);
+  assertMatch(await logged(program), /^! client-1: Cannot read "cre@te" as an event's name/);
+  assertMatch(await logged(program), /^- client-1 left/);
+});
+
+Deno.test("mq server --verbose logs each event, too", async () => {
+  const { program, port } = await startServer("--verbose");
+  await using _ = program;
+  const client = await RawClient.connect(port);
+  await client.line('create  {"id":1}');
+  await logged(program);
+  assertEquals(await logged(program), 'client-1  create { "id": 1 } to 1');
+  client.close();
+});
+
+Deno.test("mq server does not obey control characters that clients send", async () => {
+  const { program, port } = await startServer("--verbose", "--events", ">");
+  await using _ = program;
+  const client = await RawClient.connect(port);
+  await client.line("create \x1b[2J\u009b2J");
+  await logged(program);
+  assertEquals(await logged(program), "client-1  create \\x1b[2J\\x9b2J to 1");
+  client.close();
+});
+
+Deno.test("mq server --json logs one object a line, with the same keys for all", async () => {
+  await using program = new Program(["server", "--port", "0", "--host", "127.0.0.1", "--json", "--verbose"]);
+  const next = async () => JSON.parse((await program.stdout.next())!);
+  const listening = await next();
+  assertEquals(Object.keys(listening), ["id", "at", "from", "event", "data"]);
+  assertEquals(listening.event, "mq.listen");
+  const [address] = listening.data.addresses;
+  const client = await RawClient.connect(Number(address.split(":")[1]));
+  await client.send("create hello\nbogus\n");
+  assertEquals((await next()).event, "mq.connect");
+  const { at, ...event } = await next();
+  assertEquals(event, { id: null, from: "client-1", event: "create", data: "hello" });
+  assertEquals(new Date(at).toISOString(), at);
+  const unrecognized = await next();
+  assertEquals([unrecognized.event, unrecognized.data.event], ["mq.unrecognized", "bogus"]);
+  client.close();
+});
+
+Deno.test("mq server --events replaces what is recognized", async () => {
+  const { program, port, head } = await startServer("--events", "order.*, user.>");
+  await using _ = program;
+  assertEquals(head[1], "It recognizes these events: order.*, user.>");
+  const client = await RawClient.connect(port);
+  await client.send("create 1\norder.paid 2\n");
+  await client.expect("order.paid 2");
+  client.close();
+});
+
+for (const host of ["0.0.0.0", "::"]) {
+  Deno.test(`mq server --host ${host} says that anyone on the network can publish`, async () => {
+    const { program } = await startServer("--host", host);
+    await using _ = program;
+    assertEquals(
+      await program.stdout.next(),
+      "Anyone on the network can connect and publish; without --host only this machine could.",
+    );
+  });
+}
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  Deno.test(`mq server drains and exits 0 on ${signal}`, async () => {
+    const { program, port } = await startServer();
+    await using _ = program;
+    const client = await RawClient.connect(port);
+    assertEquals(await client.ask("/ping"), "/pong");
+    program.kill(signal);
+    await client.expect("/bye The broker is going down");
+    await client.expectEnd();
+    client.close();
+    const { code, stdout, stderr } = await program.outcome();
+    assertEquals([code, stderr], [0, ""]);
+    assert(stdout.includes("Draining 1 connection\n"), stdout);
+  });
+}
+
+Deno.test("mq server ends at once on a second signal", async () => {
+  const { program, port } = await startServer();
+  await using _ = program;
+  const client = await RawClient.connect(port);
+  await client.line("/ping");
+  await client.expect("/pong");
+  program.kill("SIGINT");
+  await program.stdout.find("Draining"); // It waits for the client to close its side.
+  program.kill("SIGINT");
+  assertEquals((await program.outcome()).code, 1);
+  client.close();
+});
+
+Deno.test("mq server goes on when nobody reads its output any more, to its end", async () => {
+  const { program, port } = await startServer();
+  await using _ = program;
+  await program.breakStdout();
+  const client = await RawClient.connect(port);
+  client.close();
+  assertEquals((await program.outcome()).code, 0);
+});
+
+Deno.test("mq server takes two of one port for a mistake", async () => {
+  const { program, port } = await startServer();
+  await using _ = program;
+  const { code, stderr } = await mq(["server", "--port", String(port)]);
+  assertEquals(code, 1);
+  assertMatch(stderr, /^mq server: Cannot listen on .*: another program does already; choose another port /);
+});

@@ -1,0 +1,334 @@
+/** Arguments in; stdout, stderr and exit code out: every command, used well and used badly. */
+import { assertEquals, assertMatch } from "@std/assert";
+import { VERSION } from "../../mod.ts";
+import { mq, startBroker } from "../helpers.ts";
+
+interface Row {
+  args: string;
+  stdin?: string;
+  env?: Record<string, string>;
+  code: number;
+  /** Exactly this text, or what matches; nothing at all if it is left out. */
+  stdout?: string | RegExp;
+  stderr?: string | RegExp;
+}
+
+/** In a row, PORT is the port of a broker that runs, and NOBODY one on which nobody listens. */
+const NOBODY = "1";
+
+const ROWS: Row[] = [
+  // mq
+  { args: "--version", code: 0, stdout: `mq ${VERSION}\n` },
+  { args: "-V", code: 0, stdout: `mq ${VERSION}\n` },
+  {
+    args: "--help",
+    code: 0,
+    stdout: /^mq .*\n\nUsage: mq COMMAND \[arguments\]\n\nCommands:\n {2}server {8}the broker: /,
+  },
+  { args: "-h", code: 0, stdout: /^mq / },
+  { args: "help", code: 0, stdout: /^mq / },
+  { args: "", code: 2, stderr: "mq: it needs a command\nTry: mq demo, or mq --help\n" },
+  { args: "sevrer", code: 2, stderr: "mq: unknown command sevrer\nTry: mq server\n" },
+  {
+    args: "frobnicate",
+    code: 2,
+    stderr: "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, demo, or mq --help\n",
+  },
+  {
+    args: "--frobnicate",
+    code: 2,
+    stderr: "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, demo, or mq --help\n",
+  },
+  { args: "help logge", code: 2, stderr: "mq: unknown command logge\nTry: mq logger\n" },
+  { args: "help logger app", code: 2, stderr: "mq: help takes one command\nTry: mq help server\n" },
+
+  // mq server
+  {
+    args: "server --host 127.0.0.1 --port PORT",
+    code: 1,
+    stderr: "mq server: Cannot listen on 127.0.0.1:PORT: another program does already; " +
+      "choose another port with --port, or end that program\n",
+  },
+  {
+    args: "server --host 192.0.2.1 --port 0",
+    code: 1,
+    stderr: /^mq server: Cannot listen on 192\.0\.2\.1:0: .*; --host takes a name or an address of this machine\n$/,
+  },
+  {
+    args: "server --port 65536",
+    code: 2,
+    stderr: 'mq server: --port takes a whole number, 0 to 65535, not "65536"\nTry: mq server --help\n',
+  },
+  {
+    args: "server --port=-1",
+    code: 2,
+    stderr: 'mq server: --port takes a whole number, 0 to 65535, not "-1"\nTry: mq server --help\n',
+  },
+  {
+    args: "server --port 0x10",
+    code: 2,
+    stderr: 'mq server: --port takes a whole number, 0 to 65535, not "0x10"\nTry: mq server --help\n',
+  },
+  { args: "server --port", code: 2, stderr: "mq server: --port needs a value: PORT\nTry: mq server --help\n" },
+  { args: "server --port --json", code: 2, stderr: "mq server: --port needs a value: PORT\nTry: mq server --help\n" },
+  { args: "server --prot 1", code: 2, stderr: "mq server: unknown flag --prot\nTry: mq server --port\n" },
+  { args: "server --frobnicate", code: 2, stderr: "mq server: unknown flag --frobnicate\nTry: mq server --help\n" },
+  { args: "server --constructor", code: 2, stderr: "mq server: unknown flag --constructor\nTry: mq server --help\n" },
+  { args: "server --json=junk", code: 2, stderr: "mq server: --json takes no value\nTry: mq server --help\n" },
+  { args: "server --json --json", code: 2, stderr: "mq server: --json is given twice\nTry: mq server --help\n" },
+  {
+    args: "server here",
+    code: 2,
+    stderr: 'mq server: it takes no arguments; this is too much: "here"\nTry: mq server --help\n',
+  },
+  {
+    args: "server --events ,",
+    code: 2,
+    stderr: 'mq server: --events takes names with commas between them, not ","\nTry: mq server --help\n',
+  },
+  {
+    args: "server --events a..b",
+    code: 2,
+    stderr: 'mq server: Cannot read "a..b" as a pattern: it takes a name in which "*" may stand for a token, ' +
+      'and a last ">" for the rest\nTry: mq server --help\n',
+  },
+  {
+    args: "server --events mq.>",
+    code: 2,
+    stderr: 'mq server: Cannot recognize "mq.>": "mq." events are the broker\'s own\nTry: mq server --help\n',
+  },
+
+  // mq logger
+  { args: "logger -s 127.0.0.1:PORT --wait 300ms", code: 124 },
+  {
+    args: "logger -s 127.0.0.1:PORT --wait 300ms -n 2 create",
+    code: 124,
+    stderr: "mq logger: 0 of 2 events came in 0.3 s\n",
+  },
+  {
+    args: "logger -s 127.0.0.1:PORT --wait 300ms creat error",
+    code: 124,
+    stderr: 'mq logger: the broker recognizes no event that "creat" matches; ' +
+      "it recognizes create, read, update, delete, error\n",
+  },
+  {
+    args: `logger -s 127.0.0.1:${NOBODY} --wait 300ms`,
+    code: 124,
+    stderr: `mq logger: No broker answers at 127.0.0.1:${NOBODY}; waiting for it ` +
+      `(start one with: mq server --host 127.0.0.1 --port ${NOBODY})\n`,
+  },
+  {
+    args: "logger a..b",
+    code: 2,
+    stderr: 'mq logger: Cannot read "a..b" as a pattern: it takes a name in which "*" may stand for a token, ' +
+      'and a last ">" for the rest\nTry: mq logger --help\n',
+  },
+  {
+    args: "logger -n 0",
+    code: 2,
+    stderr: 'mq logger: --count takes a whole number, 1 or more, not "0"\nTry: mq logger --help\n',
+  },
+  {
+    args: "logger -n -1",
+    code: 2,
+    stderr: 'mq logger: --count takes a whole number, 1 or more, not "-1"\nTry: mq logger --help\n',
+  },
+  {
+    args: "logger --wait 5",
+    code: 2,
+    stderr: 'mq logger: --wait takes a duration such as 500ms, 2s or 1m, not "5"\nTry: mq logger --help\n',
+  },
+  {
+    args: "logger -s",
+    code: 2,
+    stderr: "mq logger: --server needs a value: HOST:PORT\nTry: mq logger --help\n",
+  },
+  {
+    args: "logger -s http://localhost:3001",
+    code: 2,
+    stderr: 'mq logger: --server: Cannot read "http://localhost:3001" as a broker\'s address: ' +
+      "it takes HOST:PORT or mq://HOST:PORT\nTry: mq logger -s localhost:3001\n",
+  },
+  {
+    args: "logger",
+    env: { MQ_URL: "mq://here:port" },
+    code: 2,
+    stderr: 'mq logger: MQ_URL: Cannot read "mq://here:port" as a broker\'s address: ' +
+      "it takes HOST:PORT or mq://HOST:PORT\nTry: mq logger -s localhost:3001\n",
+  },
+  { args: "logger -x", code: 2, stderr: "mq logger: unknown flag -x\nTry: mq logger --help\n" },
+
+  {
+    args: "logger -s 127.0.0.1:PORT --name mq",
+    code: 1,
+    stderr: 'mq logger: Cannot read /hello: "name" takes one word of at most 64 characters, other than "mq"\n',
+  },
+
+  // mq app
+  {
+    args: "app -s 127.0.0.1:PORT --seed 4 --count 3 --every 1ms",
+    code: 0,
+    stdout: 'update {"table":"songs","id":23,"changed":{"name":"Frances"}}\n' +
+      'create {"table":"orders","id":55,"name":"Barbara"}\narchive {"table":"users","id":3}\n',
+    stderr: /^mq app: 3 events sent, 1 of them not recognized; one connection for all, \d.* each on average\n$/,
+  },
+  {
+    args: "app -s 127.0.0.1:PORT --seed 4 --count 3 --every 1ms --once-per-connection",
+    code: 0,
+    stdout: /^update .*\ncreate .*\narchive .*\n$/,
+    stderr: /^mq app: 3 events sent, 1 of them not recognized; a connection for each, \d.* each on average\n$/,
+  },
+  {
+    args: "app -s 127.0.0.1:PORT --seed 1 --count 1 --events read --json",
+    code: 0,
+    stdout: /^\{"id":"\w{26}","at":"[^"]+Z","from":"app","event":"read","data":\{"table":"\w+","id":\d+\}\}\n$/,
+    stderr: /^mq app: 1 event sent, 0 of them not recognized; /,
+  },
+  {
+    args: "app --events order.*",
+    code: 2,
+    stderr: 'mq app: Cannot read "order.*" as an event\'s name: it takes letters, digits, "_" and "-", ' +
+      "joined by single dots\nTry: mq app --help\n",
+  },
+  {
+    args: "app --every soon",
+    code: 2,
+    stderr: 'mq app: --every takes a duration such as 500ms, 2s or 1m, not "soon"\nTry: mq app --help\n',
+  },
+  {
+    args: "app --every 0ms",
+    code: 2,
+    stderr: 'mq app: --every takes a duration such as 500ms, 2s or 1m, not "0ms"\nTry: mq app --help\n',
+  },
+  {
+    args: "app --seed x",
+    code: 2,
+    stderr: 'mq app: --seed takes a whole number, 0 or more, not "x"\nTry: mq app --help\n',
+  },
+  {
+    args: "app create",
+    code: 2,
+    stderr: 'mq app: it takes no arguments; this is too much: "create"\nTry: mq app --help\n',
+  },
+
+  // mq pub
+  { args: "pub create -s 127.0.0.1:PORT", code: 0, stderr: "mq pub: nobody was listening for create\n" },
+  {
+    args: 'pub create {"id":1} --json -s 127.0.0.1:PORT',
+    code: 0,
+    stdout: /^\{"id":"\w{26}","at":"[^"]+Z","from":"pub","event":"create","data":\{"id":1\},"receivers":0\}\n$/,
+    stderr: "mq pub: nobody was listening for create\n",
+  },
+  {
+    args: "pub create",
+    env: { MQ_URL: "mq://127.0.0.1:PORT" },
+    code: 0,
+    stderr: "mq pub: nobody was listening for create\n",
+  },
+  {
+    args: "pub create - -s 127.0.0.1:PORT",
+    stdin: "1\ntwo words\n\nno line end",
+    code: 0,
+    stderr: "mq pub: nobody was listening for 4 of 4 events\n",
+  },
+  { args: "pub create - -s 127.0.0.1:PORT", stdin: "", code: 0 },
+  {
+    args: "pub create -s 127.0.0.1:PORT -- -5",
+    code: 0,
+    stderr: "mq pub: nobody was listening for create\n",
+  },
+  {
+    args: "pub create -5",
+    code: 2,
+    stderr: 'mq pub: unknown flag -5\nTry: put -- before what begins with "-" and is not a flag\n',
+  },
+  {
+    args: "pub bogus x -s 127.0.0.1:PORT",
+    code: 1,
+    stderr: 'mq pub: Dropped "bogus": this broker recognizes create, read, update, delete, error\n',
+  },
+  {
+    args: "pub bogus - -s 127.0.0.1:PORT",
+    stdin: "1\n2\n",
+    code: 1,
+    stderr: 'mq pub: Dropped "bogus": this broker recognizes create, read, update, delete, error (2 times)\n',
+  },
+  {
+    args: `pub create -s 127.0.0.1:${NOBODY}`,
+    code: 1,
+    stderr: `mq pub: No broker answers at 127.0.0.1:${NOBODY}; ` +
+      `start one with: mq server --host 127.0.0.1 --port ${NOBODY}\n`,
+  },
+  {
+    args: "pub mq.connect -s 127.0.0.1:PORT",
+    code: 2,
+    stderr:
+      'mq pub: Cannot publish "mq.connect": names that begin with "mq." belong to the broker\nTry: mq pub --help\n',
+  },
+  { args: "pub", code: 2, stderr: "mq pub: it needs NAME [DATA|-]\nTry: mq pub --help\n" },
+  {
+    args: "pub create hello world",
+    code: 2,
+    stderr: 'mq pub: it takes NAME [DATA|-]; this is too much: "world"\nTry: mq pub --help\n',
+  },
+  {
+    args: "pub --help",
+    code: 0,
+    stdout: `mq pub: publishes one event, or one for each line of stdin
+
+Usage: mq pub NAME [DATA|-] [flags]
+
+DATA is JSON or plain text; - takes the data of one event from each line of stdin.
+It waits until the broker has taken every event in, and fails if one was refused.
+
+Flags:
+  -s, --server HOST:PORT  The broker. Default: $MQ_URL, or localhost:3001.
+      --json              Print one JSON object a line: {id, at, from, event, data}.
+      --name NAME         What it calls itself. Default: pub.
+  -h, --help              Show this help.
+
+Examples:
+  mq pub create             an event without data
+  mq pub create '{"id":1}'  an object as data
+  mq pub error 'disk full'  text as data
+  seq 3 | mq pub update -   three events
+`,
+  },
+
+  // mq demo
+  {
+    args: "demo --for 500ms",
+    code: 0,
+    stdout:
+      /^Four programs .*\nThe server .*\nThe same in three terminals .*\n\nserver {3}mq server \S+ listens on 127/,
+  },
+  {
+    args: "demo --for ever",
+    code: 2,
+    stderr: 'mq demo: --for takes a duration such as 500ms, 2s or 1m, not "ever"\nTry: mq demo --help\n',
+  },
+  {
+    args: "demo now",
+    code: 2,
+    stderr: 'mq demo: it takes no arguments; this is too much: "now"\nTry: mq demo --help\n',
+  },
+];
+
+for (const { args, stdin, env = {}, code, stdout = "", stderr = "" } of ROWS) {
+  const shown = [...Object.entries(env).map(([name, value]) => `${name}=${value}`), "mq", args].join(" ").trim();
+  Deno.test(`${shown}${stdin === undefined ? "" : ` <<< ${JSON.stringify(stdin)}`}`, async () => {
+    await using server = await startBroker();
+    const fill = (text: string) => text.replaceAll("PORT", String(server.port));
+    const argv = args.split(" ").filter((arg) => arg !== "").map((arg) => arg.replace(/:PORT$|^PORT$/, fill));
+    const filled = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, fill(value)]));
+    const outcome = await mq(argv, { stdin, env: filled });
+    check(outcome.stderr, typeof stderr === "string" ? stderr.replaceAll(":PORT:", `:${server.port}:`) : stderr);
+    check(outcome.stdout, stdout);
+    assertEquals(outcome.code, code);
+  });
+}
+
+function check(actual: string, expected: string | RegExp): void {
+  if (typeof expected === "string") assertEquals(actual, expected);
+  else assertMatch(actual, expected);
+}
