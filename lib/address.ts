@@ -33,9 +33,10 @@ const ADDRESS = /^(?:mq:\/\/)?(?:\[(?<ipv6>[0-9a-fA-F:.%]+)\]|(?<host>[^\s:/@?#[
  * ```
  */
 export function parseAddress(text: string): Address {
-  const groups = text === "" ? undefined : ADDRESS.exec(text)?.groups;
+  const groups = ADDRESS.exec(text)?.groups;
   const port = Number(groups?.port ?? DEFAULT_PORT);
-  if (!groups || port < 1 || port > 65535) {
+  const isEmpty = !groups || Object.values(groups).every((part) => part === undefined);
+  if (isEmpty || port < 1 || port > 65535) {
     throw new MqError(
       "bad-address",
       `Cannot read ${quote(text)} as a broker's address: it takes HOST:PORT or mq://HOST:PORT`,

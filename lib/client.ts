@@ -581,7 +581,7 @@ export class Client extends EventTarget implements AsyncDisposable {
 
 function compile(patterns: readonly string[]): Pattern[] {
   if (patterns.length === 0) throw new ProtocolError("bad-pattern", "Cannot subscribe to nothing: name a pattern");
-  return [...new Set(patterns)].map((text) => new Pattern(text));
+  return patterns.map((text) => new Pattern(text));
 }
 
 function checkRaw(data: Json | undefined): string {

@@ -78,7 +78,7 @@ export class Dispatcher {
   }
 
   #count(handler: Handler, change: 1 | -1): string[] {
-    const texts = handler.patterns.map(({ text }) => text);
+    const texts = [...new Set(handler.patterns.map(({ text }) => text))];
     for (const text of texts) this.#uses.set(text, (this.#uses.get(text) ?? 0) + change);
     return texts;
   }

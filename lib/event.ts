@@ -313,8 +313,13 @@ function isJson(text: string): boolean {
 
 function stringify(value: Json): string | undefined {
   try {
-    return JSON.stringify(value);
+    return JSON.stringify(value)?.replace(/[\x7f-\x9f]/g, escapeControl);
   } catch (cause) {
     throw new TypeError("Cannot write a value as data: JSON has no form for it", { cause });
   }
+}
+
+/** JSON leaves these control characters as they are. */
+function escapeControl(character: string): string {
+  return `\\u00${character.charCodeAt(0).toString(16)}`;
 }

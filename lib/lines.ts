@@ -19,8 +19,8 @@ const MAX_READ_BYTES = 64 * 1024;
 
 const LF = 0x0a;
 
-/** Stands in the stream for a line that could not be read. No name and no verb begins with it. */
-const FAULT_MARK = "\0";
+/** Stands in the stream for a line that could not be read. No client can know it, and so send it. */
+const FAULT_MARK = `\0${crypto.randomUUID()}`;
 
 /** What lines are read from, such as a `Deno.Conn`. */
 export interface ByteReader {
@@ -132,10 +132,9 @@ class Framer implements UnderlyingDefaultSource<string> {
     if (this.#failure) throw new ConnectionError("disconnected", "The connection broke", this.#failure);
   }
 
-  /** Throws the fault that the mark just read stands for; returns if a client sent that very line itself. */
-  throwNextFault(): void {
-    const fault = this.#faults.shift();
-    if (fault) throw fault;
+  /** Throws the fault that the mark just read stands for. */
+  throwNextFault(): never {
+    throw this.#faults.shift();
   }
 
   /** An error of the source is kept for the end: raised in a stream, it would throw away the lines before it. */

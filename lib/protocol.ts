@@ -107,7 +107,7 @@ export function isBlank(line: string): boolean {
  * ```
  */
 export function isHttpRequest(line: string): boolean {
-  return /^\S+ \S.* HTTP\/\d(?:\.\d)?$/.test(line);
+  return /^[\w!#$%&'*+.^`|~-]+ (?:\/\S*|\*|\S+:\S+) HTTP\/\d(?:\.\d)?$/.test(line);
 }
 
 /**
@@ -263,16 +263,16 @@ export type BrokerLine =
  */
 export function parseBrokerLine(line: string): BrokerLine {
   const [first, rest] = takeWord(line);
-  if (!first.startsWith("/")) return { type: "event", name: first, text: rest };
+  if (!first.startsWith("/")) return complete(line, { type: "event", name: first, text: rest });
   const [what, tail] = takeWord(rest);
   switch (first) {
     case "/event":
-      return parseMetaEvent(what, tail);
+      return parseMetaEvent(line, what, tail);
     case "/ok":
-      return { type: "ok", what, json: tail };
+      return complete(line, { type: "ok", what, json: tail });
     case "/err": {
       const [code, text] = takeWord(tail);
-      return { type: "err", what, code, text };
+      return complete(line, { type: "err", what, code, text });
     }
     case "/ping":
     case "/pong":
@@ -281,14 +281,29 @@ export function parseBrokerLine(line: string): BrokerLine {
     case "/#":
       return { type: "help", text: rest };
     default:
-      throw new ProtocolError("bad-reply", `Cannot read what the broker sent: ${quote(line)}`);
+      throw badReply(line);
   }
 }
 
-function parseMetaEvent(id: string, tail: string): BrokerLine {
+function parseMetaEvent(line: string, id: string, tail: string): BrokerLine {
   const [from, event] = takeWord(tail);
   const [name, text] = takeWord(event);
-  return { type: "event", name, text, id, from };
+  return complete(line, { type: "event", name, text, id, from });
+}
+
+/** Refuses a line in which a word is missing. The last word of each form may be empty, and those before it not. */
+function complete(line: string, parsed: BrokerLine): BrokerLine {
+  const last = parsed.type === "event"
+    ? parsed.name
+    : parsed.type === "err"
+    ? parsed.code
+    : "what" in parsed && parsed.what;
+  if (last === "") throw badReply(line);
+  return parsed;
+}
+
+function badReply(line: string): ProtocolError {
+  return new ProtocolError("bad-reply", `Cannot read what the broker sent: ${quote(line)}`);
 }
 
 /** What a client says of itself in `/hello`. What it leaves out stays as it is. */

@@ -98,14 +98,17 @@ export class Audience {
     const events = this.#events;
     this.#text = "";
     this.#events = 0;
+    const full: Listener[] = [];
     for (const member of this.members) {
       if (!member.outbox.push(bytes)) {
-        member.overflow();
+        full.push(member);
         continue;
       }
       member.delivered += events;
       each(member);
     }
+    // Only now: to be told may lead to more events for these very members.
+    for (const member of full) member.overflow();
   }
 }
 
@@ -148,13 +151,9 @@ export class Router {
   join(listener: Listener): void {
     if (listener.patterns.size === 0) return;
     const key = audienceKey(listener);
-    let audience = this.#audiences.get(key);
-    if (audience === undefined) {
-      audience = new Audience(listener);
-      this.#audiences.set(key, audience);
-      this.#routes.clear();
-    }
-    this.#deliver(audience);
+    const before = this.#audiences.get(key);
+    if (before !== undefined) this.#deliver(before);
+    const audience = this.#audiences.get(key) ?? this.#found(key, listener);
     audience.members.add(listener);
     this.#audienceOf.set(listener, audience);
   }
@@ -230,6 +229,13 @@ export class Router {
     for (const audience of this.#waiting) this.#deliver(audience);
     for (const outbox of this.#touched) outbox.flush();
     this.#touched.clear();
+  }
+
+  #found(key: string, founder: Listener): Audience {
+    const audience = new Audience(founder);
+    this.#audiences.set(key, audience);
+    this.#routes.clear();
+    return audience;
   }
 
   #find(name: string): Route {

@@ -166,6 +166,7 @@ export async function dial(address: Address, timeoutMs: number, signal?: AbortSi
   const hostnames = address.hostname === "localhost" ? ["127.0.0.1", "::1"] : [address.hostname];
   let cause: unknown;
   for (const hostname of hostnames) {
+    signal?.throwIfAborted();
     const dialling = Deno.connect({ hostname, port: address.port });
     try {
       return await within(timeoutMs, dialling, signal);
@@ -188,11 +189,11 @@ export async function dial(address: Address, timeoutMs: number, signal?: AbortSi
  * @throws {TimeoutError} When the time has run out.
  */
 export async function within<T>(timeoutMs: number, promise: Promise<T>, signal?: AbortSignal): Promise<T> {
-  signal?.throwIfAborted();
   const { promise: givenUp, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new TimeoutError("timeout", `No answer within ${timeoutMs} ms`)), timeoutMs);
   const abort = () => reject(signal!.reason);
   signal?.addEventListener("abort", abort);
+  if (signal?.aborted) abort();
   try {
     return await Promise.race([promise, givenUp]);
   } finally {

@@ -33,14 +33,14 @@ Deno.test({
   ignore: !has("node"),
   async fn() {
     const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
-    const [, script] = /```js\n(\/\/ client\.mjs\n[^]*?)```/.exec(readme)!;
+    const [, script] = /```js ignore\n(\/\/ client\.mjs\n[^]*?)```/.exec(readme)!;
     await using server = await startBroker();
     const [other] = await server.connect(1);
     const line = ["node", "--input-type=module", "-e", script.replace("3001", String(server.port))];
     await using node = new Program([], {}, line);
     await other.expect('create {"id":1}');
     await other.line('update {"id":1,"name":"Ada"}');
-    assertEquals(await node.stdout.next(), "create { id: 1 }");
-    assertEquals(await node.stdout.next(), "update { id: 1, name: 'Ada' }");
+    assertEquals(await node.stdout.next(), 'create: {"id":1}');
+    assertEquals(await node.stdout.next(), 'update: {"id":1,"name":"Ada"}');
   },
 });

@@ -1,0 +1,127 @@
+/** The programs as a person sees them: in real terminals. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { has, Program, programLine, until } from "../helpers.ts";
+
+/** Terminals of tmux, each with one command, on a tmux server of their own. */
+class Terminals implements AsyncDisposable {
+  readonly #socket = `mq-test-${crypto.randomUUID()}`;
+
+  /** Opens a terminal with a command in it, in an empty environment. */
+  async open(name: string, ...args: string[]): Promise<void> {
+    const home = Deno.env.get("HOME") ?? "/";
+    const env = ["env", "-i", `HOME=${home}`, "TERM=xterm-256color", "LANG=C.UTF-8", "DENO_TLS_CA_STORE=system"];
+    await this.#tmux(
+      "-f",
+      "/dev/null",
+      "new-session",
+      "-d",
+      "-x",
+      "150",
+      "-y",
+      "50",
+      "-s",
+      name,
+      "--",
+      ...env,
+      ...args,
+    );
+    await this.#tmux("set-option", "-t", name, "remain-on-exit", "on");
+  }
+
+  /** What a terminal shows; with its colours if asked for. */
+  screen(name: string, ...flags: string[]): Promise<string> {
+    return this.#tmux("capture-pane", "-p", ...flags, "-t", name);
+  }
+
+  /** Waits until a terminal shows a text; returns all it shows. */
+  async shows(name: string, text: string | RegExp, ...flags: string[]): Promise<string> {
+    let screen = "";
+    await until(async () => (screen = await this.screen(name, ...flags)).search(text) >= 0, `${name} shows ${text}`);
+    return screen;
+  }
+
+  async type(name: string, keys: string): Promise<void> {
+    await this.#tmux("send-keys", "-t", name, keys);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tmux("kill-server");
+  }
+
+  async #tmux(...args: string[]): Promise<string> {
+    await using tmux = new Program(["-L", this.#socket, ...args], { LANG: "C.UTF-8" }, ["tmux"]);
+    return (await tmux.outcome()).stdout;
+  }
+}
+
+/** The lines of a screen that hold a barked event, without their times. */
+function events(screen: string): string[] {
+  return [...screen.matchAll(/^\d\d:\d\d:\d\d {2}app {2}(\w+ .*?)\s*$/gm)].map(([, event]) => event);
+}
+
+Deno.test({
+  name: "in three terminals, the logger shows what the app barks and the server recognizes, and nothing else",
+  ignore: !has("tmux"),
+  async fn() {
+    await using terminals = new Terminals();
+    const mq = programLine();
+    await terminals.open("server", ...mq, "server", "--port", "0");
+    const [, port] = /localhost:(\d+)/.exec(await terminals.shows("server", /localhost:\d+/))!;
+    const address = `localhost:${port}`;
+    await terminals.open("logger", ...mq, "logger", "-s", address);
+    await terminals.shows("server", "is logger");
+    await terminals.open("app", ...mq, "app", "-s", address, "--seed", "3", "--every", "20ms", "--count", "15");
+    const app = await terminals.shows("app", "15 events sent");
+    const server = await terminals.shows("server", "- app left");
+
+    const barked = events(app);
+    const recognized = barked.filter((event) => /^(create|read|update|delete|error) /.test(event));
+    const unrecognized = barked.filter((event) => /^(archive|login) /.test(event));
+    assertEquals([barked.length, recognized.length, unrecognized.length], [15, 9, 6]);
+    const logger = await terminals.shows("logger", recognized.at(-1)!.replace(/[[\]{}()*+?.\\^$|]/g, "\\$&"));
+    assertEquals(events(logger), recognized);
+    assertMatch(server, /! app: "archive" is not recognized/);
+    assertMatch(server, /! app: "login" is not recognized/);
+    assertMatch(app, /15 events sent, 6 of them not recognized/);
+  },
+});
+
+for (const [variable, isColoured] of [["NO_COLOR=", true], ["NO_COLOR=1", false]] as const) {
+  Deno.test({
+    name: `on a terminal, mq logger ${isColoured ? "is coloured" : "obeys NO_COLOR"}`,
+    ignore: !has("tmux"),
+    async fn() {
+      await using terminals = new Terminals();
+      const mq = programLine();
+      await terminals.open("server", ...mq, "server", "--port", "0");
+      const [, port] = /localhost:(\d+)/.exec(await terminals.shows("server", /localhost:\d+/))!;
+      await terminals.open("logger", "env", variable, ...mq, "logger", "-s", `localhost:${port}`);
+      await terminals.shows("server", "is logger");
+      await using pub = new Program(["pub", "error", "disk full", "-s", `localhost:${port}`]);
+      assertEquals((await pub.outcome()).code, 0);
+      const screen = await terminals.shows("logger", "disk full", "-e");
+      assertEquals(screen.includes("\x1b["), isColoured, JSON.stringify(screen));
+    },
+  });
+}
+
+Deno.test({
+  name: "on a terminal, Ctrl-C ends each program with exit code 0",
+  ignore: !has("tmux"),
+  async fn() {
+    await using terminals = new Terminals();
+    const mq = programLine();
+    const shell = (...args: string[]) => ["sh", "-c", `trap : INT; "$@"; echo "exit $?"`, "sh", ...mq, ...args];
+    await terminals.open("server", ...shell("server", "--port", "0"));
+    const [, port] = /localhost:(\d+)/.exec(await terminals.shows("server", /localhost:\d+/))!;
+    await terminals.open("logger", ...shell("logger", "-s", `localhost:${port}`));
+    await terminals.open("app", ...shell("app", "-s", `localhost:${port}`));
+    await terminals.shows("server", "is app");
+    await terminals.shows("server", "is logger");
+    for (const name of ["app", "logger", "server"]) {
+      await terminals.type(name, "C-c");
+      const screen = await terminals.shows(name, /exit \d/);
+      assert(screen.includes("exit 0"), screen);
+    }
+  },
+});

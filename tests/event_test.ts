@@ -1,0 +1,429 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { ProtocolError } from "../lib/errors.ts";
+import {
+  checkName,
+  checkPublishable,
+  decodeData,
+  DEFAULT_EVENTS,
+  encodeData,
+  formatPatterns,
+  isReserved,
+  type Json,
+  MqEvent,
+  Pattern,
+} from "../lib/event.ts";
+
+const ULID = "01ARYZ6S41TSV4RRFFQ69G5FAV";
+
+const GOOD_NAMES = [
+  "create",
+  "a",
+  "order.created",
+  "a.b.c.d.e",
+  "order_line-2",
+  "_",
+  "-",
+  "2024",
+  "٣",
+  "commande.créée",
+  "cre\u0301ée",
+  "注文.作成",
+  "हिन्दी",
+  "mq",
+  "mqtt.x",
+  "constructor",
+  "__proto__",
+  "x".repeat(255),
+  "é".repeat(127) + "x",
+];
+
+const BAD_NAMES = [
+  "",
+  ".",
+  ".a",
+  "a.",
+  "a..b",
+  "a b",
+  "a\tb",
+  "a\n",
+  "\na",
+  "a\nb",
+  "a\0",
+  "\0",
+  "/sub",
+  "a/b",
+  "a:b",
+  "a,b",
+  'a"b',
+  "*",
+  "a.*",
+  ">",
+  "a.>",
+  "½",
+  "😀",
+  "\ufeffcreate",
+  "a\u00a0b",
+  "a\u200bb",
+  "\ud800",
+];
+
+const OVER_LONG = ["x".repeat(256), "é".repeat(128), "a.".repeat(128) + "a"];
+
+for (const name of GOOD_NAMES) {
+  Deno.test(`checkName takes ${shown(name)}`, () => checkName(name));
+}
+
+for (const name of [...BAD_NAMES, ...OVER_LONG]) {
+  Deno.test(`checkName refuses ${shown(name)}`, () => assertRefused(() => checkName(name), "bad-name"));
+}
+
+Deno.test("checkName quotes the name it refuses", () => {
+  const error = assertThrows(() => checkName("a b"), ProtocolError);
+  assertStringIncludes(error.message, '"a b"');
+});
+
+Deno.test("checkPublishable takes the names that checkName takes", () => {
+  for (const name of GOOD_NAMES) checkPublishable(name);
+});
+
+for (const name of ["mq.connect", "mq.a.b"]) {
+  Deno.test(`checkPublishable refuses ${name}, which is the broker's`, () => {
+    assertRefused(() => checkPublishable(name), "reserved-name");
+  });
+}
+
+Deno.test("checkPublishable refuses a malformed name as such, even the broker's", () => {
+  for (const name of ["", "mq.", "mq.a b"]) assertRefused(() => checkPublishable(name), "bad-name");
+});
+
+const RESERVED: [name: string, reserved: boolean][] = [
+  ["mq.connect", true],
+  ["mq.a.b", true],
+  ["mq", false],
+  ["mqtt", false],
+  ["mq-x.connect", false],
+  ["MQ.connect", false],
+  ["a.mq.b", false],
+];
+
+for (const [name, reserved] of RESERVED) {
+  Deno.test(`isReserved is ${reserved} for ${name}`, () => assertEquals(isReserved(name), reserved));
+}
+
+Deno.test("DEFAULT_EVENTS are publishable names", () => {
+  assertEquals(DEFAULT_EVENTS.length, 5);
+  for (const name of DEFAULT_EVENTS) checkPublishable(name);
+});
+
+for (const text of ["*", ">", "*.*", "*.>", "a.*", "*.a", "a.*.b", "a.>", "a.*.>", "mq.>", "mq.*", "é.>"]) {
+  Deno.test(`Pattern takes ${text}`, () => assertEquals(new Pattern(text).text, text));
+}
+
+Deno.test("Pattern takes every name", () => {
+  for (const name of GOOD_NAMES) assertEquals(new Pattern(name).matches(name), true, name);
+});
+
+const WILD_BUT_WRONG = [
+  ">.a",
+  "a.>.b",
+  ">.>",
+  "a>",
+  "*a",
+  "a*",
+  "a.b*",
+  "**",
+  "a.**",
+  "*>",
+  ".*",
+  "*.",
+  ".>",
+  "> ",
+  " *",
+];
+const BAD_PATTERNS = [...BAD_NAMES.filter((name) => !/[*>]/.test(name)), ...WILD_BUT_WRONG, ...OVER_LONG];
+
+for (const text of BAD_PATTERNS) {
+  Deno.test(`Pattern refuses ${shown(text)}`, () => assertRefused(() => new Pattern(text), "bad-pattern"));
+}
+
+const MATCHES: [pattern: string, name: string, matches: boolean][] = [
+  ["order.created", "order.created", true],
+  ["order.created", "order", false],
+  ["order", "order.created", false],
+  ["order", "Order", false],
+  ["order.*", "order.created", true],
+  ["order.*", "order", false],
+  ["order.*", "order.item.added", false],
+  ["*.created", "order.created", true],
+  ["*.created", "created", false],
+  ["*", "order", true],
+  ["*", "order.created", false],
+  ["order.>", "order.created", true],
+  ["order.>", "order.item.added", true],
+  ["order.>", "order", false],
+  ["order.>", "orders.created", false],
+  ["*.>", "order", false],
+  ["*.>", "order.created", true],
+  ["a.*.c", "a.b.c", true],
+  ["a.*.c", "a.b.d", false],
+  [">", "order", true],
+  [">", "order.item.added", true],
+  [">", "mq.connect", false],
+  ["*.*", "mq.connect", false],
+  ["*.>", "mq.connect", false],
+  ["*.connect", "mq.connect", false],
+  ["mq.>", "mq.connect", true],
+  ["mq.*", "mq.connect", true],
+  ["mq.connect", "mq.connect", true],
+  ["mq.>", "mq", false],
+  ["mq", "mq", true],
+  ["*", "mq", true],
+  [">", "mq", true],
+  [">", "mqtt.connect", true],
+  ["a.*", "a.mq", true],
+];
+
+for (const [pattern, name, matches] of MATCHES) {
+  Deno.test(`Pattern ${pattern} ${matches ? "matches" : "does not match"} ${name}`, () => {
+    assertEquals(new Pattern(pattern).matches(name), matches);
+  });
+}
+
+const tokens = fc.constantFrom("a", "b", "mq", "mqtt", "é", "constructor");
+const someName = fc.array(tokens, { minLength: 1, maxLength: 5 }).map((tokens) => tokens.join("."));
+const somePattern = fc.tuple(
+  fc.array(fc.oneof(tokens, fc.constant("*")), { maxLength: 5 }),
+  fc.boolean(),
+).map(([tokens, open]) => (open || tokens.length === 0 ? [...tokens, ">"] : tokens).join("."));
+
+Deno.test("Pattern.matches agrees with a regular expression", () => {
+  fc.assert(
+    fc.property(somePattern, someName, (pattern, name) => {
+      assertEquals(new Pattern(pattern).matches(name), matchesByRegExp(pattern, name));
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+Deno.test("Pattern.matches agrees with a regular expression on all short patterns and names", () => {
+  const wrong = SHORT_PATTERNS.flatMap((pattern) =>
+    SHORT_NAMES
+      .filter((name) => new Pattern(pattern).matches(name) !== matchesByRegExp(pattern, name))
+      .map((name) => `${pattern} ${name}`)
+  );
+  assertEquals(wrong, []);
+});
+
+const OVERLAPS: [a: string, b: string, overlaps: boolean][] = [
+  ["order.*", "*.paid", true],
+  ["order.>", "order.paid", true],
+  ["ordr.*", "order.>", false],
+  ["order", "order.>", false],
+  [">", "create", true],
+  [">", "mq", true],
+  [">", "mq.>", false],
+  ["*.*", "mq.connect", false],
+  ["mq.*", "mq.connect", true],
+];
+
+for (const [a, b, overlaps] of OVERLAPS) {
+  Deno.test(`Pattern ${a} ${overlaps ? "overlaps" : "does not overlap"} ${b}`, () => {
+    assertEquals(new Pattern(a).overlaps(new Pattern(b)), overlaps);
+    assertEquals(new Pattern(b).overlaps(new Pattern(a)), overlaps);
+  });
+}
+
+Deno.test("Pattern.overlaps agrees with a search through all short names", () => {
+  const heard = SHORT_PATTERNS.map((text) => ({
+    pattern: new Pattern(text),
+    names: new Set(SHORT_NAMES.filter((name) => matchesByRegExp(text, name))),
+  }));
+  const wrong = heard.flatMap((a) =>
+    heard
+      .filter((b) => a.pattern.overlaps(b.pattern) === a.names.isDisjointFrom(b.names))
+      .map((b) => `${a.pattern.text} ${b.pattern.text}`)
+  );
+  assertEquals(wrong, []);
+});
+
+const LISTS: [count: number, text: string][] = [
+  [0, "nothing"],
+  [1, "p1"],
+  [2, "p1, p2"],
+  [10, "p1, p2, p3, p4, p5, p6, p7, p8, p9, p10"],
+  [11, "p1, p2, p3, p4, p5, p6, p7, p8, p9, p10 and 1 more"],
+  [1000, "p1, p2, p3, p4, p5, p6, p7, p8, p9, p10 and 990 more"],
+];
+
+for (const [count, text] of LISTS) {
+  Deno.test(`formatPatterns writes ${count} patterns`, () => {
+    assertEquals(formatPatterns(Array.from({ length: count }, (_, index) => `p${index + 1}`)), text);
+  });
+}
+
+const ENCODED: [value: Json | undefined, text: string][] = [
+  [undefined, ""],
+  [null, "null"],
+  [true, "true"],
+  [0, "0"],
+  [-1.5, "-1.5"],
+  [[], "[]"],
+  [{ id: 1 }, '{"id":1}'],
+  ["hello", "hello"],
+  ["hello   world", "hello   world"],
+  ["héllo 😀", "héllo 😀"],
+  ["NaN", "NaN"],
+  ["{", "{"],
+  ["/sub", "/sub"],
+  ["", '""'],
+  ["42", '"42"'],
+  ["-0", '"-0"'],
+  ["1e3", '"1e3"'],
+  ["true", '"true"'],
+  ["null", '"null"'],
+  ['"quoted"', '"\\"quoted\\""'],
+  ["[1]", '"[1]"'],
+  ["{}", '"{}"'],
+  [" x", '" x"'],
+  ["x ", '"x "'],
+  ["x\t", '"x\\t"'],
+  ["x\u00a0", '"x\u00a0"'],
+  ["\ufeffx", '"\ufeffx"'],
+  ["a\tb", '"a\\tb"'],
+  ["a\r\nb", '"a\\r\\nb"'],
+  ["\0", '"\\u0000"'],
+  ["\ud800", '"\\ud800"'],
+  ["a\udc00b", '"a\\udc00b"'],
+];
+
+for (const [value, text] of ENCODED) {
+  Deno.test(`encodeData writes ${value === undefined ? "nothing" : JSON.stringify(value)} as ${text || "nothing"}`, () => {
+    assertEquals(encodeData(value), text);
+  });
+}
+
+const DECODED: [text: string, value: Json | undefined][] = [
+  ["", undefined],
+  ["null", null],
+  ["42", 42],
+  [" 42 ", 42],
+  ['"x"', "x"],
+  ['{"id":1}', { id: 1 }],
+  ["{id:1}", "{id:1}"],
+  ["hello world", "hello world"],
+  ["hello ", "hello "],
+  ["01", "01"],
+  ["'x'", "'x'"],
+  [" ", " "],
+];
+
+for (const [text, value] of DECODED) {
+  Deno.test(`decodeData reads ${JSON.stringify(text)}`, () => assertEquals(decodeData(text), value));
+}
+
+const circular: Record<string, unknown> = {};
+circular.self = circular;
+
+for (const [what, value] of Object.entries({ function: () => 1, symbol: Symbol("s"), bigint: 1n, circular })) {
+  Deno.test(`encodeData refuses what JSON has no form for: ${what}`, () => {
+    assertThrows(() => encodeData(value as unknown as Json), TypeError, "JSON has no form for it");
+  });
+}
+
+/** Characters that are likely to matter, and any UTF-16 code unit, halves of surrogate pairs included. */
+const character = fc.oneof(
+  fc.constantFrom(...' \t\r\n\0\x1b\x7f\x85\u00a0\u2028\ufeff"\\{}[]:,-+.0123456789eEtruefalsn/\ud83d\ude00'),
+  fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)),
+);
+const text = fc.oneof(
+  fc.string({ unit: character }),
+  fc.json(),
+  fc.tuple(fc.constantFrom("", " ", "\t", "\n", "\u00a0", "\ufeff"), fc.json()).map(([end, json]) => json + end),
+  fc.double().map(String),
+);
+const { json } = fc.letrec<{ json: Json }>((tie) => ({
+  json: fc.oneof(
+    { depthSize: "small", withCrossShrink: true },
+    fc.constant(null),
+    fc.boolean(),
+    fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number === 0 ? 0 : number),
+    text,
+    fc.array(tie("json")),
+    fc.dictionary(fc.oneof(text, fc.constantFrom("__proto__", "toJSON", "constructor")), tie("json")),
+  ),
+}));
+
+Deno.test("decodeData reads every JSON value that encodeData writes", () => {
+  fc.assert(fc.property(json, (value) => assertEquals(decodeData(encodeData(value)), value)), { numRuns: 2000 });
+});
+
+Deno.test("decodeData reads every text that encodeData writes", () => {
+  fc.assert(fc.property(text, (value) => assertEquals(decodeData(encodeData(value)), value)), { numRuns: 5000 });
+});
+
+Deno.test("encodeData writes well-formed text that survives on a line", () => {
+  fc.assert(
+    fc.property(json, (value) => {
+      const text = encodeData(value);
+      assert(text.isWellFormed());
+      assertMatch(text, /^[^ \t\r\n](?:[^\r\n]*[^ \t\r\n])?$/);
+    }),
+    { numRuns: 2000 },
+  );
+});
+
+for (const control of ["\0", "\t", "\n", "\r", "\x1b", "\x7f", "\x85", "\x9f"]) {
+  Deno.test(`encodeData writes ${shown(control)} without a control character`, () => {
+    assertEquals(encodeData(`a${control}b`).match(/\p{Cc}/u), null);
+    assertEquals(encodeData([control]).match(/\p{Cc}/u), null);
+  });
+}
+
+Deno.test("MqEvent carries what it was made of", () => {
+  const { name, text, id, from } = new MqEvent("create", " 1 ", ULID, "shop");
+  assertEquals([name, text, id, from], ["create", " 1 ", ULID, "shop"]);
+});
+
+Deno.test("MqEvent.data is the text as a JSON value", () => {
+  assertEquals(new MqEvent("create", '{"id":1}').data, { id: 1 });
+});
+
+Deno.test("MqEvent.data is undefined where there is none", () => {
+  assertEquals(new MqEvent("create", "").data, undefined);
+});
+
+Deno.test("MqEvent.at is the time within its ULID", () => {
+  assertEquals(new MqEvent("create", "", ULID).at?.toISOString(), "2016-07-30T22:36:16.385Z");
+});
+
+Deno.test("MqEvent without an id has neither id, sender nor time", () => {
+  const { id, from, at } = new MqEvent("create", "1");
+  assertEquals([id, from, at], [undefined, undefined, undefined]);
+});
+
+function assertRefused(act: () => unknown, code: string): void {
+  assertEquals(assertThrows(act, ProtocolError).code, code);
+}
+
+function shown(text: string): string {
+  const json = JSON.stringify(text).replaceAll(/\p{C}/gu, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
+  return json.length > 20 ? `${json.slice(0, 20)}… (${text.length} characters)` : json;
+}
+
+function matchesByRegExp(pattern: string, name: string): boolean {
+  const source = pattern.replaceAll(".", "\\.").replaceAll("*", "[^.]+").replace(">", ".+");
+  return new RegExp(`^${source}$`).test(name) && (!name.startsWith("mq.") || /^mq\b/.test(pattern));
+}
+
+/** Long enough to tell any two short patterns apart; `x` stands for every token that no pattern has. */
+const SHORT_NAMES = joinedUpTo(4, ["a", "b", "mq", "x"]);
+const SHORT_CLOSED_PATTERNS = joinedUpTo(3, ["a", "b", "mq", "*"]);
+const SHORT_PATTERNS = [">", ...SHORT_CLOSED_PATTERNS, ...SHORT_CLOSED_PATTERNS.map((text) => `${text}.>`)];
+
+function joinedUpTo(length: number, tokens: string[]): string[] {
+  if (length === 1) return tokens;
+  const shorter = joinedUpTo(length - 1, tokens);
+  const longest = shorter.filter((text) => text.split(".").length === length - 1);
+  return [...shorter, ...longest.flatMap((text) => tokens.map((token) => `${text}.${token}`))];
+}

@@ -1,0 +1,309 @@
+import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import fc from "fast-check";
+import { ConnectionError, FatalProtocolError, ProtocolError } from "../lib/errors.ts";
+import { type ByteReader, LineReader } from "../lib/lines.ts";
+
+const encoder = new TextEncoder();
+const LF = 0x0a;
+
+/** What stands in the outcome of a reading for a line that could not be read. */
+const TOO_LONG = { fault: "line-too-long" };
+const NOT_UTF8 = { fault: "invalid-utf8" };
+const BROKEN = { fault: "disconnected" };
+
+type Outcome = (string | { fault: string })[];
+
+/** Hands out chunks, each by as many reads as it takes; then it ends or fails. */
+class Source implements ByteReader {
+  /** The size of each buffer it was given. */
+  readonly sizes: number[] = [];
+  readonly #chunks: Uint8Array[];
+  readonly #failure: Error | undefined;
+
+  constructor(chunks: (string | Uint8Array)[], failure?: Error) {
+    this.#chunks = chunks.map(bytesOf).filter((chunk) => chunk.length > 0);
+    this.#failure = failure;
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    this.sizes.push(buffer.length);
+    const chunk = this.#chunks.shift();
+    if (chunk === undefined) return this.#failure ? Promise.reject(this.#failure) : Promise.resolve(null);
+    const count = Math.min(chunk.length, buffer.length);
+    buffer.set(chunk.subarray(0, count));
+    if (count < chunk.length) this.#chunks.unshift(chunk.subarray(count));
+    return Promise.resolve(count);
+  }
+}
+
+const WHOLE: [what: string, input: string | Uint8Array, lines: Outcome][] = [
+  ["a line", "one\n", ["one"]],
+  ["several lines", "one\ntwo\nthree\n", ["one", "two", "three"]],
+  ["no line where there is nothing", "", []],
+  ["empty lines", "\n\none\n\n", ["", "", "one", ""]],
+  ["lines ended by CR LF", "one\r\ntwo\r\n\r\n", ["one", "two", ""]],
+  ["a CR within a line", "o\rne\r\r\n\rtwo\n", ["o\rne\r", "\rtwo"]],
+  ["white space at both ends", " \tone\t \n", [" \tone\t "]],
+  ["characters of several bytes", "é€😀\nнет\n", ["é€😀", "нет"]],
+  ["a BOM, wherever it stands", "\ufeffone\n\ufefftwo\n", ["\ufeffone", "\ufefftwo"]],
+  ["U+0085, U+2028 and U+2029 within a line", "a\u0085b\u2028c\u2029d\n", ["a\u0085b\u2028c\u2029d"]],
+  ["a NUL within a line", "a\0b\n\0c\n", ["a\0b", "\0c"]],
+  ["a line of one NUL", "\0\none\n\0\r\n", ["\0", "one", "\0"]],
+  ["no half line at the end", "one\nhalf", ["one"]],
+  ["no half line alone", "half", []],
+  ["no half line that ends in CR", "one\nhalf\r", ["one"]],
+  ["no half line that is half a character", bytesOf("one\né").subarray(0, -1), ["one"]],
+];
+
+for (const [what, input, lines] of WHOLE) {
+  Deno.test(`LineReader hands out ${what}`, async () => assertEquals(await readAll([input]), lines));
+
+  Deno.test(`LineReader hands out ${what}, read byte by byte`, async () => {
+    assertEquals(await readAll(byteByByte(input)), lines);
+  });
+}
+
+Deno.test("LineReader hands out a line cut across many chunks", async () => {
+  assertEquals(await readAll(["cre", "ate ", "hel", "lo", "\n"]), ["create hello"]);
+});
+
+Deno.test("LineReader hands out two lines of one chunk and the line cut at its end", async () => {
+  assertEquals(await readAll(["one\ntwo\nth", "ree\n"]), ["one", "two", "three"]);
+});
+
+Deno.test("LineReader drops a CR that comes in another chunk than its LF", async () => {
+  assertEquals(await readAll(["one\r", "\ntwo\r", "\n"]), ["one", "two"]);
+});
+
+Deno.test("LineReader hands out a line of 1 MiB read in small chunks", async () => {
+  const line = "0123456789abcdef".repeat(65536);
+  const chunks = Array.from({ length: 1025 }, (_, index) => `${line}\nnext\n`.slice(index * 1024, (index + 1) * 1024));
+  assertEquals(await readAll(chunks), [line, "next"]);
+});
+
+Deno.test("LineReader hands out a line of the default limit, 1 MiB, and no longer one", async () => {
+  const line = "x".repeat(1024 * 1024);
+  assertEquals(await readAll([`${line}\n${line}x\nnext\n`]), [line, TOO_LONG, "next"]);
+});
+
+Deno.test("LineReader hands out each line as soon as it is whole", async () => {
+  const { promise: never } = Promise.withResolvers<null>();
+  const source = new Source(["one\ntwo\nth"]);
+  const lines = new LineReader({ read: (buffer) => source.sizes.length === 0 ? source.read(buffer) : never });
+  assertEquals([await lines.next(), await lines.next()], ["one", "two"]);
+});
+
+Deno.test("LineReader hands out null again and again after its end", async () => {
+  const lines = new LineReader(new Source(["one\n"]));
+  assertEquals([await lines.next(), await lines.next(), await lines.next()], ["one", null, null]);
+});
+
+const LIMITED: [what: string, input: string | Uint8Array, lines: Outcome][] = [
+  ["a line exactly at the limit", "12345678\n", ["12345678"]],
+  ["a line one byte over the limit", "123456789\n", [TOO_LONG]],
+  ["a line far over the limit", `${"x".repeat(10_000)}\n`, [TOO_LONG]],
+  ["the lines around an over-long one", "before\n123456789\nafter\n", ["before", TOO_LONG, "after"]],
+  ["lines between over-long ones", `a\n${"x".repeat(20)}\nb\n${"y".repeat(5000)}\nc\n`, [
+    "a",
+    TOO_LONG,
+    "b",
+    TOO_LONG,
+    "c",
+  ]],
+  ["several over-long lines in a row", `${"123456789\n".repeat(3)}after\n`, [TOO_LONG, TOO_LONG, TOO_LONG, "after"]],
+  ["an over-long line that is never finished", `before\n${"x".repeat(10_000)}`, ["before"]],
+  ["an over-long line and a half line", "123456789\nhalf", [TOO_LONG]],
+  ["an over-long line and an empty one", "123456789\n\n", [TOO_LONG, ""]],
+  ["bytes, not characters", "éééé\nééééx\n", ["éééé", TOO_LONG]],
+  ["a CR as part of the line", "1234567\r\n12345678\r\n", ["1234567", TOO_LONG]],
+  ["an over-long line that is not UTF-8", concat("12345678", [0xff], "\nafter\n"), [TOO_LONG, "after"]],
+  ["an over-long line ended within a character", concat("12345678", [0xc3], "\nafter\n"), [TOO_LONG, "after"]],
+  ["a line of one NUL before an over-long one", "\0\n123456789\nafter\n", ["\0", TOO_LONG, "after"]],
+  ["a line of one NUL after an over-long one", "123456789\n\0\nafter\n", [TOO_LONG, "\0", "after"]],
+];
+
+for (const [what, input, lines] of LIMITED) {
+  Deno.test(`LineReader with a limit reads ${what}`, async () => {
+    assertEquals(await readAll([input], { maxLineBytes: 8 }), lines);
+  });
+
+  Deno.test(`LineReader with a limit reads ${what}, byte by byte`, async () => {
+    assertEquals(await readAll(byteByByte(input), { maxLineBytes: 8 }), lines);
+  });
+}
+
+Deno.test("LineReader reports an over-long line as a fault the connection survives, with the limit", async () => {
+  const lines = new LineReader(new Source(["123456789\n"]), { maxLineBytes: 8 });
+  const error = await assertRejects(() => lines.next(), ProtocolError, "8 bytes");
+  assertEquals(error instanceof FatalProtocolError, false);
+});
+
+const MALFORMED: [what: string, input: Uint8Array, lines: Outcome][] = [
+  ["a byte that UTF-8 has not", concat("one\ntwo\nx", [0xff], "y\nafter\n"), ["one", "two", NOT_UTF8]],
+  ["a first line that is not UTF-8", concat([0xff], "\nafter\n"), [NOT_UTF8]],
+  ["a character cut off by the line's end", concat("one\n", [0xe2, 0x82], "\nafter\n"), ["one", NOT_UTF8]],
+  ["a character that spans two lines", concat("one\n", [0xc3], "\n", [0xa9], "\n"), ["one", NOT_UTF8]],
+  ["an overlong form", concat("one\n", [0xc0, 0xaf], "\n"), ["one", NOT_UTF8]],
+  ["an encoded surrogate", concat("one\n", [0xed, 0xa0, 0x80], "\n"), ["one", NOT_UTF8]],
+  ["UTF-16", concat("one\n", [0xff, 0xfe, 0x61, 0x00, 0x0a, 0x00]), ["one", NOT_UTF8]],
+  ["a line of one NUL before it", concat("\0\n", [0xff], "\n"), ["\0", NOT_UTF8]],
+  ["a good line in CR LF before it", concat("one\r\n", [0xff], "\r\n"), ["one", NOT_UTF8]],
+];
+
+for (const [what, input, lines] of MALFORMED) {
+  Deno.test(`LineReader ends at text that is not UTF-8: ${what}`, async () => {
+    assertEquals(await readAll([input]), lines);
+  });
+
+  Deno.test(`LineReader ends at text that is not UTF-8: ${what}, byte by byte`, async () => {
+    assertEquals(await readAll(byteByByte(input)), lines);
+  });
+}
+
+Deno.test("LineReader reports an over-long line before text that is not UTF-8", async () => {
+  const input = concat("one\n123456789\ntwo\n", [0xff], "\nthree\n");
+  assertEquals(await readAll([input], { maxLineBytes: 8 }), ["one", TOO_LONG, "two", NOT_UTF8]);
+});
+
+Deno.test("LineReader reports text that is not UTF-8 as fatal, with its cause", async () => {
+  const lines = new LineReader(new Source([new Uint8Array([0xff, LF])]));
+  const error = await assertRejects(() => lines.next(), FatalProtocolError);
+  assertInstanceOf(error.cause, TypeError);
+});
+
+Deno.test("LineReader reads nothing more from its source after text that is not UTF-8", async () => {
+  const source = new Source([new Uint8Array([0xff, LF]), "after\n"]);
+  const lines = new LineReader(source);
+  await assertRejects(() => lines.next(), FatalProtocolError);
+  assertEquals([await lines.next(), source.sizes.length], [null, 1]);
+});
+
+Deno.test("LineReader hands out the lines before its source failed, then a ConnectionError with the cause", async () => {
+  const failure = new Deno.errors.ConnectionReset("reset");
+  const lines = new LineReader(new Source(["one\ntwo\n", "three\nhalf"], failure));
+  assertEquals([await lines.next(), await lines.next(), await lines.next()], ["one", "two", "three"]);
+  const error = await assertRejects(() => lines.next(), ConnectionError);
+  assertEquals([error.code, error.cause], ["disconnected", failure]);
+});
+
+Deno.test("LineReader of a source that fails at once throws a ConnectionError at each call", async () => {
+  const lines = new LineReader(new Source([], new Error("broken")));
+  await assertRejects(() => lines.next(), ConnectionError);
+  await assertRejects(() => lines.next(), ConnectionError);
+});
+
+Deno.test("LineReader reports an over-long line before its source failed", async () => {
+  const lines = ["one\n123456789\ntwo\n12345678901"];
+  assertEquals(await readAll(lines, { maxLineBytes: 8 }, new Error("broken")), ["one", TOO_LONG, "two", BROKEN]);
+});
+
+Deno.test("LineReader begins with a read of 1 KiB at most", async () => {
+  const source = new Source([]);
+  await new LineReader(source).next();
+  assert(source.sizes[0] <= 1024, `${source.sizes[0]} bytes`);
+});
+
+Deno.test("LineReader reads at least 16 KiB at once from a busy source", async () => {
+  const source = new Source(Array.from({ length: 32 }, () => "0123456789abcde\n".repeat(1024)));
+  await drain(new LineReader(source));
+  assert(Math.max(...source.sizes) >= 16 * 1024, `${Math.max(...source.sizes)} bytes`);
+});
+
+Deno.test("LineReader gives a large buffer back when its source goes quiet", async () => {
+  const source = new Source(["0123456789abcde\n".repeat(65536), ...Array(20).fill("ping\n")]);
+  await drain(new LineReader(source));
+  assert(source.sizes.at(-1)! <= 1024, `${source.sizes.at(-1)} bytes`);
+});
+
+Deno.test("LineReader holds no more than one read of a line that it discards", async () => {
+  const source = new Source(["x".repeat(1024 * 1024), "\n"]);
+  await drain(new LineReader(source, { maxLineBytes: 1000 }));
+  assert(Math.max(...source.sizes) <= 64 * 1024, `${Math.max(...source.sizes)} bytes`);
+});
+
+/** Bytes in which line ends, faults and cut characters are frequent. */
+const someBytes = (special: number[]) =>
+  fc.array(
+    fc.oneof(
+      { weight: 6, arbitrary: fc.constantFrom(...encoder.encode("abc").values()) },
+      { weight: 3, arbitrary: fc.constant(LF) },
+      { weight: 2, arbitrary: fc.constantFrom(...special) },
+      { weight: 1, arbitrary: fc.constantFrom(..."é€😀\ufeff\r\r\n") },
+      { weight: 1, arbitrary: fc.integer({ min: 1, max: 255 }) },
+    ),
+    { maxLength: 120, size: "max" },
+  ).map((parts) => concat(...parts.map((part) => typeof part === "number" ? [part] : part)));
+const someCuts = fc.array(fc.nat({ max: 120 }), { maxLength: 12 });
+
+async function assertFramed(bytes: Uint8Array, cuts: number[]): Promise<void> {
+  assertEquals(await readAll(cut(bytes, cuts), { maxLineBytes: 8 }), linesOf(bytes, 8));
+}
+
+Deno.test("LineReader reads the same lines from any bytes, however they are cut", async () => {
+  const property = fc.asyncProperty(someBytes([0x0d, 0x20]), someCuts, assertFramed);
+  await fc.assert(property, { numRuns: 1000 });
+});
+
+Deno.test("LineReader reads the same lines from any bytes with NULs, however they are cut", async () => {
+  const property = fc.asyncProperty(someBytes([0x00]), someCuts, assertFramed);
+  await fc.assert(property, { numRuns: 1000 });
+});
+
+/** Reads to the end; a fault stands in its place among the lines. */
+async function readAll(
+  chunks: (string | Uint8Array)[],
+  options?: { maxLineBytes: number },
+  failure?: Error,
+): Promise<Outcome> {
+  return await drain(new LineReader(new Source(chunks, failure), options));
+}
+
+async function drain(lines: LineReader): Promise<Outcome> {
+  const outcome: Outcome = [];
+  while (true) {
+    try {
+      const line = await lines.next();
+      if (line === null) return outcome;
+      outcome.push(line);
+    } catch (error) {
+      if (!(error instanceof ProtocolError || error instanceof ConnectionError)) throw error;
+      outcome.push({ fault: error.code });
+      if (error instanceof ConnectionError) return outcome;
+    }
+  }
+}
+
+/** What a reader of all the bytes at once makes of them. */
+function linesOf(bytes: Uint8Array, maxLineBytes: number): Outcome {
+  const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+  const outcome: Outcome = [];
+  for (let start = 0, end = bytes.indexOf(LF); end !== -1; start = end + 1, end = bytes.indexOf(LF, start)) {
+    const line = bytes.subarray(start, end);
+    if (line.length > maxLineBytes) outcome.push(TOO_LONG);
+    else {
+      try {
+        outcome.push(decoder.decode(line).replace(/\r$/, ""));
+      } catch {
+        return [...outcome, NOT_UTF8];
+      }
+    }
+  }
+  return outcome;
+}
+
+function cut(bytes: Uint8Array, cuts: number[]): Uint8Array[] {
+  const ends = [...cuts.filter((end) => end < bytes.length).sort((a, b) => a - b), bytes.length];
+  return ends.map((end, index) => bytes.subarray(ends[index - 1] ?? 0, end));
+}
+
+function byteByByte(input: string | Uint8Array): Uint8Array[] {
+  return Array.from(bytesOf(input), (byte) => new Uint8Array([byte]));
+}
+
+function bytesOf(input: string | Uint8Array): Uint8Array {
+  return typeof input === "string" ? encoder.encode(input) : input;
+}
+
+function concat(...parts: (string | number[])[]): Uint8Array {
+  return new Uint8Array(parts.flatMap((part) => typeof part === "string" ? [...encoder.encode(part)] : part));
+}

@@ -1,0 +1,245 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { Outbox } from "../lib/outbox.ts";
+
+const KIB = 1024;
+const NO_LIMIT = { limitBytes: Number.MAX_SAFE_INTEGER };
+
+/** Records what is written to it; a write is done once the gate is open. */
+class Sink {
+  readonly written: Uint8Array[] = [];
+  readonly stream: WritableStream<Uint8Array>;
+  readonly #gate = Promise.withResolvers<void>();
+  readonly #firstWrite = Promise.withResolvers<void>();
+
+  constructor() {
+    this.stream = new WritableStream({
+      write: (chunk) => {
+        this.written.push(chunk);
+        this.#firstWrite.resolve();
+        return this.#gate.promise;
+      },
+    });
+  }
+
+  /** Resolves when a write is under way. */
+  get busy(): Promise<void> {
+    return this.#firstWrite.promise;
+  }
+
+  get sizes(): number[] {
+    return this.written.map(({ length }) => length);
+  }
+
+  open(): this {
+    this.#gate.resolve();
+    return this;
+  }
+
+  fail(): this {
+    this.#gate.reject(new Error("broken"));
+    return this;
+  }
+}
+
+Deno.test("Outbox writes nothing before it is flushed", async () => {
+  const sink = new Sink().open();
+  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  outbox.push(bytes(1));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(sink.written, []);
+});
+
+Deno.test("Outbox writes what was pushed as one, in order", async () => {
+  const sink = new Sink().open();
+  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  for (const chunk of [bytes(1), bytes(2, 3), bytes(4)]) outbox.push(chunk);
+  await outbox.drained();
+  assertEquals(sink.written, [bytes(1, 2, 3, 4)]);
+});
+
+Deno.test("Outbox writes a single chunk without copying it", async () => {
+  const sink = new Sink().open();
+  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  const chunk = bytes(1, 2);
+  outbox.push(chunk);
+  await outbox.drained();
+  assert(sink.written[0] === chunk);
+});
+
+Deno.test("Outbox writes what gathers while a write is under way as the next one, without another flush", async () => {
+  const sink = new Sink();
+  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  outbox.push(bytes(1));
+  outbox.flush();
+  await sink.busy;
+  outbox.push(bytes(2));
+  outbox.push(bytes(3));
+  sink.open();
+  await outbox.drained();
+  assertEquals(sink.written, [bytes(1), bytes(2, 3)]);
+});
+
+Deno.test("Outbox has one write under way at a time, however often it is flushed", async () => {
+  const sink = new Sink();
+  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  for (const chunk of [bytes(1), bytes(2)]) {
+    outbox.push(chunk);
+    outbox.flush();
+    await sink.busy;
+  }
+  assertEquals(sink.written, [bytes(1)]);
+});
+
+Deno.test("Outbox can be flushed again after it has drained", async () => {
+  const sink = new Sink().open();
+  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  for (const chunk of [bytes(1), bytes(2)]) {
+    outbox.push(chunk);
+    await outbox.drained();
+  }
+  assertEquals(sink.written, [bytes(1), bytes(2)]);
+});
+
+const JOINED: [what: string, pushed: number[], written: number[]][] = [
+  ["joins chunks up to 256 KiB", [128 * KIB, 128 * KIB], [256 * KIB]],
+  ["joins no chunks beyond 256 KiB", [128 * KIB, 128 * KIB, 1], [256 * KIB, 1]],
+  ["does not join two big chunks", [200 * KIB, 100 * KIB], [200 * KIB, 100 * KIB]],
+  ["writes a chunk beyond 256 KiB whole and alone", [300 * KIB, 1, 1], [300 * KIB, 2]],
+  ["joins the small chunks before a big one", [1, 1, 300 * KIB], [2, 300 * KIB]],
+];
+
+for (const [what, pushed, written] of JOINED) {
+  Deno.test(`Outbox ${what}`, async () => {
+    const sink = new Sink().open();
+    const outbox = new Outbox(sink.stream, NO_LIMIT);
+    for (const size of pushed) outbox.push(new Uint8Array(size));
+    await outbox.drained();
+    assertEquals(sink.sizes, written);
+  });
+}
+
+Deno.test("Outbox takes bytes up to its limit", () => {
+  const outbox = new Outbox(new Sink().stream, { limitBytes: 4 });
+  assertEquals([outbox.push(bytes(1, 2, 3)), outbox.push(bytes(4)), outbox.push(bytes(5))], [true, true, false]);
+});
+
+Deno.test("Outbox queues nothing of a push that it refuses", async () => {
+  const sink = new Sink().open();
+  const outbox = new Outbox(sink.stream, { limitBytes: 4 });
+  outbox.push(bytes(1, 2, 3));
+  outbox.push(bytes(4, 5));
+  assertEquals(outbox.queuedBytes, 3);
+  await outbox.drained();
+  assertEquals(sink.written, [bytes(1, 2, 3)]);
+});
+
+Deno.test("Outbox takes a smaller push after one that it refused", () => {
+  const outbox = new Outbox(new Sink().stream, { limitBytes: 4 });
+  assertEquals([outbox.push(bytes(1, 2, 3, 4, 5)), outbox.push(bytes(1, 2, 3, 4))], [false, true]);
+});
+
+Deno.test("Outbox counts the bytes being written against its limit", async () => {
+  const sink = new Sink();
+  const outbox = new Outbox(sink.stream, { limitBytes: 4 });
+  outbox.push(bytes(1, 2, 3));
+  outbox.flush();
+  await sink.busy;
+  assertEquals([outbox.push(bytes(4, 5)), outbox.push(bytes(4)), outbox.queuedBytes], [false, true, 4]);
+});
+
+Deno.test("Outbox has its whole limit again once it has drained", async () => {
+  const outbox = new Outbox(new Sink().open().stream, { limitBytes: 4 });
+  outbox.push(bytes(1, 2, 3, 4));
+  await outbox.drained();
+  assertEquals([outbox.queuedBytes, outbox.push(bytes(1, 2, 3, 4))], [0, true]);
+});
+
+Deno.test("Outbox.discard throws away what waits, but not what is being written", async () => {
+  const sink = new Sink();
+  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  outbox.push(bytes(1));
+  outbox.flush();
+  await sink.busy;
+  outbox.push(bytes(2, 3));
+  outbox.push(bytes(4));
+  assertEquals([outbox.discard(), outbox.queuedBytes], [3, 1]);
+  outbox.push(bytes(5));
+  sink.open();
+  await outbox.drained();
+  assertEquals([sink.written, outbox.queuedBytes], [[bytes(1), bytes(5)], 0]);
+});
+
+Deno.test("Outbox.discard of an empty outbox throws nothing away", () => {
+  assertEquals(new Outbox(new Sink().stream, NO_LIMIT).discard(), 0);
+});
+
+Deno.test("Outbox.drained of an empty outbox is true at once", async () => {
+  const sink = new Sink();
+  assertEquals(await new Outbox(sink.stream, NO_LIMIT).drained(), true);
+  assertEquals(sink.written, []);
+});
+
+Deno.test("Outbox.drained waits for what is pushed while it waits", async () => {
+  const sink = new Sink();
+  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  outbox.push(bytes(1));
+  const drained = outbox.drained();
+  outbox.push(bytes(2));
+  sink.open();
+  assertEquals([await drained, sink.written, outbox.queuedBytes], [true, [bytes(1), bytes(2)], 0]);
+});
+
+Deno.test("Outbox.drained is false when the sink fails", async () => {
+  const outbox = new Outbox(new Sink().fail().stream, NO_LIMIT);
+  outbox.push(bytes(1));
+  assertEquals(await outbox.drained(), false);
+});
+
+Deno.test("Outbox writes nothing more after its sink has failed", async () => {
+  const sink = new Sink();
+  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  outbox.push(bytes(1));
+  outbox.flush();
+  await sink.busy;
+  outbox.push(bytes(2));
+  sink.fail();
+  assertEquals([await outbox.drained(), sink.written], [false, [bytes(1)]]);
+});
+
+Deno.test("Outbox goes on counting what its failed sink did not take", async () => {
+  const outbox = new Outbox(new Sink().fail().stream, NO_LIMIT);
+  outbox.push(bytes(1));
+  outbox.flush();
+  outbox.push(bytes(2, 3));
+  await outbox.drained();
+  assertEquals(outbox.queuedBytes, 3);
+});
+
+Deno.test("Outbox takes and forgets what is pushed after its sink has failed", async () => {
+  const outbox = new Outbox(new Sink().fail().stream, { limitBytes: 1 });
+  outbox.push(bytes(1));
+  await outbox.drained();
+  assertEquals([outbox.push(bytes(2, 3)), outbox.queuedBytes], [true, 1]);
+});
+
+Deno.test("Outbox writes each byte that it took once and in order, whenever it is flushed", async () => {
+  const step = fc.oneof(fc.uint8Array({ maxLength: 6 }), fc.constantFrom("flush", "wait"));
+  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+    const sink = new Sink().open();
+    const outbox = new Outbox(sink.stream, { limitBytes: 16 });
+    const taken: number[] = [];
+    for (const step of steps) {
+      if (step === "flush") outbox.flush();
+      else if (step === "wait") await Promise.resolve();
+      else if (outbox.push(step as Uint8Array)) taken.push(...step as Uint8Array);
+    }
+    await outbox.drained();
+    assertEquals(sink.written.flatMap((chunk) => [...chunk]), taken);
+    assertEquals(outbox.queuedBytes, 0);
+  }));
+});
+
+function bytes(...values: number[]): Uint8Array {
+  return new Uint8Array(values);
+}

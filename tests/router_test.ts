@@ -1,0 +1,453 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import fc from "fast-check";
+import { setImmediate } from "node:timers";
+import { ProtocolError } from "../lib/errors.ts";
+import { Pattern } from "../lib/event.ts";
+import { Outbox } from "../lib/outbox.ts";
+import { type Listener, Router } from "../lib/router.ts";
+
+const BROKER = { name: "mq" };
+const ULID = "01ARYZ6S41TSV4RRFFQ69G5FAV";
+
+interface ListenerOptions {
+  meta?: boolean;
+  echo?: boolean;
+  limitBytes?: number;
+  overflow?: (listener: FakeListener) => void;
+}
+
+let made = 0;
+
+/** A listener that records each write to it. */
+class FakeListener implements Listener {
+  readonly id = `id-${++made}`;
+  readonly name = `name-${made}`;
+  readonly patterns: ReadonlyMap<string, Pattern>;
+  readonly meta: boolean;
+  readonly echo: boolean;
+  readonly outbox: Outbox;
+  readonly written: Uint8Array[] = [];
+  delivered = 0;
+  overflows = 0;
+  readonly #onOverflow: (listener: FakeListener) => void;
+
+  constructor(patterns: string, options: ListenerOptions = {}) {
+    const { meta = false, echo = true, limitBytes = 1_000_000, overflow = () => {} } = options;
+    this.patterns = new Map(patterns.split(" ").filter((text) => text !== "").map((text) => [text, new Pattern(text)]));
+    this.meta = meta;
+    this.echo = echo;
+    const sink = new WritableStream({ write: (chunk: Uint8Array) => void this.written.push(chunk) });
+    this.outbox = new Outbox(sink, { limitBytes });
+    this.#onOverflow = overflow;
+  }
+
+  overflow(): void {
+    this.overflows++;
+    this.#onOverflow(this);
+  }
+
+  /** The lines that have been written to it by the end of the turn. */
+  async lines(): Promise<string[]> {
+    await endOfTurn();
+    await this.outbox.drained();
+    const decoder = new TextDecoder();
+    const text = this.written.map((chunk) => decoder.decode(chunk, { stream: true })).join("");
+    assert(text === "" || text.endsWith("\n"), "What was written ends within a line");
+    return text.split("\n").slice(0, -1);
+  }
+}
+
+/** A router that recognizes all events, with listeners that have joined it. */
+function routerOf(...listeners: FakeListener[]): Router {
+  const router = new Router([">"]);
+  for (const listener of listeners) router.join(listener);
+  return router;
+}
+
+function publish(router: Router, line: string, sender: { name: string } = BROKER, id?: string): number {
+  return router.publish(router.route(line.split(" ")[0]), line, sender, id);
+}
+
+/** Resolves after what the router does at the end of this turn. */
+function endOfTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
+
+Deno.test("Router sends an event to each listener with a pattern that matches", async () => {
+  const listeners = ["order.*", ">", "order.paid user.*", "user.*"].map((patterns) => new FakeListener(patterns));
+  assertEquals(publish(routerOf(...listeners), 'order.paid {"id":1}'), 3);
+  const line = ['order.paid {"id":1}'];
+  assertEquals(await Promise.all(listeners.map((listener) => listener.lines())), [line, line, line, []]);
+});
+
+Deno.test("Router sends an event once to a listener with several patterns that match", async () => {
+  const listener = new FakeListener("> order.* order.> order.paid");
+  assertEquals(publish(routerOf(listener), "order.paid"), 1);
+  assertEquals(await listener.lines(), ["order.paid"]);
+});
+
+Deno.test("Router sends nothing to a listener without patterns", async () => {
+  const listener = new FakeListener("");
+  assertEquals(publish(routerOf(listener), "create"), 0);
+  assertEquals(await listener.lines(), []);
+});
+
+Deno.test("Router sends data byte for byte", async () => {
+  const listener = new FakeListener("create");
+  publish(routerOf(listener), "create \t a  é😀\0 ");
+  assertEquals(await listener.lines(), ["create \t a  é😀\0 "]);
+});
+
+Deno.test("Router sends one publisher's events in the order in which it published them", async () => {
+  const listeners = ["a", "a b", "b", ">"].map((patterns) => new FakeListener(patterns));
+  const router = routerOf(...listeners);
+  const lines = Array.from({ length: 100 }, (_, index) => `${index % 3 === 0 ? "a" : "b"} ${index}`);
+  for (const line of lines) publish(router, line);
+  const [a, b] = ["a", "b"].map((name) => lines.filter((line) => line.startsWith(name)));
+  assertEquals(await Promise.all(listeners.map((listener) => listener.lines())), [a, lines, b, lines]);
+});
+
+Deno.test("Router writes the events of one turn to a listener at once", async () => {
+  const listener = new FakeListener("a b");
+  const router = routerOf(listener);
+  for (const line of ["a 1", "b 2", "a 3"]) publish(router, line);
+  await listener.lines();
+  assertEquals(listener.written.length, 1);
+});
+
+Deno.test("Router writes nothing before the end of the turn", async () => {
+  const listener = new FakeListener("a");
+  publish(routerOf(listener), "a 1");
+  assertEquals(listener.outbox.queuedBytes, 0);
+  assertEquals(await listener.lines(), ["a 1"]);
+});
+
+Deno.test("Router writes the events of each turn by themselves", async () => {
+  const listener = new FakeListener("a");
+  const router = routerOf(listener);
+  for (const line of ["a 1", "a 2", "a 3"]) {
+    publish(router, line);
+    await listener.lines();
+  }
+  assertEquals(listener.written.length, 3);
+});
+
+Deno.test("Router.flush writes without waiting for the end of the turn", async () => {
+  const listener = new FakeListener("a");
+  const router = routerOf(listener);
+  publish(router, "a 1");
+  router.flush();
+  assertEquals(listener.outbox.queuedBytes, 4);
+  assertEquals(await listener.lines(), ["a 1"]);
+});
+
+Deno.test("Router writes the same bytes to all listeners with the same patterns, in whatever order", async () => {
+  const listeners = ["a b", "b a", "a b"].map((patterns) => new FakeListener(patterns));
+  const router = routerOf(...listeners);
+  for (const line of ["a 1", "b 2"]) publish(router, line);
+  for (const listener of listeners) assertEquals(await listener.lines(), ["a 1", "b 2"]);
+  const [first, ...others] = listeners.map(({ written }) => written[0]);
+  for (const other of others) assert(other === first);
+});
+
+Deno.test("Router counts the events delivered to each listener", async () => {
+  const [two, one, none] = ["a b", "b", "c"].map((patterns) => new FakeListener(patterns));
+  const router = routerOf(two, one, none);
+  for (const line of ["a 1", "b 2"]) publish(router, line);
+  await endOfTurn();
+  assertEquals([two.delivered, one.delivered, none.delivered], [2, 1, 0]);
+});
+
+Deno.test("Router sends a listener that joins within a turn what is published from then on", async () => {
+  for (const patterns of ["a", ">"]) {
+    const [early, late] = [new FakeListener("a"), new FakeListener(patterns)];
+    const router = routerOf(early);
+    publish(router, "a before");
+    router.join(late);
+    publish(router, "a after");
+    assertEquals(await late.lines(), ["a after"]);
+    assertEquals(await early.lines(), ["a before", "a after"]);
+  }
+});
+
+Deno.test("Router sends a listener that leaves within a turn what was published until then", async () => {
+  const [leaving, staying] = [new FakeListener("a"), new FakeListener("a")];
+  const router = routerOf(leaving, staying);
+  publish(router, "a before");
+  router.leave(leaving);
+  assertEquals(publish(router, "a after"), 1);
+  assertEquals(await leaving.lines(), ["a before"]);
+  assertEquals(await staying.lines(), ["a before", "a after"]);
+});
+
+Deno.test("Router sends the last listener that leaves within a turn what was published until then", async () => {
+  const listener = new FakeListener("a");
+  const router = routerOf(listener);
+  publish(router, "a before");
+  router.leave(listener);
+  assertEquals(publish(router, "a after"), 0);
+  assertEquals(await listener.lines(), ["a before"]);
+});
+
+Deno.test("Router sends a listener that leaves and joins within a turn what it was in for", async () => {
+  const listener = new FakeListener("a");
+  const router = routerOf(listener);
+  publish(router, "a 1");
+  router.leave(listener);
+  publish(router, "a 2");
+  router.join(listener);
+  publish(router, "a 3");
+  assertEquals(await listener.lines(), ["a 1", "a 3"]);
+});
+
+Deno.test("Router.leave of a listener that is not in it does nothing", async () => {
+  const [listener, stranger] = [new FakeListener("a"), new FakeListener("a")];
+  const router = routerOf(listener);
+  router.leave(stranger);
+  assertEquals(publish(router, "a"), 1);
+  assertEquals(await listener.lines(), ["a"]);
+});
+
+Deno.test("Router.send puts its text behind what was published before and before what is published after", async () => {
+  const [asking, other] = [new FakeListener("a"), new FakeListener("a")];
+  const router = routerOf(asking, other);
+  publish(router, "a 1");
+  router.send(asking, "/ok 1\n/ok 2\n");
+  publish(router, "a 2");
+  assertEquals(await asking.lines(), ["a 1", "/ok 1", "/ok 2", "a 2"]);
+  assertEquals(await other.lines(), ["a 1", "a 2"]);
+});
+
+Deno.test("Router.send leaves in the same write as the events of its turn", async () => {
+  const listener = new FakeListener("a");
+  const router = routerOf(listener);
+  publish(router, "a 1");
+  router.send(listener, "/ok\n");
+  publish(router, "a 2");
+  await listener.lines();
+  assertEquals(listener.written.length, 1);
+});
+
+Deno.test("Router.send reaches a listener that is not in the router", async () => {
+  const stranger = new FakeListener("");
+  routerOf().send(stranger, "/ok\n");
+  assertEquals(await stranger.lines(), ["/ok"]);
+});
+
+Deno.test("Router.send does not count as an event delivered", async () => {
+  const listener = new FakeListener("a");
+  routerOf(listener).send(listener, "/ok\n");
+  await endOfTurn();
+  assertEquals(listener.delivered, 0);
+});
+
+Deno.test("Router spares a listener without echo its own events, and no one else", async () => {
+  const quiet = new FakeListener("a", { echo: false });
+  const others = [new FakeListener("a"), new FakeListener("a", { echo: false })];
+  const router = routerOf(quiet, ...others);
+  assertEquals(publish(router, "a own", quiet), 2);
+  assertEquals(publish(router, "a other", others[0]), 3);
+  assertEquals(await quiet.lines(), ["a other"]);
+  for (const other of others) assertEquals(await other.lines(), ["a own", "a other"]);
+});
+
+Deno.test("Router sends a listener with echo its own events", async () => {
+  const listener = new FakeListener("a");
+  assertEquals(publish(routerOf(listener), "a own", listener), 1);
+  assertEquals(await listener.lines(), ["a own"]);
+});
+
+Deno.test("Router sends an event with its id and sender to those who asked for them alone", async () => {
+  const [plain, meta] = [new FakeListener("a"), new FakeListener("a", { meta: true })];
+  const router = routerOf(plain, meta);
+  publish(router, "a  x ", { name: "shop" }, ULID);
+  assertEquals(await plain.lines(), ["a  x "]);
+  assertEquals(await meta.lines(), [`/event ${ULID} shop a  x `]);
+});
+
+Deno.test("Router gives an event one id, whoever hears it", async () => {
+  const listeners = ["a", ">", "a b"].map((patterns) => new FakeListener(patterns, { meta: true }));
+  publish(routerOf(...listeners), "a");
+  const [first, ...others] = await Promise.all(listeners.map((listener) => listener.lines()));
+  for (const other of others) assertEquals(other, first);
+});
+
+Deno.test("Router gives events strictly increasing ids", async () => {
+  const listener = new FakeListener(">", { meta: true });
+  const router = routerOf(listener);
+  for (let count = 0; count < 1000; count++) publish(router, "a");
+  const ids = (await listener.lines()).map((line) => line.split(" ")[1]);
+  assertEquals(ids, [...new Set(ids)].sort());
+  assertEquals(ids.length, 1000);
+});
+
+Deno.test("Router sends the broker's own events to those who name mq alone", async () => {
+  const [all, named] = [new FakeListener("> *.*"), new FakeListener("> mq.*")];
+  assertEquals(publish(routerOf(all, named), "mq.connect {}"), 1);
+  assertEquals(await all.lines(), []);
+  assertEquals(await named.lines(), ["mq.connect {}"]);
+});
+
+Deno.test("Router.route tells the first pattern that recognizes a name", () => {
+  const router = new Router(["create", "order.>", "order.*"]);
+  const names = ["create", "order.paid", "order", "bogus"];
+  const recognizedBy = names.map((name) => router.route(name).recognizedBy);
+  assertEquals(recognizedBy, ["create", "order.>", undefined, undefined]);
+});
+
+Deno.test("Router.route recognizes names that objects have like any other", () => {
+  const router = new Router(["constructor"]);
+  const names = ["constructor", "__proto__", "toString", "hasOwnProperty"];
+  const recognizedBy = names.map((name) => router.route(name).recognizedBy);
+  assertEquals(recognizedBy, ["constructor", undefined, undefined, undefined]);
+});
+
+Deno.test("Router sends events whose names objects have like any other", async () => {
+  const [listener, other] = [new FakeListener("constructor __proto__"), new FakeListener("toString")];
+  const router = routerOf(listener, other);
+  for (const line of ["constructor 1", "__proto__ 2", "toString 3"]) publish(router, line);
+  assertEquals(await listener.lines(), ["constructor 1", "__proto__ 2"]);
+  assertEquals(await other.lines(), ["toString 3"]);
+});
+
+Deno.test("Router.route refuses a malformed name each time", () => {
+  const router = new Router([">"]);
+  for (const name of ["", "a b", "a..b", "*", "a b"]) {
+    assertEquals(assertThrows(() => router.route(name), ProtocolError).code, "bad-name");
+  }
+});
+
+Deno.test("Router refuses to recognize what is not a pattern", () => {
+  assertEquals(assertThrows(() => new Router(["create", "a..b"]), ProtocolError).code, "bad-pattern");
+});
+
+Deno.test("Router routes any number of names", async () => {
+  const listener = new FakeListener("*");
+  const router = routerOf(listener);
+  const names = Array.from({ length: 10_001 }, (_, index) => `n${index}`);
+  for (const name of [...names, ...names]) publish(router, name);
+  assertEquals(await listener.lines(), [...names, ...names]);
+});
+
+Deno.test("Router tells a listener whose outbox is full, and spares the others", async () => {
+  const [full, other] = [new FakeListener("a", { limitBytes: 5 }), new FakeListener("a")];
+  publish(routerOf(full, other), "a long");
+  await endOfTurn();
+  assertEquals([full.overflows, full.delivered, other.overflows, other.delivered], [1, 0, 0, 1]);
+  assertEquals([await full.lines(), await other.lines()], [[], ["a long"]]);
+});
+
+Deno.test("Router.send tells a listener whose outbox is full", async () => {
+  const full = new FakeListener("a", { limitBytes: 5 });
+  routerOf(full).send(full, "/ok 123\n");
+  await endOfTurn();
+  assertEquals(full.overflows, 1);
+});
+
+Deno.test("Router lets a listener leave when its outbox is full", async () => {
+  const [full, other] = [
+    new FakeListener("a", { limitBytes: 5, overflow: (listener) => router.leave(listener) }),
+    new FakeListener("a"),
+  ];
+  const router = routerOf(full, other);
+  publish(router, "a long");
+  await endOfTurn();
+  assertEquals([full.overflows, publish(router, "a 2")], [1, 1]);
+  assertEquals(await other.lines(), ["a long", "a 2"]);
+});
+
+Deno.test("Router lets a listener join those of whom the last leaves at that because its outbox is full", async () => {
+  const full = new FakeListener("a", { limitBytes: 5, overflow: (listener) => router.leave(listener) });
+  const router = routerOf(full);
+  publish(router, "a long");
+  const joining = new FakeListener("a");
+  router.join(joining);
+  assertEquals(publish(router, "a 2"), 1);
+  assertEquals(await joining.lines(), ["a 2"]);
+});
+
+Deno.test("Router keeps the order when a listener leaves in the middle of a delivery, and that is published", async () => {
+  const full = new FakeListener("mq.>", {
+    limitBytes: 15,
+    overflow: (listener) => {
+      if (listener.overflows > 1) return;
+      publish(router, "mq.slow");
+      router.leave(listener);
+    },
+  });
+  const other = new FakeListener("mq.>");
+  const router = routerOf(full, other);
+  for (const line of ["mq.connect 1", "mq.connect 2"]) publish(router, line);
+  assertEquals(await other.lines(), ["mq.connect 1", "mq.connect 2", "mq.slow"]);
+});
+
+/** What the router is to do, told to each listener by itself. */
+class Broadcast {
+  readonly heard = new Map<FakeListener, string[]>();
+  readonly joined = new Set<FakeListener>();
+
+  tell(listener: FakeListener, line: string): void {
+    this.heard.set(listener, [...this.heard.get(listener) ?? [], line]);
+  }
+
+  publish(name: string, data: string, sender: FakeListener, id: string): number {
+    const hearers = [...this.joined].filter((listener) =>
+      (listener.echo || listener !== sender) &&
+      [...listener.patterns.values()].some((pattern) => pattern.matches(name))
+    );
+    for (const hearer of hearers) {
+      this.tell(hearer, hearer.meta ? `/event ${id} ${sender.name} ${name} ${data}` : `${name} ${data}`);
+    }
+    return hearers.length;
+  }
+}
+
+type Step = "join" | "leave" | "send" | "flush" | "end of turn" | { publish: string };
+
+const someStep: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 4, arbitrary: fc.record({ publish: fc.constantFrom("a", "b", "a.b", "b.b", "mq.c", "mq") }) },
+  { weight: 2, arbitrary: fc.constantFrom<Step>("join") },
+  { weight: 4, arbitrary: fc.constantFrom<Step>("leave", "send", "flush", "end of turn") },
+);
+const someListener = fc.record({
+  patterns: fc.constantFrom("a", "b", "*", ">", "a b", "b a", "a *", "a.* a.>", "a.b mq.>", "*.b mq.c", ""),
+  meta: fc.boolean(),
+  echo: fc.boolean(),
+});
+
+Deno.test("Router does what telling each listener of each event by itself would do", async () => {
+  const steps = fc.array(fc.tuple(someStep, fc.nat({ max: 5 })), { maxLength: 60, size: "max" });
+  const property = fc.asyncProperty(fc.array(someListener, { minLength: 6, maxLength: 6 }), steps, assertBroadcast);
+  await fc.assert(property, { numRuns: 500 });
+});
+
+async function assertBroadcast(
+  options: (ListenerOptions & { patterns: string })[],
+  steps: [step: Step, index: number][],
+): Promise<void> {
+  const listeners = options.map((options) => new FakeListener(options.patterns, options));
+  const [router, expected] = [routerOf(), new Broadcast()];
+  for (const [number, [step, index]] of steps.entries()) {
+    const [listener, data, id] = [listeners[index], `${number}`, `ID-${number}`];
+    if (step === "flush") router.flush();
+    else if (step === "end of turn") await endOfTurn();
+    else if (step === "send") {
+      router.send(listener, `/ok ${number}\n`);
+      expected.tell(listener, `/ok ${number}`);
+    } else if (step === "leave") {
+      router.leave(listener);
+      expected.joined.delete(listener);
+    } else if (step === "join") {
+      if (!expected.joined.has(listener)) router.join(listener);
+      expected.joined.add(listener);
+    } else {
+      const receivers = expected.publish(step.publish, data, listener, id);
+      assertEquals(publish(router, `${step.publish} ${data}`, listener, id), receivers);
+    }
+  }
+  for (const listener of listeners) {
+    const lines = expected.heard.get(listener) ?? [];
+    assertEquals(await listener.lines(), lines);
+    assertEquals(listener.delivered, lines.filter((line) => !line.startsWith("/ok")).length);
+  }
+}
