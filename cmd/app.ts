@@ -70,6 +70,7 @@ export const app = defineCommand({
       tellConnection("app", client, io);
       await barker.run((event) => publish(event, client));
     }
+    await io.stdout.flush(); // On a terminal, the events come before their summary.
     io.stderr.line(barker.summary);
     return 0;
   },

@@ -9,6 +9,7 @@ import {
   connect,
   ConnectionError,
   type ConnectOptions,
+  DEFAULT_PORT,
   formatAddress,
   type MqError,
   parseAddress,
@@ -45,10 +46,10 @@ export function brokerAddress(flag: string | undefined, io: Io, command: string)
   }
 }
 
-/** What a broker's absence is told with. */
-export function howToStart(address: Address): string {
-  const { hostname, port } = address;
-  return hostname === "localhost" && port === 3001 ? "mq server" : `mq server --host ${hostname} --port ${port}`;
+/** The command that starts a broker at an address. */
+export function howToStart({ hostname, port }: Address): string {
+  const host = hostname === "localhost" ? "" : ` --host ${hostname}`;
+  return `mq server${host}${port === DEFAULT_PORT ? "" : ` --port ${port}`}`;
 }
 
 /** Connects, and if no broker is there yet, says so and waits for it. */

@@ -14,7 +14,8 @@ export interface Address {
   port: number;
 }
 
-const ADDRESS = /^(?:mq:\/\/)?(?:\[(?<ipv6>[0-9a-fA-F:.%]+)\]|(?<host>[^\s:/@?#[\]]+))?(?::(?<port>\d{1,5}))?\/?$/;
+const ADDRESS =
+  /^(?:mq:\/\/)?(?:\[(?<ipv6>[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?)\]|(?<host>[^\s:/@?#[\]]+))?(?::(?<port>\d{1,5}))?\/?$/;
 
 /**
  * Reads where a broker is. What is left out is `localhost` and port 3001.

@@ -26,6 +26,7 @@ import {
   words,
 } from "./protocol.ts";
 import { type Route, Router } from "./router.ts";
+import { sleep } from "./time.ts";
 import { VERSION } from "./version.ts";
 
 /** How long a connection that is closed for a fault gets to read why, in milliseconds. */
@@ -303,7 +304,8 @@ export class Broker implements AsyncDisposable {
       if (!handler) {
         throw new ProtocolError("bad-verb", `Unknown verb ${quote("/" + verb)}: /help lists those there are`);
       }
-      this.#router.send(connection, handler(connection, rest) + "\n");
+      const answer = handler(connection, rest);
+      if (!connection.ended) this.#router.send(connection, answer + "\n");
     } catch (error) {
       this.#refuse(connection, asProtocolError(error), subject(verb, rest));
     }
@@ -344,7 +346,8 @@ export class Broker implements AsyncDisposable {
     try {
       change();
     } finally {
-      this.#router.join(connection);
+      const isStillThere = !connection.ended; // What waited for it may have been too much.
+      if (isStillThere) this.#router.join(connection);
     }
   }
 
@@ -405,7 +408,7 @@ export class Broker implements AsyncDisposable {
     const { id, name, patterns, outbox } = connection;
     const { queuedBytes } = outbox;
     this.#announce("mq.slow", { id, name, patterns: [...patterns.keys()], queuedBytes });
-    const message = `Closed: ${queuedBytes} bytes waited to be read, of ${this.#limits.outboxBytes} allowed`;
+    const message = `Closed: more than ${this.#limits.outboxBytes} bytes waited to be read`;
     const answer = formatErr("-", new FatalProtocolError("slow-consumer", message));
     this.#end(connection, "slow", answer + "\n", FAULT_GRACE_MS, outbox.discard());
   }
@@ -481,8 +484,4 @@ function asProtocolError(error: unknown): ProtocolError {
   if (error instanceof ProtocolError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new FatalProtocolError("internal-error", `The broker failed: ${message}`, { cause: error });
-}
-
-function sleep(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

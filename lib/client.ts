@@ -6,11 +6,12 @@
 import { type Address, formatAddress, parseAddress } from "./address.ts";
 import { Dispatcher, type Handler } from "./dispatcher.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./errors.ts";
-import { checkPublishable, encodeData, type Json, type MqEvent, Pattern } from "./event.ts";
+import { checkName, checkPublishable, encodeData, type Json, type MqEvent, Pattern } from "./event.ts";
 import { DEFAULT_LIMITS, DEFAULT_PORT, type Limits } from "./limits.ts";
 import { type BrokerStats, type ClientInfo, formatEvent, type Hello, type Why } from "./protocol.ts";
-import { dial, Session, within } from "./session.ts";
+import { dial, Session } from "./session.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
+import { sleep, within } from "./time.ts";
 
 const encoder = new TextEncoder();
 
@@ -134,6 +135,13 @@ export interface ClientEventMap {
   error: CustomEvent<unknown>;
 }
 
+/** One who hears events, and when it began to. */
+interface Hearer extends Handler {
+  readonly ready: PromiseWithResolvers<void>;
+  /** Called when nothing more will come; with an error if the broker refused it. */
+  end(error?: ProtocolError): void;
+}
+
 /** A line that waits for a connection. */
 interface Unsent {
   readonly line: string;
@@ -179,15 +187,13 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
 export class Client extends EventTarget implements AsyncDisposable {
   readonly #address: Address;
   readonly #settings: Settings;
-  readonly #dispatcher = new Dispatcher();
-  readonly #subscriptions = new Set<Subscription>();
+  readonly #dispatcher = new Dispatcher<Hearer>();
   readonly #closing = new AbortController();
   #unsent: Unsent[] = [];
   #unsentBytes = 0;
   #references = 0;
   #hello: Hello | undefined;
   #session: Session | undefined;
-  #ready = Promise.withResolvers<void>();
   #life: Promise<void> | undefined;
 
   /**
@@ -209,7 +215,6 @@ export class Client extends EventTarget implements AsyncDisposable {
       timeoutMs: options.timeoutMs ?? 5000,
       queueBytes: options.queueBytes ?? DEFAULT_LIMITS.outboxBytes,
     };
-    this.#ready.promise.catch(() => {});
   }
 
   /** Where the broker is, as `HOST:PORT`. */
@@ -267,16 +272,18 @@ export class Client extends EventTarget implements AsyncDisposable {
    * @param patterns The patterns; after them, options may stand.
    * @returns The events, as an async iterable. Leaving the loop ends the subscription.
    * @throws {ProtocolError} With the code `bad-pattern`.
+   * @throws {ConnectionError} With the code `closed`.
    */
   subscribe(...patterns: [...string[], SubscribeOptions] | string[]): Subscription {
     const options = typeof patterns.at(-1) === "object" ? patterns.pop() as SubscribeOptions : {};
-    const handler = { patterns: compile(patterns as string[]), handle: (event: MqEvent) => subscription.push(event) };
-    const ready = this.#addHandler(handler);
-    const subscription: Subscription = new Subscription(ready, () => {
-      this.#subscriptions.delete(subscription);
-      this.#removeHandler(handler);
-    }, options);
-    this.#subscriptions.add(subscription);
+    const hearer: Hearer = {
+      patterns: compile(patterns as string[]),
+      ready: Promise.withResolvers(),
+      handle: (event) => subscription.push(event),
+      end: (error) => error ? subscription.fail(error) : subscription.finish(),
+    };
+    const subscription = new Subscription(hearer.ready.promise, () => this.#remove(hearer), options);
+    if (!subscription.ended) this.#add(hearer);
     return subscription;
   }
 
@@ -287,6 +294,7 @@ export class Client extends EventTarget implements AsyncDisposable {
    * @param handler The function. What it throws or rejects with comes as the client's `error` event.
    * @returns A function that undoes it.
    * @throws {ProtocolError} With the code `bad-pattern`.
+   * @throws {ConnectionError} With the code `closed`.
    *
    * @example
    * ```ts
@@ -305,9 +313,14 @@ export class Client extends EventTarget implements AsyncDisposable {
    * ```
    */
   on(pattern: string, handler: (event: MqEvent) => unknown): () => void {
-    const entry = { patterns: compile([pattern]), handle: (event: MqEvent) => this.#call(handler, event) };
-    this.#addHandler(entry);
-    return () => this.#removeHandler(entry);
+    const hearer: Hearer = {
+      patterns: compile([pattern]),
+      ready: Promise.withResolvers(),
+      handle: (event) => void this.#call(handler, event),
+      end: () => {},
+    };
+    this.#add(hearer);
+    return () => this.#remove(hearer);
   }
 
   /**
@@ -348,26 +361,26 @@ export class Client extends EventTarget implements AsyncDisposable {
    * @throws {ProtocolError} With the code `bad-name`.
    */
   async why(name: string, signal?: AbortSignal): Promise<Why> {
+    checkName(name);
     return JSON.parse(await this.#ask(`/why ${name}`, signal));
   }
 
   /**
    * Sends what is queued, says goodbye to the broker and ends every subscription.
    *
-   * @throws {ConnectionError} With the code `closed`, if events were waiting for a connection: they are lost.
+   * @throws {ConnectionError} With the code `closed`, if not all that was published can be known to have reached the
+   * broker: there was no connection, or it broke.
    */
   async close(): Promise<void> {
     const isFirst = !this.#closing.signal.aborted;
-    const error = new ConnectionError("closed", "The client was closed");
-    this.#closing.abort(error);
-    await this.#session?.quit();
+    const session = this.#session;
+    this.#closing.abort(new ConnectionError("closed", "The client was closed"));
+    await session?.quit();
     await this.#life;
-    for (const subscription of this.#subscriptions) subscription.finish();
-    this.#ready.reject(error);
-    const lost = this.#takeUnsent();
-    for (const { reject } of lost) reject(error);
-    if (isFirst && lost.length > 0) {
-      throw new ConnectionError("closed", `Closed without a connection: ${lost.length} waiting lines were never sent`);
+    const unsent = this.#end(this.#closing.signal.reason);
+    const lost = unsent + (session?.unconfirmed ?? 0);
+    if (isFirst && lost > 0) {
+      throw new ConnectionError("closed", `Closed without knowing whether the broker has read the last ${lost} lines`);
     }
   }
 
@@ -404,8 +417,6 @@ export class Client extends EventTarget implements AsyncDisposable {
       const reason: ConnectionError = await session.ended;
       this.#session = undefined;
       if (this.#closing.signal.aborted) return;
-      this.#ready = Promise.withResolvers();
-      this.#ready.promise.catch(() => {});
       this.#tell("disconnect", reason);
       session = await this.#comeBack(reason);
     }
@@ -422,12 +433,22 @@ export class Client extends EventTarget implements AsyncDisposable {
     }
   }
 
-  #giveUp(error: MqError): void {
-    this.#closing.abort(error);
-    this.#ready.reject(error);
-    for (const { reject } of this.#takeUnsent()) reject(error);
-    for (const subscription of this.#subscriptions) subscription.finish();
-    this.#tell("giveup", error);
+  #giveUp(cause: MqError): void {
+    const error = new ConnectionError("closed", `The client has given up: ${cause.message}`, { cause });
+    this.#closing.abort(cause);
+    this.#end(error);
+    this.#tell("giveup", cause);
+  }
+
+  /** Tells all who wait that nothing more will come; returns how many lines were never sent. */
+  #end(error: ConnectionError): number {
+    const unsent = this.#takeUnsent();
+    for (const { reject } of unsent) reject(error);
+    for (const hearer of this.#dispatcher.handlers) {
+      hearer.ready.reject(error);
+      hearer.end();
+    }
+    return unsent.length;
   }
 
   /** Tries to connect until it succeeds, with growing delays. */
@@ -459,9 +480,11 @@ export class Client extends EventTarget implements AsyncDisposable {
     const session = new Session(conn, {
       onEvent: (event) => this.#dispatcher.dispatch(event),
       onNotice: (error) => this.#tell("notice", error),
-    });
+    }, this.#hello?.limits);
     try {
-      this.#hello = await within(timeoutMs, this.#greet(session), either);
+      const { name, meta, echo } = this.#settings;
+      const greeting = session.greet({ name, meta, echo }, this.#dispatcher.patterns);
+      this.#hello = await within(timeoutMs, greeting, either);
     } catch (cause) {
       session.abandon();
       if (cause instanceof ProtocolError || either.aborted) throw cause;
@@ -472,22 +495,11 @@ export class Client extends EventTarget implements AsyncDisposable {
     return session;
   }
 
-  /** Introduces itself and replaces the everything that a new connection hears by what is subscribed to. */
-  async #greet(session: Session): Promise<Hello> {
-    const { name, meta, echo } = this.#settings;
-    const patterns = this.#dispatcher.patterns;
-    const answers = [
-      session.ask(`/hello ${JSON.stringify({ name, meta, echo })}`),
-      session.ask("/unsub >"),
-      ...patterns.length > 0 ? [session.ask(`/sub ${patterns.join(" ")}`)] : [],
-    ];
-    return JSON.parse((await Promise.all(answers))[0]);
-  }
-
   #resume(session: Session): void {
     this.#session = session;
+    session.hear(this.#dispatcher.patterns); // It may have changed during the greeting.
+    for (const hearer of this.#dispatcher.handlers) this.#watch(hearer, session);
     for (const unsent of this.#takeUnsent()) unsent.send(session);
-    this.#ready.resolve();
   }
 
   #takeUnsent(): Unsent[] {
@@ -497,12 +509,15 @@ export class Client extends EventTarget implements AsyncDisposable {
     return unsent;
   }
 
+  #checkOpen(): void {
+    const { aborted, reason } = this.#closing.signal;
+    if (aborted) throw new ConnectionError("closed", "Cannot go on: the client was closed", { cause: reason });
+  }
+
   #send(unsent: Unsent): void {
-    if (this.#closing.signal.aborted) {
-      throw new ConnectionError("closed", "Cannot send: the client was closed", { cause: this.#closing.signal.reason });
-    }
+    this.#checkOpen();
     if (this.#session) return unsent.send(this.#session);
-    const bytes = unsent.line.length;
+    const bytes = encoder.encode(unsent.line).length;
     if (this.#unsentBytes + bytes > this.#settings.queueBytes) {
       const message = `Cannot send: ${this.#unsentBytes} bytes wait for a connection already, ` +
         `of ${this.#settings.queueBytes} allowed`;
@@ -545,24 +560,31 @@ export class Client extends EventTarget implements AsyncDisposable {
     return line;
   }
 
-  #addHandler(handler: Handler): Promise<void> {
-    const added = this.#dispatcher.add(handler);
-    if (!this.#session || added.length === 0) return this.#ready.promise;
-    const ready = this.#session.ask(`/sub ${added.join(" ")}`).then(() => {}, (error) => this.#untilBack(error));
-    ready.catch((error) => this.#tell("notice", error));
-    return ready;
+  #add(hearer: Hearer): void {
+    this.#checkOpen();
+    hearer.ready.promise.catch(() => {}); // Whoever does not wait for it need not handle it.
+    this.#dispatcher.add(hearer);
+    this.#session?.hear(this.#dispatcher.patterns);
+    if (this.#session) this.#watch(hearer, this.#session);
   }
 
-  /** A subscription that the connection broke upon is made again with the next one. */
-  #untilBack(error: MqError): Promise<void> {
-    if (!(error instanceof ConnectionError)) throw error;
-    return this.#ready.promise;
+  #remove(hearer: Hearer): void {
+    this.#dispatcher.remove(hearer);
+    if (!this.#closing.signal.aborted) this.#session?.hear(this.#dispatcher.patterns);
   }
 
-  #removeHandler(handler: Handler): void {
-    const gone = this.#dispatcher.remove(handler);
-    if (gone.length === 0 || this.#closing.signal.aborted) return;
-    this.#session?.ask(`/unsub ${gone.join(" ")}`).catch(() => {}); // Nobody waits for it.
+  /** Waits until the broker has taken in what a hearer hears, and ends it if the broker refuses. */
+  async #watch(hearer: Hearer, session: Session): Promise<void> {
+    try {
+      await Promise.all(hearer.patterns.map(({ text }) => session.heard(text)));
+      hearer.ready.resolve();
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) return; // The connection broke; the next one sees to it.
+      this.#remove(hearer);
+      hearer.ready.reject(error);
+      hearer.end(error);
+      this.#tell("notice", error);
+    }
   }
 
   async #call(handler: (event: MqEvent) => unknown, event: MqEvent): Promise<void> {
@@ -597,19 +619,4 @@ function checkLineLength(line: string, { lineBytes }: Limits): void {
   if (bytes > lineBytes) {
     throw new ProtocolError("line-too-long", `Cannot publish ${bytes} bytes: the broker takes lines of ${lineBytes}`);
   }
-}
-
-function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const stop = () => {
-      clearTimeout(timer);
-      reject(signal.reason);
-    };
-    const timer = setTimeout(() => {
-      signal.removeEventListener("abort", stop);
-      resolve();
-    }, ms);
-    if (signal.aborted) stop();
-    else signal.addEventListener("abort", stop, { once: true });
-  });
 }

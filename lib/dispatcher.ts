@@ -32,10 +32,15 @@ export interface Handler {
  * assertEquals(heard, ["order.paid"]);
  * ```
  */
-export class Dispatcher {
-  readonly #handlers = new Set<Handler>();
+export class Dispatcher<H extends Handler = Handler> {
+  readonly #handlers = new Set<H>();
   readonly #uses = new Map<string, number>();
-  readonly #routes = new Map<string, readonly Handler[]>();
+  readonly #routes = new Map<string, readonly H[]>();
+
+  /** All handlers. */
+  get handlers(): H[] {
+    return [...this.#handlers];
+  }
 
   /** The texts of all patterns that some handler hears. */
   get patterns(): string[] {
@@ -43,12 +48,13 @@ export class Dispatcher {
   }
 
   /**
-   * Adds a handler.
+   * Adds a handler. To add it again does nothing.
    *
    * @param handler The handler.
    * @returns The texts of the patterns that no handler heard before.
    */
-  add(handler: Handler): string[] {
+  add(handler: H): string[] {
+    if (this.#handlers.has(handler)) return [];
     this.#handlers.add(handler);
     this.#routes.clear();
     return this.#count(handler, 1).filter((text) => this.#uses.get(text) === 1);
@@ -60,7 +66,7 @@ export class Dispatcher {
    * @param handler The handler.
    * @returns The texts of the patterns that no handler hears any more.
    */
-  remove(handler: Handler): string[] {
+  remove(handler: H): string[] {
     if (!this.#handlers.delete(handler)) return [];
     this.#routes.clear();
     const gone = this.#count(handler, -1).filter((text) => this.#uses.get(text) === 0);
@@ -77,13 +83,13 @@ export class Dispatcher {
     for (const handler of this.#routes.get(event.name) ?? this.#find(event.name)) handler.handle(event);
   }
 
-  #count(handler: Handler, change: 1 | -1): string[] {
+  #count(handler: H, change: 1 | -1): string[] {
     const texts = [...new Set(handler.patterns.map(({ text }) => text))];
     for (const text of texts) this.#uses.set(text, (this.#uses.get(text) ?? 0) + change);
     return texts;
   }
 
-  #find(name: string): readonly Handler[] {
+  #find(name: string): readonly H[] {
     if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
     const found = [...this.#handlers].filter(({ patterns }) => patterns.some((pattern) => pattern.matches(name)));
     this.#routes.set(name, found);

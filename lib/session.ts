@@ -6,17 +6,22 @@
  */
 import { clearImmediate, setImmediate } from "node:timers";
 import { type Address, formatAddress } from "./address.ts";
-import { ConnectionError, MqError, ProtocolError, TimeoutError } from "./errors.ts";
+import { ConnectionError, MqError, ProtocolError } from "./errors.ts";
 import { MqEvent } from "./event.ts";
+import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { LineReader } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
-import { type BrokerLine, parseBrokerLine } from "./protocol.ts";
+import { type BrokerLine, type Hello, type Introduction, parseBrokerLine } from "./protocol.ts";
+import { within } from "./time.ts";
 
 /** The longest line a client takes from its broker, in bytes: lists of ten thousand clients fit. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
 
 /** How long a broker gets to say goodbye, in milliseconds. */
 const QUIT_MS = 5000;
+
+/** A new connection hears everything until it is answered `/hello` and `/unsub >`: that is meant for nobody. */
+const ANSWERS_TO_GREETING = 2;
 
 const encoder = new TextEncoder();
 
@@ -30,6 +35,8 @@ export interface SessionObserver {
 
 /** Somebody who waits for an answer. */
 interface Asker {
+  /** How many events were sent before the question: its answer confirms that they were read. */
+  sentBefore: number;
   resolve(json: string): void;
   reject(error: MqError): void;
 }
@@ -42,36 +49,91 @@ export class Session {
   readonly #outbox: Outbox;
   readonly #observer: SessionObserver;
   readonly #askers: Asker[] = [];
+  /** The patterns asked for, each with the broker's answer. */
+  readonly #heard = new Map<string, Promise<void>>();
+  #lineBytes: number;
+  #answers = 0;
+  #sent = 0;
+  #confirmed = 0;
   #text = "";
-  #lastWords = "";
   #scheduled: ReturnType<typeof setImmediate> | undefined;
+  #lastWords = "";
 
   /**
    * Begins to read what the broker sends.
    *
    * @param conn The connection.
    * @param observer Who is told what it hears.
+   * @param limits What the broker is believed to take, until it says so itself.
    */
-  constructor(conn: Deno.TcpConn, observer: SessionObserver) {
+  constructor(conn: Deno.TcpConn, observer: SessionObserver, limits: Limits = DEFAULT_LIMITS) {
     this.#conn = conn;
     this.#observer = observer;
+    this.#lineBytes = limits.lineBytes;
     this.#outbox = new Outbox(conn.writable, { limitBytes: Infinity });
     this.ended = this.#read();
   }
 
-  /** The bytes that are still to be written. */
-  get queuedBytes(): number {
-    return this.#outbox.queuedBytes + this.#text.length;
+  /** How many events were sent of which the broker has not shown that it has read them. */
+  get unconfirmed(): number {
+    return this.#sent - this.#confirmed;
   }
 
   /**
-   * Sends a line at the end of this turn of the event loop, together with the others of this turn.
+   * Introduces the client, and replaces the everything that a new connection hears.
    *
-   * @param line The line, without its LF.
+   * @param introduction What the client says of itself.
+   * @param patterns What it hears.
+   * @returns What the broker says of itself.
+   * @throws {ProtocolError} If the broker refuses the introduction.
+   */
+  async greet(introduction: Introduction, patterns: readonly string[]): Promise<Hello> {
+    const answers = [this.ask(`/hello ${JSON.stringify(introduction)}`), this.ask("/unsub >")];
+    this.hear(patterns);
+    const [json] = await Promise.all(answers);
+    await Promise.allSettled(this.#heard.values());
+    const hello: Hello = JSON.parse(json);
+    this.#lineBytes = hello.limits.lineBytes;
+    return hello;
+  }
+
+  /**
+   * Has the broker send the events that match some patterns, and no others.
+   *
+   * @param patterns The texts of the patterns.
+   */
+  hear(patterns: readonly string[]): void {
+    const wanted = new Set(patterns);
+    const gone = [...this.#heard.keys()].filter((pattern) => !wanted.has(pattern));
+    for (const pattern of gone) this.#heard.delete(pattern);
+    for (const words of this.#fitLines(gone)) this.ask(`/unsub ${words}`).catch(() => {}); // Refused if its /sub was.
+    const added = patterns.filter((pattern) => !this.#heard.has(pattern));
+    for (const words of this.#fitLines(added)) {
+      const answer = this.ask(`/sub ${words}`).then(() => {});
+      answer.catch(() => {});
+      for (const pattern of words.split(" ")) this.#heard.set(pattern, answer);
+    }
+  }
+
+  /**
+   * Waits until the broker has taken a pattern in.
+   *
+   * @param pattern The text of one of the patterns that the session is to hear.
+   * @throws {ProtocolError} If the broker refuses it.
+   * @throws {ConnectionError} With the code `disconnected`, if the connection ends before.
+   */
+  heard(pattern: string): Promise<void> {
+    return this.#heard.get(pattern) ?? Promise.resolve();
+  }
+
+  /**
+   * Sends an event at the end of this turn of the event loop, together with the other lines of this turn.
+   *
+   * @param line Its line, without the LF.
    */
   send(line: string): void {
-    this.#scheduled ??= setImmediate(() => this.#flush());
-    this.#text += line + "\n";
+    this.#sent++;
+    this.#write(line);
   }
 
   /**
@@ -79,17 +141,23 @@ export class Session {
    *
    * @param line The line, without its LF.
    * @returns The JSON of the answer; may be empty.
-   * @throws {ProtocolError} What the broker answers it with, if it refuses.
+   * @throws {ProtocolError} What the broker answers it with, if it refuses, or `line-too-long`.
    * @throws {ConnectionError} With the code `disconnected`, if the connection ends before.
    */
   ask(line: string): Promise<string> {
-    this.send(line);
-    return new Promise((resolve, reject) => this.#askers.push({ resolve, reject }));
+    const bytes = byteLength(line);
+    if (bytes > this.#lineBytes) {
+      // The broker's answer would not tell which line it is for.
+      const message = `Cannot send ${bytes} bytes: the broker takes lines of ${this.#lineBytes}`;
+      return Promise.reject(new ProtocolError("line-too-long", message));
+    }
+    this.#write(line);
+    return new Promise((resolve, reject) => this.#askers.push({ sentBefore: this.#sent, resolve, reject }));
   }
 
   /** Sends what is queued, says goodbye, and closes the connection when the broker has read it all. */
   async quit(): Promise<void> {
-    this.send("/quit");
+    this.#write("/quit");
     await within(QUIT_MS, this.ended).catch(() => {});
     this.abandon();
   }
@@ -104,11 +172,28 @@ export class Session {
     }
   }
 
+  #write(line: string): void {
+    this.#scheduled ??= setImmediate(() => this.#flush());
+    this.#text += line + "\n";
+  }
+
   #flush(): void {
     this.#scheduled = undefined;
     this.#outbox.push(encoder.encode(this.#text));
     this.#text = "";
     this.#outbox.flush();
+  }
+
+  /** Joins patterns to texts that fit a line each. */
+  #fitLines(patterns: readonly string[]): string[] {
+    const room = this.#lineBytes - "/unsub ".length;
+    const lines: string[] = [];
+    for (const pattern of patterns) {
+      const longer = `${lines.at(-1)} ${pattern}`;
+      if (lines.length > 0 && byteLength(longer) <= room) lines[lines.length - 1] = longer;
+      else lines.push(pattern);
+    }
+    return lines;
   }
 
   async #read(): Promise<ConnectionError> {
@@ -130,26 +215,45 @@ export class Session {
   }
 
   #handle(line: BrokerLine): void {
+    this.#lastWords = "";
     switch (line.type) {
       case "event":
-        return this.#observer.onEvent(new MqEvent(line.name, line.text, line.id, line.from));
+        return this.#event(line);
       case "ok":
-        return this.#askers.shift()?.resolve(line.json);
+        return this.#answered().resolve(line.json);
       case "pong":
-        return this.#askers.shift()?.resolve(line.text);
+        return this.#answered().resolve(line.text);
       case "err":
         return this.#refused(line.what, new ProtocolError(line.code, line.text));
       case "ping":
-        return this.send(line.text === "" ? "/pong" : `/pong ${line.text}`);
+        return this.#write(line.text === "" ? "/pong" : `/pong ${line.text}`);
       case "bye":
-        this.#lastWords = line.text;
+        return this.#goodbye(line.text);
     }
   }
 
+  #event({ name, text, id, from }: BrokerLine & { type: "event" }): void {
+    if (this.#answers >= ANSWERS_TO_GREETING) this.#observer.onEvent(new MqEvent(name, text, id, from));
+  }
+
+  #answered(): Asker {
+    const asker = this.#askers.shift();
+    if (!asker) throw new ProtocolError("bad-reply", "The broker answered what was not asked");
+    this.#answers++;
+    this.#confirmed = asker.sentBefore;
+    return asker;
+  }
+
   #refused(what: string, error: ProtocolError): void {
-    if (what !== "-") return this.#askers.shift()?.reject(error);
+    if (what !== "-") return this.#answered().reject(error);
     this.#lastWords = error.message;
     this.#observer.onNotice(error);
+  }
+
+  /** Without a text it answers `/quit`: all that was sent before has been read. */
+  #goodbye(text: string): void {
+    this.#lastWords = text;
+    if (text === "") this.#confirmed = this.#sent;
   }
 }
 
@@ -179,25 +283,6 @@ export async function dial(address: Address, timeoutMs: number, signal?: AbortSi
   throw new ConnectionError("unreachable", `No broker answers at ${formatAddress(address)}`, { cause });
 }
 
-/**
- * Waits for a promise, but not for ever.
- *
- * @param timeoutMs How long, in milliseconds.
- * @param promise What is waited for.
- * @param signal Gives up when it is aborted.
- * @returns What the promise resolves to.
- * @throws {TimeoutError} When the time has run out.
- */
-export async function within<T>(timeoutMs: number, promise: Promise<T>, signal?: AbortSignal): Promise<T> {
-  const { promise: givenUp, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new TimeoutError("timeout", `No answer within ${timeoutMs} ms`)), timeoutMs);
-  const abort = () => reject(signal!.reason);
-  signal?.addEventListener("abort", abort);
-  if (signal?.aborted) abort();
-  try {
-    return await Promise.race([promise, givenUp]);
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
-  }
+function byteLength(line: string): number {
+  return encoder.encode(line).length;
 }

@@ -52,18 +52,29 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
    * @param ready Resolves when the broker has taken the subscription in.
    * @param onEnd Called once, when it ends.
    * @param options How many events may wait, and a signal that ends it.
+   * @throws {RangeError} If `maxWaiting` is less than 1.
    */
   constructor(ready: Promise<void>, onEnd: () => void, options: SubscribeOptions = {}) {
     const { signal, maxWaiting = MAX_WAITING_EVENTS } = options;
+    if (!(maxWaiting >= 1)) throw new RangeError(`Cannot let ${maxWaiting} events wait: maxWaiting takes 1 or more`);
     this.ready = ready;
-    this.#onEnd = onEnd;
     const source = {
       start: (controller: ReadableStreamDefaultController<MqEvent>) => void (this.#controller = controller),
       cancel: () => this.finish(),
     };
     this.#events = new ReadableStream(source, { highWaterMark: maxWaiting })[Symbol.asyncIterator]();
-    signal?.addEventListener("abort", () => this.finish(), { once: true });
+    const finish = () => this.finish();
+    signal?.addEventListener("abort", finish);
+    this.#onEnd = () => {
+      signal?.removeEventListener("abort", finish);
+      onEnd();
+    };
     if (signal?.aborted) this.finish();
+  }
+
+  /** Whether it has ended. Events may still wait to be taken. */
+  get ended(): boolean {
+    return this.#ended;
   }
 
   /** How many events were dropped because too many waited to be taken. */
@@ -86,6 +97,7 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
    * The next event.
    *
    * @returns It, or `done` once the subscription has ended and nothing waits any more.
+   * @throws {ProtocolError} If the broker refuses the subscription.
    */
   next(): Promise<IteratorResult<MqEvent>> {
     return this.#events.next();
@@ -116,6 +128,18 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
     if (this.#ended) return;
     this.#ended = true;
     this.#controller.close();
+    this.#onEnd();
+  }
+
+  /**
+   * Ends the subscription: the loop over it throws.
+   *
+   * @param error What it throws.
+   */
+  fail(error: Error): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#controller.error(error);
     this.#onEnd();
   }
 }

@@ -298,7 +298,7 @@ const ENCODED: [value: Json | undefined, text: string][] = [
 ];
 
 for (const [value, text] of ENCODED) {
-  Deno.test(`encodeData writes ${value === undefined ? "nothing" : JSON.stringify(value)} as ${text || "nothing"}`, () => {
+  Deno.test(`encodeData writes ${JSON.stringify(value) ?? "nothing"} as ${text || "nothing"}`, () => {
     assertEquals(encodeData(value), text);
   });
 }

@@ -178,7 +178,7 @@ Deno.test("LineReader reads nothing more from its source after text that is not 
   assertEquals([await lines.next(), source.sizes.length], [null, 1]);
 });
 
-Deno.test("LineReader hands out the lines before its source failed, then a ConnectionError with the cause", async () => {
+Deno.test("LineReader hands out the lines before its source failed, then a ConnectionError", async () => {
   const failure = new Deno.errors.ConnectionReset("reset");
   const lines = new LineReader(new Source(["one\ntwo\n", "three\nhalf"], failure));
   assertEquals([await lines.next(), await lines.next(), await lines.next()], ["one", "two", "three"]);

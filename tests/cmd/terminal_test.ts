@@ -28,15 +28,19 @@ class Terminals implements AsyncDisposable {
     await this.#tmux("set-option", "-t", name, "remain-on-exit", "on");
   }
 
-  /** What a terminal shows; with its colours if asked for. */
+  /** What a terminal shows and has shown: when its command ends, tmux scrolls by a line. `-e` is with colours. */
   screen(name: string, ...flags: string[]): Promise<string> {
-    return this.#tmux("capture-pane", "-p", ...flags, "-t", name);
+    return this.#tmux("capture-pane", "-p", "-S", "-", ...flags, "-t", name);
   }
 
   /** Waits until a terminal shows a text; returns all it shows. */
   async shows(name: string, text: string | RegExp, ...flags: string[]): Promise<string> {
     let screen = "";
-    await until(async () => (screen = await this.screen(name, ...flags)).search(text) >= 0, `${name} shows ${text}`);
+    try {
+      await until(async () => (screen = await this.screen(name, ...flags)).search(text) >= 0, `${name} shows ${text}`);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; it shows:\n${screen}`);
+    }
     return screen;
   }
 
@@ -77,7 +81,7 @@ Deno.test({
     const barked = events(app);
     const recognized = barked.filter((event) => /^(create|read|update|delete|error) /.test(event));
     const unrecognized = barked.filter((event) => /^(archive|login) /.test(event));
-    assertEquals([barked.length, recognized.length, unrecognized.length], [15, 9, 6]);
+    assertEquals([barked.length, recognized.length, unrecognized.length], [15, 9, 6], app);
     const logger = await terminals.shows("logger", recognized.at(-1)!.replace(/[[\]{}()*+?.\\^$|]/g, "\\$&"));
     assertEquals(events(logger), recognized);
     assertMatch(server, /! app: "archive" is not recognized/);
