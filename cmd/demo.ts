@@ -13,7 +13,7 @@ import { aborted, type Io, Output } from "./stdio.ts";
 const INTRODUCTION = [
   "Four programs talk over TCP: a server, a logger that hears every event, and two apps that bark them. Ctrl-C ends all.",
   "The server passes on the events it recognizes and drops the rest: watch for archive and login.",
-  "The same in three terminals of your own:   mq server   mq logger   mq app",
+  "The same in three terminals: mq server, mq logger and mq app (or deno task server, deno task logger, deno task app).",
 ];
 
 const flags = { for: option("DURATION", "End after that time.", duration) };

@@ -276,12 +276,10 @@ export class Client extends EventTarget implements AsyncDisposable {
    */
   subscribe(...patterns: [...string[], SubscribeOptions] | string[]): Subscription {
     const options = typeof patterns.at(-1) === "object" ? patterns.pop() as SubscribeOptions : {};
-    const hearer: Hearer = {
-      patterns: compile(patterns as string[]),
-      ready: Promise.withResolvers(),
+    const hearer = makeHearer(patterns as string[], {
       handle: (event) => subscription.push(event),
       end: (error) => error ? subscription.fail(error) : subscription.finish(),
-    };
+    });
     const subscription = new Subscription(hearer.ready.promise, () => this.#remove(hearer), options);
     if (!subscription.ended) this.#add(hearer);
     return subscription;
@@ -313,12 +311,7 @@ export class Client extends EventTarget implements AsyncDisposable {
    * ```
    */
   on(pattern: string, handler: (event: MqEvent) => unknown): () => void {
-    const hearer: Hearer = {
-      patterns: compile([pattern]),
-      ready: Promise.withResolvers(),
-      handle: (event) => void this.#call(handler, event),
-      end: () => {},
-    };
+    const hearer = makeHearer([pattern], { handle: (event) => void this.#call(handler, event), end: () => {} });
     this.#add(hearer);
     return () => this.#remove(hearer);
   }
@@ -485,6 +478,7 @@ export class Client extends EventTarget implements AsyncDisposable {
       const { name, meta, echo } = this.#settings;
       const greeting = session.greet({ name, meta, echo }, this.#dispatcher.patterns);
       this.#hello = await within(timeoutMs, greeting, either);
+      either.throwIfAborted();
     } catch (cause) {
       session.abandon();
       if (cause instanceof ProtocolError || either.aborted) throw cause;
@@ -562,7 +556,6 @@ export class Client extends EventTarget implements AsyncDisposable {
 
   #add(hearer: Hearer): void {
     this.#checkOpen();
-    hearer.ready.promise.catch(() => {}); // Whoever does not wait for it need not handle it.
     this.#dispatcher.add(hearer);
     this.#session?.hear(this.#dispatcher.patterns);
     if (this.#session) this.#watch(hearer, this.#session);
@@ -570,6 +563,7 @@ export class Client extends EventTarget implements AsyncDisposable {
 
   #remove(hearer: Hearer): void {
     this.#dispatcher.remove(hearer);
+    hearer.ready.reject(new ConnectionError("closed", "The subscription has ended"));
     if (!this.#closing.signal.aborted) this.#session?.hear(this.#dispatcher.patterns);
   }
 
@@ -580,8 +574,8 @@ export class Client extends EventTarget implements AsyncDisposable {
       hearer.ready.resolve();
     } catch (error) {
       if (!(error instanceof ProtocolError)) return; // The connection broke; the next one sees to it.
-      this.#remove(hearer);
       hearer.ready.reject(error);
+      this.#remove(hearer);
       hearer.end(error);
       this.#tell("notice", error);
     }
@@ -601,9 +595,11 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 }
 
-function compile(patterns: readonly string[]): Pattern[] {
+function makeHearer(patterns: readonly string[], to: Pick<Hearer, "handle" | "end">): Hearer {
   if (patterns.length === 0) throw new ProtocolError("bad-pattern", "Cannot subscribe to nothing: name a pattern");
-  return patterns.map((text) => new Pattern(text));
+  const ready = Promise.withResolvers<void>();
+  ready.promise.catch(() => {}); // Whoever does not wait for it need not handle it.
+  return { patterns: patterns.map((text) => new Pattern(text)), ready, ...to };
 }
 
 function checkRaw(data: Json | undefined): string {

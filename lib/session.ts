@@ -105,8 +105,10 @@ export class Session {
   hear(patterns: readonly string[]): void {
     const wanted = new Set(patterns);
     const gone = [...this.#heard.keys()].filter((pattern) => !wanted.has(pattern));
-    for (const pattern of gone) this.#heard.delete(pattern);
-    for (const words of this.#fitLines(gone)) this.ask(`/unsub ${words}`).catch(() => {}); // Refused if its /sub was.
+    for (const pattern of gone) {
+      this.#heard.delete(pattern);
+      this.ask(`/unsub ${pattern}`).catch(() => {}); // Refused if its /sub was; so each has a line of its own.
+    }
     const added = patterns.filter((pattern) => !this.#heard.has(pattern));
     for (const words of this.#fitLines(added)) {
       const answer = this.ask(`/sub ${words}`).then(() => {});
@@ -186,7 +188,7 @@ export class Session {
 
   /** Joins patterns to texts that fit a line each. */
   #fitLines(patterns: readonly string[]): string[] {
-    const room = this.#lineBytes - "/unsub ".length;
+    const room = this.#lineBytes - "/sub ".length;
     const lines: string[] = [];
     for (const pattern of patterns) {
       const longer = `${lines.at(-1)} ${pattern}`;

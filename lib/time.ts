@@ -17,6 +17,7 @@ import { TimeoutError } from "./errors.ts";
  * @example
  * ```ts
  * import { assertEquals, assertRejects } from "@std/assert";
+ * import { TimeoutError } from "./errors.ts";
  *
  * assertEquals(await within(1000, Promise.resolve(7)), 7);
  * await assertRejects(() => within(1, new Promise(() => {})), TimeoutError);

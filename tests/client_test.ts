@@ -510,7 +510,9 @@ Deno.test("Client.subscribe ends while it waits for an event when its signal is 
 Deno.test("Client.subscribe with a signal that is aborted already is over at once", async () => {
   await using server = await startBroker();
   await using client = await join(server);
-  assertEquals(await takeRest(client.subscribe("create", { signal: AbortSignal.abort() })), []);
+  const events = client.subscribe("create", { signal: AbortSignal.abort() });
+  assertEquals(await takeRest(events), []);
+  await soon(Promise.allSettled([events.ready]), "an end of getting ready");
   assertEquals(await patternsOf(client, server), []);
 });
 
@@ -555,6 +557,27 @@ Deno.test("Client.subscribe says it is not ready where the broker refuses, and t
   assertEquals((await assertRejects(() => tooMany.ready, ProtocolError)).code, "too-many-patterns");
   client.publish("create", 1);
   assertEquals(await take(events, 1), [1]);
+});
+
+Deno.test("Client.subscribe throws in its loop where the broker refuses", async () => {
+  await using server = await startBroker({ limits: { patterns: 1 } });
+  await using client = await join(server);
+  const noticed = happened(client, "notice");
+  const error = await assertRejects(() => soon(takeRest(client.subscribe("create", "delete")), "the end"));
+  assertInstanceOf(error, ProtocolError);
+  assertEquals(error.code, "too-many-patterns");
+  assertEquals(await soon(noticed, "the notice"), error);
+});
+
+Deno.test("Client.subscribe that the broker refuses leaves nothing at the broker", async () => {
+  await using server = await startBroker({ limits: { patterns: 1 } });
+  await using client = await join(server);
+  const first = client.subscribe("create");
+  const tooMany = client.subscribe("create", "delete");
+  await first.return();
+  await assertRejects(() => tooMany.ready, ProtocolError);
+  assertEquals(await patternsOf(client, server), []);
+  await client.subscribe("update").ready;
 });
 
 Deno.test("Client.subscribe refuses a pattern that makes a line longer than the broker takes, and goes on", async () => {

@@ -497,6 +497,15 @@ Deno.test("Client hears what it subscribed to while it was away", async () => {
   assertEquals(await nextData(events), 7);
 });
 
+Deno.test("Client.subscribe that ends while the client is away need not get ready any more", async () => {
+  await using fake = new FakeBroker();
+  const client = await fake.part();
+  const events = client.subscribe("create");
+  await events.return();
+  await fake.welcome();
+  await soon(Promise.allSettled([events.ready]), "an end of getting ready");
+});
+
 Deno.test("Client hears what it subscribed to while it introduced itself again", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part();
@@ -773,6 +782,27 @@ Deno.test("Client.close ends while it introduces itself again", async () => {
   assertEquals(await peer.lines.next(), null);
   assertEquals(gaveUp, 0);
 });
+
+for (const when of ["first", "again"]) {
+  Deno.test(`Client.close can be called in the very moment in which it is connected ${when}`, async () => {
+    for (let microtasks = 0; microtasks < 30; microtasks++) {
+      await using fake = new FakeBroker();
+      const client = when === "first" ? fake.dial().client : await fake.part();
+      const { promise: closed, resolve } = Promise.withResolvers<void>();
+      client.on("create", async () => {
+        for (let count = 0; count < microtasks; count++) await null;
+        resolve(client.close());
+      });
+      const peer = await fake.accept();
+      await peer.hearHello("create");
+      await peer.say(`/ok hello ${JSON.stringify(HELLO)}`, "/ok unsub", "/ok sub", "/event 02 shop create");
+      while (![null, "/quit"].includes(await peer.lines.next()));
+      await peer.say("/bye").catch(() => {});
+      peer.close();
+      await soon(closed, "the end");
+    }
+  });
+}
 
 Deno.test("Client.close can be called as the connection breaks", async () => {
   await using fake = new FakeBroker();

@@ -300,7 +300,7 @@ Examples:
     args: "demo --for 500ms",
     code: 0,
     stdout:
-      /^Four programs .*\nThe server .*\nThe same in three terminals .*\n\nserver {3}mq server \S+ listens on 127/,
+      /^Four programs .*\nThe server .*\nThe same in three terminals: .*\n\nserver {3}mq server \S+ listens on 127/,
   },
   {
     args: "demo --for ever",
