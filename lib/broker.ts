@@ -16,6 +16,8 @@ import {
   formatErr,
   formatEvent,
   formatOk,
+  HELP,
+  HTTP_REFUSAL,
   isBlank,
   isHttpRequest,
   parseHello,
@@ -40,21 +42,6 @@ const MAX_WHAT_CHARACTERS = 64;
 
 /** The sender of the broker's own events. */
 const SELF = { name: BROKER_NAME };
-
-const HTTP_SENTENCE = "This is an mq broker: it speaks lines such as 'create {\"id\":1}' over TCP, not HTTP.\n";
-const HTTP_REFUSAL = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n" +
-  `Content-Length: ${HTTP_SENTENCE.length}\r\nConnection: close\r\n\r\n${HTTP_SENTENCE}`;
-
-const HELP = [
-  'NAME [DATA]               publish an event, such as: create {"id":1}',
-  "/hello [JSON]             introduce yourself: name, meta, echo",
-  "/sub PATTERN...           hear only these, such as: /sub order.* user.>",
-  "/unsub PATTERN...         stop hearing these; /unsub > hears nothing",
-  "/pub REF NAME [DATA]      publish, and be told how many it reached",
-  "/why NAME                 who would hear an event of that name, and why",
-  "/clients   /stats         who is connected, and what has happened",
-  "/ping [TEXT]   /quit      ask for an answer; leave",
-].map((line) => `/# ${line}`).join("\n");
 
 /** The data of a `mq.*` event. */
 export type Activity = { [key: string]: Json };

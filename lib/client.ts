@@ -482,8 +482,8 @@ export class Client extends EventTarget implements AsyncDisposable {
     } catch (cause) {
       session.abandon();
       if (cause instanceof ProtocolError || either.aborted) throw cause;
-      const message = `What answers at ${this.address} does not speak mq's protocol`;
-      throw new ConnectionError("unreachable", message, { cause });
+      const why = (cause as MqError).message;
+      throw new ConnectionError("unreachable", `What answers at ${this.address} is no mq broker: ${why}`, { cause });
     }
     this.#resume(session);
     return session;

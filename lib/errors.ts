@@ -6,19 +6,23 @@
  */
 
 /** The codes a broker answers with in `/err WHAT CODE TEXT`. docs/protocol.md says when it sends each. */
-export type WireCode =
-  | "bad-name"
-  | "reserved-name"
-  | "bad-pattern"
-  | "bad-verb"
-  | "bad-arguments"
-  | "not-subscribed"
-  | "too-many-patterns"
-  | "unrecognized"
-  | "line-too-long"
-  | "invalid-utf8"
-  | "slow-consumer"
-  | "internal-error";
+export const WIRE_CODES = [
+  "bad-name",
+  "reserved-name",
+  "bad-pattern",
+  "bad-verb",
+  "bad-arguments",
+  "not-subscribed",
+  "too-many-patterns",
+  "unrecognized",
+  "line-too-long",
+  "invalid-utf8",
+  "slow-consumer",
+  "internal-error",
+] as const;
+
+/** One of {@linkcode WIRE_CODES}. */
+export type WireCode = typeof WIRE_CODES[number];
 
 /** The codes of errors that never travel: they arise in the client library. */
 export type LocalCode =

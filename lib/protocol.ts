@@ -12,6 +12,23 @@ export const PROTOCOL_VERSION = 1;
 /** The name under which the broker sends its own events. No client may take it. */
 export const BROKER_NAME = "mq";
 
+const HTTP_SENTENCE = "This is an mq broker: it speaks lines such as 'create {\"id\":1}' over TCP, not HTTP.\n";
+/** What an HTTP request on the broker's port gets. */
+export const HTTP_REFUSAL: string = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n" +
+  `Content-Length: ${HTTP_SENTENCE.length}\r\nConnection: close\r\n\r\n${HTTP_SENTENCE}`;
+
+/** The answer to `/help`. */
+export const HELP: string = [
+  'NAME [DATA]               publish an event, such as: create {"id":1}',
+  "/hello [JSON]             introduce yourself: name, meta, echo",
+  "/sub PATTERN...           hear these and no others, such as: /sub order.* user.>",
+  "/unsub PATTERN...         stop hearing these; /unsub > hears nothing",
+  "/pub REF NAME [DATA]      publish, and be told how many it reached",
+  "/why NAME                 who would hear an event of that name, and why",
+  "/clients   /stats         who is connected, and what has happened",
+  "/ping [TEXT]   /quit      ask for an answer; leave",
+].map((line) => `/# ${line}`).join("\n");
+
 const SPACE = 0x20;
 const TAB = 0x09;
 

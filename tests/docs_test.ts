@@ -1,0 +1,103 @@
+/** What the documentation states is held to the code. */
+import { assert, assertEquals } from "@std/assert";
+import denoJson from "../deno.json" with { type: "json" };
+import jsrJson from "../deno.jsr.json" with { type: "json" };
+import { COMMANDS } from "../cmd/main.ts";
+import {
+  DEFAULT_EVENTS,
+  DEFAULT_LIMITS,
+  DEFAULT_PORT,
+  HELP,
+  MAX_CLIENT_NAME_CHARACTERS,
+  MAX_NAME_BYTES,
+  VERSION,
+  WIRE_CODES,
+} from "../mod.ts";
+
+const root = new URL("../", import.meta.url);
+const read = (path: string) => Deno.readTextFile(new URL(path, root));
+
+Deno.test("docs/protocol.md gives the limits that the broker has", async () => {
+  const protocol = await read("docs/protocol.md");
+  const { lineBytes, outboxBytes, patterns, drainMs } = DEFAULT_LIMITS;
+  for (
+    const sentence of [
+      `at most ${lineBytes.toLocaleString("en-US")} bytes long`,
+      `more than ${outboxBytes.toLocaleString("en-US")} bytes wait`,
+      `A connection may have ${patterns.toLocaleString("en-US")}.`,
+      `within ${drainMs.toLocaleString("en-US")} ms`,
+      `at most ${MAX_NAME_BYTES} bytes long`,
+      `one word of at most ${MAX_CLIENT_NAME_CHARACTERS} characters`,
+      `port ${DEFAULT_PORT} unless told otherwise`,
+    ]
+  ) assert(protocol.includes(sentence), sentence);
+});
+
+Deno.test("docs/protocol.md lists every code that the broker answers with, and no other", async () => {
+  const protocol = await read("docs/protocol.md");
+  const [, table] = /^## 8\. Codes$([^]*?)^## /m.exec(protocol)!;
+  assertEquals([...table.matchAll(/^\| `([\w-]+)`/gm)].map(([, code]) => code), [...WIRE_CODES]);
+});
+
+Deno.test("docs/protocol.md has a section for every verb that /help names", async () => {
+  const protocol = await read("docs/protocol.md");
+  const verbs = HELP.match(/(?<=[# ] )\/\w+(?= |$)/gm)!.filter((verb) => verb !== "/help");
+  assert(verbs.length >= 9, verbs.join());
+  for (const verb of verbs) {
+    assert(new RegExp(`^### 5\\.\\d+ ${verb}\\b`, "m").test(protocol), verb);
+  }
+});
+
+Deno.test("docs/protocol.md names the events that are recognized unless told otherwise", async () => {
+  const protocol = (await read("docs/protocol.md")).replaceAll(/\s+/g, " ");
+  const names = DEFAULT_EVENTS.map((name) => `\`${name}\``);
+  assert(protocol.includes(`${names.slice(0, -1).join(", ")} and ${names.at(-1)} unless`));
+});
+
+Deno.test("docs/architecture.md says of every file of lib/ and cmd/ what it is for", async () => {
+  const architecture = await read("docs/architecture.md");
+  const commands = COMMANDS.map(({ name }) => `${name}.ts`);
+  for (const folder of ["lib", "cmd"]) {
+    for (const { name } of Deno.readDirSync(new URL(folder, root))) {
+      assert(architecture.includes(`\`${name}\``) || commands.includes(name), `${folder}/${name}`);
+    }
+  }
+  for (const [, name] of architecture.matchAll(/^\| `(\w+\.ts)`/gm)) {
+    assert(["lib", "cmd"].some((folder) => exists(`${folder}/${name}`)), name);
+  }
+});
+
+Deno.test("CHANGELOG.md begins with this version", async () => {
+  const [, version] = /^## (\S+)$/m.exec(await read("CHANGELOG.md"))!;
+  assertEquals(version, VERSION);
+});
+
+Deno.test("deno.jsr.json differs from deno.json only in where the standard library comes from", () => {
+  assertEquals(Object.keys(jsrJson.imports), Object.keys(denoJson.imports));
+  assertEquals([jsrJson.name, jsrJson.version, jsrJson.exports], [denoJson.name, denoJson.version, denoJson.exports]);
+  for (const [name, target] of Object.entries(jsrJson.imports)) {
+    assertEquals(target.startsWith("jsr:"), name.startsWith("@std/"), name);
+  }
+});
+
+Deno.test("the README's commands are those that CI runs", async () => {
+  const [readme, ci] = [await read("README.md"), await read(".ci/run")];
+  const [, version] = /^npx -y deno@(\S+) task test$/m.exec(readme)!;
+  assert(ci.includes(`npx -y deno@${version} task test`));
+});
+
+Deno.test("every task of deno.json says what it does, and those that the README names are there", async () => {
+  const tasks: Record<string, { description: string }> = denoJson.tasks;
+  for (const [name, { description }] of Object.entries(tasks)) assert(description.length > 0, name);
+  for (const [, name] of (await read("README.md")).matchAll(/deno(?:@\S+)? task ([\w:]+)/g)) {
+    assert(Object.hasOwn(tasks, name), name);
+  }
+});
+
+function exists(path: string): boolean {
+  try {
+    return Deno.statSync(new URL(path, root)).isFile;
+  } catch {
+    return false;
+  }
+}
