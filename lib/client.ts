@@ -9,7 +9,7 @@ import { ConnectionError, MqError, ProtocolError, quote } from "./errors.ts";
 import { checkName, checkPublishable, encodeData, type Json, type MqEvent, Pattern } from "./event.ts";
 import { DEFAULT_LIMITS, DEFAULT_PORT, type Limits } from "./limits.ts";
 import { type BrokerStats, type ClientInfo, formatEvent, type Hello, type Why } from "./protocol.ts";
-import { dial, Session } from "./session.ts";
+import { dial, parseAnswer, Session } from "./session.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 import { sleep, within } from "./time.ts";
 
@@ -332,7 +332,7 @@ export class Client extends EventTarget implements AsyncDisposable {
    * @returns Its counts.
    */
   async stats(signal?: AbortSignal): Promise<BrokerStats> {
-    return JSON.parse(await this.#ask("/stats", signal));
+    return parseAnswer(await this.#ask("/stats", signal));
   }
 
   /**
@@ -342,7 +342,7 @@ export class Client extends EventTarget implements AsyncDisposable {
    * @returns The connections, the oldest first.
    */
   async clients(signal?: AbortSignal): Promise<ClientInfo[]> {
-    return JSON.parse(await this.#ask("/clients", signal));
+    return parseAnswer(await this.#ask("/clients", signal));
   }
 
   /**
@@ -355,7 +355,7 @@ export class Client extends EventTarget implements AsyncDisposable {
    */
   async why(name: string, signal?: AbortSignal): Promise<Why> {
     checkName(name);
-    return JSON.parse(await this.#ask(`/why ${name}`, signal));
+    return parseAnswer(await this.#ask(`/why ${name}`, signal));
   }
 
   /**
@@ -538,7 +538,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   async #publishWithReceipt(name: string, data: Json | undefined, options: PublishOptions): Promise<Receipt> {
     const line = `/pub ${++this.#references} ${this.#eventLine(name, data, options)}`;
     try {
-      return JSON.parse(await this.#ask(line, options.signal));
+      return parseAnswer(await this.#ask(line, options.signal));
     } catch (cause) {
       if (!(cause instanceof ConnectionError) || cause.code !== "disconnected") throw cause;
       const message = `The connection broke before the receipt of ${quote(name)} came: ` +

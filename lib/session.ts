@@ -6,7 +6,7 @@
  */
 import { clearImmediate, setImmediate } from "node:timers";
 import { type Address, formatAddress } from "./address.ts";
-import { ConnectionError, MqError, ProtocolError } from "./errors.ts";
+import { ConnectionError, MqError, ProtocolError, quote } from "./errors.ts";
 import { MqEvent } from "./event.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { LineReader } from "./lines.ts";
@@ -92,7 +92,7 @@ export class Session {
     this.hear(patterns);
     const [json] = await Promise.all(answers);
     await Promise.allSettled(this.#heard.values());
-    const hello: Hello = JSON.parse(json);
+    const hello = parseAnswer<Hello>(json);
     this.#lineBytes = hello.limits.lineBytes;
     return hello;
   }
@@ -209,7 +209,7 @@ export class Session {
     const lines = new LineReader(this.#conn, { maxLineBytes: MAX_REPLY_BYTES });
     try {
       for (let line = await lines.next(); line !== null; line = await lines.next()) this.#handle(parseBrokerLine(line));
-      return new ConnectionError("disconnected", this.#lastWords || "The broker closed the connection");
+      return new ConnectionError("disconnected", this.#lastWords || "The connection was closed");
     } catch (cause) {
       if (!(cause instanceof MqError)) throw cause;
       return new ConnectionError("disconnected", cause.message, { cause });
@@ -273,16 +273,33 @@ export async function dial(address: Address, timeoutMs: number, signal?: AbortSi
   let cause: unknown;
   for (const hostname of hostnames) {
     signal?.throwIfAborted();
-    const dialling = Deno.connect({ hostname, port: address.port });
+    const givingUp = new AbortController();
+    const dialling = Deno.connect({ hostname, port: address.port, signal: givingUp.signal });
     try {
       return await within(timeoutMs, dialling, signal);
     } catch (error) {
+      givingUp.abort();
       dialling.then((late) => late.close(), () => {});
       signal?.throwIfAborted();
       cause ??= error;
     }
   }
   throw new ConnectionError("unreachable", `No broker answers at ${formatAddress(address)}`, { cause });
+}
+
+/**
+ * Reads the JSON of an answer.
+ *
+ * @param json The JSON.
+ * @returns Its value, believed to be what the question asks for.
+ * @throws {MqError} With the code `bad-reply`, if it is not JSON.
+ */
+export function parseAnswer<T>(json: string): T {
+  try {
+    return JSON.parse(json);
+  } catch (cause) {
+    throw new MqError("bad-reply", `Cannot read the broker's answer ${quote(json)}`, { cause });
+  }
 }
 
 function byteLength(line: string): number {

@@ -118,9 +118,9 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
     return this;
   }
 
-  /** The same as {@linkcode Subscription.return}. */
+  /** The same as {@linkcode Subscription.return}. Why the broker refused it, the loop or `ready` has told. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.return();
+    await this.return().catch(() => {});
   }
 
   /** Ends the subscription, but lets what waits be taken. */

@@ -410,7 +410,7 @@ Deno.test("Client.subscribe throws for what is no pattern, and subscribes to not
 Deno.test("Client.subscribe throws for a maxWaiting that is none, and subscribes to nothing", async () => {
   await using server = await startBroker();
   await using client = await join(server);
-  assertThrows(() => client.subscribe("create", { maxWaiting: -1 }), RangeError);
+  for (const maxWaiting of [-1, 0, NaN]) assertThrows(() => client.subscribe("create", { maxWaiting }), RangeError);
   assertEquals(await patternsOf(client, server), []);
   client.publish("create");
   await client.flush();

@@ -191,7 +191,7 @@ for (const [who, options, play] of impostors) {
     await using fake = new FakeBroker();
     const { opened } = fake.dial(options);
     await play(await fake.accept());
-    const message = `What answers at 127.0.0.1:${fake.port} does not speak mq's protocol`;
+    const message = `What answers at 127.0.0.1:${fake.port} is no mq broker`;
     const error = await assertRejects(() => soon(opened, "an error"), ConnectionError, message);
     assertEquals(error.code, "unreachable");
     assertInstanceOf(error.cause, Error);
@@ -344,7 +344,7 @@ Deno.test("Client gives the broker's last words as the reason of a disconnect", 
   const speeches: [said: string[], reason: string][] = [
     [["/bye The broker is going down"], "The broker is going down"],
     [["/err - slow-consumer Closed: too much waited"], "Closed: too much waited"],
-    [[], "The broker closed the connection"],
+    [[], "The connection was closed"],
   ];
   for (const [said, reason] of speeches) {
     await using fake = new FakeBroker();
@@ -368,7 +368,7 @@ Deno.test("Client does not give an old notice as the reason of a disconnect", as
   await peer.say("/pong");
   await soon(flushed, "the answer");
   peer.close();
-  assertEquals((await soon(disconnected, "the disconnect")).message, "The broker closed the connection");
+  assertEquals((await soon(disconnected, "the disconnect")).message, "The connection was closed");
 });
 
 Deno.test("Client disconnects from a broker that it cannot understand", async () => {
@@ -484,6 +484,23 @@ Deno.test("Client subscribes again when it comes back, to what it is still subsc
   const next = await fake.welcome("create", "order.*", "delete");
   await next.say("/event 02 shop order.paid 7");
   assertEquals(await nextData(events), 7);
+});
+
+Deno.test("Client is not back before the broker has taken in what it hears", async () => {
+  await using fake = new FakeBroker();
+  const { client, peer } = await fake.meet();
+  client.subscribe("create");
+  await peer.expect("/sub create");
+  const reconnected = happened(client, "reconnect");
+  peer.close();
+  const next = await fake.accept();
+  await next.hearHello("create");
+  await next.answerHello();
+  await next.say("/ping");
+  await next.expect("/pong");
+  assertEquals([await isSettled(reconnected), client.connected], [false, false]);
+  await next.say("/ok sub");
+  await soon(reconnected, "the reconnect");
 });
 
 Deno.test("Client hears what it subscribed to while it was away", async () => {
@@ -748,6 +765,20 @@ Deno.test("Client.close rejects if the connection breaks before everything publi
   const closed = client.close();
   peer.close();
   assertEquals((await assertRejects(() => soon(closed, "the end"), ConnectionError)).code, "closed");
+});
+
+Deno.test("Client.close resolves without a goodbye where the broker has shown that it read everything", async () => {
+  await using fake = new FakeBroker();
+  const { client, peer } = await fake.meet();
+  client.publish("create", 1);
+  const flushed = client.flush();
+  await peer.expect("create 1", "/ping");
+  await peer.say("/pong");
+  await soon(flushed, "the answer");
+  const closed = client.close();
+  await peer.expect("/quit");
+  peer.close();
+  await soon(closed, "the end");
 });
 
 Deno.test("Client.close while it is away says how many events were never sent", async () => {
