@@ -67,11 +67,16 @@ export async function connectPatiently(command: string, options: ConnectOptions 
 
 /** Says on stderr when the connection breaks and when it is back. */
 export function tellConnection(command: string, client: Client, io: Io): void {
-  client.addEventListener("disconnect", ({ detail }) => {
-    io.stderr.line(`mq ${command}: lost the broker (${detail.message}); trying again`);
+  let lastNotice = "";
+  client.addEventListener("notice", ({ detail }) => {
+    lastNotice = detail.message;
+    io.stderr.line(`mq ${command}: ${lastNotice}`);
+  });
+  client.addEventListener("disconnect", ({ detail: { message } }) => {
+    const why = message === lastNotice ? "" : ` (${message})`; // It has been told just now.
+    io.stderr.line(`mq ${command}: lost the broker${why}; trying again`);
   });
   client.addEventListener("reconnect", () => io.stderr.line(`mq ${command}: connected to ${client.address} again`));
-  client.addEventListener("notice", ({ detail }) => io.stderr.line(`mq ${command}: ${detail.message}`));
 }
 
 /** Has what the library says of a name or a pattern that was typed told as misuse. */

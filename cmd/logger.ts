@@ -86,6 +86,7 @@ async function log(client: Client, { patterns, limit, format, until }: LogOption
   for await (const event of subscription) {
     io.stdout.line(format(event));
     if (++logged === limit) break;
+    if (io.stdout.isFull) await io.stdout.flush();
   }
   if (subscription.dropped > 0) {
     io.stderr.line(`mq logger: ${count(subscription.dropped, "event")} came too fast and were dropped`);

@@ -7,6 +7,9 @@ import { setImmediate } from "node:timers";
 
 const encoder = new TextEncoder();
 
+/** How many bytes may wait to be written before whoever writes them should wait. */
+const MAX_PENDING_BYTES = 1024 * 1024;
+
 /** The variables that mq reads from its environment. */
 export const ENVIRONMENT = ["MQ_URL"] as const;
 
@@ -37,6 +40,7 @@ export class Output {
   readonly #onBroken: () => void;
   #text = "";
   #written: Promise<void> = Promise.resolve();
+  #pendingBytes = 0;
   #broken = false;
 
   constructor(sink: WritableStream<Uint8Array>, options: OutputOptions) {
@@ -51,6 +55,11 @@ export class Output {
     this.#text += text + "\n";
   }
 
+  /** Whether so much waits to be written (the terminal is paused, say) that one should wait for a flush. */
+  get isFull(): boolean {
+    return this.#pendingBytes > MAX_PENDING_BYTES;
+  }
+
   /** Waits until everything was written, or nobody reads it any more. */
   async flush(): Promise<void> {
     this.#flush();
@@ -61,7 +70,9 @@ export class Output {
     if (this.#text === "" || this.#broken) return;
     const bytes = encoder.encode(this.#text);
     this.#text = "";
+    this.#pendingBytes += bytes.length;
     this.#written = this.#writer.write(bytes).catch(() => this.#break());
+    this.#written.then(() => this.#pendingBytes -= bytes.length);
   }
 
   /** A reader that leaves early (`mq logger | head`) is not an error: the work is done. */
