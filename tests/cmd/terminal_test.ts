@@ -28,6 +28,13 @@ class Terminals implements AsyncDisposable {
     await this.#tmux("set-option", "-t", name, "remain-on-exit", "on");
   }
 
+  /** Opens a terminal with a broker in it; returns where that is. */
+  async openServer(...args: string[]): Promise<string> {
+    await this.open("server", ...args, "server", "--port", "0");
+    const [address] = /localhost:\d+/.exec(await this.shows("server", /localhost:\d+/))!;
+    return address;
+  }
+
   /** What a terminal shows and has shown: when its command ends, tmux scrolls by a line. `-e` is with colours. */
   screen(name: string, ...flags: string[]): Promise<string> {
     return this.#tmux("capture-pane", "-p", "-S", "-", ...flags, "-t", name);
@@ -69,9 +76,7 @@ Deno.test({
   async fn() {
     await using terminals = new Terminals();
     const mq = programLine();
-    await terminals.open("server", ...mq, "server", "--port", "0");
-    const [, port] = /localhost:(\d+)/.exec(await terminals.shows("server", /localhost:\d+/))!;
-    const address = `localhost:${port}`;
+    const address = await terminals.openServer(...mq);
     await terminals.open("logger", ...mq, "logger", "-s", address);
     await terminals.shows("server", "is logger");
     await terminals.open("app", ...mq, "app", "-s", address, "--seed", "3", "--every", "20ms", "--count", "15");
@@ -97,11 +102,10 @@ for (const [variable, isColoured] of [["NO_COLOR=", true], ["NO_COLOR=1", false]
     async fn() {
       await using terminals = new Terminals();
       const mq = programLine();
-      await terminals.open("server", ...mq, "server", "--port", "0");
-      const [, port] = /localhost:(\d+)/.exec(await terminals.shows("server", /localhost:\d+/))!;
-      await terminals.open("logger", "env", variable, ...mq, "logger", "-s", `localhost:${port}`);
+      const address = await terminals.openServer(...mq);
+      await terminals.open("logger", "env", variable, ...mq, "logger", "-s", address);
       await terminals.shows("server", "is logger");
-      await using pub = new Program(["pub", "error", "disk full", "-s", `localhost:${port}`]);
+      await using pub = new Program(["pub", "error", "disk full", "-s", address]);
       assertEquals((await pub.outcome()).code, 0);
       const screen = await terminals.shows("logger", "disk full", "-e");
       assertEquals(screen.includes("\x1b["), isColoured, JSON.stringify(screen));
@@ -115,11 +119,10 @@ Deno.test({
   async fn() {
     await using terminals = new Terminals();
     const mq = programLine();
-    const shell = (...args: string[]) => ["sh", "-c", `trap : INT; "$@"; echo "exit $?"`, "sh", ...mq, ...args];
-    await terminals.open("server", ...shell("server", "--port", "0"));
-    const [, port] = /localhost:(\d+)/.exec(await terminals.shows("server", /localhost:\d+/))!;
-    await terminals.open("logger", ...shell("logger", "-s", `localhost:${port}`));
-    await terminals.open("app", ...shell("app", "-s", `localhost:${port}`));
+    const shell = ["sh", "-c", `trap : INT; "$@"; echo "exit $?"`, "sh", ...mq];
+    const address = await terminals.openServer(...shell);
+    await terminals.open("logger", ...shell, "logger", "-s", address);
+    await terminals.open("app", ...shell, "app", "-s", address);
     await terminals.shows("server", "is app");
     await terminals.shows("server", "is logger");
     for (const name of ["app", "logger", "server"]) {
