@@ -232,6 +232,7 @@ export class Program implements AsyncDisposable {
     const [command, ...before] = line;
     this.#process = new Deno.Command(command, {
       args: [...before, ...args],
+      cwd: "/", // Nothing of mq is there: the program needs no files.
       env: { MQ_URL: "", NO_COLOR: "", DENO_TLS_CA_STORE: "system", ...env },
       stdin: "piped",
       stdout: "piped",
