@@ -23,9 +23,12 @@ import {
   tellConnection,
 } from "./broker_flags.ts";
 import { defineCommand, duration, integer, list, option, toggle, type Values } from "./command.ts";
-import { count, formatDuration, formatForPeople, formatPlain, toRecord } from "./format.ts";
+import { count, formatDuration, formatForPeople, formatJson, formatPlain } from "./format.ts";
 import { BARKED_EVENTS, type MadeUpEvent, makeUpEvents } from "./records.ts";
 import { aborted, type Io } from "./stdio.ts";
+
+/** How long it waits at the end for the broker to take in what was published, in milliseconds. */
+const GRACE_MS = 2000;
 
 const flags = {
   server: serverFlag,
@@ -58,7 +61,7 @@ export const app = defineCommand({
   ],
   permissions: ["net"],
   async run({ flags }, io) {
-    checkTyped("app", () => flags.events.forEach(checkPublishable));
+    checkTyped("mq app --events order.created,order.paid", () => flags.events.forEach(checkPublishable));
     const address = brokerAddress(flags.server, io, "app");
     const seed = flags.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
     const barker = new Barker(makeUpEvents(seed, flags.events), flags, io);
@@ -119,7 +122,7 @@ class Barker {
     const timer = setInterval(bark, this.#flags.every);
     await Promise.race([enough.promise, aborted(this.#io.signal)]);
     clearInterval(timer);
-    await Promise.all(this.#running);
+    await Promise.race([Promise.all(this.#running), aborted(AbortSignal.timeout(GRACE_MS))]);
   }
 
   /** How many were sent, and what each cost. */
@@ -148,13 +151,13 @@ class Barker {
       if (this.#flags.json) this.#print(new MqEvent(name, text, id, this.#flags.name));
     } catch (error) {
       if (!(error instanceof MqError)) throw error;
-      this.#io.stderr.line(`mq app: ${name}: ${error.message}`);
+      if (!this.#io.signal.aborted) this.#io.stderr.line(`mq app: ${name}: ${error.message}`);
     }
   }
 
   #print(event: MqEvent): void {
     const { stdout } = this.#io;
-    if (this.#flags.json) stdout.line(JSON.stringify(toRecord(event)));
+    if (this.#flags.json) stdout.line(formatJson(event));
     else stdout.line(stdout.isTerminal ? formatForPeople(event) : formatPlain(event));
   }
 }

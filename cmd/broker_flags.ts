@@ -57,7 +57,7 @@ export async function connectPatiently(command: string, options: ConnectOptions 
   try {
     return await connect({ ...options, signal: io.signal });
   } catch (error) {
-    if (!(error instanceof ConnectionError)) throw error;
+    if (!(error instanceof ConnectionError) || error.code !== "unreachable") throw error;
     io.stderr.line(`mq ${command}: ${error.message}; waiting for it (start one with: ${howToStart(options)})`);
     const client = await connect({ ...options, signal: io.signal, wait: true });
     io.stderr.line(`mq ${command}: connected to ${formatAddress(options)}`);
@@ -80,11 +80,11 @@ export function tellConnection(command: string, client: Client, io: Io): void {
 }
 
 /** Has what the library says of a name or a pattern that was typed told as misuse. */
-export function checkTyped(command: string, check: () => void): void {
+export function checkTyped(hint: string, check: () => void): void {
   try {
     check();
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
-    throw new UsageError(error.message, `mq ${command} --help`);
+    throw new UsageError(error.message, hint);
   }
 }

@@ -56,7 +56,13 @@ export interface Command<F extends Flags = Flags> {
   /** What it does, in a few. */
   readonly description: string;
   /** What it takes besides flags: how that is written, and how many there may be. */
-  readonly operands: { readonly form: string; readonly min: number; readonly max: number };
+  readonly operands: {
+    readonly form: string;
+    readonly min: number;
+    readonly max: number;
+    /** What to do about too many. */
+    readonly hint?: string;
+  };
   readonly flags: F;
   /** Command lines that can be pasted, each with what it does. */
   readonly examples: readonly (readonly [command: string, effect: string])[];
@@ -204,11 +210,11 @@ function readFlag(command: string, name: string, flag: Flag<unknown>, text: unkn
 }
 
 function checkOperands(command: Command, operands: string[]): void {
-  const { form, min, max } = command.operands;
+  const { form, min, max, hint = `mq ${command.name} --help` } = command.operands;
   if (operands.length < min) throw usage(command.name, `it needs ${form}`);
   if (operands.length > max) {
     const extra = operands.slice(max).map((operand) => JSON.stringify(operand)).join(" ");
-    throw usage(command.name, `it takes ${form || "no arguments"}; this is too much: ${extra}`);
+    throw new UsageError(`it takes ${form || "no arguments"}; this is too much: ${extra}`, hint);
   }
 }
 
@@ -218,7 +224,8 @@ function usage(command: string, message: string): UsageError {
 
 /** The word of a list that somebody most likely meant; undefined if none is near. */
 export function suggest(word: string, words: readonly string[]): string | undefined {
-  const nearest = closestString(word, words);
+  const nearest = words.find((candidate) => word.startsWith(candidate)) ?? closestString(word, words);
+  if (word.startsWith(nearest)) return nearest;
   return levenshteinDistance(word, nearest) <= Math.max(1, nearest.length / 2) ? nearest : undefined;
 }
 

@@ -4,27 +4,23 @@
  * @module
  */
 import { blue, bold, cyan, dim, green, magenta, red, yellow } from "@std/fmt/colors";
-import { formatEvent, type Json, MqEvent } from "../mod.ts";
+import { formatEvent, type MqEvent } from "../mod.ts";
 
 const PALETTE = [green, blue, magenta, cyan, yellow];
 
-/** An event as it is printed with `--json`: the same keys on every command. */
-export interface EventRecord {
-  /** Its ULID; null for what has none. */
-  id: string | null;
-  /** When the broker took it in, as ISO 8601; null where that is not known. */
-  at: string | null;
-  /** Who published it; null where that is not known. */
-  from: string | null;
-  /** Its name. */
-  event: string;
-  /** Its data; null where it has none. */
-  data: Json;
-}
-
-/** An event as it is printed with `--json`. */
-export function toRecord({ id, at, from, name, data }: MqEvent): EventRecord {
-  return { id: id ?? null, at: at?.toISOString() ?? null, from: from ?? null, event: name, data: data ?? null };
+/**
+ * An event as it is printed with `--json`: the same keys on every command. Data that is JSON stays as it came, to the
+ * last digit.
+ *
+ * @param event The event. Of what is not known of it, the value is null.
+ * @param more Its time, where it has none of its own, and how many it was sent to.
+ */
+export function formatJson(event: MqEvent, more: { at?: Date; receivers?: number } = {}): string {
+  const { id = null, at = more.at, from = null, name, text } = event;
+  const head = JSON.stringify({ id, at: at?.toISOString() ?? null, from, event: name });
+  const data = text === "" ? "null" : isJson(text) ? text : JSON.stringify(text);
+  const tail = more.receivers === undefined ? "" : `,"receivers":${more.receivers}`;
+  return `${head.slice(0, -1)},"data":${data}${tail}}`;
 }
 
 /** An event as it came: what a pipe gets. */
@@ -54,23 +50,34 @@ export function colorOf(name: string): (text: string) => string {
 }
 
 /**
- * Data on one line, with room to breathe. What is not JSON is shown as it is, but for control characters: a terminal
- * would obey them.
+ * Data on one line, JSON with room to breathe and otherwise as it came, but for what a terminal would obey: control
+ * characters, and those that turn the direction of writing.
  */
 export function layOut(text: string): string {
-  const { data } = new MqEvent("data", text);
-  const isBare = data === undefined || data === text;
-  return (isBare ? text : spaced(data)).replace(/\p{Cc}/gu, escapeControl);
+  return (isJson(text) ? spaced(text) : text).replace(/\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu, escapeCharacter);
 }
 
-function spaced(value: Json): string {
-  if (Array.isArray(value)) return `[${value.map(spaced).join(", ")}]`;
-  if (typeof value !== "object" || value === null) return JSON.stringify(value);
-  const entries = Object.entries(value).map(([key, item]) => `${JSON.stringify(key)}: ${spaced(item)}`);
-  return entries.length === 0 ? "{}" : `{ ${entries.join(", ")} }`;
+/** Works on the text: to go through the value could run out of stack, and would round its numbers. */
+function spaced(json: string): string {
+  return json.replace(/"(?:[^"\\]|\\.)*"|\{\s*\}|\[\s*\]|[{},:]|\s+/g, (token) => {
+    if (token.startsWith('"')) return token;
+    if (token.length > 1 && /^[{[]/.test(token)) return token[0] + token.at(-1);
+    return SPACED.get(token) ?? "";
+  });
 }
 
-function escapeControl(character: string): string {
+const SPACED = new Map([["{", "{ "], ["}", " }"], [",", ", "], [":", ": "]]);
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function escapeCharacter(character: string): string {
   return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { dim } from "@std/fmt/colors";
 import { type Client, type MqEvent, Pattern } from "../mod.ts";
 import {
   brokerAddress,
@@ -14,7 +15,7 @@ import {
   tellConnection,
 } from "./broker_flags.ts";
 import { defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
-import { count, formatForPeople, formatPlain, toRecord } from "./format.ts";
+import { count, formatForPeople, formatJson, formatPlain } from "./format.ts";
 import type { Io } from "./stdio.ts";
 
 /** Everything but the broker's own events. */
@@ -47,7 +48,10 @@ export const logger = defineCommand({
   ],
   permissions: ["net"],
   async run({ flags, operands }, io) {
-    checkTyped("logger", () => operands.forEach((text) => new Pattern(text)));
+    checkTyped(
+      "put patterns in single quotes: mq logger 'order.*'",
+      () => operands.forEach((text) => new Pattern(text)),
+    );
     const address = brokerAddress(flags.server, io, "logger");
     const format = chooseFormat(flags, io);
     const time = flags.wait === undefined ? undefined : AbortSignal.timeout(flags.wait);
@@ -67,7 +71,7 @@ export const logger = defineCommand({
 });
 
 function chooseFormat({ json, verbose }: Values<typeof flags>, io: Io): (event: MqEvent) => string {
-  if (json) return (event) => JSON.stringify(toRecord(event));
+  if (json) return (event) => formatJson(event);
   return io.stdout.isTerminal || verbose ? formatForPeople : formatPlain;
 }
 
@@ -82,6 +86,10 @@ interface LogOptions {
 async function log(client: Client, { patterns, limit, format, until }: LogOptions, io: Io): Promise<number> {
   let logged = 0;
   const subscription = client.subscribe(...patterns.length > 0 ? patterns : [EVERYTHING], { signal: until });
+  if (io.stderr.isTerminal) {
+    const heard = patterns.length > 0 ? patterns.join(" ") : "every event";
+    io.stderr.line(dim(`Connected to ${client.address}, hears ${heard}. Ctrl-C ends it.`));
+  }
   warnOfDeadPatterns(patterns, client, io);
   for await (const event of subscription) {
     io.stdout.line(format(event));

@@ -51,7 +51,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
 
 function dispatch([first, ...rest]: readonly string[], io: Io): Promise<number> {
   if (first === undefined) throw new UsageError("it needs a command", "mq demo, or mq --help");
-  if (first === "--version" || first === "-V") return print(`mq ${VERSION}`, io);
+  if (["--version", "-V", "version"].includes(first)) return print(`mq ${VERSION}`, io);
   if (["help", "--help", "-h"].includes(first)) return help(rest, io);
   const command = find(first);
   const args = parseCommand(command, rest);
@@ -62,7 +62,7 @@ function dispatch([first, ...rest]: readonly string[], io: Io): Promise<number> 
 
 function help([name, ...rest]: string[], io: Io): Promise<number> {
   if (rest.length > 0) throw new UsageError("help takes one command", "mq help server");
-  return print(name === undefined ? HELP : helpOf(find(name)), io);
+  return print(name === undefined || name === "help" ? HELP : helpOf(find(name)), io);
 }
 
 function find(name: string): Command {

@@ -18,7 +18,7 @@ import {
 } from "../mod.ts";
 import { brokerAddress, checkTyped, howToStart, jsonFlag, nameFlag, serverFlag } from "./broker_flags.ts";
 import { defineCommand, type Values } from "./command.ts";
-import { count, toRecord } from "./format.ts";
+import { count, formatJson } from "./format.ts";
 import type { Io } from "./stdio.ts";
 
 /** How many receipts may be waited for at a time. */
@@ -34,7 +34,12 @@ export const pub = defineCommand({
   summary: "publishes one event, or one for each line of stdin",
   description: "DATA is JSON or plain text; - takes the data of one event from each line of stdin.\n" +
     "It waits until the broker has taken every event in, and fails if one was refused.",
-  operands: { form: "NAME [DATA|-]", min: 1, max: 2 },
+  operands: {
+    form: "NAME [DATA|-]",
+    min: 1,
+    max: 2,
+    hint: `data with spaces or quotes in single quotes: mq pub create '{"id":1}'`,
+  },
   flags,
   examples: [
     ["mq pub create", "an event without data"],
@@ -44,24 +49,32 @@ export const pub = defineCommand({
   ],
   permissions: ["net"],
   async run({ flags, operands: [name, data] }, io) {
-    checkTyped("pub", () => checkPublishable(name));
+    checkTyped("mq pub --help", () => checkPublishable(name));
     const address = brokerAddress(flags.server, io, "pub");
     let client: Client;
     try {
       client = await connect({ ...address, name: flags.name, reconnect: false, signal: io.signal });
     } catch (error) {
-      if (!(error instanceof ConnectionError)) throw error;
+      if (!(error instanceof ConnectionError) || error.code !== "unreachable") throw error;
       throw new MqError(error.code, `${error.message}; start one with: ${howToStart(address)}`, { cause: error });
     }
     await using _ = client;
     const publisher = new Publisher(client, name, flags, io);
-    for await (const text of data === "-" ? lines(io.stdin) : [onOneLine(data ?? "")]) await publisher.publish(text);
+    const texts = data === "-" ? lines(io.stdin, untilLost(client, io.signal)) : [onOneLine(data ?? "")];
+    for await (const text of texts) await publisher.publish(text);
     return await publisher.finish();
   },
 });
 
-function lines(stdin: ReadableStream<Uint8Array>): ReadableStream<string> {
-  return stdin.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
+function lines(stdin: ReadableStream<Uint8Array>, signal: AbortSignal): ReadableStream<string> {
+  return stdin.pipeThrough(new TextDecoderStream(), { signal }).pipeThrough(new TextLineStream());
+}
+
+/** Aborted by another signal or when the client has given up: to go on reading would be in vain. */
+function untilLost(client: Client, signal: AbortSignal): AbortSignal {
+  const lost = new AbortController();
+  client.addEventListener("giveup", ({ detail }) => lost.abort(detail));
+  return AbortSignal.any([signal, lost.signal]);
 }
 
 /** Data that spans lines, as laid-out JSON does, is written as the protocol writes it; other text stays as it is. */
@@ -87,9 +100,9 @@ class Publisher {
     this.#io = io;
   }
 
-  /** Publishes an event; waits only if too many receipts are outstanding. */
+  /** Publishes an event; waits only if too many receipts are outstanding. A CR that ends stdin is no data. */
   async publish(text: string): Promise<void> {
-    const task = this.#await(text).finally(() => this.#pending.delete(task));
+    const task = this.#await(text.replace(/\r$/, "")).finally(() => this.#pending.delete(task));
     this.#pending.add(task);
     if (this.#pending.size >= MAX_PENDING) await Promise.race(this.#pending);
   }
@@ -120,7 +133,7 @@ class Publisher {
   #print(text: string, { id, receivers }: Receipt): void {
     if (this.#flags.json) {
       const event = new MqEvent(this.#name, text, id, this.#flags.name);
-      this.#io.stdout.line(JSON.stringify({ ...toRecord(event), receivers }));
+      this.#io.stdout.line(formatJson(event, { receivers }));
     } else if (this.#io.stdout.isTerminal && receivers > 0) {
       this.#io.stdout.line(dim(`${this.#name} was heard by ${count(receivers, "client")}`));
     }

@@ -18,7 +18,7 @@ import {
 } from "../mod.ts";
 import { checkTyped, jsonFlag } from "./broker_flags.ts";
 import { defineCommand, integer, list, option, toggle, type Values } from "./command.ts";
-import { count, formatDuration, formatForPeople, layOut, localTime, toRecord } from "./format.ts";
+import { count, formatDuration, formatForPeople, formatJson, layOut, localTime } from "./format.ts";
 import { aborted, type Io } from "./stdio.ts";
 
 const flags = {
@@ -62,7 +62,7 @@ export const server = defineCommand({
 /** Starts a broker that logs to an Io's stdout. */
 export async function startServer(flags: ServerFlags, io: Io): Promise<Broker> {
   const log = flags.json ? jsonLog(io) : new Log(io, flags.events);
-  checkTyped("server", () => void new Broker({ events: flags.events }));
+  checkTyped("mq server --events 'order.*,user.>'", () => void new Broker({ events: flags.events }));
   const broker = new Broker({
     events: flags.events,
     onActivity: (name, data) => log.activity(name, data),
@@ -95,16 +95,14 @@ interface ServerLog {
 
 /** The log for programs: one object a line. */
 function jsonLog(io: Io): ServerLog {
-  const print = (event: string, from: string, data: Json) =>
-    io.stdout.line(JSON.stringify({ id: null, at: new Date().toISOString(), from, event, data }));
+  const print = (name: string, from: string, text: string) =>
+    io.stdout.line(formatJson(new MqEvent(name, text, undefined, from), { at: new Date() }));
+  const activity = (name: string, data: Json) => print(name, "mq", JSON.stringify(data));
   return {
     listening: ({ addrs, events }) =>
-      print("mq.listen", "mq", { addresses: addrs.map(formatAddress), events: [...events] }),
-    activity: (name, data) => print(name, "mq", data),
-    published: (name, text, from) =>
-      io.stdout.line(
-        JSON.stringify({ ...toRecord(new MqEvent(name, text, undefined, from)), at: new Date().toISOString() }),
-      ),
+      activity("mq.listen", { addresses: addrs.map(formatAddress), events: [...events] }),
+    activity,
+    published: (name, text, from) => print(name, from, text),
   };
 }
 

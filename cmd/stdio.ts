@@ -10,6 +10,9 @@ const encoder = new TextEncoder();
 /** How many bytes may wait to be written before whoever writes them should wait. */
 const MAX_PENDING_BYTES = 1024 * 1024;
 
+/** How many bytes may wait before lines are left out, where nobody waits: the broker does not stop for its log. */
+const MAX_UNREAD_BYTES = 16 * MAX_PENDING_BYTES;
+
 /** The variables that mq reads from its environment. */
 export const ENVIRONMENT = ["MQ_URL"] as const;
 
@@ -41,6 +44,7 @@ export class Output {
   #text = "";
   #written: Promise<void> = Promise.resolve();
   #pendingBytes = 0;
+  #leftOut = 0;
   #broken = false;
 
   constructor(sink: WritableStream<Uint8Array>, options: OutputOptions) {
@@ -51,6 +55,10 @@ export class Output {
 
   /** Writes one line. */
   line(text: string): void {
+    if (this.#pendingBytes > MAX_UNREAD_BYTES) {
+      this.#leftOut++;
+      return;
+    }
     if (this.#text === "") setImmediate(() => this.#flush());
     this.#text += text + "\n";
   }
@@ -68,7 +76,9 @@ export class Output {
 
   #flush(): void {
     if (this.#text === "" || this.#broken) return;
-    const bytes = encoder.encode(this.#text);
+    const gap = this.#leftOut > 0 ? `(${this.#leftOut} lines were left out: nobody read them)\n` : "";
+    this.#leftOut = 0;
+    const bytes = encoder.encode(gap + this.#text);
     this.#text = "";
     this.#pendingBytes += bytes.length;
     this.#written = this.#writer.write(bytes).catch(() => this.#break());

@@ -14,13 +14,15 @@ export interface Address {
   port: number;
 }
 
+const PORT_ALONE = /^\d{1,5}$/;
 const ADDRESS =
   /^(?:mq:\/\/)?(?:\[(?<ipv6>[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?)\]|(?<host>[^\s:/@?#[\]]+))?(?::(?<port>\d{1,5}))?\/?$/;
 
 /**
  * Reads where a broker is. What is left out is `localhost` and port 3001.
  *
- * @param text `HOST:PORT`, `HOST`, `:PORT`, each with or without `mq://` before it; an IPv6 host stands in brackets.
+ * @param text `HOST:PORT`, `HOST`, `:PORT`, each with or without `mq://` before it, or `PORT`; an IPv6 host stands in
+ * brackets.
  * @returns The address.
  * @throws {MqError} With the code `bad-address`.
  *
@@ -34,7 +36,7 @@ const ADDRESS =
  * ```
  */
 export function parseAddress(text: string): Address {
-  const groups = ADDRESS.exec(text)?.groups;
+  const groups = ADDRESS.exec(PORT_ALONE.test(text) ? `:${text}` : text)?.groups;
   const port = Number(groups?.port ?? DEFAULT_PORT);
   const isEmpty = !groups || Object.values(groups).every((part) => part === undefined);
   if (isEmpty || port < 1 || port > 65535) {

@@ -43,6 +43,12 @@ const MAX_WHAT_CHARACTERS = 64;
 /** The sender of the broker's own events. */
 const SELF = { name: BROKER_NAME };
 
+/** What becomes of a line without an end is worth a word: whoever writes a first client forgets it. */
+const UNFINISHED_LINE = new ProtocolError(
+  "unfinished-line",
+  "The connection ended in the middle of a line, which does not count: every line ends with a line feed",
+);
+
 /** The data of a `mq.*` event. */
 export type Activity = { [key: string]: Json };
 
@@ -88,7 +94,7 @@ export class Broker implements AsyncDisposable {
   readonly #pool = new Map<string, Connection>();
   readonly #listeners: Deno.TcpListener[] = [];
   readonly #tasks = new Set<Promise<void>>();
-  readonly #counts = { published: 0, delivered: 0, unrecognized: 0, refused: 0, slow: 0, droppedBytes: 0 };
+  readonly #counts = { published: 0, unrecognized: 0, refused: 0, slow: 0, droppedBytes: 0 };
   readonly #verbs = new Map<string, (connection: Connection, rest: string) => string>([
     ["hello", (connection, rest) => this.#hello(connection, rest)],
     ["sub", (connection, rest) => this.#subscribe(connection, rest)],
@@ -101,6 +107,7 @@ export class Broker implements AsyncDisposable {
     ["help", () => HELP],
   ]);
   #accepted = 0;
+  #acceptFailures = 0;
   #closing: Promise<void> | undefined;
 
   /**
@@ -154,7 +161,12 @@ export class Broker implements AsyncDisposable {
    * @returns A copy.
    */
   stats(): BrokerStats {
-    return { uptimeMs: Date.now() - this.#startedAt, connections: this.#pool.size, ...this.#counts };
+    return {
+      uptimeMs: Date.now() - this.#startedAt,
+      connections: this.#pool.size,
+      ...this.#counts,
+      delivered: this.#router.delivered,
+    };
   }
 
   /**
@@ -216,17 +228,28 @@ export class Broker implements AsyncDisposable {
 
   async #accept(listener: Deno.TcpListener): Promise<void> {
     while (this.#closing === undefined) {
+      let conn: Deno.TcpConn;
       try {
-        this.#enter(await listener.accept());
-      } catch {
-        if (this.#closing === undefined) await sleep(ACCEPT_RETRY_MS); // Out of file descriptors, most likely.
+        conn = await listener.accept();
+      } catch (error) {
+        if (this.#closing === undefined) await this.#acceptLater(error);
+        continue;
       }
+      this.#acceptFailures = 0;
+      this.#enter(conn);
     }
+  }
+
+  /** The system refuses connections, most likely for want of file descriptors: others must leave first. */
+  async #acceptLater(error: unknown): Promise<void> {
+    const text = `Cannot accept connections: ${error instanceof Error ? error.message : error}`;
+    this.#announce("mq.refused", { id: "", name: "-", code: "cannot-accept", text, times: ++this.#acceptFailures });
+    await sleep(ACCEPT_RETRY_MS);
   }
 
   #enter(conn: Deno.TcpConn): void {
     const connection = new Connection(conn, `client-${++this.#accepted}`, this.#limits);
-    connection.overflow = () => this.#dropSlow(connection);
+    connection.overflow = (bytes) => this.#dropSlow(connection, bytes);
     this.#pool.set(connection.id, connection);
     this.#router.join(connection);
     this.#announce("mq.connect", { id: connection.id, name: connection.name, address: connection.address });
@@ -235,8 +258,9 @@ export class Broker implements AsyncDisposable {
   }
 
   async #serve(connection: Connection): Promise<void> {
-    const reason = await this.#readLines(connection);
+    const reason = await this.#readLines(connection).catch(() => "internal-error");
     connection.inputEnded();
+    if (connection.lines.unfinishedBytes > 0) this.#refuse(connection, UNFINISHED_LINE);
     this.#end(connection, reason);
   }
 
@@ -251,7 +275,7 @@ export class Broker implements AsyncDisposable {
         else this.#handle(connection, line);
       } catch (error) {
         if (error instanceof ConnectionError) return "reset";
-        this.#refuse(connection, asProtocolError(error));
+        this.#refuse(connection, asProtocolError(error, isFirst));
       }
     }
   }
@@ -275,8 +299,7 @@ export class Broker implements AsyncDisposable {
     const receivers = this.#router.publish(route, line, connection, id);
     connection.published++;
     this.#counts.published++;
-    this.#counts.delivered += receivers;
-    this.#options.onPublish?.(name, line, connection.name, receivers);
+    callBack(() => this.#options.onPublish?.(name, line, connection.name, receivers));
     return receivers;
   }
 
@@ -292,6 +315,7 @@ export class Broker implements AsyncDisposable {
         throw new ProtocolError("bad-verb", `Unknown verb ${quote("/" + verb)}: /help lists those there are`);
       }
       const answer = handler(connection, rest);
+      checkAnswer(answer, this.#limits);
       if (!connection.ended) this.#router.send(connection, answer + "\n");
     } catch (error) {
       this.#refuse(connection, asProtocolError(error), subject(verb, rest));
@@ -312,8 +336,8 @@ export class Broker implements AsyncDisposable {
   #subscribe(connection: Connection, rest: string): string {
     const patterns = parsePatterns("sub", rest);
     this.#change(connection, () => {
-      connection.subscribe(patterns, this.#limits.patterns);
-      this.#announceSubscriptions(connection);
+      const isChange = connection.subscribe(patterns, this.#limits.patterns);
+      if (isChange) this.#announceSubscriptions(connection);
     });
     return formatOk("sub");
   }
@@ -340,8 +364,8 @@ export class Broker implements AsyncDisposable {
 
   #publish(connection: Connection, rest: string): string {
     const [ref, line] = takeWord(rest);
-    if (line === "" || ref.length > MAX_WHAT_CHARACTERS) {
-      const form = `"/pub REF NAME [DATA]", with a REF of at most ${MAX_WHAT_CHARACTERS} characters`;
+    if (line === "" || ref === "-" || ref.length > MAX_WHAT_CHARACTERS) {
+      const form = `"/pub REF NAME [DATA]", with a REF of at most ${MAX_WHAT_CHARACTERS} characters other than "-"`;
       throw new ProtocolError("bad-arguments", `Cannot publish: it is ${form}`);
     }
     const name = line.slice(0, wordEnd(line));
@@ -389,15 +413,15 @@ export class Broker implements AsyncDisposable {
     this.#announce("mq.subscribe", { id, name, patterns: [...patterns.keys()] });
   }
 
-  #dropSlow(connection: Connection): void {
+  #dropSlow(connection: Connection, lostBytes: number): void {
     if (connection.ended) return;
     this.#counts.slow++;
     const { id, name, patterns, outbox } = connection;
-    const { queuedBytes } = outbox;
+    const queuedBytes = outbox.queuedBytes + lostBytes;
     this.#announce("mq.slow", { id, name, patterns: [...patterns.keys()], queuedBytes });
     const message = `Closed: more than ${this.#limits.outboxBytes} bytes waited to be read`;
     const answer = formatErr("-", new FatalProtocolError("slow-consumer", message));
-    this.#end(connection, "slow", answer + "\n", FAULT_GRACE_MS, outbox.discard());
+    this.#end(connection, "slow", answer + "\n", FAULT_GRACE_MS, lostBytes + outbox.discard());
   }
 
   #endDraining(connection: Connection): void {
@@ -418,8 +442,8 @@ export class Broker implements AsyncDisposable {
     this.#pool.delete(connection.id);
     const { id, name, published, delivered } = connection;
     const connectedMs = Date.now() - connection.connectedAt;
-    this.#announce("mq.disconnect", { id, name, reason, connectedMs, published, delivered });
     this.#keep(this.#finish(connection, lastWords, graceMs, droppedBytes));
+    this.#announce("mq.disconnect", { id, name, reason, connectedMs, published, delivered });
   }
 
   async #finish(connection: Connection, lastWords: string, graceMs: number, droppedBytes: number): Promise<void> {
@@ -431,7 +455,7 @@ export class Broker implements AsyncDisposable {
 
   /** Tells of the broker's own life, as an event like any other. */
   #announce(name: string, data: Activity): void {
-    this.#options.onActivity?.(name, data);
+    callBack(() => this.#options.onActivity?.(name, data));
     const route = this.#router.route(name);
     if (route.audiences.length > 0) this.#router.publish(route, formatEvent(name, JSON.stringify(data)), SELF);
   }
@@ -444,6 +468,21 @@ function checkEvents(events: readonly string[]): void {
     if (isReserved(event)) {
       throw new ProtocolError("reserved-name", `Cannot recognize ${quote(event)}: "mq." events are the broker's own`);
     }
+  }
+}
+
+function checkAnswer(answer: string, { outboxBytes }: Limits): void {
+  if (answer.length < outboxBytes) return;
+  const message = `Cannot answer: that would take ${answer.length} bytes or more, and ${outboxBytes} may wait`;
+  throw new ProtocolError("answer-too-long", message);
+}
+
+/** Calls a function of the program around the broker. What it throws is not the broker's to suffer. */
+function callBack(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    reportError(error);
   }
 }
 
@@ -466,9 +505,15 @@ function parsePatterns(verb: string, rest: string): Pattern[] {
   throw new ProtocolError("bad-arguments", `Cannot ${verb} nothing: it is "/${verb} PATTERN..."`);
 }
 
-/** An error that is not the client's doing ends that one connection, and nothing else. */
-function asProtocolError(error: unknown): ProtocolError {
-  if (error instanceof ProtocolError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new FatalProtocolError("internal-error", `The broker failed: ${message}`, { cause: error });
+/**
+ * What a line was refused for. After a first line that is too long nothing is read: it may be the head of an HTTP
+ * request, and its body follows. An error that is not the client's doing ends that one connection, and nothing else.
+ */
+function asProtocolError(error: unknown, isFirstLine = false): ProtocolError {
+  if (!(error instanceof ProtocolError)) {
+    const message = error instanceof Error ? error.message : String(error);
+    return new FatalProtocolError("internal-error", `The broker failed: ${message}`, { cause: error });
+  }
+  const mayBeHttp = isFirstLine && error.code === "line-too-long";
+  return mayBeHttp ? new FatalProtocolError(error.code, `${error.message}, and it was the first`) : error;
 }

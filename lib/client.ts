@@ -156,7 +156,7 @@ type Settings = Required<Omit<ConnectOptions, "url" | "name" | "signal">> & Pick
  *
  * @param options Where it is, and how to behave.
  * @returns A client that is connected.
- * @throws {ConnectionError} With the code `unreachable`, if no broker answers and `wait` is not set.
+ * @throws {ConnectionError} With the code `unreachable` or `not-a-broker`, if no broker answers and `wait` is not set.
  * @throws {ProtocolError} If the broker refuses what the client says of itself.
  * @throws {MqError} With the code `bad-address`, if the URL is not one.
  *
@@ -482,8 +482,7 @@ export class Client extends EventTarget implements AsyncDisposable {
     } catch (cause) {
       session.abandon();
       if (cause instanceof ProtocolError || either.aborted) throw cause;
-      const why = (cause as MqError).message;
-      throw new ConnectionError("unreachable", `What answers at ${this.address} is no mq broker: ${why}`, { cause });
+      throw notABroker(this.address, cause as MqError);
     }
     this.#resume(session);
     return session;
@@ -602,9 +601,17 @@ function makeHearer(patterns: readonly string[], to: Pick<Hearer, "handle" | "en
   return { patterns: patterns.map((text) => new Pattern(text)), ready, ...to };
 }
 
+/** A connection that is closed at once may be that of a broker that goes down; all else is something else. */
+function notABroker(address: string, cause: MqError): ConnectionError {
+  const wasClosed = cause instanceof ConnectionError && cause.cause === undefined;
+  return wasClosed
+    ? new ConnectionError("unreachable", `What answers at ${address} closes the connection at once`, { cause })
+    : new ConnectionError("not-a-broker", `What answers at ${address} is no mq broker: ${cause.message}`, { cause });
+}
+
 function checkRaw(data: Json | undefined): string {
   if (data === undefined) return "";
-  if (typeof data === "string" && !/[\n\r]/.test(data)) return data;
+  if (typeof data === "string" && !/\n|\r$/.test(data)) return data;
   throw new TypeError("Cannot send raw data that is not a string without line ends");
 }
 

@@ -6,7 +6,7 @@
 import { monotonicUlid } from "@std/ulid";
 import { formatAddress } from "./address.ts";
 import { ProtocolError, quote } from "./errors.ts";
-import { formatPatterns, Pattern } from "./event.ts";
+import { detach, formatPatterns, Pattern } from "./event.ts";
 import type { Limits } from "./limits.ts";
 import { LineReader } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
@@ -50,7 +50,7 @@ export class Connection implements Listener {
   /** Set once it is out of the pool: nothing it sends counts any more. */
   ended = false;
   /** Called when its outbox is full. */
-  overflow: () => void = () => {};
+  overflow: (bytes: number) => void = () => {};
   readonly #conn: Deno.TcpConn;
   readonly #refusals = new Map<string, number>();
   readonly #inputEnd = Promise.withResolvers<void>();
@@ -90,16 +90,20 @@ export class Connection implements Listener {
    *
    * @param patterns The patterns to add.
    * @param limit How many it may have in all.
+   * @returns Whether that changes what it hears.
    * @throws {ProtocolError} With the code `too-many-patterns`; then nothing changes.
    */
-  subscribe(patterns: readonly Pattern[], limit: number): void {
-    const next = new Map(this.patterns === EVERYTHING ? [] : this.patterns);
+  subscribe(patterns: readonly Pattern[], limit: number): boolean {
+    const isFirst = this.patterns === EVERYTHING;
+    const next = new Map(isFirst ? [] : this.patterns);
     for (const pattern of patterns) next.set(pattern.text, pattern);
     if (next.size > limit) {
       const message = `Cannot subscribe to more than ${limit} patterns: unsubscribe from some first`;
       throw new ProtocolError("too-many-patterns", message);
     }
+    const isChange = isFirst || next.size > this.patterns.size;
     this.patterns = next;
+    return isChange;
   }
 
   /**
@@ -128,7 +132,7 @@ export class Connection implements Listener {
    */
   countRefusal(cause: string): number {
     const isKnown = this.#refusals.has(cause) || this.#refusals.size < MAX_COUNTED_CAUSES;
-    const key = isKnown ? cause : "";
+    const key = isKnown ? detach(cause) : "";
     const times = (this.#refusals.get(key) ?? 0) + 1;
     this.#refusals.set(key, times);
     return times;

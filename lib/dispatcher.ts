@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { MqEvent, Pattern } from "./event.ts";
+import { detach, type MqEvent, type Pattern } from "./event.ts";
 
 /** How many names are remembered with their handlers. Past that all are forgotten and looked up again. */
 const MAX_ROUTES = 10_000;
@@ -92,7 +92,7 @@ export class Dispatcher<H extends Handler = Handler> {
   #find(name: string): readonly H[] {
     if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
     const found = [...this.#handlers].filter(({ patterns }) => patterns.some((pattern) => pattern.matches(name)));
-    this.#routes.set(name, found);
+    this.#routes.set(detach(name), found);
     return found;
   }
 }

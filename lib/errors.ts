@@ -16,6 +16,8 @@ export const WIRE_CODES = [
   "too-many-patterns",
   "unrecognized",
   "line-too-long",
+  "unfinished-line",
+  "answer-too-long",
   "invalid-utf8",
   "slow-consumer",
   "internal-error",
@@ -27,6 +29,7 @@ export type WireCode = typeof WIRE_CODES[number];
 /** The codes of errors that never travel: they arise in the client library. */
 export type LocalCode =
   | "unreachable"
+  | "not-a-broker"
   | "disconnected"
   | "closed"
   | "unconfirmed"
@@ -110,7 +113,8 @@ export class ConnectionError extends MqError {}
 export class TimeoutError extends MqError {}
 
 /**
- * A value as it is quoted in an error: JSON, so that it stays on one line, cut to 60 characters.
+ * A value as it is quoted in an error: JSON, so that it stays on one line, cut to 60 characters, and with what cannot be
+ * seen or would steer a terminal written as an escape.
  *
  * @param value The text to quote.
  * @returns The quoted text.
@@ -124,7 +128,11 @@ export class TimeoutError extends MqError {}
  */
 export function quote(value: string): string {
   const cut = value.length > MAX_QUOTED_CHARACTERS ? value.slice(0, MAX_QUOTED_CHARACTERS) + "…" : value;
-  return JSON.stringify(cut);
+  return JSON.stringify(cut).replace(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, escapeCharacter);
+}
+
+function escapeCharacter(character: string): string {
+  return `\\u{${character.codePointAt(0)!.toString(16)}}`;
 }
 
 const MAX_QUOTED_CHARACTERS = 60;

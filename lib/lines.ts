@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { setImmediate } from "node:timers";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { ConnectionError, FatalProtocolError, ProtocolError } from "./errors.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
@@ -94,6 +95,11 @@ export class LineReader {
     else if (value === FAULT_MARK) this.#framer.throwNextFault();
     return value ?? null;
   }
+
+  /** How many bytes have come of a line that has not ended. After the end, they are what it was cut off in. */
+  get unfinishedBytes(): number {
+    return this.#framer.unfinishedBytes;
+  }
 }
 
 /** The guard before TextLineStream: a source of text blocks, each of whole lines. */
@@ -121,10 +127,16 @@ class Framer implements UnderlyingDefaultSource<string> {
       const count = await this.#read(room);
       if (count === null) break;
       text = this.#take(count);
-      this.#fit(count === room.length, count);
+      const isBusy = count === room.length;
+      this.#fit(isBusy, count);
+      if (isBusy) await nextTurn();
     }
     if (text !== "") controller.enqueue(text);
     else controller.close();
+  }
+
+  get unfinishedBytes(): number {
+    return this.#length;
   }
 
   /** Throws what ended the source, if it did not end by itself. */
@@ -204,10 +216,12 @@ class Framer implements UnderlyingDefaultSource<string> {
   }
 
   /** Gives a connection that fills its reads larger ones, and one that has gone quiet its small one back. */
-  #fit(filled: boolean, count: number): void {
+  #fit(isBusy: boolean, count: number): void {
     const size = this.#buffer.length;
-    if (filled && (size < MAX_READ_BYTES || this.#length === size)) this.#resize(size * 2);
-    else if (size > MIN_READ_BYTES && count < size / 4 && this.#length < size / 4) this.#resize(size / 2);
+    const isQuiet = count < size / 4 && this.#length < size / 4;
+    if (this.#length === size || (isBusy && size < MAX_READ_BYTES)) this.#resize(size * 2);
+    else if (size > MAX_READ_BYTES && this.#length < MAX_READ_BYTES) this.#resize(MAX_READ_BYTES);
+    else if (size > MIN_READ_BYTES && isQuiet) this.#resize(size / 2);
   }
 
   #resize(size: number): void {
@@ -215,4 +229,9 @@ class Framer implements UnderlyingDefaultSource<string> {
     buffer.set(this.#buffer.subarray(0, this.#length));
     this.#buffer = buffer;
   }
+}
+
+/** A source that always has more would keep all else waiting: reads that are ready at once end no turn of the loop. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }

@@ -10,6 +10,14 @@
 /** Small chunks are joined up to this many bytes, so that a turn's worth of them is one write. */
 const MAX_JOINED_BYTES = 256 * 1024;
 
+/** Chunks up to this many bytes are copied together as they come. */
+const SMALL_BYTES = 512;
+
+/** How many bytes of small chunks are gathered in one piece of memory. */
+const GATHERED_BYTES = 4096;
+
+const NOTHING = new Uint8Array(0);
+
 /** Options of {@linkcode Outbox}. */
 export interface OutboxOptions {
   /** The most bytes that may wait here, those being written included. */
@@ -37,6 +45,9 @@ export class Outbox {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #limitBytes: number;
   #chunks: Uint8Array[] = [];
+  /** The last chunk, where it is one that small ones are copied into; it is not among the chunks yet. */
+  #gathered = NOTHING;
+  #gatheredLength = 0;
   #queuedBytes = 0;
   #pump: Promise<void> | undefined;
   #failed = false;
@@ -60,20 +71,26 @@ export class Outbox {
   /**
    * Queues bytes. They leave at the next {@linkcode Outbox.flush}, or when the write under way is done.
    *
-   * @param bytes What to write. It is not copied: leave it as it is.
+   * @param bytes What to write. It may be kept: leave it as it is.
    * @returns False if there was no room; then nothing of it is queued.
    */
   push(bytes: Uint8Array): boolean {
     if (this.#failed) return true;
     if (this.#queuedBytes + bytes.length > this.#limitBytes) return false;
-    this.#chunks.push(bytes);
     this.#queuedBytes += bytes.length;
+    if (bytes.length <= SMALL_BYTES) this.#gather(bytes);
+    else {
+      this.#closeGathered();
+      this.#chunks.push(bytes);
+    }
     return true;
   }
 
   /** Begins to write what is queued, unless a write is under way already. */
   flush(): void {
-    if (this.#pump === undefined && this.#chunks.length > 0) this.#pump = this.#writeAll();
+    if (this.#pump !== undefined) return;
+    this.#closeGathered();
+    if (this.#chunks.length > 0) this.#pump = this.#writeAll();
   }
 
   /**
@@ -82,6 +99,7 @@ export class Outbox {
    * @returns How many bytes that were.
    */
   discard(): number {
+    this.#closeGathered();
     const bytes = this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     this.#chunks = [];
     this.#queuedBytes -= bytes;
@@ -99,18 +117,38 @@ export class Outbox {
     return !this.#failed;
   }
 
+  /** Many small chunks, such as answers, would each cost more memory than they hold. */
+  #gather(bytes: Uint8Array): void {
+    if (this.#gatheredLength + bytes.length > this.#gathered.length) {
+      this.#closeGathered();
+      this.#gathered = new Uint8Array(GATHERED_BYTES);
+    }
+    this.#gathered.set(bytes, this.#gatheredLength);
+    this.#gatheredLength += bytes.length;
+  }
+
+  #closeGathered(): void {
+    if (this.#gatheredLength === 0) return;
+    this.#chunks.push(this.#gathered.subarray(0, this.#gatheredLength));
+    this.#gathered = this.#gathered.subarray(this.#gatheredLength);
+    this.#gatheredLength = 0;
+  }
+
   async #writeAll(): Promise<void> {
     try {
       while (this.#chunks.length > 0) {
         const bytes = this.#takeNext();
         await this.#writer.write(bytes);
         this.#queuedBytes -= bytes.length;
+        this.#closeGathered();
       }
     } catch {
       this.#failed = true; // The reader of the same connection learns why, and ends it.
       this.#chunks = [];
+      this.#gatheredLength = 0;
     } finally {
       this.#pump = undefined;
+      this.#gathered = NOTHING;
     }
   }
 

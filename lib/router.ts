@@ -11,13 +11,19 @@
  */
 import { clearImmediate, setImmediate } from "node:timers";
 import { monotonicUlid } from "@std/ulid";
-import { checkName, Pattern } from "./event.ts";
+import { checkName, detach, isReserved, Pattern } from "./event.ts";
 import type { Outbox } from "./outbox.ts";
 
 /** How many names the router remembers the audiences of. Past that it forgets them all and looks them up again. */
 const MAX_ROUTES = 10_000;
 
+/** How much text gathers for an audience, in UTF-16 code units, before it is delivered without waiting for the turn. */
+const MAX_BATCH_CHARACTERS = 256 * 1024;
+
 const encoder = new TextEncoder();
+
+/** The route of every name that nothing recognizes. */
+const UNRECOGNIZED: Route = { recognizedBy: undefined, audiences: [] };
 
 /** One who hears events: a connection, to the router. */
 export interface Listener {
@@ -35,8 +41,12 @@ export interface Listener {
   readonly outbox: Outbox;
   /** How many events were queued for it. */
   delivered: number;
-  /** Called when something could not be queued because its outbox is full. */
-  overflow(): void;
+  /**
+   * Called when something could not be queued because its outbox is full.
+   *
+   * @param bytes How much was lost.
+   */
+  overflow(bytes: number): void;
 }
 
 /** What the router knows of a name. */
@@ -53,6 +63,7 @@ export class Audience {
   readonly meta: boolean;
   /** Its members. */
   readonly members: Set<Listener> = new Set();
+  readonly #names: ReadonlySet<string>;
   readonly #patterns: readonly Pattern[];
   #text = "";
   #events = 0;
@@ -64,7 +75,9 @@ export class Audience {
    */
   constructor(founder: Listener) {
     this.meta = founder.meta;
-    this.#patterns = [...founder.patterns.values()];
+    const patterns = [...founder.patterns.values()];
+    this.#names = new Set(patterns.filter(({ isLiteral }) => isLiteral).map(({ text }) => text));
+    this.#patterns = patterns.filter(({ isLiteral }) => !isLiteral);
   }
 
   /**
@@ -74,25 +87,29 @@ export class Audience {
    * @returns True if one of their patterns matches.
    */
   hears(name: string): boolean {
-    return this.#patterns.some((pattern) => pattern.matches(name));
+    if (this.#names.has(name)) return true;
+    const tokens = name.split(".");
+    return this.#patterns.some((pattern) => pattern.matchesTokens(tokens));
   }
 
   /**
    * Adds a line to the text that waits.
    *
    * @param line The line, without its LF.
+   * @returns True if so much waits that it should be delivered before the turn is over.
    */
-  add(line: string): void {
+  add(line: string): boolean {
     this.#text += line + "\n";
     this.#events++;
+    return this.#text.length > MAX_BATCH_CHARACTERS;
   }
 
   /**
    * Puts the text that waits into every member's outbox.
    *
-   * @param each Called for every member that got something.
+   * @param each Called for every member that got something, with how many events that is.
    */
-  deliver(each: (member: Listener) => void): void {
+  deliver(each: (member: Listener, events: number) => void): void {
     if (this.#events === 0) return;
     const bytes = encoder.encode(this.#text);
     const events = this.#events;
@@ -105,10 +122,10 @@ export class Audience {
         continue;
       }
       member.delivered += events;
-      each(member);
+      each(member, events);
     }
     // Only now: to be told may lead to more events for these very members.
-    for (const member of full) member.overflow();
+    for (const member of full) member.overflow(bytes.length);
   }
 }
 
@@ -131,6 +148,7 @@ export class Router {
   readonly #routes = new Map<string, Route>();
   readonly #waiting = new Set<Audience>();
   readonly #touched = new Set<Outbox>();
+  #delivered = 0;
   #scheduled: ReturnType<typeof setImmediate> | undefined;
 
   /**
@@ -141,6 +159,11 @@ export class Router {
    */
   constructor(events: readonly string[]) {
     this.#recognized = events.map((text) => new Pattern(text));
+  }
+
+  /** How many events were queued for listeners; one that goes to three counts three. */
+  get delivered(): number {
+    return this.#delivered;
   }
 
   /**
@@ -200,9 +223,10 @@ export class Router {
     for (const audience of route.audiences) {
       if (isOwnEcho(audience, sender)) continue;
       if (audience.meta) metaLine ??= `/event ${id ?? monotonicUlid()} ${sender.name} ${line}`;
-      audience.add(audience.meta ? metaLine! : line);
-      this.#waiting.add(audience);
       receivers += audience.members.size;
+      this.#waiting.add(audience);
+      const isMuch = audience.add(audience.meta ? metaLine! : line);
+      if (isMuch) this.#deliver(audience);
     }
     if (receivers > 0) this.#schedule();
     return receivers;
@@ -217,7 +241,8 @@ export class Router {
   send(listener: Listener, text: string): void {
     const audience = this.#audienceOf.get(listener);
     if (audience !== undefined) this.#deliver(audience);
-    if (!listener.outbox.push(encoder.encode(text))) return listener.overflow();
+    const bytes = encoder.encode(text);
+    if (!listener.outbox.push(bytes)) return listener.overflow(bytes.length);
     this.#touched.add(listener.outbox);
     this.#schedule();
   }
@@ -240,18 +265,22 @@ export class Router {
 
   #find(name: string): Route {
     checkName(name);
+    const recognizedBy = this.#recognized.find((pattern) => pattern.matches(name))?.text;
+    // Not remembered: anybody can make up any number of these.
+    if (recognizedBy === undefined && !isReserved(name)) return UNRECOGNIZED;
     if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
-    const route = {
-      recognizedBy: this.#recognized.find((pattern) => pattern.matches(name))?.text,
-      audiences: [...this.#audiences.values()].filter((audience) => audience.hears(name)),
-    };
-    this.#routes.set(name, route);
+    const audiences = [...this.#audiences.values()].filter((audience) => audience.hears(name));
+    const route = { recognizedBy, audiences };
+    this.#routes.set(detach(name), route);
     return route;
   }
 
   #deliver(audience: Audience): void {
     this.#waiting.delete(audience);
-    audience.deliver((member) => this.#touched.add(member.outbox));
+    audience.deliver((member, events) => {
+      this.#delivered += events;
+      this.#touched.add(member.outbox);
+    });
   }
 
   /** Once for all that a turn of the event loop brings: setImmediate runs when every line that has arrived is routed. */

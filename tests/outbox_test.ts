@@ -61,7 +61,7 @@ Deno.test("Outbox writes what was pushed as one, in order", async () => {
 Deno.test("Outbox writes a single chunk without copying it", async () => {
   const sink = new Sink().open();
   const outbox = new Outbox(sink.stream, NO_LIMIT);
-  const chunk = bytes(1, 2);
+  const chunk = new Uint8Array(1000);
   outbox.push(chunk);
   await outbox.drained();
   assert(sink.written[0] === chunk);

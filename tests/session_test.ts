@@ -181,7 +181,6 @@ const impostors: [who: string, options: ConnectOptions, play: (peer: Peer) => vo
     await peer.say("HTTP/1.1 400 Bad Request\r", "Connection: keep-alive\r", "\r");
   }],
   ["never says anything", { timeoutMs: 50 }, () => {}],
-  ["closes at once", {}, (peer) => peer.close()],
   ["answers with what is not JSON", {}, (peer) => peer.say("/ok hello hello", "/ok unsub")],
   ["answers with an unknown verb", {}, (peer) => peer.say("/welcome")],
 ];
@@ -193,15 +192,23 @@ for (const [who, options, play] of impostors) {
     await play(await fake.accept());
     const message = `What answers at 127.0.0.1:${fake.port} is no mq broker`;
     const error = await assertRejects(() => soon(opened, "an error"), ConnectionError, message);
-    assertEquals(error.code, "unreachable");
+    assertEquals(error.code, "not-a-broker");
     assertInstanceOf(error.cause, Error);
   });
 }
 
+Deno.test("connect rejects when what answers closes at once, as a broker that goes down may", async () => {
+  await using fake = new FakeBroker();
+  const { opened } = fake.dial();
+  (await fake.accept()).close();
+  const error = await assertRejects(() => soon(opened, "an error"), ConnectionError, "closes the connection at once");
+  assertEquals(error.code, "unreachable");
+});
+
 Deno.test("connect rejects when the system that it dials does not answer in time", async () => {
   await using fake = new FakeBroker();
   const error = await assertRejects(() => soon(fake.dial({ timeoutMs: 20 }).opened, "an error"), ConnectionError);
-  assertEquals(error.code, "unreachable");
+  assertEquals(error.code, "not-a-broker");
 });
 
 Deno.test("connect rejects with what the broker says of a client that it refuses", async () => {

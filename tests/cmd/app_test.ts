@@ -51,6 +51,20 @@ Deno.test("mq app --events barks only those", async () => {
   assertEquals(stdout.split("\n").filter((line) => line !== "" && !/^order\.(paid|sent) \{/.test(line)), []);
 });
 
+Deno.test("mq app ends on Ctrl-C while the broker is away, and says what may be lost", async () => {
+  const server = await startBroker();
+  await using app = new Program(["app", "-s", `127.0.0.1:${server.port}`, "--every", "5ms"]);
+  await app.stdout.next();
+  await server[Symbol.asyncDispose]();
+  await app.stderr.find("lost the broker");
+  await app.stdout.next();
+  await app.stdout.next();
+  app.kill("SIGINT");
+  const { code, stderr } = await app.outcome();
+  assertEquals(code, 1);
+  assertMatch(stderr, /mq app: \d+ events? sent, .*\nmq app: Closed without knowing whether .* the last \d+ lines\n$/);
+});
+
 Deno.test("mq app sums up and exits 0 on Ctrl-C", async () => {
   await using server = await startBroker();
   await using app = new Program(["app", "-s", `127.0.0.1:${server.port}`, "--every", "5ms"]);

@@ -59,6 +59,25 @@ Deno.test("mq logger --verbose shows time and sender, and does not obey control 
   assertMatch((await logger.stdout.next())!, /^\S+ {2}shop {2}delete$/);
 });
 
+Deno.test("mq logger shows data as it came, however deep it is and however long its numbers are", async () => {
+  await using server = await startBroker();
+  await using people = await startLogger(server, "--verbose");
+  await using programs = await startLogger(server, "--json");
+  const [client] = await server.connect(1);
+  const deep = "[".repeat(50_000) + "]".repeat(50_000);
+  await client.send(`create ${deep}\ncreate {"id":12345678901234567890,"x": 1.0 ,"e":{ },"s":"a, {b}: \\" c"}\n`);
+  assertEquals((await people.stdout.next())!.length > 100_000, true);
+  assertMatch(
+    (await people.stdout.next())!,
+    /create \{ "id": 12345678901234567890, "x": 1\.0, "e": \{\}, "s": "a, \{b\}: \\" c" \}$/,
+  );
+  assertEquals((await programs.stdout.next())!.endsWith(`,"data":${deep}}`), true);
+  assertEquals(
+    (await programs.stdout.next())!.split('"data":')[1],
+    '{"id":12345678901234567890,"x": 1.0 ,"e":{ },"s":"a, {b}: \\" c"}}',
+  );
+});
+
 Deno.test("mq logger -n ends after that many events", async () => {
   await using server = await startBroker();
   await using logger = await startLogger(server, "-n", "2");

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { mq, startBroker } from "../helpers.ts";
+import { mq, Program, startBroker } from "../helpers.ts";
 
 Deno.test("mq pub publishes data byte for byte, and says nothing when somebody listens", async () => {
   await using server = await startBroker();
@@ -29,6 +29,24 @@ Deno.test("mq pub - publishes one event for each line of stdin, in order", async
   const outcome = await mq(["pub", "create", "-", "-s", `127.0.0.1:${server.port}`], { stdin: lines.join("\n") });
   assertEquals(outcome, { code: 0, stdout: "", stderr: "" });
   await listener.expect(...lines.map((line) => `create ${line}`));
+});
+
+Deno.test("mq pub - ends on Ctrl-C, and when the broker goes, though stdin goes on", async () => {
+  await using server = await startBroker();
+  const [listener] = await server.connect(1);
+  const start = () => new Program(["pub", "create", "-", "-s", `127.0.0.1:${server.port}`]);
+  await using interrupted = start();
+  await interrupted.write("1\n");
+  await listener.expect("create 1");
+  interrupted.kill("SIGINT");
+  assertEquals(await interrupted.outcome(), { code: 1, stdout: "", stderr: "" });
+
+  await using abandoned = start();
+  await abandoned.write("2\n");
+  await listener.expect("create 2");
+  listener.close();
+  await server.broker.close();
+  assertEquals(await abandoned.outcome(), { code: 1, stdout: "", stderr: "mq pub: The broker is going down\n" });
 });
 
 Deno.test("mq pub - goes on after a line that is refused, and fails in the end", async () => {

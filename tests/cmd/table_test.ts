@@ -39,6 +39,9 @@ const ROWS: Row[] = [
     code: 2,
     stderr: "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, demo, or mq --help\n",
   },
+  { args: "version", code: 0, stdout: `mq ${VERSION}\n` },
+  { args: "help help", code: 0, stdout: /^mq / },
+  { args: "publish", code: 2, stderr: "mq: unknown command publish\nTry: mq pub\n" },
   { args: "help logge", code: 2, stderr: "mq: unknown command logge\nTry: mq logger\n" },
   { args: "help logger app", code: 2, stderr: "mq: help takes one command\nTry: mq help server\n" },
 
@@ -90,12 +93,13 @@ const ROWS: Row[] = [
     args: "server --events a..b",
     code: 2,
     stderr: 'mq server: Cannot read "a..b" as a pattern: it takes a name in which "*" may stand for a token, ' +
-      'and a last ">" for the rest\nTry: mq server --help\n',
+      "and a last \">\" for the rest\nTry: mq server --events 'order.*,user.>'\n",
   },
   {
     args: "server --events mq.>",
     code: 2,
-    stderr: 'mq server: Cannot recognize "mq.>": "mq." events are the broker\'s own\nTry: mq server --help\n',
+    stderr:
+      'mq server: Cannot recognize "mq.>": "mq." events are the broker\'s own\nTry: mq server --events \'order.*,user.>\'\n',
   },
 
   // mq logger
@@ -121,7 +125,7 @@ const ROWS: Row[] = [
     args: "logger a..b",
     code: 2,
     stderr: 'mq logger: Cannot read "a..b" as a pattern: it takes a name in which "*" may stand for a token, ' +
-      'and a last ">" for the rest\nTry: mq logger --help\n',
+      "and a last \">\" for the rest\nTry: put patterns in single quotes: mq logger 'order.*'\n",
   },
   {
     args: "logger -n 0",
@@ -188,7 +192,7 @@ const ROWS: Row[] = [
     args: "app --events order.*",
     code: 2,
     stderr: 'mq app: Cannot read "order.*" as an event\'s name: it takes letters, digits, "_" and "-", ' +
-      "joined by single dots\nTry: mq app --help\n",
+      "joined by single dots\nTry: mq app --events order.created,order.paid\n",
   },
   {
     args: "app --every soon",
@@ -233,6 +237,17 @@ const ROWS: Row[] = [
   },
   { args: "pub create - -s 127.0.0.1:PORT", stdin: "", code: 0 },
   {
+    args: "pub create - -s 127.0.0.1:PORT",
+    stdin: "a\rb\r\n\r",
+    code: 0,
+    stderr: "mq pub: nobody was listening for 2 of 2 events\n",
+  },
+  {
+    args: `pub create -s ${NOBODY}`,
+    code: 1,
+    stderr: `mq pub: No broker answers at localhost:${NOBODY}; start one with: mq server --port ${NOBODY}\n`,
+  },
+  {
     args: "pub create -s 127.0.0.1:PORT -- -5",
     code: 0,
     stderr: "mq pub: nobody was listening for create\n",
@@ -269,7 +284,8 @@ const ROWS: Row[] = [
   {
     args: "pub create hello world",
     code: 2,
-    stderr: 'mq pub: it takes NAME [DATA|-]; this is too much: "world"\nTry: mq pub --help\n',
+    stderr: 'mq pub: it takes NAME [DATA|-]; this is too much: "world"\n' +
+      `Try: data with spaces or quotes in single quotes: mq pub create '{"id":1}'\n`,
   },
   {
     args: "pub --help",
