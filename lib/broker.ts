@@ -232,7 +232,7 @@ export class Broker implements AsyncDisposable {
       try {
         conn = await listener.accept();
       } catch (error) {
-        if (this.#closing === undefined) await this.#acceptLater(error);
+        if (this.#closing === undefined) await this.#acceptLater(error as Error);
         continue;
       }
       this.#acceptFailures = 0;
@@ -240,10 +240,12 @@ export class Broker implements AsyncDisposable {
     }
   }
 
-  /** The system refuses connections, most likely for want of file descriptors: others must leave first. */
-  async #acceptLater(error: unknown): Promise<void> {
-    const text = `Cannot accept connections: ${error instanceof Error ? error.message : error}`;
-    this.#announce("mq.refused", { id: "", name: "-", code: "cannot-accept", text, times: ++this.#acceptFailures });
+  /** Rests if the system has no room for another connection. Any other error befell just one, such as a reset. */
+  async #acceptLater(error: Error): Promise<void> {
+    if (!isExhausted(error)) return await sleep(0);
+    const text = `Cannot accept connections, they wait: ${error.message}`;
+    const times = ++this.#acceptFailures;
+    this.#announce("mq.refused", { id: "", name: BROKER_NAME, code: "cannot-accept", text, times });
     await sleep(ACCEPT_RETRY_MS);
   }
 
@@ -475,6 +477,11 @@ function checkAnswer(answer: string, { outboxBytes }: Limits): void {
   if (answer.length < outboxBytes) return;
   const message = `Cannot answer: that would take ${answer.length} bytes or more, and ${outboxBytes} may wait`;
   throw new ProtocolError("answer-too-long", message);
+}
+
+/** Whether an error means that the process or the system is out of file descriptors or memory. */
+function isExhausted(error: Error & { code?: string }): boolean {
+  return ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"].includes(error.code ?? "");
 }
 
 /** Calls a function of the program around the broker. What it throws is not the broker's to suffer. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { VERSION } from "../../mod.ts";
-import { mq, Program, RawClient, until } from "../helpers.ts";
+import { mq, Program, programLine, RawClient, until } from "../helpers.ts";
 
 /** Starts `mq server` on a free port; the lines before its log are read. */
 async function startServer(...args: string[]): Promise<{ program: Program; port: number; head: string[] }> {
@@ -156,6 +156,19 @@ Deno.test("mq server drains and ends with 0 when nobody reads its output any mor
   }, "it has stopped listening");
   const { code, stderr } = await program.outcome();
   assertEquals([code, stderr], [0, ""]);
+});
+
+Deno.test("mq server out of file descriptors says so, and takes new clients when others leave", async () => {
+  const limited = ["sh", "-c", 'ulimit -n 60; exec "$@"', "sh", ...programLine()];
+  await using program = new Program(["server", "--port", "0", "--host", "127.0.0.1"], {}, limited);
+  const [, port] = /:(\d+)/.exec((await program.stdout.next())!)!;
+  const clients: RawClient[] = [];
+  for (let index = 0; index < 70; index++) clients.push(await RawClient.connect(Number(port)));
+  await program.stdout.find("! mq: Cannot accept connections, they wait: Too many open files");
+  const last = clients.pop()!;
+  for (const client of clients) client.close();
+  assertEquals(await last.ask("/ping"), "/pong");
+  last.close();
 });
 
 Deno.test("mq server says that its port is in use by another", async () => {
