@@ -6,9 +6,9 @@
 import { monotonicUlid } from "@std/ulid";
 import { Connection } from "./connection.ts";
 import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } from "./errors.ts";
-import { checkPublishable, DEFAULT_EVENTS, formatPatterns, isReserved, type Json, Pattern } from "./event.ts";
-import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
-import { type ListenOptions, listenTcp } from "./listen.ts";
+import { checkPublishable, checkRecognizable, DEFAULT_EVENTS, formatPatterns, isReserved, type Json } from "./event.ts";
+import { checkLimits, DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { acceptAll, type Acceptor, type ListenOptions, listenTcp } from "./listen.ts";
 import {
   BROKER_NAME,
   type BrokerStats,
@@ -21,21 +21,17 @@ import {
   isBlank,
   isHttpRequest,
   parseHello,
+  parsePatterns,
   PROTOCOL_VERSION,
   takeWord,
   type Why,
   wordEnd,
-  words,
 } from "./protocol.ts";
 import { type Route, Router } from "./router.ts";
-import { sleep } from "./time.ts";
 import { VERSION } from "./version.ts";
 
 /** How long a connection that is closed for a fault gets to read why, in milliseconds. */
 const FAULT_GRACE_MS = 1000;
-
-/** How long accepting rests after the system refused a connection, in milliseconds. */
-const ACCEPT_RETRY_MS = 100;
 
 /** The longest REF and verb that are answered by their own name, in UTF-16 code units. */
 const MAX_WHAT_CHARACTERS = 64;
@@ -106,8 +102,12 @@ export class Broker implements AsyncDisposable {
     ["why", (_connection, rest) => formatOk("why", this.why(rest.trim()))],
     ["help", () => HELP],
   ]);
+  readonly #acceptor: Acceptor = {
+    isOpen: () => this.#closing === undefined,
+    enter: (conn) => this.#enter(conn),
+    exhausted: (error, times) => this.#tellExhausted(error, times),
+  };
   #accepted = 0;
-  #acceptFailures = 0;
   #closing: Promise<void> | undefined;
 
   /**
@@ -121,7 +121,7 @@ export class Broker implements AsyncDisposable {
     this.#options = options;
     this.events = [...options.events ?? DEFAULT_EVENTS];
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
-    checkEvents(this.events);
+    checkRecognizable(this.events);
     checkLimits(this.#limits);
     this.#router = new Router(this.events);
   }
@@ -148,7 +148,7 @@ export class Broker implements AsyncDisposable {
       if (this.#closing) throw new MqError("closed", "Cannot listen: the broker was closed");
       const listeners = listenTcp(options);
       this.#listeners.push(...listeners);
-      for (const listener of listeners) this.#keep(this.#accept(listener));
+      for (const listener of listeners) this.#keep(acceptAll(listener, this.#acceptor));
       return Promise.resolve(listeners[0].addr);
     } catch (error) {
       return Promise.reject(error);
@@ -226,27 +226,9 @@ export class Broker implements AsyncDisposable {
     this.#tasks.add(kept);
   }
 
-  async #accept(listener: Deno.TcpListener): Promise<void> {
-    while (this.#closing === undefined) {
-      let conn: Deno.TcpConn;
-      try {
-        conn = await listener.accept();
-      } catch (error) {
-        if (this.#closing === undefined) await this.#acceptLater(error as Error);
-        continue;
-      }
-      this.#acceptFailures = 0;
-      this.#enter(conn);
-    }
-  }
-
-  /** Rests if the system has no room for another connection. Any other error befell just one, such as a reset. */
-  async #acceptLater(error: Error): Promise<void> {
-    if (!isExhausted(error)) return await sleep(0);
+  #tellExhausted(error: Error, times: number): void {
     const text = `Cannot accept connections, they wait: ${error.message}`;
-    const times = ++this.#acceptFailures;
     this.#announce("mq.refused", { id: "", name: BROKER_NAME, code: "cannot-accept", text, times });
-    await sleep(ACCEPT_RETRY_MS);
   }
 
   #enter(conn: Deno.TcpConn): void {
@@ -463,25 +445,10 @@ export class Broker implements AsyncDisposable {
   }
 }
 
-function checkEvents(events: readonly string[]): void {
-  if (events.length === 0) throw new RangeError("Cannot start a broker that recognizes no events");
-  for (const event of events) {
-    new Pattern(event);
-    if (isReserved(event)) {
-      throw new ProtocolError("reserved-name", `Cannot recognize ${quote(event)}: "mq." events are the broker's own`);
-    }
-  }
-}
-
 function checkAnswer(answer: string, { outboxBytes }: Limits): void {
   if (answer.length < outboxBytes) return;
   const message = `Cannot answer: that would take ${answer.length} bytes or more, and ${outboxBytes} may wait`;
   throw new ProtocolError("answer-too-long", message);
-}
-
-/** Whether an error means that the process or the system is out of file descriptors or memory. */
-function isExhausted(error: Error & { code?: string }): boolean {
-  return ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"].includes(error.code ?? "");
 }
 
 /** Calls a function of the program around the broker. What it throws is not the broker's to suffer. */
@@ -493,23 +460,10 @@ function callBack(call: () => void): void {
   }
 }
 
-function checkLimits(limits: Limits): void {
-  for (const [name, value] of Object.entries(limits)) {
-    if (Number.isSafeInteger(value) && value > 0) continue;
-    throw new RangeError(`Cannot set the limit ${name} to ${value}: it takes a positive whole number`);
-  }
-}
-
 /** What an answer names: the verb, or the REF of a `/pub`; `-` for what is too long to repeat. */
 function subject(verb: string, rest: string): string {
   const word = verb === "pub" && takeWord(rest)[1] !== "" ? takeWord(rest)[0] : verb;
   return word === "" || word.length > MAX_WHAT_CHARACTERS ? "-" : word;
-}
-
-function parsePatterns(verb: string, rest: string): Pattern[] {
-  const patterns = words(rest).map((text) => new Pattern(text));
-  if (patterns.length > 0) return patterns;
-  throw new ProtocolError("bad-arguments", `Cannot ${verb} nothing: it is "/${verb} PATTERN..."`);
 }
 
 /**

@@ -190,6 +190,31 @@ export class Pattern {
 }
 
 /**
+ * Checks the patterns of the events that a broker is to recognize.
+ *
+ * @param events The patterns.
+ * @throws {ProtocolError} With the code `bad-pattern` or `reserved-name`.
+ * @throws {RangeError} If there are none.
+ *
+ * @example
+ * ```ts
+ * import { assertThrows } from "@std/assert";
+ *
+ * checkRecognizable(["create", "order.>"]);
+ * assertThrows(() => checkRecognizable(["mq.>"]));
+ * ```
+ */
+export function checkRecognizable(events: readonly string[]): void {
+  if (events.length === 0) throw new RangeError("Cannot start a broker that recognizes no events");
+  for (const event of events) {
+    new Pattern(event);
+    if (isReserved(event)) {
+      throw new ProtocolError("reserved-name", `Cannot recognize ${quote(event)}: "mq." events are the broker's own`);
+    }
+  }
+}
+
+/**
  * Copies a part of a line that is to be kept: V8 makes it a view of the block that was read, and to keep a name would
  * keep a megabyte.
  *

@@ -32,3 +32,23 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   patterns: 1000,
   drainMs: 10_000,
 });
+
+/**
+ * Checks limits that somebody set.
+ *
+ * @param limits The limits.
+ * @throws {RangeError} If one is not a positive whole number.
+ *
+ * @example
+ * ```ts
+ * import { assertThrows } from "@std/assert";
+ *
+ * assertThrows(() => checkLimits({ ...DEFAULT_LIMITS, lineBytes: 0 }), RangeError);
+ * ```
+ */
+export function checkLimits(limits: Limits): void {
+  for (const [name, value] of Object.entries(limits)) {
+    if (Number.isSafeInteger(value) && value > 0) continue;
+    throw new RangeError(`Cannot set the limit ${name} to ${value}: it takes a positive whole number`);
+  }
+}

@@ -6,9 +6,13 @@
 import { formatAddress } from "./address.ts";
 import { MqError } from "./errors.ts";
 import { DEFAULT_PORT } from "./limits.ts";
+import { sleep } from "./time.ts";
 
 /** How often another port is tried when a free one was asked for and is taken on one of localhost's two addresses. */
 const FREE_PORT_TRIES = 10;
+
+/** How long accepting rests when the system has no room for another connection, in milliseconds. */
+const ACCEPT_RETRY_MS = 100;
 
 /** What {@linkcode Broker.listen} listens on. */
 export interface ListenOptions {
@@ -45,6 +49,52 @@ export interface ListenOptions {
 export function listenTcp(options: ListenOptions): Deno.TcpListener[] {
   const { hostname = "localhost", port = DEFAULT_PORT } = options;
   return hostname === "localhost" ? listenOnLocalhost(port) : [listenOn(hostname, port)];
+}
+
+/** Who takes the connections that are accepted. */
+export interface Acceptor {
+  /** Whether connections are still to be accepted. */
+  isOpen(): boolean;
+  /**
+   * Called with each connection.
+   *
+   * @param conn The connection.
+   */
+  enter(conn: Deno.TcpConn): void;
+  /**
+   * Called when the system has no room for another connection.
+   *
+   * @param error What it says.
+   * @param times How often that has happened since the last connection that was accepted.
+   */
+  exhausted(error: Error, times: number): void;
+}
+
+/**
+ * Accepts connections until they are no longer wanted.
+ *
+ * @param listener Where they come in.
+ * @param acceptor Who takes them.
+ */
+export async function acceptAll(listener: Deno.TcpListener, acceptor: Acceptor): Promise<void> {
+  for (let failures = 0; acceptor.isOpen();) {
+    let conn: Deno.TcpConn;
+    try {
+      conn = await listener.accept();
+    } catch (error) {
+      // What is not exhaustion befell one connection: it was reset before it was accepted, say.
+      if (isExhausted(error as Error)) acceptor.exhausted(error as Error, ++failures);
+      if (acceptor.isOpen()) await sleep(failures > 0 ? ACCEPT_RETRY_MS : 0);
+      continue;
+    }
+    failures = 0;
+    acceptor.enter(conn);
+  }
+}
+
+/** Whether an error means that the process or the system is out of file descriptors or memory. */
+function isExhausted(error: Error & { code?: string }): boolean {
+  return ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"].includes(error.code ?? "");
 }
 
 /** Both of localhost's addresses, on the same port. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { ProtocolError, quote } from "./errors.ts";
+import { Pattern } from "./event.ts";
 import { type Limits, MAX_CLIENT_NAME_CHARACTERS } from "./limits.ts";
 
 /** The version of the line protocol that this library speaks. */
@@ -355,6 +356,27 @@ export function parseHello(text: string): Introduction {
   }
   if (hello.name !== undefined) checkClientName(hello.name);
   return hello;
+}
+
+/**
+ * Reads the patterns that a verb takes.
+ *
+ * @param verb The verb, for the error.
+ * @param text What follows it.
+ * @returns One pattern or more.
+ * @throws {ProtocolError} With the code `bad-pattern`, or `bad-arguments` if there is none.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(parsePatterns("sub", "order.*  user.>").map(({ text }) => text), ["order.*", "user.>"]);
+ * ```
+ */
+export function parsePatterns(verb: string, rest: string): Pattern[] {
+  const patterns = words(rest).map((text) => new Pattern(text));
+  if (patterns.length > 0) return patterns;
+  throw new ProtocolError("bad-arguments", `Cannot ${verb} nothing: it is "/${verb} PATTERN..."`);
 }
 
 function parseObject(text: string): Record<string, unknown> {
