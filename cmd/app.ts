@@ -141,7 +141,7 @@ class Barker {
   async #bark(publish: (event: MadeUpEvent) => Promise<string | undefined>): Promise<void> {
     const { name, data } = this.#events.next().value;
     const text = encodeData(data);
-    if (!this.#flags.json) this.#print(new MqEvent(name, text, undefined, this.#flags.name));
+    if (!this.#flags.json) this.#print(new MqEvent(name, text));
     const startedAt = performance.now();
     try {
       const id = await publish({ name, data });

@@ -28,10 +28,11 @@ export function formatPlain({ name, text }: MqEvent): string {
   return formatEvent(name, text);
 }
 
-/** An event for people: local time, sender, name in its colour, data. */
+/** An event for people: local time, sender where it is known, name in its colour, data. */
 export function formatForPeople(event: MqEvent): string {
   const time = dim(localTime(event.at ?? new Date()));
-  return `${time}  ${event.from ?? "-"}  ${colorOf(event.name)(event.name)} ${layOut(event.text)}`.trimEnd();
+  const sender = event.from === undefined ? "" : `${event.from}  `;
+  return `${time}  ${sender}${colorOf(event.name)(event.name)} ${layOut(event.text)}`.trimEnd();
 }
 
 /** The time of day, in the zone of this machine. */

@@ -67,7 +67,7 @@ class Terminals implements AsyncDisposable {
 
 /** The lines of a screen that hold a barked event, without their times. */
 function events(screen: string): string[] {
-  return [...screen.matchAll(/^\d\d:\d\d:\d\d {2}app {2}(\w+ .*?)\s*$/gm)].map(([, event]) => event);
+  return [...screen.matchAll(/^\d\d:\d\d:\d\d {2}(?:app {2})?(\w+ .*?)\s*$/gm)].map(([, event]) => event);
 }
 
 Deno.test({
