@@ -24,8 +24,10 @@
  * @module
  */
 export { type Address, formatAddress, parseAddress } from "./lib/address.ts";
+export * from "./lib/answers.ts";
 export * from "./lib/broker.ts";
 export * from "./lib/client.ts";
+export * from "./lib/client_options.ts";
 export * from "./lib/errors.ts";
 export * from "./lib/event.ts";
 export * from "./lib/limits.ts";

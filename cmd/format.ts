@@ -4,7 +4,7 @@
  * @module
  */
 import { blue, bold, cyan, dim, green, magenta, red, yellow } from "@std/fmt/colors";
-import { formatEvent, type MqEvent } from "../mod.ts";
+import { formatEvent, isJson, type MqEvent } from "../mod.ts";
 
 const PALETTE = [green, blue, magenta, cyan, yellow];
 
@@ -68,15 +68,6 @@ function spaced(json: string): string {
 }
 
 const SPACED = new Map([["{", "{ "], ["}", " }"], [",", ", "], [":", ": "]]);
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 function escapeCharacter(character: string): string {
   return `\\x${character.charCodeAt(0).toString(16).padStart(2, "0")}`;

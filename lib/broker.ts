@@ -4,6 +4,7 @@
  * @module
  */
 import { monotonicUlid } from "@std/ulid";
+import type { BrokerStats, ClientInfo, Why } from "./answers.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } from "./errors.ts";
 import { checkPublishable, checkRecognizable, DEFAULT_EVENTS, formatPatterns, isReserved, type Json } from "./event.ts";
@@ -11,8 +12,6 @@ import { checkLimits, DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { acceptAll, type Acceptor, type ListenOptions, listenTcp } from "./listen.ts";
 import {
   BROKER_NAME,
-  type BrokerStats,
-  type ClientInfo,
   formatErr,
   formatEvent,
   formatOk,
@@ -24,7 +23,6 @@ import {
   parsePatterns,
   PROTOCOL_VERSION,
   takeWord,
-  type Why,
   wordEnd,
 } from "./protocol.ts";
 import { type Route, Router } from "./router.ts";

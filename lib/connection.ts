@@ -5,12 +5,12 @@
  */
 import { monotonicUlid } from "@std/ulid";
 import { formatAddress } from "./address.ts";
+import type { ClientInfo } from "./answers.ts";
 import { ProtocolError, quote } from "./errors.ts";
 import { detach, formatPatterns, Pattern } from "./event.ts";
 import type { Limits } from "./limits.ts";
 import { LineReader } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
-import type { ClientInfo } from "./protocol.ts";
 import type { Listener } from "./router.ts";
 
 /** How many different causes a connection's refused lines are counted by; those after share one count. */

@@ -359,7 +359,21 @@ function canStandBare(text: string): boolean {
   return text !== "" && text.trim() === text && !/\p{Cc}/u.test(text) && text.isWellFormed() && !isJson(text);
 }
 
-function isJson(text: string): boolean {
+/**
+ * Whether a text is JSON.
+ *
+ * @param text The text.
+ * @returns True if it parses.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(isJson('{"id":1}'), true);
+ * assertEquals(isJson("hello"), false);
+ * ```
+ */
+export function isJson(text: string): boolean {
   try {
     JSON.parse(text);
     return true;

@@ -5,7 +5,7 @@
  */
 import { ProtocolError, quote } from "./errors.ts";
 import { Pattern } from "./event.ts";
-import { type Limits, MAX_CLIENT_NAME_CHARACTERS } from "./limits.ts";
+import { MAX_CLIENT_NAME_CHARACTERS } from "./limits.ts";
 
 /** The version of the line protocol that this library speaks. */
 export const PROTOCOL_VERSION = 1;
@@ -182,76 +182,6 @@ export function formatOk(what: string, value?: unknown): string {
  */
 export function formatErr(what: string, error: ProtocolError): string {
   return `/err ${what} ${error.code} ${error.message}`;
-}
-
-/** What a broker says of itself: the answer to `/hello`. */
-export interface Hello {
-  /** The ULID of this connection. */
-  id: string;
-  /** The program and its version, such as `mq/0.1.0`. */
-  server: string;
-  /** The version of the protocol. */
-  version: number;
-  /** What it allows one connection. */
-  limits: Limits;
-  /** The patterns of the events it recognizes. */
-  events: string[];
-}
-
-/** What a broker tells of one connection, in answer to `/clients`. */
-export interface ClientInfo {
-  /** The connection's ULID. */
-  id: string;
-  /** What its client calls itself, or `client-N`. */
-  name: string;
-  /** The client's end of the connection, as `HOST:PORT`. */
-  address: string;
-  /** When it connected, as ISO 8601. */
-  connectedAt: string;
-  /** The patterns it hears. */
-  patterns: string[];
-  /** How many of its events were recognized. */
-  published: number;
-  /** How many events were queued for it. */
-  delivered: number;
-  /** The bytes that wait for it to read them. */
-  queuedBytes: number;
-}
-
-/** What a broker has counted since it was made: the answer to `/stats`. */
-export interface BrokerStats {
-  /** How long ago it was made, in milliseconds. */
-  uptimeMs: number;
-  /** How many connections are in the pool. */
-  connections: number;
-  /** Recognized events that came in. */
-  published: number;
-  /** Events queued for listeners; one event heard by three counts three. */
-  delivered: number;
-  /** Events dropped because no pattern recognizes them. */
-  unrecognized: number;
-  /** Lines refused because they break a rule of the protocol. */
-  refused: number;
-  /** Connections closed because too much waited for them. */
-  slow: number;
-  /** Bytes that were queued for a connection and could not be written to it. */
-  droppedBytes: number;
-}
-
-/** The answer to `/why`: what becomes of an event of some name. */
-export interface Why {
-  /** The event's name. */
-  name: string;
-  /** Whether the broker recognizes it. If not, nobody gets it. */
-  recognized: boolean;
-  /** The pattern that recognizes it; `mq.>` for the broker's own events. */
-  by: string | null;
-  /** How many would get it now. */
-  receivers: number;
-  /** The connections with a pattern that matches it, and which. */
-  hears: { id: string; name: string; pattern: string; queuedBytes: number }[];
-  /** The connections without one, and their patterns. */
-  ignores: { id: string; name: string; patterns: string[] }[];
 }
 
 /** A line as a client receives it, taken apart. */

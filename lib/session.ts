@@ -6,12 +6,13 @@
  */
 import { clearImmediate, setImmediate } from "node:timers";
 import { type Address, formatAddress } from "./address.ts";
+import type { Hello } from "./answers.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./errors.ts";
 import { MqEvent } from "./event.ts";
 import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { LineReader } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
-import { type BrokerLine, type Hello, type Introduction, parseBrokerLine } from "./protocol.ts";
+import { type BrokerLine, type Introduction, parseBrokerLine } from "./protocol.ts";
 import { within } from "./time.ts";
 
 /** The longest line a client takes from its broker, in bytes: lists of ten thousand clients fit. */
