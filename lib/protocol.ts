@@ -22,7 +22,7 @@ export const HTTP_REFUSAL: string = "HTTP/1.1 400 Bad Request\r\nContent-Type: t
 export const HELP: string = [
   'NAME [DATA]               publish an event, such as: create {"id":1}',
   "/hello [JSON]             introduce yourself: name, meta, echo",
-  "/sub PATTERN...           hear these and no others, such as: /sub order.* user.>",
+  "/sub PATTERN...           hear these, the first time instead of everything: /sub order.* user.>",
   "/unsub PATTERN...         stop hearing these; /unsub > hears nothing",
   "/pub REF NAME [DATA]      publish, and be told how many it reached",
   "/why NAME                 who would hear an event of that name, and why",

@@ -2,8 +2,8 @@
  * Which clients hear an event, and how it gets to them.
  *
  * Listeners with the same patterns form one audience. A published line is added to the text of each audience that hears
- * its name; at the end of the turn each audience's text is encoded once, and the same bytes go into the outbox of every
- * member. A name finds its audiences by one look-up. Nothing here waits.
+ * its name; at the end of the turn, or sooner if it has grown long, each audience's text is encoded once, and the same
+ * bytes go into the outbox of every member. A name finds its audiences by one look-up. Nothing here waits.
  *
  * A listener belongs to at most one audience, so it gets every event once, in the order in which they were published.
  *
