@@ -57,6 +57,10 @@ export interface BrokerStats {
   slow: number;
   /** Bytes that were queued for a connection and could not be written to it. */
   droppedBytes: number;
+  /** The processor time that its process has used since it started, in milliseconds. */
+  cpuMs: number;
+  /** The memory that its process has resident, in bytes. */
+  rssBytes: number;
 }
 
 /** The answer to `/why`: what becomes of an event of some name. */

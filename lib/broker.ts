@@ -3,6 +3,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { monotonicUlid } from "@std/ulid";
 import type { BrokerStats, ClientInfo, Why } from "./answers.ts";
 import { Connection } from "./connection.ts";
@@ -23,7 +24,6 @@ import {
   parsePatterns,
   PROTOCOL_VERSION,
   takeWord,
-  wordEnd,
 } from "./protocol.ts";
 import { type Route, Router } from "./router.ts";
 import { VERSION } from "./version.ts";
@@ -33,6 +33,9 @@ const FAULT_GRACE_MS = 1000;
 
 /** The longest REF and verb that are answered by their own name, in UTF-16 code units. */
 const MAX_WHAT_CHARACTERS = 64;
+
+/** What a control line begins with. */
+const SLASH = 0x2f;
 
 /** The sender of the broker's own events. */
 const SELF = { name: BROKER_NAME };
@@ -159,11 +162,14 @@ export class Broker implements AsyncDisposable {
    * @returns A copy.
    */
   stats(): BrokerStats {
+    const { user, system } = process.cpuUsage();
     return {
       uptimeMs: Date.now() - this.#startedAt,
       connections: this.#pool.size,
       ...this.#counts,
       delivered: this.#router.delivered,
+      cpuMs: Math.round((user + system) / 1000),
+      rssBytes: Deno.memoryUsage().rss,
     };
   }
 
@@ -240,7 +246,7 @@ export class Broker implements AsyncDisposable {
   }
 
   async #serve(connection: Connection): Promise<void> {
-    const reason = await this.#readLines(connection).catch(() => "internal-error");
+    const reason = await this.#readLines(connection);
     connection.inputEnded();
     if (connection.lines.unfinishedBytes > 0) this.#refuse(connection, UNFINISHED_LINE);
     this.#end(connection, reason);
@@ -248,40 +254,47 @@ export class Broker implements AsyncDisposable {
 
   /** Reads to the end of a connection; returns how it ended. */
   async #readLines(connection: Connection): Promise<string> {
-    for (let isFirst = true;; isFirst = false) {
-      try {
-        const line = await connection.lines.next();
-        if (line === null) return "closed";
-        if (connection.ended) continue;
-        if (isFirst && isHttpRequest(line)) this.#refuseHttp(connection);
-        else this.#handle(connection, line);
-      } catch (error) {
-        if (error instanceof ConnectionError) return "reset";
-        this.#refuse(connection, asProtocolError(error, isFirst));
-      }
+    let isFirst = true;
+    const onLine = (line: string) => {
+      if (isFirst && isHttpRequest(line)) this.#refuseHttp(connection);
+      else this.#line(connection, line);
+      isFirst = false;
+    };
+    const onFault = (error: ProtocolError) => {
+      this.#refuse(connection, isFirst ? asFirstFault(error) : error);
+      isFirst = false;
+    };
+    try {
+      await connection.lines.readAll({ onLine, onFault });
+      return "closed";
+    } catch (error) {
+      return error instanceof ConnectionError ? "reset" : "internal-error";
     }
   }
 
-  #handle(connection: Connection, line: string): void {
-    if (line.startsWith("/")) this.#control(connection, line);
-    else if (!isBlank(line)) this.#event(connection, line);
+  #line(connection: Connection, line: string): void {
+    if (connection.ended) return;
+    try {
+      if (line.charCodeAt(0) === SLASH) this.#control(connection, line);
+      else if (!isBlank(line)) this.#event(connection, line);
+    } catch (error) {
+      this.#refuse(connection, asProtocolError(error));
+    }
   }
 
   #event(connection: Connection, line: string): void {
-    const name = line.slice(0, wordEnd(line));
-    const route = this.#router.route(name);
-    if (route.recognizedBy !== undefined) this.#deliver(connection, route, name, line);
-    else {
-      checkPublishable(name);
-      this.#countUnrecognized(connection, name);
-    }
+    const route = this.#router.routeAfter(connection.route, line);
+    if (route.recognizedBy !== undefined) this.#deliver(connection, route, line);
+    else this.#dropUnrecognized(connection, route.name);
   }
 
-  #deliver(connection: Connection, route: Route, name: string, line: string, id?: string): number {
+  #deliver(connection: Connection, route: Route, line: string, id?: string): number {
+    connection.route = route;
     const receivers = this.#router.publish(route, line, connection, id);
     connection.published++;
     this.#counts.published++;
-    callBack(() => this.#options.onPublish?.(name, line, connection.name, receivers));
+    const { onPublish } = this.#options;
+    if (onPublish !== undefined) callBack(() => onPublish(route.name, line, connection.name, receivers));
     return receivers;
   }
 
@@ -350,14 +363,10 @@ export class Broker implements AsyncDisposable {
       const form = `"/pub REF NAME [DATA]", with a REF of at most ${MAX_WHAT_CHARACTERS} characters other than "-"`;
       throw new ProtocolError("bad-arguments", `Cannot publish: it is ${form}`);
     }
-    const name = line.slice(0, wordEnd(line));
-    const route = this.#router.route(name);
-    if (route.recognizedBy === undefined) {
-      checkPublishable(name);
-      throw this.#countUnrecognized(connection, name);
-    }
+    const route = this.#router.routeAfter(connection.route, line);
+    if (route.recognizedBy === undefined) throw this.#dropUnrecognized(connection, route.name);
     const id = monotonicUlid();
-    return formatOk(ref, { id, receivers: this.#deliver(connection, route, name, line, id) });
+    return formatOk(ref, { id, receivers: this.#deliver(connection, route, line, id) });
   }
 
   /** Answers a line that could not be carried out, and closes the connection if nothing can be read after it. */
@@ -383,7 +392,9 @@ export class Broker implements AsyncDisposable {
     this.#end(connection, "http", HTTP_REFUSAL, FAULT_GRACE_MS);
   }
 
-  #countUnrecognized(connection: Connection, event: string): ProtocolError {
+  /** Counts and tells an event that nobody gets; returns what its sender may be told. */
+  #dropUnrecognized(connection: Connection, event: string): ProtocolError {
+    checkPublishable(event);
     this.#counts.unrecognized++;
     const times = connection.countRefusal(event);
     this.#announce("mq.unrecognized", { id: connection.id, name: connection.name, event, times });
@@ -438,7 +449,7 @@ export class Broker implements AsyncDisposable {
   /** Tells of the broker's own life, as an event like any other. */
   #announce(name: string, data: Activity): void {
     callBack(() => this.#options.onActivity?.(name, data));
-    const route = this.#router.route(name);
+    const route = this.#router.route(name, true);
     if (route.audiences.length > 0) this.#router.publish(route, formatEvent(name, JSON.stringify(data)), SELF);
   }
 }
@@ -464,15 +475,15 @@ function subject(verb: string, rest: string): string {
   return word === "" || word.length > MAX_WHAT_CHARACTERS ? "-" : word;
 }
 
-/**
- * What a line was refused for. After a first line that is too long nothing is read: it may be the head of an HTTP
- * request, and its body follows. An error that is not the client's doing ends that one connection, and nothing else.
- */
-function asProtocolError(error: unknown, isFirstLine = false): ProtocolError {
-  if (!(error instanceof ProtocolError)) {
-    const message = error instanceof Error ? error.message : String(error);
-    return new FatalProtocolError("internal-error", `The broker failed: ${message}`, { cause: error });
-  }
-  const mayBeHttp = isFirstLine && error.code === "line-too-long";
+/** What a line was refused for. An error that is not the client's doing ends that one connection, and nothing else. */
+function asProtocolError(error: unknown): ProtocolError {
+  if (error instanceof ProtocolError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new FatalProtocolError("internal-error", `The broker failed: ${message}`, { cause: error });
+}
+
+/** After a first line that is too long nothing is read: it may be the head of an HTTP request, and its body follows. */
+function asFirstFault(error: ProtocolError): ProtocolError {
+  const mayBeHttp = error.code === "line-too-long";
   return mayBeHttp ? new FatalProtocolError(error.code, `${error.message}, and it was the first`) : error;
 }

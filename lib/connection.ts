@@ -11,7 +11,7 @@ import { detach, formatPatterns, Pattern } from "./event.ts";
 import type { Limits } from "./limits.ts";
 import { LineReader } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
-import type { Listener } from "./router.ts";
+import type { Listener, Route } from "./router.ts";
 
 /** How many different causes a connection's refused lines are counted by; those after share one count. */
 const MAX_COUNTED_CAUSES = 1000;
@@ -43,6 +43,8 @@ export class Connection implements Listener {
   echo = true;
   /** Whether it has sent a control line: only then it is sent any. */
   speaksControl = false;
+  /** The route of the last event it published. */
+  route: Route | undefined;
   /** How many of its events were recognized. */
   published = 0;
   /** How many events were queued for it. */
@@ -68,7 +70,7 @@ export class Connection implements Listener {
     this.name = name;
     this.address = formatAddress(conn.remoteAddr);
     this.lines = new LineReader(conn, { maxLineBytes: limits.lineBytes });
-    this.outbox = new Outbox(conn.writable, { limitBytes: limits.outboxBytes });
+    this.outbox = new Outbox(conn, { limitBytes: limits.outboxBytes });
   }
 
   /** What is told of it. */

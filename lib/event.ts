@@ -294,6 +294,7 @@ export function encodeData(value: Json | undefined): string {
  */
 export function decodeData(text: string): Json | undefined {
   if (text === "") return undefined;
+  if (!mayBeJson(text)) return text;
   try {
     return JSON.parse(text);
   } catch {
@@ -374,12 +375,18 @@ function canStandBare(text: string): boolean {
  * ```
  */
 export function isJson(text: string): boolean {
+  if (!mayBeJson(text)) return false;
   try {
     JSON.parse(text);
     return true;
   } catch {
     return false;
   }
+}
+
+/** Whether a text begins as JSON does. To have it parsed and fail costs twenty times as much. */
+function mayBeJson(text: string): boolean {
+  return /^[\s\d"[{-]|^(?:true|false|null)\b/.test(text);
 }
 
 function stringify(value: Json): string | undefined {

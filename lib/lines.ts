@@ -12,16 +12,27 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 import { ConnectionError, FatalProtocolError, ProtocolError } from "./errors.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
 
-/** The smallest read, in bytes: all that an idle connection holds. */
-const MIN_READ_BYTES = 1024;
+/** The buffer that each reader has of its own, in bytes: all that an idle connection holds. */
+const SMALL_BYTES = 1024;
 
-/** The largest read, in bytes: where a busy connection's reads stop growing. */
-const MAX_READ_BYTES = 64 * 1024;
+/** The buffer that a busy reader borrows, in bytes; also about how much all of them together read in one turn. */
+const LARGE_BYTES = 128 * 1024;
+
+/** The least that a busy reader reads in one turn, in bytes. */
+const MIN_SHARE_BYTES = 16 * 1024;
+
+/** How many large buffers are kept for the next to borrow one. */
+const MAX_SPARE_BUFFERS = 4;
 
 const LF = 0x0a;
 
 /** Stands in the stream for a line that could not be read. No client can know it, and so send it. */
 const FAULT_MARK = `\0${crypto.randomUUID()}`;
+
+/** A decoder that throws takes several times as long as one that puts U+FFFD for what it cannot read. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
+const REPLACEMENT = "\ufffd";
 
 /** What lines are read from, such as a `Deno.Conn`. */
 export interface ByteReader {
@@ -32,6 +43,22 @@ export interface ByteReader {
    * @returns How many came, or null at the end.
    */
   read(buffer: Uint8Array): Promise<number | null>;
+}
+
+/** Who is told what a {@linkcode LineReader} reads. What it throws ends the reading. */
+export interface LineObserver {
+  /**
+   * Called with each line.
+   *
+   * @param line The line, without its line end.
+   */
+  onLine(line: string): void;
+  /**
+   * Called in the place of a line that could not be read.
+   *
+   * @param error Why: `line-too-long`, after which reading goes on, or `invalid-utf8`, after which nothing comes.
+   */
+  onFault(error: ProtocolError): void;
 }
 
 /** Options of {@linkcode LineReader}. */
@@ -52,48 +79,50 @@ export interface LineReaderOptions {
  * import { assertEquals } from "@std/assert";
  *
  * const chunks = ["one\r\ntw", "o\nhalf a li"].map((text) => new TextEncoder().encode(text));
- * const lines = new LineReader({
+ * const reader = new LineReader({
  *   read(buffer) {
  *     const chunk = chunks.shift();
  *     if (chunk) buffer.set(chunk);
  *     return Promise.resolve(chunk?.length ?? null);
  *   },
  * });
- * assertEquals(await lines.next(), "one");
- * assertEquals(await lines.next(), "two");
- * assertEquals(await lines.next(), null);
+ * const lines: string[] = [];
+ * await reader.readAll({ onLine: (line) => lines.push(line), onFault: (error) => console.error(error) });
+ * assertEquals(lines, ["one", "two"]);
  * ```
  */
 export class LineReader {
   readonly #framer: Framer;
-  readonly #reader: ReadableStreamDefaultReader<string>;
 
   /**
-   * Begins to read.
+   * Makes a reader that has not begun to read.
    *
    * @param source Where the bytes come from.
    * @param options The longest line.
    */
   constructor(source: ByteReader, options: LineReaderOptions = {}) {
     this.#framer = new Framer(source, options.maxLineBytes ?? DEFAULT_LIMITS.lineBytes);
-    this.#reader = new ReadableStream(this.#framer, { highWaterMark: 0 })
-      .pipeThrough(new TextLineStream())
-      .getReader();
   }
 
   /**
-   * The next line.
+   * Reads to the end of the source.
    *
-   * @returns The line without its line end, or null after the last.
-   * @throws {ProtocolError} In the place of a line that was too long and is discarded; the next call reads on.
-   * @throws {FatalProtocolError} In the place of a line that is not UTF-8; nothing can be read after it.
+   * @param observer Who is told of each line.
    * @throws {ConnectionError} With the code `disconnected`, if the source failed; after all the lines before that.
    */
-  async next(): Promise<string | null> {
-    const { value, done } = await this.#reader.read();
-    if (done) this.#framer.throwFailure();
-    else if (value === FAULT_MARK) this.#framer.throwNextFault();
-    return value ?? null;
+  async readAll(observer: LineObserver): Promise<void> {
+    const framer = this.#framer;
+    const first = await framer.next(); // Most of what an idle connection would hold are the streams: they can wait.
+    const blocks = new ReadableStream<string>({
+      start: (controller) => pass(first, controller),
+      pull: async (controller) => pass(await framer.next(), controller),
+    }, { highWaterMark: 0 });
+    const reader = blocks.pipeThrough(new TextLineStream()).getReader();
+    for (let next = await reader.read(); !next.done; next = await reader.read()) {
+      if (next.value === FAULT_MARK) observer.onFault(framer.nextFault());
+      else observer.onLine(next.value);
+    }
+    framer.throwFailure();
   }
 
   /** How many bytes have come of a line that has not ended. After the end, they are what it was cut off in. */
@@ -102,14 +131,19 @@ export class LineReader {
   }
 }
 
-/** The guard before TextLineStream: a source of text blocks, each of whole lines. */
-class Framer implements UnderlyingDefaultSource<string> {
+function pass(block: string | null, controller: ReadableStreamDefaultController<string>): void {
+  if (block === null) controller.close();
+  else controller.enqueue(block);
+}
+
+/** The guard before TextLineStream: makes blocks of text, each of whole lines. */
+class Framer {
   readonly #source: ByteReader;
   readonly #maxLineBytes: number;
-  readonly #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   readonly #faults: ProtocolError[] = [];
+  readonly #ownBuffer = new Uint8Array(SMALL_BYTES);
   /** The bytes of the line that has not ended yet, and room to read more. */
-  #buffer = new Uint8Array(MIN_READ_BYTES);
+  #buffer = this.#ownBuffer;
   #length = 0;
   #discarding = false;
   #ended = false;
@@ -120,19 +154,20 @@ class Framer implements UnderlyingDefaultSource<string> {
     this.#maxLineBytes = maxLineBytes;
   }
 
-  async pull(controller: ReadableStreamDefaultController<string>): Promise<void> {
+  /** The next block; null at the end. */
+  async next(): Promise<string | null> {
     let text = "";
     while (text === "" && !this.#ended) {
-      const room = this.#buffer.subarray(this.#length);
+      const isLarge = this.#buffer.length > SMALL_BYTES;
+      const room = this.#buffer.subarray(this.#length, isLarge ? this.#length + turns.shareBytes : undefined);
       const count = await this.#read(room);
       if (count === null) break;
       text = this.#take(count);
-      const isBusy = count === room.length;
-      this.#fit(isBusy, count);
-      if (isBusy) await nextTurn();
+      const isFull = count === room.length;
+      this.#fit(isFull);
+      if (isFull && isLarge) await turns.next();
     }
-    if (text !== "") controller.enqueue(text);
-    else controller.close();
+    return text === "" ? null : text;
   }
 
   get unfinishedBytes(): number {
@@ -144,9 +179,9 @@ class Framer implements UnderlyingDefaultSource<string> {
     if (this.#failure) throw new ConnectionError("disconnected", "The connection broke", this.#failure);
   }
 
-  /** Throws the fault that the mark just read stands for. */
-  throwNextFault(): never {
-    throw this.#faults.shift();
+  /** The fault that the mark just read stands for. */
+  nextFault(): ProtocolError {
+    return this.#faults.shift()!;
   }
 
   /** An error of the source is kept for the end: raised in a stream, it would throw away the lines before it. */
@@ -178,11 +213,8 @@ class Framer implements UnderlyingDefaultSource<string> {
   #decode(block: Uint8Array): string {
     const mayBeTooLong = this.#discarding || block.length > this.#maxLineBytes;
     if (mayBeTooLong) return this.#decodeEach(block);
-    try {
-      return this.#decoder.decode(block);
-    } catch {
-      return this.#decodeEach(block);
-    }
+    const text = decoder.decode(block);
+    return text.includes(REPLACEMENT) ? this.#decodeEach(block) : text;
   }
 
   /** The careful way, line by line, once something is wrong with one of them. */
@@ -203,7 +235,7 @@ class Framer implements UnderlyingDefaultSource<string> {
       );
     }
     try {
-      return this.#decoder.decode(line);
+      return strictDecoder.decode(line);
     } catch (cause) {
       this.#ended = true;
       return this.#fault(new FatalProtocolError("invalid-utf8", "Cannot read on: a line is not UTF-8", { cause }));
@@ -215,23 +247,47 @@ class Framer implements UnderlyingDefaultSource<string> {
     return `${FAULT_MARK}\n`;
   }
 
-  /** Gives a connection that fills its reads larger ones, and one that has gone quiet its small one back. */
-  #fit(isBusy: boolean, count: number): void {
+  /** A reader that fills its own buffer borrows a large one, and gives it back when that was more than there is. */
+  #fit(isFull: boolean): void {
     const size = this.#buffer.length;
-    const isQuiet = count < size / 4 && this.#length < size / 4;
-    if (this.#length === size || (isBusy && size < MAX_READ_BYTES)) this.#resize(size * 2);
-    else if (size > MAX_READ_BYTES && this.#length < MAX_READ_BYTES) this.#resize(MAX_READ_BYTES);
-    else if (size > MIN_READ_BYTES && isQuiet) this.#resize(size / 2);
+    if (this.#length === size && size >= LARGE_BYTES) this.#move(new Uint8Array(size * 2));
+    else if (isFull && size === SMALL_BYTES) this.#move(spareBuffers.pop() ?? new Uint8Array(LARGE_BYTES));
+    else if (!isFull && size > SMALL_BYTES && this.#length < SMALL_BYTES) this.#move(this.#ownBuffer);
   }
 
-  #resize(size: number): void {
-    const buffer = new Uint8Array(size);
+  #move(buffer: Uint8Array<ArrayBuffer>): void {
     buffer.set(this.#buffer.subarray(0, this.#length));
+    const isSpare = this.#buffer.length === LARGE_BYTES && spareBuffers.length < MAX_SPARE_BUFFERS;
+    if (isSpare) spareBuffers.push(this.#buffer);
     this.#buffer = buffer;
   }
 }
 
-/** A source that always has more would keep all else waiting: reads that are ready at once end no turn of the loop. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
+/** The large buffers that nobody has borrowed. */
+const spareBuffers: Uint8Array<ArrayBuffer>[] = [];
+
+/**
+ * The turns of the event loop. A source that always has more would keep all else waiting, for reads that are ready at
+ * once end no turn. And what a turn brings is written at its end: the more it brings, the fewer writes there are.
+ */
+class Turns {
+  #busy = 0;
+  #end: Promise<void> | undefined;
+  /** How much each reader may read in this turn, in bytes. */
+  shareBytes = LARGE_BYTES;
+
+  /** Waits for the next turn; to be called by each reader that has read all it may in this one. */
+  next(): Promise<void> {
+    this.#busy++;
+    this.#end ??= new Promise((resolve) => void setImmediate(() => resolve(this.#begin())));
+    return this.#end;
+  }
+
+  #begin(): void {
+    this.shareBytes = Math.max(LARGE_BYTES / this.#busy, MIN_SHARE_BYTES);
+    this.#busy = 0;
+    this.#end = undefined;
+  }
 }
+
+const turns = new Turns();

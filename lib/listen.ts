@@ -11,6 +11,12 @@ import { sleep } from "./time.ts";
 /** How often another port is tried when a free one was asked for and is taken on one of localhost's two addresses. */
 const FREE_PORT_TRIES = 10;
 
+/**
+ * How many connections the system completes before they are accepted. Past that, clients that dial at the same time wait
+ * for a second or more. Deno knows the option since 2.5; before that it is 128.
+ */
+const TCP_BACKLOG = 4096;
+
 /** How long accepting rests when the system has no room for another connection, in milliseconds. */
 const ACCEPT_RETRY_MS = 100;
 
@@ -122,7 +128,8 @@ function listenOnIpv6Loopback(port: number): Deno.TcpListener[] {
 
 function listenOn(hostname: string, port: number): Deno.TcpListener {
   try {
-    return Deno.listen({ hostname, port });
+    const options = { hostname, port, tcpBacklog: TCP_BACKLOG };
+    return Deno.listen(options);
   } catch (cause) {
     const where = formatAddress({ hostname, port });
     if (cause instanceof Deno.errors.AddrInUse) {

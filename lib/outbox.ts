@@ -18,6 +18,12 @@ const GATHERED_BYTES = 4096;
 
 const NOTHING = new Uint8Array(0);
 
+/** What an outbox writes to, such as a `Deno.Conn`. */
+export interface Sink {
+  /** Where the bytes go. It is not asked for before there is something to write. */
+  readonly writable: WritableStream<Uint8Array>;
+}
+
 /** Options of {@linkcode Outbox}. */
 export interface OutboxOptions {
   /** The most bytes that may wait here, those being written included. */
@@ -32,7 +38,8 @@ export interface OutboxOptions {
  * import { assertEquals } from "@std/assert";
  *
  * const written: Uint8Array[] = [];
- * const outbox = new Outbox(new WritableStream({ write: (chunk) => void written.push(chunk) }), { limitBytes: 4 });
+ * const writable = new WritableStream({ write: (chunk) => void written.push(chunk) });
+ * const outbox = new Outbox({ writable }, { limitBytes: 4 });
  * assertEquals(outbox.push(new Uint8Array(2)), true);
  * assertEquals(outbox.push(new Uint8Array(2)), true);
  * assertEquals(outbox.push(new Uint8Array(1)), false); // full: refused, nothing is queued
@@ -42,7 +49,8 @@ export interface OutboxOptions {
  * ```
  */
 export class Outbox {
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #sink: Sink;
+  #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
   readonly #limitBytes: number;
   #chunks: Uint8Array[] = [];
   /** The last chunk, where it is one that small ones are copied into; it is not among the chunks yet. */
@@ -55,11 +63,11 @@ export class Outbox {
   /**
    * Makes an empty queue.
    *
-   * @param sink Where the bytes go, such as the `writable` of a `Deno.Conn`.
+   * @param sink What it writes to.
    * @param options The bound.
    */
-  constructor(sink: WritableStream<Uint8Array>, options: OutboxOptions) {
-    this.#writer = sink.getWriter();
+  constructor(sink: Sink, options: OutboxOptions) {
+    this.#sink = sink;
     this.#limitBytes = options.limitBytes;
   }
 
@@ -136,9 +144,10 @@ export class Outbox {
 
   async #writeAll(): Promise<void> {
     try {
+      const writer = this.#writer ??= this.#sink.writable.getWriter();
       while (this.#chunks.length > 0) {
         const bytes = this.#takeNext();
-        await this.#writer.write(bytes);
+        await writer.write(bytes);
         this.#queuedBytes -= bytes.length;
         this.#closeGathered();
       }

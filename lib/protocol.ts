@@ -49,11 +49,27 @@ const TAB = 0x09;
  */
 export function wordEnd(line: string, start = 0): number {
   let index = start;
-  for (; index < line.length; index++) {
-    const code = line.charCodeAt(index);
-    if (code === SPACE || code === TAB) break;
-  }
+  while (index < line.length && !isSpaceAt(line, index)) index++;
   return index;
+}
+
+/**
+ * Whether a line begins with a word, and not just with another that begins like it.
+ *
+ * @param word The word.
+ * @param line A line.
+ * @returns True if it does.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(isFirstWord("create", "create hello"), true);
+ * assertEquals(isFirstWord("create", "created hello"), false);
+ * ```
+ */
+export function isFirstWord(word: string, line: string): boolean {
+  return line.startsWith(word) && (line.length === word.length || isSpaceAt(line, word.length));
 }
 
 /**
@@ -72,7 +88,7 @@ export function wordEnd(line: string, start = 0): number {
 export function takeWord(text: string): [word: string, rest: string] {
   const end = wordEnd(text);
   let start = end;
-  while (start < text.length && (text.charCodeAt(start) === SPACE || text.charCodeAt(start) === TAB)) start++;
+  while (start < text.length && isSpaceAt(text, start)) start++;
   return [text.slice(0, end), text.slice(start)];
 }
 
@@ -107,7 +123,7 @@ export function words(text: string): string[] {
  * ```
  */
 export function isBlank(line: string): boolean {
-  return /^[ \t]*$/.test(line);
+  return line === "" || (isSpaceAt(line, 0) && /^[ \t]*$/.test(line));
 }
 
 /**
@@ -231,6 +247,11 @@ export function parseBrokerLine(line: string): BrokerLine {
     default:
       throw badReply(line);
   }
+}
+
+function isSpaceAt(text: string, index: number): boolean {
+  const code = text.charCodeAt(index);
+  return code === SPACE || code === TAB;
 }
 
 function parseMetaEvent(line: string, id: string, tail: string): BrokerLine {

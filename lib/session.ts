@@ -71,7 +71,7 @@ export class Session {
     this.#conn = conn;
     this.#observer = observer;
     this.#lineBytes = limits.lineBytes;
-    this.#outbox = new Outbox(conn.writable, { limitBytes: Infinity });
+    this.#outbox = new Outbox(conn, { limitBytes: Infinity });
     this.ended = this.#read();
   }
 
@@ -209,7 +209,12 @@ export class Session {
   async #readLines(): Promise<ConnectionError> {
     const lines = new LineReader(this.#conn, { maxLineBytes: MAX_REPLY_BYTES });
     try {
-      for (let line = await lines.next(); line !== null; line = await lines.next()) this.#handle(parseBrokerLine(line));
+      await lines.readAll({
+        onLine: (line) => this.#handle(parseBrokerLine(line)),
+        onFault: (error) => {
+          throw error;
+        },
+      });
       return new ConnectionError("disconnected", this.#lastWords || "The connection was closed");
     } catch (cause) {
       if (!(cause instanceof MqError)) throw cause;

@@ -478,8 +478,8 @@ Deno.test("/stats: tells what the broker has counted", async () => {
   await client.send("create 1\nbogus\na..b\n");
   await listener.expect("create 1");
   assertMatch((await client.lines.next())!, /^\/err - bad-name /);
-  const { uptimeMs, ...stats } = await answer(client, "/stats");
-  assert(uptimeMs >= 0);
+  const { uptimeMs, cpuMs, rssBytes, ...stats } = await answer(client, "/stats");
+  assert(uptimeMs >= 0 && cpuMs > 0 && rssBytes > 1_000_000);
   assertEquals(stats, {
     connections: 2,
     published: 1,

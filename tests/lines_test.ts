@@ -1,6 +1,7 @@
-import { assert, assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { ConnectionError, FatalProtocolError, ProtocolError } from "../lib/errors.ts";
+import { setImmediate } from "node:timers";
+import { ConnectionError, FatalProtocolError, type MqError, type ProtocolError } from "../lib/errors.ts";
 import { type ByteReader, LineReader } from "../lib/lines.ts";
 
 const encoder = new TextEncoder();
@@ -47,6 +48,14 @@ const WHOLE: [what: string, input: string | Uint8Array, lines: Outcome][] = [
   ["characters of several bytes", "é€😀\nнет\n", ["é€😀", "нет"]],
   ["a BOM, wherever it stands", "\ufeffone\n\ufefftwo\n", ["\ufeffone", "\ufefftwo"]],
   ["U+0085, U+2028 and U+2029 within a line", "a\u0085b\u2028c\u2029d\n", ["a\u0085b\u2028c\u2029d"]],
+  ["a line of one U+FFFD", "\ufffd\n", ["\ufffd"]],
+  ["U+FFFD among other lines", "one\r\na\ufffdb\n\ufeff\ufffd\n\ntwo\n", [
+    "one",
+    "a\ufffdb",
+    "\ufeff\ufffd",
+    "",
+    "two",
+  ]],
   ["a NUL within a line", "a\0b\n\0c\n", ["a\0b", "\0c"]],
   ["a line of one NUL", "\0\none\n\0\r\n", ["\0", "one", "\0"]],
   ["no half line at the end", "one\nhalf", ["one"]],
@@ -89,13 +98,22 @@ Deno.test("LineReader hands out a line of the default limit, 1 MiB, and no longe
 Deno.test("LineReader hands out each line as soon as it is whole", async () => {
   const { promise: never } = Promise.withResolvers<null>();
   const source = new Source(["one\ntwo\nth"]);
-  const lines = new LineReader({ read: (buffer) => source.sizes.length === 0 ? source.read(buffer) : never });
-  assertEquals([await lines.next(), await lines.next()], ["one", "two"]);
+  const reader = new LineReader({ read: (buffer) => source.sizes.length === 0 ? source.read(buffer) : never });
+  const { promise: two, resolve } = Promise.withResolvers<string>();
+  const lines: string[] = [];
+  reader.readAll({ onLine: (line) => lines.push(line) === 2 && resolve(line), onFault: () => {} });
+  assertEquals([await two, lines], ["two", ["one", "two"]]);
 });
 
-Deno.test("LineReader hands out null again and again after its end", async () => {
-  const lines = new LineReader(new Source(["one\n"]));
-  assertEquals([await lines.next(), await lines.next(), await lines.next()], ["one", null, null]);
+Deno.test("LineReader ends with what its observer throws", async () => {
+  const thrown = new Error("enough");
+  const lines: string[] = [];
+  const onLine = (line: string) => {
+    lines.push(line);
+    throw thrown;
+  };
+  const reading = new LineReader(new Source(["one\ntwo\n"])).readAll({ onLine, onFault: () => {} });
+  assertEquals([await assertRejects(() => reading) === thrown, lines], [true, ["one"]]);
 });
 
 const LIMITED: [what: string, input: string | Uint8Array, lines: Outcome][] = [
@@ -118,6 +136,7 @@ const LIMITED: [what: string, input: string | Uint8Array, lines: Outcome][] = [
   ["a CR as part of the line", "1234567\r\n12345678\r\n", ["1234567", TOO_LONG]],
   ["an over-long line that is not UTF-8", concat("12345678", [0xff], "\nafter\n"), [TOO_LONG, "after"]],
   ["an over-long line ended within a character", concat("12345678", [0xc3], "\nafter\n"), [TOO_LONG, "after"]],
+  ["U+FFFD beside an over-long line", "\ufffd\n123456789\n\ufffda\n", ["\ufffd", TOO_LONG, "\ufffda"]],
   ["a line of one NUL before an over-long one", "\0\n123456789\nafter\n", ["\0", TOO_LONG, "after"]],
   ["a line of one NUL after an over-long one", "123456789\n\0\nafter\n", [TOO_LONG, "\0", "after"]],
 ];
@@ -133,8 +152,8 @@ for (const [what, input, lines] of LIMITED) {
 }
 
 Deno.test("LineReader reports an over-long line as a fault the connection survives, with the limit", async () => {
-  const lines = new LineReader(new Source(["123456789\n"]), { maxLineBytes: 8 });
-  const error = await assertRejects(() => lines.next(), ProtocolError, "8 bytes");
+  const [error] = await faults(new LineReader(new Source(["123456789\n"]), { maxLineBytes: 8 }));
+  assertStringIncludes(error.message, "8 bytes");
   assertEquals(error instanceof FatalProtocolError, false);
 });
 
@@ -146,6 +165,9 @@ const MALFORMED: [what: string, input: Uint8Array, lines: Outcome][] = [
   ["an overlong form", concat("one\n", [0xc0, 0xaf], "\n"), ["one", NOT_UTF8]],
   ["an encoded surrogate", concat("one\n", [0xed, 0xa0, 0x80], "\n"), ["one", NOT_UTF8]],
   ["UTF-16", concat("one\n", [0xff, 0xfe, 0x61, 0x00, 0x0a, 0x00]), ["one", NOT_UTF8]],
+  ["U+FFFD in the lines before it", concat("\ufffd\na\ufffd\n", [0xff], "\n"), ["\ufffd", "a\ufffd", NOT_UTF8]],
+  ["U+FFFD in the same line", concat("one\n\ufffd", [0xff], "\ufffd\n"), ["one", NOT_UTF8]],
+  ["U+FFFD in the line after it", concat("one\n", [0xff], "\n\ufffd\n"), ["one", NOT_UTF8]],
   ["a line of one NUL before it", concat("\0\n", [0xff], "\n"), ["\0", NOT_UTF8]],
   ["a good line in CR LF before it", concat("one\r\n", [0xff], "\r\n"), ["one", NOT_UTF8]],
 ];
@@ -166,30 +188,27 @@ Deno.test("LineReader reports an over-long line before text that is not UTF-8", 
 });
 
 Deno.test("LineReader reports text that is not UTF-8 as fatal, with its cause", async () => {
-  const lines = new LineReader(new Source([new Uint8Array([0xff, LF])]));
-  const error = await assertRejects(() => lines.next(), FatalProtocolError);
+  const [error] = await faults(new LineReader(new Source([new Uint8Array([0xff, LF])])));
+  assertInstanceOf(error, FatalProtocolError);
   assertInstanceOf(error.cause, TypeError);
 });
 
 Deno.test("LineReader reads nothing more from its source after text that is not UTF-8", async () => {
   const source = new Source([new Uint8Array([0xff, LF]), "after\n"]);
-  const lines = new LineReader(source);
-  await assertRejects(() => lines.next(), FatalProtocolError);
-  assertEquals([await lines.next(), source.sizes.length], [null, 1]);
+  assertEquals([await drain(new LineReader(source)), source.sizes.length], [[NOT_UTF8], 1]);
 });
 
 Deno.test("LineReader hands out the lines before its source failed, then a ConnectionError", async () => {
   const failure = new Deno.errors.ConnectionReset("reset");
-  const lines = new LineReader(new Source(["one\ntwo\n", "three\nhalf"], failure));
-  assertEquals([await lines.next(), await lines.next(), await lines.next()], ["one", "two", "three"]);
-  const error = await assertRejects(() => lines.next(), ConnectionError);
-  assertEquals([error.code, error.cause], ["disconnected", failure]);
+  const lines: string[] = [];
+  const reader = new LineReader(new Source(["one\ntwo\n", "three\nhalf"], failure));
+  const reading = reader.readAll({ onLine: (line) => lines.push(line), onFault: () => {} });
+  const error = await assertRejects(() => reading, ConnectionError);
+  assertEquals([lines, error.code, error.cause], [["one", "two", "three"], "disconnected", failure]);
 });
 
-Deno.test("LineReader of a source that fails at once throws a ConnectionError at each call", async () => {
-  const lines = new LineReader(new Source([], new Error("broken")));
-  await assertRejects(() => lines.next(), ConnectionError);
-  await assertRejects(() => lines.next(), ConnectionError);
+Deno.test("LineReader of a source that fails at once throws a ConnectionError", async () => {
+  assertEquals(await drain(new LineReader(new Source([], new Error("broken")))), [BROKEN]);
 });
 
 Deno.test("LineReader reports an over-long line before its source failed", async () => {
@@ -199,7 +218,7 @@ Deno.test("LineReader reports an over-long line before its source failed", async
 
 Deno.test("LineReader begins with a read of 1 KiB at most", async () => {
   const source = new Source([]);
-  await new LineReader(source).next();
+  await drain(new LineReader(source));
   assert(source.sizes[0] <= 1024, `${source.sizes[0]} bytes`);
 });
 
@@ -207,6 +226,26 @@ Deno.test("LineReader reads at least 16 KiB at once from a busy source", async (
   const source = new Source(Array.from({ length: 32 }, () => "0123456789abcde\n".repeat(1024)));
   await drain(new LineReader(source));
   assert(Math.max(...source.sizes) >= 16 * 1024, `${Math.max(...source.sizes)} bytes`);
+});
+
+Deno.test("LineReader reads less at once the more readers are busy", async () => {
+  const [alone, four] = [await busySizes(1), await busySizes(4)];
+  assert(Math.max(...alone) > 64 * 1024, `${Math.max(...alone)} bytes`);
+  assert(Math.max(...four) <= Math.max(...alone) / 4, `${Math.max(...four)} and ${Math.max(...alone)} bytes`);
+  assertEquals(await busySizes(1), alone); // Those that have gone have no share any more.
+});
+
+Deno.test("LineReader reads at least 16 KiB at once, however many readers are busy", async () => {
+  const sizes = await busySizes(20);
+  assertEquals([Math.min(...sizes), Math.max(...sizes)], [16 * 1024, 16 * 1024]);
+});
+
+Deno.test("LineReader lets the event loop go on while its source always has more", async () => {
+  const source = new Source([`${"x".repeat(1023)}\n`.repeat(16 * 1024)]);
+  const reading = drain(new LineReader(source));
+  await new Promise((resolve) => void setImmediate(resolve));
+  assert(source.sizes.length < 10, `${source.sizes.length} reads`);
+  assertEquals((await reading).length, 16 * 1024);
 });
 
 Deno.test("LineReader gives a large buffer back when its source goes quiet", async () => {
@@ -218,7 +257,7 @@ Deno.test("LineReader gives a large buffer back when its source goes quiet", asy
 Deno.test("LineReader holds no more than one read of a line that it discards", async () => {
   const source = new Source(["x".repeat(1024 * 1024), "\n"]);
   await drain(new LineReader(source, { maxLineBytes: 1000 }));
-  assert(Math.max(...source.sizes) <= 64 * 1024, `${Math.max(...source.sizes)} bytes`);
+  assert(Math.max(...source.sizes) <= 128 * 1024, `${Math.max(...source.sizes)} bytes`);
 });
 
 /** Bytes in which line ends, faults and cut characters are frequent. */
@@ -228,7 +267,7 @@ const someBytes = (special: number[]) =>
       { weight: 6, arbitrary: fc.constantFrom(...encoder.encode("abc").values()) },
       { weight: 3, arbitrary: fc.constant(LF) },
       { weight: 2, arbitrary: fc.constantFrom(...special) },
-      { weight: 1, arbitrary: fc.constantFrom(..."é€😀\ufeff\r\r\n") },
+      { weight: 1, arbitrary: fc.constantFrom(..."é€😀\ufeff\ufffd\r\r\n") },
       { weight: 1, arbitrary: fc.integer({ min: 1, max: 255 }) },
     ),
     { maxLength: 120, size: "max" },
@@ -258,19 +297,26 @@ async function readAll(
   return await drain(new LineReader(new Source(chunks, failure), options));
 }
 
-async function drain(lines: LineReader): Promise<Outcome> {
+async function drain(reader: LineReader): Promise<Outcome> {
   const outcome: Outcome = [];
-  while (true) {
-    try {
-      const line = await lines.next();
-      if (line === null) return outcome;
-      outcome.push(line);
-    } catch (error) {
-      if (!(error instanceof ProtocolError || error instanceof ConnectionError)) throw error;
-      outcome.push({ fault: error.code });
-      if (error instanceof ConnectionError) return outcome;
-    }
-  }
+  const onLine = (line: string) => outcome.push(line);
+  const onFault = ({ code }: MqError) => outcome.push({ fault: code });
+  await reader.readAll({ onLine, onFault }).catch(onFault);
+  return outcome;
+}
+
+/** The sizes of the reads of readers that are busy at once, from when the turns know how many they are. */
+async function busySizes(count: number): Promise<number[]> {
+  const sources = Array.from({ length: count }, () => new Source(["0123456789abcde\n".repeat(65536)]));
+  await Promise.all(sources.map((source) => drain(new LineReader(source))));
+  return sources.flatMap(({ sizes }) => sizes.slice(2, 6)); // After the small read, and the first large one.
+}
+
+/** Reads to the end; returns the faults alone. */
+async function faults(reader: LineReader): Promise<ProtocolError[]> {
+  const errors: ProtocolError[] = [];
+  await reader.readAll({ onLine: () => {}, onFault: (error) => errors.push(error) });
+  return errors;
 }
 
 /** What a reader of all the bytes at once makes of them. */

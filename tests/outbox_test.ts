@@ -8,12 +8,12 @@ const NO_LIMIT = { limitBytes: Number.MAX_SAFE_INTEGER };
 /** Records what is written to it; a write is done once the gate is open. */
 class Sink {
   readonly written: Uint8Array[] = [];
-  readonly stream: WritableStream<Uint8Array>;
+  readonly writable: WritableStream<Uint8Array>;
   readonly #gate = Promise.withResolvers<void>();
   readonly #firstWrite = Promise.withResolvers<void>();
 
   constructor() {
-    this.stream = new WritableStream({
+    this.writable = new WritableStream({
       write: (chunk) => {
         this.written.push(chunk);
         this.#firstWrite.resolve();
@@ -44,7 +44,7 @@ class Sink {
 
 Deno.test("Outbox writes nothing before it is flushed", async () => {
   const sink = new Sink().open();
-  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  const outbox = new Outbox(sink, NO_LIMIT);
   outbox.push(bytes(1));
   await new Promise((resolve) => setTimeout(resolve, 0));
   assertEquals(sink.written, []);
@@ -52,7 +52,7 @@ Deno.test("Outbox writes nothing before it is flushed", async () => {
 
 Deno.test("Outbox writes what was pushed as one, in order", async () => {
   const sink = new Sink().open();
-  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  const outbox = new Outbox(sink, NO_LIMIT);
   for (const chunk of [bytes(1), bytes(2, 3), bytes(4)]) outbox.push(chunk);
   await outbox.drained();
   assertEquals(sink.written, [bytes(1, 2, 3, 4)]);
@@ -60,7 +60,7 @@ Deno.test("Outbox writes what was pushed as one, in order", async () => {
 
 Deno.test("Outbox writes a single chunk without copying it", async () => {
   const sink = new Sink().open();
-  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  const outbox = new Outbox(sink, NO_LIMIT);
   const chunk = new Uint8Array(1000);
   outbox.push(chunk);
   await outbox.drained();
@@ -69,7 +69,7 @@ Deno.test("Outbox writes a single chunk without copying it", async () => {
 
 Deno.test("Outbox writes what gathers while a write is under way as the next one, without another flush", async () => {
   const sink = new Sink();
-  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  const outbox = new Outbox(sink, NO_LIMIT);
   outbox.push(bytes(1));
   outbox.flush();
   await sink.busy;
@@ -82,7 +82,7 @@ Deno.test("Outbox writes what gathers while a write is under way as the next one
 
 Deno.test("Outbox writes what gathers during a write as the next one, however often it is flushed", async () => {
   const sink = new Sink();
-  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  const outbox = new Outbox(sink, NO_LIMIT);
   for (const chunk of [bytes(1), bytes(2), bytes(3)]) {
     outbox.push(chunk);
     outbox.flush();
@@ -95,7 +95,7 @@ Deno.test("Outbox writes what gathers during a write as the next one, however of
 
 Deno.test("Outbox can be flushed again after it has drained", async () => {
   const sink = new Sink().open();
-  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  const outbox = new Outbox(sink, NO_LIMIT);
   for (const chunk of [bytes(1), bytes(2)]) {
     outbox.push(chunk);
     await outbox.drained();
@@ -114,7 +114,7 @@ const JOINED: [what: string, pushed: number[], written: number[]][] = [
 for (const [what, pushed, written] of JOINED) {
   Deno.test(`Outbox ${what}`, async () => {
     const sink = new Sink().open();
-    const outbox = new Outbox(sink.stream, NO_LIMIT);
+    const outbox = new Outbox(sink, NO_LIMIT);
     for (const size of pushed) outbox.push(new Uint8Array(size));
     await outbox.drained();
     assertEquals(sink.sizes, written);
@@ -122,13 +122,13 @@ for (const [what, pushed, written] of JOINED) {
 }
 
 Deno.test("Outbox takes bytes up to its limit", () => {
-  const outbox = new Outbox(new Sink().stream, { limitBytes: 4 });
+  const outbox = new Outbox(new Sink(), { limitBytes: 4 });
   assertEquals([outbox.push(bytes(1, 2, 3)), outbox.push(bytes(4)), outbox.push(bytes(5))], [true, true, false]);
 });
 
 Deno.test("Outbox queues nothing of a push that it refuses", async () => {
   const sink = new Sink().open();
-  const outbox = new Outbox(sink.stream, { limitBytes: 4 });
+  const outbox = new Outbox(sink, { limitBytes: 4 });
   outbox.push(bytes(1, 2, 3));
   outbox.push(bytes(4, 5));
   assertEquals(outbox.queuedBytes, 3);
@@ -137,13 +137,13 @@ Deno.test("Outbox queues nothing of a push that it refuses", async () => {
 });
 
 Deno.test("Outbox takes a smaller push after one that it refused", () => {
-  const outbox = new Outbox(new Sink().stream, { limitBytes: 4 });
+  const outbox = new Outbox(new Sink(), { limitBytes: 4 });
   assertEquals([outbox.push(bytes(1, 2, 3, 4, 5)), outbox.push(bytes(1, 2, 3, 4))], [false, true]);
 });
 
 Deno.test("Outbox counts the bytes being written against its limit", async () => {
   const sink = new Sink();
-  const outbox = new Outbox(sink.stream, { limitBytes: 4 });
+  const outbox = new Outbox(sink, { limitBytes: 4 });
   outbox.push(bytes(1, 2, 3));
   outbox.flush();
   await sink.busy;
@@ -151,7 +151,7 @@ Deno.test("Outbox counts the bytes being written against its limit", async () =>
 });
 
 Deno.test("Outbox has its whole limit again once it has drained", async () => {
-  const outbox = new Outbox(new Sink().open().stream, { limitBytes: 4 });
+  const outbox = new Outbox(new Sink().open(), { limitBytes: 4 });
   outbox.push(bytes(1, 2, 3, 4));
   await outbox.drained();
   assertEquals([outbox.queuedBytes, outbox.push(bytes(1, 2, 3, 4))], [0, true]);
@@ -159,7 +159,7 @@ Deno.test("Outbox has its whole limit again once it has drained", async () => {
 
 Deno.test("Outbox.discard throws away what waits, but not what is being written", async () => {
   const sink = new Sink();
-  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  const outbox = new Outbox(sink, NO_LIMIT);
   outbox.push(bytes(1));
   outbox.flush();
   await sink.busy;
@@ -173,18 +173,18 @@ Deno.test("Outbox.discard throws away what waits, but not what is being written"
 });
 
 Deno.test("Outbox.discard of an empty outbox throws nothing away", () => {
-  assertEquals(new Outbox(new Sink().stream, NO_LIMIT).discard(), 0);
+  assertEquals(new Outbox(new Sink(), NO_LIMIT).discard(), 0);
 });
 
 Deno.test("Outbox.drained of an empty outbox is true at once", async () => {
   const sink = new Sink();
-  assertEquals(await new Outbox(sink.stream, NO_LIMIT).drained(), true);
+  assertEquals(await new Outbox(sink, NO_LIMIT).drained(), true);
   assertEquals(sink.written, []);
 });
 
 Deno.test("Outbox.drained waits for what is pushed while it waits", async () => {
   const sink = new Sink();
-  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  const outbox = new Outbox(sink, NO_LIMIT);
   outbox.push(bytes(1));
   const drained = outbox.drained();
   outbox.push(bytes(2));
@@ -193,14 +193,14 @@ Deno.test("Outbox.drained waits for what is pushed while it waits", async () => 
 });
 
 Deno.test("Outbox.drained is false when the sink fails", async () => {
-  const outbox = new Outbox(new Sink().fail().stream, NO_LIMIT);
+  const outbox = new Outbox(new Sink().fail(), NO_LIMIT);
   outbox.push(bytes(1));
   assertEquals(await outbox.drained(), false);
 });
 
 Deno.test("Outbox writes nothing more after its sink has failed", async () => {
   const sink = new Sink();
-  const outbox = new Outbox(sink.stream, NO_LIMIT);
+  const outbox = new Outbox(sink, NO_LIMIT);
   outbox.push(bytes(1));
   outbox.flush();
   await sink.busy;
@@ -210,7 +210,7 @@ Deno.test("Outbox writes nothing more after its sink has failed", async () => {
 });
 
 Deno.test("Outbox goes on counting what its failed sink did not take", async () => {
-  const outbox = new Outbox(new Sink().fail().stream, NO_LIMIT);
+  const outbox = new Outbox(new Sink().fail(), NO_LIMIT);
   outbox.push(bytes(1));
   outbox.flush();
   outbox.push(bytes(2, 3));
@@ -219,7 +219,7 @@ Deno.test("Outbox goes on counting what its failed sink did not take", async () 
 });
 
 Deno.test("Outbox takes and forgets what is pushed after its sink has failed", async () => {
-  const outbox = new Outbox(new Sink().fail().stream, { limitBytes: 1 });
+  const outbox = new Outbox(new Sink().fail(), { limitBytes: 1 });
   outbox.push(bytes(1));
   await outbox.drained();
   assertEquals([outbox.push(bytes(2, 3)), outbox.queuedBytes], [true, 1]);
@@ -229,7 +229,7 @@ Deno.test("Outbox writes each byte that it took once and in order, whenever it i
   const step = fc.oneof(fc.uint8Array({ maxLength: 6 }), fc.constantFrom("flush", "wait"));
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
     const sink = new Sink().open();
-    const outbox = new Outbox(sink.stream, { limitBytes: 16 });
+    const outbox = new Outbox(sink, { limitBytes: 16 });
     const taken: number[] = [];
     for (const step of steps) {
       if (step === "flush") outbox.flush();

@@ -8,6 +8,7 @@ import {
   formatEvent,
   formatOk,
   isBlank,
+  isFirstWord,
   isHttpRequest,
   parseBrokerLine,
   parseHello,
@@ -31,6 +32,31 @@ const WORD_ENDS: [line: string, start: number | undefined, end: number][] = [
 for (const [line, start, end] of WORD_ENDS) {
   Deno.test(`wordEnd of ${JSON.stringify(line)} from ${start ?? "its start"}`, () => {
     assertEquals(wordEnd(line, start), end);
+  });
+}
+
+const FIRST_WORDS: [word: string, line: string, isFirst: boolean][] = [
+  ["create", "create", true],
+  ["create", "create hello", true],
+  ["create", "create\thello", true],
+  ["create", "create ", true],
+  ["create", "created", false],
+  ["create", "created hello", false],
+  ["create", "create.x", false],
+  ["create", "create\u00a0hello", false],
+  ["create", "create\r", false],
+  ["create", "Create", false],
+  ["create", " create", false],
+  ["create", "hello  create", false],
+  ["create", "", false],
+  ["create", "crea", false],
+  ["created", "create hello", false],
+  ["\u00e9", "e\u0301", false],
+];
+
+for (const [word, line, isFirst] of FIRST_WORDS) {
+  Deno.test(`isFirstWord is ${isFirst} for ${JSON.stringify(word)} of ${JSON.stringify(line)}`, () => {
+    assertEquals(isFirstWord(word, line), isFirst);
   });
 }
 

@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers";
 import { ProtocolError } from "../lib/errors.ts";
 import { Pattern } from "../lib/event.ts";
 import { Outbox } from "../lib/outbox.ts";
-import { type Listener, Router } from "../lib/router.ts";
+import { type Listener, type Route, Router } from "../lib/router.ts";
 
 const BROKER = { name: "mq" };
 const ULID = "01ARYZ6S41TSV4RRFFQ69G5FAV";
@@ -36,8 +36,8 @@ class FakeListener implements Listener {
     this.patterns = new Map(patterns.split(" ").filter((text) => text !== "").map((text) => [text, new Pattern(text)]));
     this.meta = meta;
     this.echo = echo;
-    const sink = new WritableStream({ write: (chunk: Uint8Array) => void this.written.push(chunk) });
-    this.outbox = new Outbox(sink, { limitBytes });
+    const writable = new WritableStream({ write: (chunk: Uint8Array) => void this.written.push(chunk) });
+    this.outbox = new Outbox({ writable }, { limitBytes });
     this.#onOverflow = overflow;
   }
 
@@ -65,7 +65,8 @@ function routerOf(...listeners: FakeListener[]): Router {
 }
 
 function publish(router: Router, line: string, sender: { name: string } = BROKER, id?: string): number {
-  return router.publish(router.route(line.split(" ")[0]), line, sender, id);
+  const [name] = line.split(" ");
+  return router.publish(router.route(name, name.startsWith("mq.")), line, sender, id);
 }
 
 /** Resolves after what the router does at the end of this turn. */
@@ -318,6 +319,126 @@ Deno.test("Router.route refuses a malformed name each time", () => {
   }
 });
 
+Deno.test("Router.route remembers no name that only the broker may publish, unless it is the broker that does", () => {
+  const router = new Router([">"]);
+  const known = router.route("create");
+  for (let index = 0; index <= 10_000; index++) router.route(`mq.${index}`);
+  assert(router.route("create") === known);
+  assert(router.route("mq.connect", true) === router.route("mq.connect"));
+});
+
+Deno.test("Router.routeAfter finds the route that Router.route finds for the name of a line", () => {
+  const router = new Router(["create", "order.>"]);
+  const names = ["create", "order.paid", "order.paid.twice", "mq.connect", "created", "order", "mq"];
+  let last: Route | undefined;
+  for (const name of [...names, ...names, ...names.toReversed()]) {
+    for (const line of [name, `${name} data`, `${name}\tdata`, `${name} `]) {
+      const route = router.routeAfter(last, line);
+      assertEquals([route, route.name], [router.route(name), name]);
+      last = route;
+    }
+  }
+});
+
+Deno.test("Router.routeAfter guesses the name that came after the last one the last time", () => {
+  const router = new Router([">"]);
+  const [a, b] = ["a", "b"].map((name) => router.route(name));
+  assert(router.routeAfter(a, "b 1") === b);
+  assert(a.next === b);
+  const marked = a.next = { ...b };
+  for (const line of ["b 2", "b", "b\t3"]) assert(router.routeAfter(a, line) === marked, line);
+  assert(router.routeAfter(b, "b 4") === b);
+});
+
+Deno.test("Router.routeAfter looks a name up that it did not guess, and guesses that one the next time", () => {
+  const router = new Router([">"]);
+  const [a, b, c] = ["a", "b", "c"].map((name) => router.route(name));
+  for (const [line, route] of [["b 1", b], ["c 2", c], ["b 3", b]] as const) {
+    assert(router.routeAfter(a, line) === route, line);
+    assert(a.next === route, line);
+  }
+});
+
+Deno.test("Router.routeAfter does not take a name for another that begins like it", () => {
+  const router = new Router([">"]);
+  const names = ["create", "created", "create.x", "creat", "create-x"];
+  const last = router.route("a");
+  for (const guess of names) {
+    for (const name of names) {
+      for (const line of [name, `${name} x`]) {
+        router.routeAfter(last, guess);
+        assertEquals(router.routeAfter(last, line).name, name);
+      }
+    }
+  }
+});
+
+Deno.test("Router.routeAfter knows of the listeners that have come and gone since", async () => {
+  for (const patterns of ["b", "*", "a"]) { // Those of an audience that is there, and of others.
+    const [early, late] = [new FakeListener("b"), new FakeListener(`${patterns} b`)];
+    const router = routerOf(early);
+    const last = router.routeAfter(undefined, "a");
+    const publishAfter = (line: string) => router.publish(router.routeAfter(last, line), line, BROKER);
+    const receivers = [publishAfter("b 1"), publishAfter("b 2")];
+    router.join(late);
+    receivers.push(publishAfter("b 3"), publishAfter("b 4"));
+    router.leave(early);
+    receivers.push(publishAfter("b 5"), publishAfter("b 6"));
+    router.leave(late);
+    receivers.push(publishAfter("b 7"));
+    assertEquals(receivers, [1, 1, 2, 2, 1, 1, 0]);
+    assertEquals(await early.lines(), ["b 1", "b 2", "b 3", "b 4"]);
+    assertEquals(await late.lines(), ["b 3", "b 4", "b 5", "b 6"]);
+  }
+});
+
+Deno.test("Router.routeAfter learns nothing of a route that does not hold any more", async () => {
+  const listeners = ["b", "b c", "*"].map((patterns) => new FakeListener(patterns));
+  const router = new Router([">"]);
+  const last = router.route("a");
+  for (const [index, listener] of listeners.entries()) {
+    router.join(listener);
+    const line = `b ${index}`;
+    assertEquals(router.publish(router.routeAfter(last, line), line, BROKER), index + 1);
+  }
+  assertEquals(await listeners[2].lines(), ["b 2"]);
+});
+
+Deno.test("Router.routeAfter learns nothing of a route that was forgotten while the next was looked up", async () => {
+  const router = new Router([">"]);
+  const names = Array.from({ length: 10_000 }, (_, index) => `n${index}`);
+  const routes = names.map((name) => router.route(name));
+  router.routeAfter(routes[0], "one-too-many");
+  const listener = new FakeListener("one-too-many");
+  router.join(listener);
+  router.publish(router.routeAfter(routes[0], "one-too-many"), "one-too-many", BROKER);
+  assertEquals(await listener.lines(), ["one-too-many"]);
+});
+
+Deno.test("Router.routeAfter guesses no name that is not recognized, and nothing after one", () => {
+  const router = new Router(["a", "b"]);
+  const a = router.route("a");
+  const bogus = router.routeAfter(a, "bogus 1");
+  assertEquals([bogus.name, bogus.recognizedBy, a.next], ["bogus", undefined, undefined]);
+  router.routeAfter(bogus, "b");
+  assertEquals(bogus.next, undefined);
+  router.routeAfter(a, "b");
+  assertEquals(router.routeAfter(a, "bogus 2").recognizedBy, undefined);
+  assert(a.next === router.route("b"));
+});
+
+Deno.test("Router.routeAfter refuses a malformed name each time, and keeps its guess", () => {
+  const router = new Router([">"]);
+  const last = router.routeAfter(undefined, "a");
+  const next = router.routeAfter(last, "b");
+  for (const line of ["", " b", "\tb", "b..a 1", "b. 1", "b\r", "b\u00a0x", "*", "/b", "b..a 1"]) {
+    for (const before of [undefined, last, next]) {
+      assertEquals(assertThrows(() => router.routeAfter(before, line), ProtocolError).code, "bad-name");
+    }
+  }
+  assert(last.next === next);
+});
+
 Deno.test("Router refuses to recognize what is not a pattern", () => {
   assertEquals(assertThrows(() => new Router(["create", "a..b"]), ProtocolError).code, "bad-pattern");
 });
@@ -452,4 +573,61 @@ async function assertBroadcast(
     assertEquals(await listener.lines(), lines);
     assertEquals(listener.delivered, lines.filter((line) => !line.startsWith("/ok")).length);
   }
+}
+
+type RouteStep = { name: string; publisher: number } | { joins: number } | { leaves: number };
+
+const someRouteStep: fc.Arbitrary<RouteStep> = fc.oneof(
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      name: fc.constantFrom("a", "ab", "a.b", "b", "bogus"),
+      publisher: fc.nat({ max: 1 }),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ joins: fc.nat({ max: 3 }) }) },
+  { weight: 1, arbitrary: fc.record({ leaves: fc.nat({ max: 3 }) }) },
+);
+const somePatterns = fc.constantFrom("a", "ab", "a.b", "b", "*", "a.*", ">", "a b", "bogus");
+
+Deno.test("Router.routeAfter leads each event to whom Router.route would lead it", async () => {
+  const patterns = fc.array(somePatterns, { minLength: 4, maxLength: 4 });
+  const steps = fc.array(someRouteStep, { maxLength: 80, size: "max" });
+  await fc.assert(fc.asyncProperty(patterns, steps, assertSameRoutes), { numRuns: 500 });
+});
+
+/** Runs the steps with a router that guesses and with one that does not, and compares what their listeners hear. */
+async function assertSameRoutes(patterns: string[], steps: RouteStep[]): Promise<void> {
+  const guessing = playSteps(patterns, steps, (router, last, line) => router.routeAfter(last, line));
+  const plain = playSteps(patterns, steps, (router, _last, line) => router.route(line.split(" ")[0]));
+  assertEquals(guessing.receivers, plain.receivers);
+  const [heard, expected] = [guessing, plain].map(({ listeners }) => listeners.map((listener) => listener.lines()));
+  assertEquals(await Promise.all(heard), await Promise.all(expected));
+}
+
+function playSteps(
+  patterns: string[],
+  steps: RouteStep[],
+  route: (router: Router, last: Route | undefined, line: string) => Route,
+): { listeners: FakeListener[]; receivers: number[] } {
+  const router = new Router(["a", "ab", "a.b", "b"]);
+  const listeners = patterns.map((text) => new FakeListener(text));
+  const joined = new Set<FakeListener>();
+  const last: Route[] = [];
+  const receivers: number[] = [];
+  for (const [number, step] of steps.entries()) {
+    if ("joins" in step) {
+      if (!joined.has(listeners[step.joins])) router.join(listeners[step.joins]);
+      joined.add(listeners[step.joins]);
+    } else if ("leaves" in step) {
+      router.leave(listeners[step.leaves]);
+      joined.delete(listeners[step.leaves]);
+    } else {
+      const line = `${step.name} ${number}`;
+      const found = route(router, last[step.publisher], line);
+      receivers.push(router.publish(found, line, BROKER));
+      if (found.recognizedBy !== undefined) last[step.publisher] = found; // As the broker does.
+    }
+  }
+  return { listeners, receivers };
 }
