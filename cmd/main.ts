@@ -6,6 +6,9 @@
 import { setColorEnabled } from "@std/fmt/colors";
 import { MqError, VERSION } from "../mod.ts";
 import { app } from "./app.ts";
+import { benchConnect } from "./bench/connect.ts";
+import { benchLatency } from "./bench/latency.ts";
+import { benchThroughput } from "./bench/throughput.ts";
 import { columns, type Command, helpOf, parseCommand, suggest, UsageError } from "./command.ts";
 import { demo } from "./demo.ts";
 import { logger } from "./logger.ts";
@@ -14,7 +17,16 @@ import { server } from "./server.ts";
 import { type Io, systemIo } from "./stdio.ts";
 
 /** The subcommands, in the order of the help. */
-export const COMMANDS: readonly Command[] = [server, logger, app, pub, demo];
+export const COMMANDS: readonly Command[] = [
+  server,
+  logger,
+  app,
+  pub,
+  demo,
+  benchThroughput,
+  benchLatency,
+  benchConnect,
+];
 
 const PERMISSIONS: readonly Deno.PermissionName[] = ["net", "env", "read", "write", "run", "sys", "ffi"];
 
@@ -45,36 +57,63 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
     return await dispatch(argv, io);
   } catch (error) {
     if (io.signal.aborted && error === io.signal.reason) return isBrokenPipe(io) ? 0 : 1;
-    return fail(argv[0], error, io);
+    return fail(argv, error, io);
   }
 }
 
-function dispatch([first, ...rest]: readonly string[], io: Io): Promise<number> {
+function dispatch(argv: readonly string[], io: Io): Promise<number> {
+  const [first, ...rest] = argv;
   if (first === undefined) throw new UsageError("it needs a command", "mq demo, or mq --help");
   if (["--version", "-V", "version"].includes(first)) return print(`mq ${VERSION}`, io);
   if (["help", "--help", "-h"].includes(first)) return help(rest, io);
-  const command = find(first);
-  const args = parseCommand(command, rest);
+  if (membersOf(first).length > 0 && ["--help", "-h"].includes(rest[0])) return help([first], io);
+  const command = find(argv);
+  const args = parseCommand(command, argv.slice(wordsOf(command).length));
   if (args.help) return print(helpOf(command), io);
   dropPermissions(command.permissions);
   return command.run(args, io);
 }
 
-function help([name, ...rest]: string[], io: Io): Promise<number> {
-  if (rest.length > 0) throw new UsageError("help takes one command", "mq help server");
-  return print(name === undefined || name === "help" ? HELP : helpOf(find(name)), io);
+function help(words: readonly string[], io: Io): Promise<number> {
+  const [first] = words;
+  if (first === undefined || first === "help") return print(HELP, io);
+  const members = membersOf(first);
+  if (words.length === 1 && members.length > 0) return print(members.map(helpOf).join("\n\n\n"), io);
+  const command = find(words);
+  const isMore = words.length > wordsOf(command).length;
+  if (isMore) throw new UsageError("help takes one command", "mq help server");
+  return print(helpOf(command), io);
 }
 
-function find(name: string): Command {
-  const names = COMMANDS.map((command) => command.name);
-  const command = COMMANDS.find((candidate) => candidate.name === name);
+function wordsOf({ name }: Command): string[] {
+  return name.split(" ");
+}
+
+/** The command whose name an argument list begins with. */
+function commandOf(argv: readonly string[]): Command | undefined {
+  return COMMANDS.find((command) => wordsOf(command).every((word, index) => argv[index] === word));
+}
+
+/** The commands of two words of which this is the first. */
+function membersOf(word: string): Command[] {
+  return COMMANDS.filter(({ name }) => name.startsWith(`${word} `));
+}
+
+function find(argv: readonly string[]): Command {
+  const command = commandOf(argv);
   if (command) return command;
-  const kind = name.startsWith("-") ? "flag" : "command";
-  const nearest = kind === "command" ? suggest(name, names) : undefined;
-  throw new UsageError(
-    `unknown ${kind} ${name}`,
-    nearest ? `mq ${nearest}` : `one of ${names.join(", ")}, or mq --help`,
-  );
+  const [first, second] = argv;
+  const members = membersOf(first).map((command) => wordsOf(command)[1]);
+  if (members.length > 0) throw unknown(second, members, `${first} `);
+  throw unknown(first, [...new Set(COMMANDS.map((command) => wordsOf(command)[0]))], "");
+}
+
+function unknown(word: string | undefined, words: readonly string[], group: string): UsageError {
+  const choice = `one of ${words.join(", ")}, or mq ${group}--help`;
+  if (word === undefined) return new UsageError(`${group}needs to know what`, choice);
+  const kind = word.startsWith("-") ? "flag" : "command";
+  const nearest = kind === "command" ? suggest(word, words) : undefined;
+  return new UsageError(`unknown ${kind} ${group}${word}`, nearest ? `mq ${group}${nearest}` : choice);
 }
 
 function print(text: string, io: Io): Promise<number> {
@@ -89,8 +128,9 @@ function dropPermissions(needed: readonly Deno.PermissionName[]): void {
   }
 }
 
-function fail(command: string | undefined, error: unknown, io: Io): number {
-  const program = COMMANDS.some(({ name }) => name === command) ? `mq ${command}` : "mq";
+function fail(argv: readonly string[], error: unknown, io: Io): number {
+  const command = commandOf(argv);
+  const program = command ? `mq ${command.name}` : "mq";
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof UsageError) {
     io.stderr.line(`${program}: ${message}\nTry: ${error.hint}`);
@@ -111,7 +151,7 @@ function isBrokenPipe(io: Io): boolean {
 function catchStrays(io: Io): void {
   const end = async (event: Event, error: unknown) => {
     event.preventDefault();
-    const code = fail(Deno.args[0], error, io);
+    const code = fail(Deno.args, error, io);
     await io.stderr.flush();
     Deno.exit(code);
   };

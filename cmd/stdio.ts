@@ -59,8 +59,12 @@ export class Output {
       this.#leftOut++;
       return;
     }
-    if (this.#text === "") setImmediate(() => this.#flush());
-    this.#text += text + "\n";
+    this.#add(text + "\n");
+  }
+
+  /** Shows a line of which the next one takes the place; only to a person. */
+  status(text: string): void {
+    if (this.isTerminal && !this.isFull) this.#add(`\r\x1b[K${text}`);
   }
 
   /** Whether so much waits to be written (the terminal is paused, say) that one should wait for a flush. */
@@ -72,6 +76,11 @@ export class Output {
   async flush(): Promise<void> {
     this.#flush();
     await this.#written;
+  }
+
+  #add(text: string): void {
+    if (this.#text === "") setImmediate(() => this.#flush());
+    this.#text += text;
   }
 
   #flush(): void {

@@ -191,7 +191,9 @@ const MAIN = new URL("../cmd/main.ts", import.meta.url).pathname;
 /** The command line of the real program: the executable in MQ_BIN, or the source. */
 export function programLine(): string[] {
   const binary = Deno.env.get("MQ_BIN");
-  return binary ? [binary] : [Deno.execPath(), "run", "--quiet", "--allow-net", "--allow-env=MQ_URL", MAIN];
+  return binary
+    ? [binary]
+    : [Deno.execPath(), "run", "--quiet", "--allow-net", "--allow-run", "--allow-env=MQ_URL", MAIN];
 }
 
 /** Options of a run of the program. */

@@ -4,9 +4,11 @@ import { COMMANDS } from "../../cmd/main.ts";
 import { mq } from "../helpers.ts";
 
 for (const command of COMMANDS) {
+  const words = command.name.split(" ");
+
   Deno.test(`mq help ${command.name} is what mq ${command.name} --help prints`, async () => {
-    const help = await mq(["help", command.name]);
-    assertEquals(help, await mq([command.name, "--help"]));
+    const help = await mq(["help", ...words]);
+    assertEquals(help, await mq([...words, "--help"]));
     assertEquals(help, { code: 0, stdout: helpOf(command) + "\n", stderr: "" });
   });
 
@@ -19,9 +21,9 @@ for (const command of COMMANDS) {
   for (const [example] of command.examples) {
     Deno.test(`the example ${example} can be pasted`, () => {
       const [line] = example.split(/ \| (?=head)/);
-      const words = line.replace(/^seq 3 \| /, "").match(/'[^']*'|\S+/g)!.map((word) => word.replaceAll("'", ""));
-      assertEquals(words.slice(0, 2), ["mq", command.name]);
-      parseCommand(command, words.slice(2));
+      const argv = line.replace(/^seq 3 \| /, "").match(/'[^']*'|\S+/g)!.map((word) => word.replaceAll("'", ""));
+      assertEquals(argv.slice(0, words.length + 1), ["mq", ...words]);
+      parseCommand(command, argv.slice(words.length + 1));
     });
   }
 }

@@ -23,7 +23,7 @@ const ROWS: Row[] = [
   {
     args: "--help",
     code: 0,
-    stdout: /^mq .*\n\nUsage: mq COMMAND \[arguments\]\n\nCommands:\n {2}server {8}the broker: /,
+    stdout: /^mq .*\n\nUsage: mq COMMAND \[arguments\]\n\nCommands:\n {2}server {12}the broker: /,
   },
   { args: "-h", code: 0, stdout: /^mq / },
   { args: "help", code: 0, stdout: /^mq / },
@@ -32,18 +32,45 @@ const ROWS: Row[] = [
   {
     args: "frobnicate",
     code: 2,
-    stderr: "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, demo, or mq --help\n",
+    stderr: "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, demo, bench, or mq --help\n",
   },
   {
     args: "--frobnicate",
     code: 2,
-    stderr: "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, demo, or mq --help\n",
+    stderr: "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, demo, bench, or mq --help\n",
   },
   { args: "version", code: 0, stdout: `mq ${VERSION}\n` },
   { args: "help help", code: 0, stdout: /^mq / },
   { args: "publish", code: 2, stderr: "mq: unknown command publish\nTry: mq pub\n" },
   { args: "help logge", code: 2, stderr: "mq: unknown command logge\nTry: mq logger\n" },
   { args: "help logger app", code: 2, stderr: "mq: help takes one command\nTry: mq help server\n" },
+
+  // mq bench
+  {
+    args: "bench",
+    code: 2,
+    stderr: "mq: bench needs to know what\nTry: one of throughput, latency, connect, or mq bench --help\n",
+  },
+  { args: "bench througput", code: 2, stderr: "mq: unknown command bench througput\nTry: mq bench throughput\n" },
+  { args: "bench --help", code: 0, stdout: /^mq bench throughput: [^]*^mq bench latency: [^]*^mq bench connect: /m },
+  { args: "help bench", code: 0, stdout: /^mq bench throughput: [^]*^mq bench latency: [^]*^mq bench connect: /m },
+  {
+    args: "bench throughput --subs many",
+    code: 2,
+    stderr:
+      'mq bench throughput: --subs takes a whole number, 0 to 10000, not "many"\nTry: mq bench throughput --help\n',
+  },
+  {
+    args: `bench latency -s 127.0.0.1:${NOBODY}`,
+    code: 1,
+    stderr: `mq bench latency: No broker answers at 127.0.0.1:${NOBODY}\n`,
+  },
+  {
+    args: "bench connect -s 127.0.0.1:PORT",
+    code: 2,
+    stderr: "mq bench connect: the broker at 127.0.0.1:PORT does not recognize bench.0\n" +
+      "Try: mq server --events 'bench.*', or leave -s out\n",
+  },
 
   // mq server
   {
@@ -338,7 +365,7 @@ for (const { args, stdin, env = {}, code, stdout = "", stderr = "" } of ROWS) {
     const argv = args.split(" ").filter((arg) => arg !== "").map((arg) => arg.replace(/:PORT$|^PORT$/, fill));
     const filled = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, fill(value)]));
     const outcome = await mq(argv, { stdin, env: filled });
-    check(outcome.stderr, typeof stderr === "string" ? stderr.replaceAll(":PORT:", `:${server.port}:`) : stderr);
+    check(outcome.stderr, typeof stderr === "string" ? stderr.replace(/(?<=127\.0\.0\.1:)PORT/, fill) : stderr);
     check(outcome.stdout, stdout);
     assertEquals(outcome.code, code);
   });

@@ -1,0 +1,210 @@
+/**
+ * `mq bench latency`: how long events take from publisher to listener, at a set rate.
+ *
+ * @module
+ */
+import { setImmediate } from "node:timers";
+import type { Histogram } from "hdr-histogram-js";
+import type { Address } from "../../mod.ts";
+import { defineCommand, duration, integer, option, type Values } from "../command.ts";
+import { count } from "../format.ts";
+import {
+  benchJsonFlag,
+  formatFigures,
+  formatMicroseconds,
+  formatNumber,
+  formatProgress,
+  formatTable,
+  type Limit,
+  limitOf,
+} from "./figures.ts";
+import { open, read, topicName, type Watch, writeAll } from "./load.ts";
+import { mqWire } from "./mq_wire.ts";
+import { openSubject, type Shares, subjectFlag } from "./subject.ts";
+
+/** How long events are sent before one is measured, in milliseconds: a program just started is slow. */
+const WARM_UP_MS = 1000;
+
+/** How long before an event is due the sleep ends, in milliseconds: timers are not exact. */
+const TIMER_MARGIN_MS = 3;
+
+/** How many events that are overdue are sent at once. */
+const MAX_OVERDUE = 1000;
+
+const PERCENTILES = [50, 90, 99, 99.9];
+
+const flags = {
+  rate: option("N", "How many events are published a second.", integer(1, 1_000_000), { fallback: ["1000", 1000] }),
+  for: option("DURATION", "For how long.", duration, { fallback: ["5s", 5000] }),
+  subs: option("N", "How many connections listen.", integer(1, 1000), { fallback: ["1", 1] }),
+  size: option("BYTES", "The data of each event.", integer(1, 1_000_000), { fallback: ["64", 64] }),
+  server: subjectFlag,
+  json: benchJsonFlag,
+};
+
+/** The command. */
+export const benchLatency = defineCommand({
+  name: "bench latency",
+  summary: "how long events take from publisher to listener, at a set rate",
+  description:
+    "Each event has a time at which it is due, and its latency counts from then, even if it is sent late:\n" +
+    "so a broker that stalls cannot hide it by stalling the publisher, too (no coordinated omission).",
+  operands: { form: "", min: 0, max: 0 },
+  flags,
+  examples: [
+    ["mq bench latency", "a thousand events a second for five seconds"],
+    ["mq bench latency --rate 50000 --subs 10", "fifty thousand, each to ten listeners"],
+    ["mq bench latency --rate 100 --for 1m --json", "slowly and for long, figures for programs"],
+    ["mq bench latency -s localhost:3001", "a broker that runs: mq server --events 'bench.*'"],
+  ],
+  permissions: ["net", "run"],
+  async run({ flags }, io) {
+    await using subject = await openSubject(flags.server, "bench latency", io);
+    io.stderr.status("Warming up");
+    await runPaced(subject.address, { ...flags, for: WARM_UP_MS }, io);
+    const onProgress = (done: number) => io.stderr.status(formatProgress(done));
+    const watch = { signal: io.signal, onProgress };
+    const result = await subject.measure(() => runPaced(subject.address, flags, watch));
+    io.stderr.status("");
+    io.stdout.line(flags.json ? formatLatencyJson(flags, result) : formatLatency(flags, result));
+    return 0;
+  },
+});
+
+type Pace = Pick<Values<typeof flags>, "rate" | "for" | "subs" | "size">;
+
+/** What came of it. */
+interface PacedResult {
+  readonly published: number;
+  readonly ms: number;
+  /** From when each event was due to its arrival at each listener, in microseconds. */
+  readonly latency: Histogram;
+  /** From when each event was due until it was sent, in microseconds. */
+  readonly lateness: Histogram;
+}
+
+/** Publishes at a set rate until the last event has arrived everywhere. */
+async function runPaced(address: Address, pace: Pace, { signal, onProgress }: Watch): Promise<PacedResult> {
+  const { build } = await import("hdr-histogram-js"); // Not at the start: no other command needs it.
+  const [latency, lateness] = [1, 2].map(() => build({ bitBucketSize: 32, useWebAssembly: false }));
+  const intervalMs = 1000 / pace.rate;
+  const total = Math.max(1, Math.round(pace.for / intervalMs));
+  const [name, data] = [topicName(0), "x".repeat(pace.size)];
+  const conns: Deno.TcpConn[] = [];
+  const closeAll = () => conns.splice(0).forEach((conn) => conn.close());
+  signal?.addEventListener("abort", closeAll);
+  try {
+    const publisher = await open(address, mqWire.publisher);
+    conns.push(publisher);
+    while (conns.length <= pace.subs) conns.push(await open(address, mqWire.listener(name)));
+    const start = performance.now() + TIMER_MARGIN_MS;
+    const sinceDueUs = (index: number) =>
+      Math.max(1, Math.round((performance.now() - start - index * intervalMs) * 1000));
+    const eventBytes = mqWire.deliver(name, data).length;
+    const arriving = conns.slice(1).map((conn) =>
+      countEvents(conn, eventBytes, total, (index) => latency.recordValue(sinceDueUs(index)))
+    );
+    const event = mqWire.publish(name, data);
+    const publishing = publishPaced(publisher, event, { start, intervalMs, total }, (index) => {
+      lateness.recordValue(sinceDueUs(index));
+      onProgress?.(index / total);
+    });
+    await Promise.all([publishing, ...arriving]);
+    return { published: total, ms: performance.now() - start, latency, lateness };
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", closeAll);
+    closeAll();
+  }
+}
+
+/** Reads events of one size, and tells of each that has come. */
+async function countEvents(
+  conn: Deno.TcpConn,
+  eventBytes: number,
+  total: number,
+  onEvent: (index: number) => void,
+): Promise<void> {
+  const buffer = new Uint8Array(64 * 1024);
+  for (let [bytes, index] = [0, 0]; index < total;) {
+    bytes += await read(conn, buffer);
+    for (; index < Math.floor(bytes / eventBytes); index++) onEvent(index);
+  }
+}
+
+/** Sends each event when it is due, or, after a delay, all that are overdue at once. */
+async function publishPaced(
+  conn: Deno.TcpConn,
+  event: Uint8Array,
+  { start, intervalMs, total }: { start: number; intervalMs: number; total: number },
+  onSent: (index: number) => void,
+): Promise<void> {
+  for (let sent = 0; sent < total;) {
+    const passedMs = performance.now() - start;
+    const due = Math.min(total, Math.floor(passedMs / intervalMs) + 1, sent + MAX_OVERDUE);
+    if (due <= sent) {
+      await pause(sent * intervalMs - passedMs);
+      continue;
+    }
+    const bytes = new Uint8Array((due - sent) * event.length);
+    for (let offset = 0; offset < bytes.length; offset += event.length) bytes.set(event, offset);
+    await writeAll(conn, bytes);
+    for (; sent < due; sent++) onSent(sent);
+  }
+}
+
+/** Sleeps while there is time for it; the last milliseconds are watched closely. */
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    if (ms > TIMER_MARGIN_MS) setTimeout(resolve, ms - TIMER_MARGIN_MS);
+    else setImmediate(resolve);
+  });
+}
+
+type Result = PacedResult & { shares: Shares };
+
+/** The histogram answers with the upper end of a range of values it does not tell apart. */
+function percentileOf(histogram: Histogram, percentile: number): number {
+  return Math.min(histogram.getValueAtPercentile(percentile), histogram.maxValue);
+}
+
+/** Events that were sent late were the generator's fault, not the broker's. */
+function latencyLimit({ latency, lateness, shares }: Result): Limit {
+  const isLate = percentileOf(lateness, 99) > percentileOf(latency, 99) / 2;
+  return isLate ? "load generator" : limitOf({ ...shares, own: 0 });
+}
+
+function formatLatency(pace: Pace, result: Result): string {
+  const { published, ms, latency, lateness, shares } = result;
+  const title = `${count(pace.subs, "listener")}, ${formatNumber(pace.rate)} events/s, ${pace.size} bytes of data`;
+  const lateP99 = formatMicroseconds(percentileOf(lateness, 99));
+  const rows: [string, string][] = [
+    ["published", `${count(published, "event")} in ${formatMicroseconds(ms * 1000)}`],
+    ...PERCENTILES.map((p) => [`p${p}`, formatMicroseconds(percentileOf(latency, p))] as [string, string]),
+    ["max", formatMicroseconds(latency.maxValue)],
+    ["sent late, p99", lateP99],
+  ];
+  return [formatTable(title, rows, shares), verdict(latencyLimit(result), lateP99)].join("\n");
+}
+
+function verdict(limit: Limit, late: string): string {
+  switch (limit) {
+    case "load generator":
+      return `This process was the limit, not the broker: it sent events up to ${late} late (p99).`;
+    case "broker":
+      return "The broker was the limit: at this rate it had no time left.";
+    case "neither":
+      return "Neither was the limit: at this rate both had time left.";
+  }
+}
+
+function formatLatencyJson({ rate, subs, size }: Pace, result: Result): string {
+  const { published, ms, latency, lateness, shares } = result;
+  const percentiles = PERCENTILES.map((p) => [`p${p}Us`.replace(".", ""), percentileOf(latency, p)]);
+  const figures = { ...Object.fromEntries(percentiles), maxUs: latency.maxValue };
+  const lateP99Us = percentileOf(lateness, 99);
+  const load = { bench: "latency", rate, subs, size, published, seconds: ms / 1000 };
+  return formatFigures({ ...load, ...figures, lateP99Us }, shares, latencyLimit(result));
+}
