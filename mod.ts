@@ -34,4 +34,5 @@ export * from "./lib/limits.ts";
 export type { ListenOptions } from "./lib/listen.ts";
 export * from "./lib/protocol.ts";
 export * from "./lib/subscription.ts";
+export { atTurnEnd } from "./lib/turn.ts";
 export { VERSION } from "./lib/version.ts";

@@ -7,10 +7,10 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { ConnectionError, FatalProtocolError, ProtocolError } from "./errors.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
+import { atTurnEnd } from "./turn.ts";
 
 /** The buffer that each reader has of its own, in bytes: all that an idle connection holds. */
 const SMALL_BYTES = 1024;
@@ -279,7 +279,7 @@ class Turns {
   /** Waits for the next turn; to be called by each reader that has read all it may in this one. */
   next(): Promise<void> {
     this.#busy++;
-    this.#end ??= new Promise((resolve) => void setImmediate(() => resolve(this.#begin())));
+    this.#end ??= new Promise((resolve) => atTurnEnd(() => resolve(this.#begin())));
     return this.#end;
   }
 

@@ -9,11 +9,11 @@
  *
  * @module
  */
-import { clearImmediate, setImmediate } from "node:timers";
 import { monotonicUlid } from "@std/ulid";
 import { checkName, detach, Pattern } from "./event.ts";
 import type { Outbox } from "./outbox.ts";
 import { isFirstWord, wordEnd } from "./protocol.ts";
+import { atTurnEnd } from "./turn.ts";
 import { encodeText } from "./utf8.ts";
 
 /** How many names the router remembers the audiences of. Past that it forgets them all and looks them up again. */
@@ -160,7 +160,7 @@ export class Router {
   #waiting: Audience[] = [];
   readonly #touched = new Set<Outbox>();
   #delivered = 0;
-  #scheduled: ReturnType<typeof setImmediate> | undefined;
+  #isScheduled = false;
 
   /**
    * Makes a router without listeners.
@@ -278,8 +278,7 @@ export class Router {
 
   /** Hands all that waits to the outboxes, and has them write it. Happens by itself at the end of each turn. */
   flush(): void {
-    clearImmediate(this.#scheduled);
-    this.#scheduled = undefined;
+    this.#isScheduled = false;
     for (const audience of this.#waiting) this.#deliver(audience); // May add to it: see Audience.deliver.
     this.#waiting = [];
     for (const outbox of this.#touched) outbox.flush();
@@ -321,9 +320,11 @@ export class Router {
     });
   }
 
-  /** Once for all that a turn of the event loop brings: setImmediate runs when every line that has arrived is routed. */
+  /** Once for all that a turn of the event loop brings: at its end every line that has arrived is routed. */
   #schedule(): void {
-    this.#scheduled ??= setImmediate(() => this.flush());
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    atTurnEnd(() => this.flush());
   }
 }
 

@@ -4,7 +4,6 @@
  *
  * @module
  */
-import { clearImmediate, setImmediate } from "node:timers";
 import { type Address, formatAddress } from "./address.ts";
 import type { Hello } from "./answers.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./errors.ts";
@@ -14,6 +13,7 @@ import { LineReader } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
 import { type BrokerLine, type Introduction, parseBrokerLine } from "./protocol.ts";
 import { within } from "./time.ts";
+import { atTurnEnd } from "./turn.ts";
 
 /** The longest line a client takes from its broker, in bytes: lists of ten thousand clients fit. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
@@ -57,7 +57,6 @@ export class Session {
   #sent = 0;
   #confirmed = 0;
   #text = "";
-  #scheduled: ReturnType<typeof setImmediate> | undefined;
   #lastWords = "";
 
   /**
@@ -167,7 +166,6 @@ export class Session {
 
   /** Closes the connection at once. */
   abandon(): void {
-    clearImmediate(this.#scheduled);
     try {
       this.#conn.close();
     } catch {
@@ -176,12 +174,11 @@ export class Session {
   }
 
   #write(line: string): void {
-    this.#scheduled ??= setImmediate(() => this.#flush());
+    if (this.#text === "") atTurnEnd(() => this.#flush());
     this.#text += line + "\n";
   }
 
   #flush(): void {
-    this.#scheduled = undefined;
     this.#outbox.push(encoder.encode(this.#text));
     this.#text = "";
     this.#outbox.flush();

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
 import type { Histogram } from "hdr-histogram-js";
-import type { Address } from "../../mod.ts";
+import { type Address, atTurnEnd } from "../../mod.ts";
 import { defineCommand, duration, integer, option, type Values } from "../command.ts";
 import { count } from "../format.ts";
 import {
@@ -159,7 +158,7 @@ async function publishPaced(
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     if (ms > TIMER_MARGIN_MS) setTimeout(resolve, ms - TIMER_MARGIN_MS);
-    else setImmediate(resolve);
+    else atTurnEnd(resolve);
   });
 }
 
