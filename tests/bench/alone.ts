@@ -30,27 +30,31 @@ export async function changingAudience(server: Server, forMs: number): Promise<n
 /** A listener that subscribes to what the others hear, leaves, subscribes ... */
 class Restless {
   readonly #conn: Deno.TcpConn;
-  readonly #timer: ReturnType<typeof setInterval>;
   readonly #reading: Promise<void>;
-  #isSubscribed = false;
-  #turn: Promise<void> = Promise.resolve();
+  readonly #changing: Promise<void>;
+  #isStopped = false;
 
   constructor(conn: Deno.TcpConn) {
     this.#conn = conn;
     this.#reading = drain(conn);
-    this.#timer = setInterval(() => this.#turn = this.#turn.then(() => this.#change()), CHANGE_MS / 2);
+    this.#changing = this.#change();
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
-    await this.#turn;
+    this.#isStopped = true;
+    await this.#changing;
     this.#conn.close();
     await this.#reading;
   }
 
+  /** Each change has its time, so that a late one does not put off those after it. */
   async #change(): Promise<void> {
-    this.#isSubscribed = !this.#isSubscribed;
-    await writeAll(this.#conn, encoder.encode(`/${this.#isSubscribed ? "sub" : "unsub"} ${topicName(0)}\n`));
+    const start = performance.now();
+    for (let changes = 0; !this.#isStopped; changes++) {
+      await writeAll(this.#conn, encoder.encode(`/${changes % 2 === 0 ? "sub" : "unsub"} ${topicName(0)}\n`));
+      const dueInMs = start + (changes + 1) * CHANGE_MS / 2 - performance.now();
+      await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueInMs)));
+    }
   }
 }
 
