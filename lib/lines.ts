@@ -1,9 +1,10 @@
 /**
- * From bytes to lines: what is read from a socket becomes a web stream of whole lines.
+ * From bytes to lines, through `TextLineStream`.
  *
- * `TextLineStream` splits the text. The stage in front of it guards what it leaves open: it discards a line that is too
- * long, refuses text that is not UTF-8, and never hands on the unfinished line at the end of a connection. It gives
- * TextLineStream blocks that end at a line's end, which is also its fastest case.
+ * `TextLineStream` splits the text. The guard in front of it sees to what it leaves open: it discards a line that is too
+ * long, refuses text that is not UTF-8, and never hands on the unfinished line at the end of a connection. It makes
+ * blocks that end at a line's end, which is TextLineStream's fastest case; and since nothing of a block is left in it
+ * afterwards, connections need no stream each: they borrow one for a block.
  *
  * @module
  */
@@ -21,13 +22,10 @@ const LARGE_BYTES = 128 * 1024;
 /** The least that a busy reader reads in one turn, in bytes. */
 const MIN_SHARE_BYTES = 16 * 1024;
 
-/** How many large buffers are kept for the next to borrow one. */
-const MAX_SPARE_BUFFERS = 4;
+/** How many large buffers, and how many splitters, are kept for the next to borrow one. */
+const MAX_SPARE = 4;
 
 const LF = 0x0a;
-
-/** Stands in the stream for a line that could not be read. No client can know it, and so send it. */
-const FAULT_MARK = `\0${crypto.randomUUID()}`;
 
 /** A decoder that throws takes several times as long as one that puts U+FFFD for what it cannot read. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -111,18 +109,11 @@ export class LineReader {
    * @throws {ConnectionError} With the code `disconnected`, if the source failed; after all the lines before that.
    */
   async readAll(observer: LineObserver): Promise<void> {
-    const framer = this.#framer;
-    const first = await framer.next(); // Most of what an idle connection would hold are the streams: they can wait.
-    const blocks = new ReadableStream<string>({
-      start: (controller) => pass(first, controller),
-      pull: async (controller) => pass(await framer.next(), controller),
-    }, { highWaterMark: 0 });
-    const reader = blocks.pipeThrough(new TextLineStream()).getReader();
-    for (let next = await reader.read(); !next.done; next = await reader.read()) {
-      if (next.value === FAULT_MARK) observer.onFault(framer.nextFault());
-      else observer.onLine(next.value);
+    for (let part = await this.#framer.next(); part !== null; part = await this.#framer.next()) {
+      if (typeof part === "string") await split(part, observer);
+      else observer.onFault(part);
     }
-    framer.throwFailure();
+    this.#framer.throwFailure();
   }
 
   /** How many bytes have come of a line that has not ended. After the end, they are what it was cut off in. */
@@ -131,16 +122,47 @@ export class LineReader {
   }
 }
 
-function pass(block: string | null, controller: ReadableStreamDefaultController<string>): void {
-  if (block === null) controller.close();
-  else controller.enqueue(block);
+/** A `TextLineStream`, with its two ends in hand. */
+class Splitter {
+  readonly #writer: WritableStreamDefaultWriter<string>;
+  readonly #reader: ReadableStreamDefaultReader<string>;
+
+  constructor() {
+    const { writable, readable } = new TextLineStream();
+    this.#writer = writable.getWriter();
+    this.#reader = readable.getReader();
+  }
+
+  /** Hands out the lines of a block. When it is done, nothing of the block is left. */
+  async split(block: string, observer: LineObserver): Promise<void> {
+    const reader = this.#reader;
+    const hasCr = block.includes("\r");
+    this.#writer.write(block);
+    for (let end = 0; end < block.length;) {
+      const line = (await reader.read()).value!;
+      end += line.length + 1;
+      if (hasCr && block.charCodeAt(end - 1) !== LF) end++; // There was a CR, which TextLineStream has dropped.
+      observer.onLine(line);
+    }
+  }
 }
 
-/** The guard before TextLineStream: makes blocks of text, each of whole lines. */
+/** The splitters that nobody has borrowed. */
+const spareSplitters: Splitter[] = [];
+
+/** Hands out the lines of a block. */
+async function split(block: string, observer: LineObserver): Promise<void> {
+  const splitter = spareSplitters.pop() ?? new Splitter();
+  await splitter.split(block, observer); // If it throws, lines are left: then the splitter is not used again.
+  if (spareSplitters.length < MAX_SPARE) spareSplitters.push(splitter);
+}
+
+/** The guard before TextLineStream: makes blocks of text, each of whole lines, and faults. */
 class Framer {
   readonly #source: ByteReader;
   readonly #maxLineBytes: number;
-  readonly #faults: ProtocolError[] = [];
+  /** What was read and not handed out yet. */
+  readonly #parts: (string | ProtocolError)[] = [];
   readonly #ownBuffer = new Uint8Array(SMALL_BYTES);
   /** The bytes of the line that has not ended yet, and room to read more. */
   #buffer = this.#ownBuffer;
@@ -154,20 +176,19 @@ class Framer {
     this.#maxLineBytes = maxLineBytes;
   }
 
-  /** The next block; null at the end. */
-  async next(): Promise<string | null> {
-    let text = "";
-    while (text === "" && !this.#ended) {
+  /** The next block, or the fault in its place; null at the end. */
+  async next(): Promise<string | ProtocolError | null> {
+    while (this.#parts.length === 0 && !this.#ended) {
       const isLarge = this.#buffer.length > SMALL_BYTES;
       const room = this.#buffer.subarray(this.#length, isLarge ? this.#length + turns.shareBytes : undefined);
       const count = await this.#read(room);
       if (count === null) break;
-      text = this.#take(count);
+      this.#take(count);
       const isFull = count === room.length;
       this.#fit(isFull);
       if (isFull && isLarge) await turns.next();
     }
-    return text === "" ? null : text;
+    return this.#parts.shift() ?? null;
   }
 
   get unfinishedBytes(): number {
@@ -177,11 +198,6 @@ class Framer {
   /** Throws what ended the source, if it did not end by itself. */
   throwFailure(): void {
     if (this.#failure) throw new ConnectionError("disconnected", "The connection broke", this.#failure);
-  }
-
-  /** The fault that the mark just read stands for. */
-  nextFault(): ProtocolError {
-    return this.#faults.shift()!;
   }
 
   /** An error of the source is kept for the end: raised in a stream, it would throw away the lines before it. */
@@ -194,57 +210,58 @@ class Framer {
     }
   }
 
-  /** Takes in `count` bytes read behind what is there; returns the lines that are whole now. */
-  #take(count: number): string {
+  /** Takes in `count` bytes read behind what is there: the lines that are whole now become parts. */
+  #take(count: number): void {
     const start = this.#length;
     const end = start + count;
     const last = this.#buffer.subarray(start, end).lastIndexOf(LF);
     const wholeEnd = last === -1 ? 0 : start + last + 1;
-    const text = wholeEnd === 0 ? "" : this.#decode(this.#buffer.subarray(0, wholeEnd));
-    if (wholeEnd > 0) this.#buffer.copyWithin(0, wholeEnd, end);
+    if (wholeEnd > 0) {
+      this.#decode(this.#buffer.subarray(0, wholeEnd));
+      this.#buffer.copyWithin(0, wholeEnd, end);
+    }
     this.#length = end - wholeEnd;
     if (this.#discarding || this.#length > this.#maxLineBytes) {
       this.#discarding = true;
       this.#length = 0;
     }
-    return text;
   }
 
-  #decode(block: Uint8Array): string {
+  #decode(block: Uint8Array): void {
     const mayBeTooLong = this.#discarding || block.length > this.#maxLineBytes;
     if (mayBeTooLong) return this.#decodeEach(block);
     const text = decoder.decode(block);
-    return text.includes(REPLACEMENT) ? this.#decodeEach(block) : text;
+    if (text.includes(REPLACEMENT)) this.#decodeEach(block);
+    else this.#parts.push(text);
   }
 
-  /** The careful way, line by line, once something is wrong with one of them. */
-  #decodeEach(block: Uint8Array): string {
+  /** The careful way, line by line, once something may be wrong with one of them. */
+  #decodeEach(block: Uint8Array): void {
     let text = "";
     for (let start = 0, end = 0; start < block.length && !this.#ended; start = end) {
       end = block.indexOf(LF, start) + 1;
-      text += this.#decodeLine(block.subarray(start, end));
+      const line = this.#decodeLine(block.subarray(start, end));
+      if (typeof line === "string") text += line;
+      else {
+        if (text !== "") this.#parts.push(text);
+        this.#parts.push(line);
+        text = "";
+      }
     }
-    return text;
+    if (text !== "") this.#parts.push(text);
   }
 
-  #decodeLine(line: Uint8Array): string {
+  #decodeLine(line: Uint8Array): string | ProtocolError {
     if (this.#discarding || line.length - 1 > this.#maxLineBytes) {
       this.#discarding = false;
-      return this.#fault(
-        new ProtocolError("line-too-long", `Discarded a line longer than ${this.#maxLineBytes} bytes`),
-      );
+      return new ProtocolError("line-too-long", `Discarded a line longer than ${this.#maxLineBytes} bytes`);
     }
     try {
       return strictDecoder.decode(line);
     } catch (cause) {
       this.#ended = true;
-      return this.#fault(new FatalProtocolError("invalid-utf8", "Cannot read on: a line is not UTF-8", { cause }));
+      return new FatalProtocolError("invalid-utf8", "Cannot read on: a line is not UTF-8", { cause });
     }
-  }
-
-  #fault(error: ProtocolError): string {
-    this.#faults.push(error);
-    return `${FAULT_MARK}\n`;
   }
 
   /** A reader that fills its own buffer borrows a large one, and gives it back when that was more than there is. */
@@ -257,7 +274,7 @@ class Framer {
 
   #move(buffer: Uint8Array<ArrayBuffer>): void {
     buffer.set(this.#buffer.subarray(0, this.#length));
-    const isSpare = this.#buffer.length === LARGE_BYTES && spareBuffers.length < MAX_SPARE_BUFFERS;
+    const isSpare = this.#buffer.length === LARGE_BYTES && spareBuffers.length < MAX_SPARE;
     if (isSpare) spareBuffers.push(this.#buffer);
     this.#buffer = buffer;
   }

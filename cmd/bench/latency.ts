@@ -4,8 +4,7 @@
  * @module
  */
 import type { Histogram } from "hdr-histogram-js";
-import { type Address, atTurnEnd } from "../../mod.ts";
-import { defineCommand, duration, integer, option, type Values } from "../command.ts";
+import { defineCommand, duration, integer, option } from "../command.ts";
 import { count } from "../format.ts";
 import {
   benchJsonFlag,
@@ -17,18 +16,11 @@ import {
   type Limit,
   limitOf,
 } from "./figures.ts";
-import { open, read, topicName, type Watch, writeAll } from "./load.ts";
-import { mqWire } from "./mq_wire.ts";
+import { type Pace, type PacedResult, runPaced } from "./pace.ts";
 import { openSubject, type Shares, subjectFlag } from "./subject.ts";
 
 /** How long events are sent before one is measured, in milliseconds: a program just started is slow. */
 const WARM_UP_MS = 1000;
-
-/** How long before an event is due the sleep ends, in milliseconds: timers are not exact. */
-const TIMER_MARGIN_MS = 3;
-
-/** How many events that are overdue are sent at once. */
-const MAX_OVERDUE = 1000;
 
 const PERCENTILES = [50, 90, 99, 99.9];
 
@@ -61,7 +53,8 @@ export const benchLatency = defineCommand({
     await using subject = await openSubject(flags.server, "bench latency", io);
     io.stderr.status("Warming up");
     await runPaced(subject.address, { ...flags, for: WARM_UP_MS }, io);
-    const onProgress = (done: number) => io.stderr.status(formatProgress(done));
+    const total = flags.rate * flags.for / 1000;
+    const onProgress = (published: number) => io.stderr.status(formatProgress(published / total));
     const watch = { signal: io.signal, onProgress };
     const result = await subject.measure(() => runPaced(subject.address, flags, watch));
     io.stderr.status("");
@@ -69,98 +62,6 @@ export const benchLatency = defineCommand({
     return 0;
   },
 });
-
-type Pace = Pick<Values<typeof flags>, "rate" | "for" | "subs" | "size">;
-
-/** What came of it. */
-interface PacedResult {
-  readonly published: number;
-  readonly ms: number;
-  /** From when each event was due to its arrival at each listener, in microseconds. */
-  readonly latency: Histogram;
-  /** From when each event was due until it was sent, in microseconds. */
-  readonly lateness: Histogram;
-}
-
-/** Publishes at a set rate until the last event has arrived everywhere. */
-async function runPaced(address: Address, pace: Pace, { signal, onProgress }: Watch): Promise<PacedResult> {
-  const { build } = await import("hdr-histogram-js"); // Not at the start: no other command needs it.
-  const [latency, lateness] = [1, 2].map(() => build({ bitBucketSize: 32, useWebAssembly: false }));
-  const intervalMs = 1000 / pace.rate;
-  const total = Math.max(1, Math.round(pace.for / intervalMs));
-  const [name, data] = [topicName(0), "x".repeat(pace.size)];
-  const conns: Deno.TcpConn[] = [];
-  const closeAll = () => conns.splice(0).forEach((conn) => conn.close());
-  signal?.addEventListener("abort", closeAll);
-  try {
-    const publisher = await open(address, mqWire.publisher);
-    conns.push(publisher);
-    while (conns.length <= pace.subs) conns.push(await open(address, mqWire.listener(name)));
-    const start = performance.now() + TIMER_MARGIN_MS;
-    const sinceDueUs = (index: number) =>
-      Math.max(1, Math.round((performance.now() - start - index * intervalMs) * 1000));
-    const eventBytes = mqWire.deliver(name, data).length;
-    const arriving = conns.slice(1).map((conn) =>
-      countEvents(conn, eventBytes, total, (index) => latency.recordValue(sinceDueUs(index)))
-    );
-    const event = mqWire.publish(name, data);
-    const publishing = publishPaced(publisher, event, { start, intervalMs, total }, (index) => {
-      lateness.recordValue(sinceDueUs(index));
-      onProgress?.(index / total);
-    });
-    await Promise.all([publishing, ...arriving]);
-    return { published: total, ms: performance.now() - start, latency, lateness };
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  } finally {
-    signal?.removeEventListener("abort", closeAll);
-    closeAll();
-  }
-}
-
-/** Reads events of one size, and tells of each that has come. */
-async function countEvents(
-  conn: Deno.TcpConn,
-  eventBytes: number,
-  total: number,
-  onEvent: (index: number) => void,
-): Promise<void> {
-  const buffer = new Uint8Array(64 * 1024);
-  for (let [bytes, index] = [0, 0]; index < total;) {
-    bytes += await read(conn, buffer);
-    for (; index < Math.floor(bytes / eventBytes); index++) onEvent(index);
-  }
-}
-
-/** Sends each event when it is due, or, after a delay, all that are overdue at once. */
-async function publishPaced(
-  conn: Deno.TcpConn,
-  event: Uint8Array,
-  { start, intervalMs, total }: { start: number; intervalMs: number; total: number },
-  onSent: (index: number) => void,
-): Promise<void> {
-  for (let sent = 0; sent < total;) {
-    const passedMs = performance.now() - start;
-    const due = Math.min(total, Math.floor(passedMs / intervalMs) + 1, sent + MAX_OVERDUE);
-    if (due <= sent) {
-      await pause(sent * intervalMs - passedMs);
-      continue;
-    }
-    const bytes = new Uint8Array((due - sent) * event.length);
-    for (let offset = 0; offset < bytes.length; offset += event.length) bytes.set(event, offset);
-    await writeAll(conn, bytes);
-    for (; sent < due; sent++) onSent(sent);
-  }
-}
-
-/** Sleeps while there is time for it; the last milliseconds are watched closely. */
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    if (ms > TIMER_MARGIN_MS) setTimeout(resolve, ms - TIMER_MARGIN_MS);
-    else atTurnEnd(resolve);
-  });
-}
 
 type Result = PacedResult & { shares: Shares };
 

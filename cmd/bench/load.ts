@@ -149,7 +149,12 @@ class Run implements AsyncDisposable {
     const publishing = this.#publishers.map((conn) => this.#publish(conn, share, start + forMs));
     const allPublished = Promise.all(publishing).then(() => void (this.#allPublished = true));
     const arriving = this.#hearers.map((hearer) => this.#hear(hearer));
-    await this.#watched(Promise.all([allPublished, ...arriving]), watch);
+    await untilDone(
+      Promise.all([allPublished, ...arriving]),
+      () => this.#moved(),
+      () => this.#missing(),
+      { ...watch, onTick: () => watch.onProgress?.(this.#published) },
+    );
     const ms = performance.now() - start;
     const delivered = this.#hearers.reduce(
       (sum, hearer) => sum + Math.floor(hearer.receivedBytes / hearer.eventBytes),
@@ -200,35 +205,49 @@ class Run implements AsyncDisposable {
     }
   }
 
-  /** Waits for the end of the work, but not if nothing moves any more. */
-  async #watched(work: Promise<unknown>, { signal, onProgress, stallMs = STALL_MS }: Watch): Promise<void> {
-    const { promise: given, reject } = Promise.withResolvers<never>();
-    const giveUp = () => reject(signal!.reason);
-    signal?.addEventListener("abort", giveUp);
-    let [seen, seenAt] = [0, performance.now()];
-    const timer = setInterval(() => {
-      const moved = this.#cycles + this.#hearers.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0);
-      if (moved !== seen) [seen, seenAt] = [moved, performance.now()];
-      else if (performance.now() - seenAt > stallMs) reject(this.#stalled(stallMs));
-      onProgress?.(this.#published);
-    }, PROGRESS_MS);
-    try {
-      await Promise.race([work, given]);
-    } finally {
-      clearInterval(timer);
-      signal?.removeEventListener("abort", giveUp);
-    }
+  /** What grows as long as something moves. */
+  #moved(): number {
+    return this.#cycles + this.#hearers.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0);
   }
 
-  #stalled(stallMs: number): TimeoutError {
+  #missing(): string {
     const missing = this.#hearers.filter((hearer) => hearer.receivedBytes < this.#cycles * hearer.eventBytes).length;
-    const where = formatAddress(this.#address);
-    return new TimeoutError(
-      "timeout",
-      `Nothing came from ${where} for ${
-        stallMs / 1000
-      } s, and ${missing} of ${this.#hearers.length} listeners still wait`,
-    );
+    return `${missing} of ${this.#hearers.length} listeners still wait`;
+  }
+}
+
+/**
+ * Waits for the end of a load, but not if nothing moves any more.
+ *
+ * @param work The load.
+ * @param moved What grows as long as something moves.
+ * @param missing What to say of a load that does not end.
+ * @param watch Who is told, now and then, and ends it early.
+ * @throws {TimeoutError} If nothing moves any more.
+ */
+export async function untilDone(
+  work: Promise<unknown>,
+  moved: () => number,
+  missing: () => string,
+  { signal, stallMs = STALL_MS, onTick }: { signal?: AbortSignal; stallMs?: number; onTick?: () => void },
+): Promise<void> {
+  const { promise: given, reject } = Promise.withResolvers<never>();
+  const giveUp = () => reject(signal!.reason);
+  signal?.addEventListener("abort", giveUp);
+  if (signal?.aborted) giveUp();
+  let [seen, seenAt] = [moved(), performance.now()];
+  const timer = setInterval(() => {
+    onTick?.();
+    if (moved() !== seen) [seen, seenAt] = [moved(), performance.now()];
+    else if (performance.now() - seenAt > stallMs) {
+      reject(new TimeoutError("timeout", `The broker sent nothing for ${stallMs / 1000} s: ${missing()}`));
+    }
+  }, PROGRESS_MS);
+  try {
+    await Promise.race([work, given]);
+  } finally {
+    clearInterval(timer);
+    signal?.removeEventListener("abort", giveUp);
   }
 }
 
