@@ -65,6 +65,7 @@ export async function openSubject(flag: string | undefined, command: string, io:
         return { ...result, shares: { broker: brokerMs / ms, own: ownMs / ms, brokerRssBytes: after.rssBytes } };
       },
       async [Symbol.asyncDispose]() {
+        io.stderr.status(""); // What was interrupted has left its progress there.
         await client.close();
         await server?.[Symbol.asyncDispose]();
       },
@@ -98,7 +99,11 @@ async function startServer(): Promise<{ address: Address } & AsyncDisposable> {
   return {
     address: parseAddress(JSON.parse(value).data.addresses[0]),
     async [Symbol.asyncDispose]() {
-      child.kill("SIGTERM");
+      try {
+        child.kill("SIGTERM");
+      } catch {
+        // It has ended: Ctrl-C reaches it, too.
+      }
       await Promise.all([child.status, ended]);
     },
   };
