@@ -43,10 +43,14 @@ async function messageTasks(): Promise<(task: () => void) => void> {
   const { MessageChannel } = await import("node:worker_threads");
   const { port1, port2 } = new MessageChannel();
   const tasks: (() => void)[] = [];
-  port1.on("message", () => tasks.shift()!());
+  port1.on("message", () => {
+    const task = tasks.shift()!;
+    if (tasks.length === 0) port1.unref(); // Only what is still to be done keeps a program alive.
+    task();
+  });
   port1.unref();
   return (task) => {
-    tasks.push(task);
+    if (tasks.push(task) === 1) port1.ref();
     port2.postMessage(null);
   };
 }

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
-import { setImmediate } from "node:timers";
 import { ConnectionError, FatalProtocolError, type MqError, type ProtocolError } from "../lib/errors.ts";
 import { type ByteReader, LineReader } from "../lib/lines.ts";
+import { atTurnEnd } from "../lib/turn.ts";
 
 const encoder = new TextEncoder();
 const LF = 0x0a;
@@ -243,7 +243,7 @@ Deno.test("LineReader reads at least 16 KiB at once, however many readers are bu
 Deno.test("LineReader lets the event loop go on while its source always has more", async () => {
   const source = new Source([`${"x".repeat(1023)}\n`.repeat(16 * 1024)]);
   const reading = drain(new LineReader(source));
-  await new Promise((resolve) => void setImmediate(resolve));
+  await new Promise<void>((resolve) => atTurnEnd(resolve));
   assert(source.sizes.length < 10, `${source.sizes.length} reads`);
   assertEquals((await reading).length, 16 * 1024);
 });
