@@ -98,7 +98,7 @@ export async function runLoad(
   extent: Extent,
   watch: Watch = {},
 ): Promise<LoadResult> {
-  await using run = new Run(address, wire, load);
+  using run = new Run(address, wire, load);
   await run.connect();
   return await run.publish(extent, watch);
 }
@@ -111,7 +111,7 @@ interface Hearer {
   receivedBytes: number;
 }
 
-class Run implements AsyncDisposable {
+class Run implements Disposable {
   readonly #address: Address;
   readonly #wire: Wire;
   readonly #load: Load;
@@ -123,6 +123,8 @@ class Run implements AsyncDisposable {
   #cycles = 0;
   #allPublished = false;
   #progress = Promise.withResolvers<void>();
+  /** Settled when all has been published and has arrived, or a connection is lost. */
+  readonly #finished = Promise.withResolvers<void>();
 
   constructor(address: Address, wire: Wire, load: Load) {
     this.#address = address;
@@ -146,11 +148,15 @@ class Run implements AsyncDisposable {
   async publish({ msgs = Infinity, forMs = Infinity }: Extent, watch: Watch): Promise<LoadResult> {
     const start = performance.now();
     const share = Math.ceil(msgs / this.#publishers.length / this.#names.length);
-    const publishing = this.#publishers.map((conn) => this.#publish(conn, share, start + forMs));
-    const allPublished = Promise.all(publishing).then(() => void (this.#allPublished = true));
-    const arriving = this.#hearers.map((hearer) => this.#hear(hearer));
+    const { promise, reject } = this.#finished;
+    for (const hearer of this.#hearers) this.#hear(hearer).catch(reject);
+    Promise.all(this.#publishers.map((conn) => this.#publish(conn, share, start + forMs)))
+      .then(() => {
+        this.#allPublished = true;
+        this.#finishIfAllArrived();
+      }, reject);
     await untilDone(
-      Promise.all([allPublished, ...arriving]),
+      promise,
       () => this.#moved(),
       () => this.#missing(),
       { ...watch, onTick: () => watch.onProgress?.(this.#published) },
@@ -163,9 +169,8 @@ class Run implements AsyncDisposable {
     return { published: this.#published, delivered, ms };
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.dispose](): void {
     for (const conn of [...this.#publishers, ...this.#hearers.map(({ conn }) => conn)]) conn.close();
-    return Promise.resolve();
   }
 
   get #published(): number {
@@ -196,13 +201,23 @@ class Run implements AsyncDisposable {
     return most;
   }
 
-  async #hear(hearer: Hearer): Promise<void> {
+  /** Reads until its connection is closed. */
+  async #hear(hearer: Hearer): Promise<never> {
     const buffer = new Uint8Array(READ_BYTES);
-    while (!this.#allPublished || hearer.receivedBytes < this.#cycles * hearer.eventBytes) {
+    for (;;) {
       hearer.receivedBytes += await read(hearer.conn, buffer);
       this.#progress.resolve();
       this.#progress = Promise.withResolvers();
+      this.#finishIfAllArrived();
     }
+  }
+
+  #finishIfAllArrived(): void {
+    if (this.#allPublished && this.#hearers.every((hearer) => this.#hasAll(hearer))) this.#finished.resolve();
+  }
+
+  #hasAll({ receivedBytes, eventBytes }: Hearer): boolean {
+    return receivedBytes >= this.#cycles * eventBytes;
   }
 
   /** What grows as long as something moves. */
@@ -211,7 +226,7 @@ class Run implements AsyncDisposable {
   }
 
   #missing(): string {
-    const missing = this.#hearers.filter((hearer) => hearer.receivedBytes < this.#cycles * hearer.eventBytes).length;
+    const missing = this.#hearers.filter((hearer) => !this.#hasAll(hearer)).length;
     return `${missing} of ${this.#hearers.length} listeners still wait`;
   }
 }
