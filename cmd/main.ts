@@ -110,7 +110,9 @@ function find(argv: readonly string[]): Command {
 
 function unknown(word: string | undefined, words: readonly string[], group: string): UsageError {
   const choice = `one of ${words.join(", ")}, or mq ${group}--help`;
-  if (word === undefined) return new UsageError(`${group}needs to know what`, choice);
+  if (word === undefined) {
+    return new UsageError(`${group}needs to know what`, `mq ${group}${words[0]}, or mq ${group}--help`);
+  }
   const kind = word.startsWith("-") ? "flag" : "command";
   const nearest = kind === "command" ? suggest(word, words) : undefined;
   return new UsageError(`unknown ${kind} ${group}${word}`, nearest ? `mq ${group}${nearest}` : choice);

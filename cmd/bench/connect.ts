@@ -50,7 +50,6 @@ export const benchConnect = defineCommand({
       io.signal.throwIfAborted();
     };
     const result = await subject.measure(() => compare(subject.address, flags, onEvent));
-    io.stderr.status("");
     io.stdout.line(flags.json ? formatConnectJson(flags, result) : formatConnect(flags, result));
     return 0;
   },
@@ -109,7 +108,7 @@ async function average(times: number, work: () => Promise<void>, onDone: (done: 
 type Result = Comparison & { shares: Shares };
 
 /** The result for people. */
-export function formatConnect({ msgs, size }: Options, { keptUs, eachUs, shares }: Result): string {
+function formatConnect({ msgs, size }: Options, { keptUs, eachUs, shares }: Result): string {
   const row = (us: number) => `${formatMicroseconds(us)} an event, ${formatNumber(1e6 / us)} events/s`;
   const rows: [string, string][] = [["one connection kept", row(keptUs)], ["one for each event", row(eachUs)]];
   const ratio = eachUs / keptUs;

@@ -19,7 +19,7 @@ import {
 import { type Pace, type PacedResult, runPaced } from "./pace.ts";
 import { openSubject, type Shares, subjectFlag } from "./subject.ts";
 
-/** How long events are sent before one is measured, in milliseconds: a program just started is slow. */
+/** How long events are sent before one is measured, in milliseconds. */
 const WARM_UP_MS = 1000;
 
 const PERCENTILES = [50, 90, 99, 99.9];
@@ -51,13 +51,12 @@ export const benchLatency = defineCommand({
   permissions: ["net", "run"],
   async run({ flags }, io) {
     await using subject = await openSubject(flags.server, "bench latency", io);
-    io.stderr.status("Warming up");
-    await runPaced(subject.address, { ...flags, for: WARM_UP_MS }, io);
     const total = flags.rate * flags.for / 1000;
     const onProgress = (published: number) => io.stderr.status(formatProgress(published / total));
-    const watch = { signal: io.signal, onProgress };
-    const result = await subject.measure(() => runPaced(subject.address, flags, watch));
-    io.stderr.status("");
+    const result = await subject.measure(
+      () => runPaced(subject.address, flags, { signal: io.signal, onProgress }),
+      () => runPaced(subject.address, { ...flags, for: WARM_UP_MS }, io),
+    );
     io.stdout.line(flags.json ? formatLatencyJson(flags, result) : formatLatency(flags, result));
     return 0;
   },

@@ -5,8 +5,16 @@
  */
 import process from "node:process";
 import { TextLineStream } from "@std/streams/text-line-stream";
-import { type Address, connect, formatAddress, MqError, parseAddress } from "../../mod.ts";
-import { brokerAddress } from "../broker_flags.ts";
+import {
+  type Address,
+  type Client,
+  connect,
+  ConnectionError,
+  formatAddress,
+  MqError,
+  parseAddress,
+} from "../../mod.ts";
+import { brokerAddress, howToStart } from "../broker_flags.ts";
 import { type Flag, option, UsageError } from "../command.ts";
 import type { Io } from "../stdio.ts";
 import { topicName } from "./load.ts";
@@ -31,11 +39,12 @@ export interface Shares {
 export interface Subject extends AsyncDisposable {
   readonly address: Address;
   /**
-   * Does something, and tells how much of the processors it took.
+   * Does something, and tells how much of the processors it took. Its progress, where it shows one, is wiped away.
    *
    * @param work What to do.
+   * @param warmUp What to do before, without measuring it: a program just started is slow.
    */
-  measure<T>(work: () => Promise<T>): Promise<T & { shares: Shares }>;
+  measure<T>(work: () => Promise<T>, warmUp?: () => Promise<unknown>): Promise<T & { shares: Shares }>;
 }
 
 /**
@@ -45,35 +54,46 @@ export interface Subject extends AsyncDisposable {
  * @throws {ConnectionError} If no broker answers there.
  */
 export async function openSubject(flag: string | undefined, command: string, io: Io): Promise<Subject> {
-  const server = flag === undefined ? await startServer() : undefined;
-  try {
-    const address = server?.address ?? brokerAddress(flag, io, command);
-    const client = await connect({ ...address, name: "bench", echo: false, signal: io.signal });
-    const { recognized } = await client.why(topicName(0));
-    if (!recognized) {
-      await client.close();
-      const problem = `the broker at ${formatAddress(address)} does not recognize ${topicName(0)}`;
-      throw new UsageError(problem, "mq server --events 'bench.*', or leave -s out");
-    }
-    return {
-      address,
-      async measure(work) {
-        const [before, ownBefore, start] = [await client.stats(), ownCpuMs(), performance.now()];
-        const result = await work();
-        const [after, ownMs, ms] = [await client.stats(), ownCpuMs() - ownBefore, performance.now() - start];
-        const brokerMs = after.cpuMs - before.cpuMs;
-        return { ...result, shares: { broker: brokerMs / ms, own: ownMs / ms, brokerRssBytes: after.rssBytes } };
-      },
-      async [Symbol.asyncDispose]() {
-        io.stderr.status(""); // What was interrupted has left its progress there.
-        await client.close();
-        await server?.[Symbol.asyncDispose]();
-      },
-    };
-  } catch (error) {
-    await server?.[Symbol.asyncDispose]();
-    throw error;
+  await using opened = new AsyncDisposableStack();
+  const address = flag === undefined ? opened.use(await startServer()).address : brokerAddress(flag, io, command);
+  const client = opened.use(await connectTo(address, io.signal));
+  const { recognized } = await client.why(topicName(0));
+  if (!recognized) {
+    const problem = `the broker at ${formatAddress(address)} does not recognize ${topicName(0)}`;
+    throw new UsageError(problem, `${howToStart(address)} --events 'bench.*', or leave -s out`);
   }
+  const kept = opened.move();
+  return {
+    address,
+    async measure(work, warmUp) {
+      try {
+        if (warmUp) io.stderr.status("Warming up");
+        await warmUp?.();
+        return await withShares(client, work);
+      } finally {
+        io.stderr.status("");
+      }
+    },
+    [Symbol.asyncDispose]: () => kept.disposeAsync(),
+  };
+}
+
+async function connectTo(address: Address, signal: AbortSignal): Promise<Client> {
+  try {
+    return await connect({ ...address, name: "bench", echo: false, signal });
+  } catch (error) {
+    if (!(error instanceof ConnectionError) || error.code !== "unreachable") throw error;
+    const hint = `start one with: ${howToStart(address)} --events 'bench.*', or leave -s out`;
+    throw new ConnectionError(error.code, `${error.message}; ${hint}`, { cause: error });
+  }
+}
+
+async function withShares<T>(client: Client, work: () => Promise<T>): Promise<T & { shares: Shares }> {
+  const [before, ownBefore, start] = [await client.stats(), ownCpuMs(), performance.now()];
+  const result = await work();
+  const [after, ownMs, ms] = [await client.stats(), ownCpuMs() - ownBefore, performance.now() - start];
+  const brokerMs = after.cpuMs - before.cpuMs;
+  return { ...result, shares: { broker: brokerMs / ms, own: ownMs / ms, brokerRssBytes: after.rssBytes } };
 }
 
 function ownCpuMs(): number {

@@ -14,11 +14,11 @@ import {
   formatProgress,
   formatTable,
 } from "./figures.ts";
-import { type Load, type LoadResult, runLoad } from "./load.ts";
+import { type Extent, type Load, type LoadResult, runLoad, type Watch } from "./load.ts";
 import { mqWire } from "./mq_wire.ts";
 import { openSubject, type Shares, subjectFlag } from "./subject.ts";
 
-/** How long a load goes on before one is measured, in milliseconds: a program just started is slow. */
+/** How long a load goes on before one is measured, in milliseconds. */
 const WARM_UP_MS = 500;
 
 const flags = {
@@ -49,12 +49,12 @@ export const benchThroughput = defineCommand({
   permissions: ["net", "run"],
   async run({ flags }, io) {
     await using subject = await openSubject(flags.server, "bench throughput", io);
-    io.stderr.status("Warming up");
-    await runLoad(subject.address, mqWire, flags, { forMs: WARM_UP_MS }, io);
     const onProgress = (published: number) => io.stderr.status(formatProgress(published / flags.msgs));
-    const watch = { signal: io.signal, onProgress };
-    const result = await subject.measure(() => runLoad(subject.address, mqWire, flags, { msgs: flags.msgs }, watch));
-    io.stderr.status("");
+    const run = (extent: Extent, watch: Watch) => runLoad(subject.address, mqWire, flags, extent, watch);
+    const result = await subject.measure(
+      () => run({ msgs: flags.msgs }, { signal: io.signal, onProgress }),
+      () => run({ forMs: WARM_UP_MS }, io),
+    );
     io.stdout.line(flags.json ? formatThroughputJson(flags, result) : formatThroughput(flags, result));
     return 0;
   },
@@ -63,7 +63,7 @@ export const benchThroughput = defineCommand({
 type Result = LoadResult & { shares: Shares };
 
 /** The result for people. */
-export function formatThroughput(load: Load, { published, delivered, ms, shares }: Result): string {
+function formatThroughput(load: Load, { published, delivered, ms, shares }: Result): string {
   const { pubs, subs, topics, size } = load;
   const title = `${count(pubs, "publisher")}, ${count(subs, "listener")}, ${
     count(topics, "name")

@@ -74,15 +74,15 @@ function roundTrip(times: number): Case {
       using publisher = await open(address, wire.publisher);
       const [event, delivery] = [wire.publish(name, data), wire.deliver(name, data)];
       const buffer = new Uint8Array(64 * 1024);
-      const times_us = new Float64Array(times);
+      const timesUs = new Float64Array(times);
       for (let index = 0; index < times; index++) {
         const start = performance.now();
         await writeAll(publisher, event);
         for (let left = delivery.length; left > 0;) left -= await read(listener, buffer);
-        times_us[index] = (performance.now() - start) * 1000;
+        timesUs[index] = (performance.now() - start) * 1000;
       }
-      times_us.sort();
-      return [0.5, 0.99].map((share) => times_us[Math.floor(times * share)]);
+      timesUs.sort();
+      return [0.5, 0.99].map((share) => timesUs[Math.floor(times * share)]);
     },
   };
 }

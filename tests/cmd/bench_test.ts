@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { limitOf } from "../../cmd/bench/figures.ts";
 import { type Load, runLoad } from "../../cmd/bench/load.ts";
 import { mqWire } from "../../cmd/bench/mq_wire.ts";
+import { Output } from "../../cmd/stdio.ts";
 import { ConnectionError, TimeoutError } from "../../mod.ts";
 import { mq, Program, startBroker } from "../helpers.ts";
 
@@ -74,6 +75,17 @@ Deno.test("mq bench ends at once when it is interrupted, without a word too many
   program.kill("SIGINT");
   assertEquals(await program.outcome(), { code: 1, stdout: "", stderr: "" });
 });
+
+for (const [isTerminal, shown] of [[true, "\r\x1b[K1 %\r\x1b[K2 %\r\x1b[Kdone\n"], [false, "done\n"]] as const) {
+  Deno.test(`progress on ${isTerminal ? "a terminal is one line, drawn again" : "a pipe is not shown"}`, async () => {
+    const written: Uint8Array[] = [];
+    const output = new Output(new WritableStream({ write: (chunk) => void written.push(chunk) }), { isTerminal });
+    for (const text of ["1 %", "2 %", ""]) output.status(text);
+    output.line("done");
+    await output.flush();
+    assertEquals(written.map((chunk) => new TextDecoder().decode(chunk)).join(""), shown);
+  });
+}
 
 const LOAD: Load = { pubs: 1, subs: 1, topics: 1, size: 8 };
 

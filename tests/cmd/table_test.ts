@@ -49,7 +49,7 @@ const ROWS: Row[] = [
   {
     args: "bench",
     code: 2,
-    stderr: "mq: bench needs to know what\nTry: one of throughput, latency, connect, or mq bench --help\n",
+    stderr: "mq: bench needs to know what\nTry: mq bench throughput, or mq bench --help\n",
   },
   { args: "bench througput", code: 2, stderr: "mq: unknown command bench througput\nTry: mq bench throughput\n" },
   { args: "bench --help", code: 0, stdout: /^mq bench throughput: [^]*^mq bench latency: [^]*^mq bench connect: /m },
@@ -63,13 +63,14 @@ const ROWS: Row[] = [
   {
     args: `bench latency -s 127.0.0.1:${NOBODY}`,
     code: 1,
-    stderr: `mq bench latency: No broker answers at 127.0.0.1:${NOBODY}\n`,
+    stderr: `mq bench latency: No broker answers at 127.0.0.1:${NOBODY}; start one with: ` +
+      `mq server --host 127.0.0.1 --port ${NOBODY} --events 'bench.*', or leave -s out\n`,
   },
   {
     args: "bench connect -s 127.0.0.1:PORT",
     code: 2,
     stderr: "mq bench connect: the broker at 127.0.0.1:PORT does not recognize bench.0\n" +
-      "Try: mq server --events 'bench.*', or leave -s out\n",
+      "Try: mq server --host 127.0.0.1 --port PORT --events 'bench.*', or leave -s out\n",
   },
 
   // mq server
@@ -365,7 +366,10 @@ for (const { args, stdin, env = {}, code, stdout = "", stderr = "" } of ROWS) {
     const argv = args.split(" ").filter((arg) => arg !== "").map((arg) => arg.replace(/:PORT$|^PORT$/, fill));
     const filled = Object.fromEntries(Object.entries(env).map(([name, value]) => [name, fill(value)]));
     const outcome = await mq(argv, { stdin, env: filled });
-    check(outcome.stderr, typeof stderr === "string" ? stderr.replace(/(?<=127\.0\.0\.1:)PORT/, fill) : stderr);
+    check(
+      outcome.stderr,
+      typeof stderr === "string" ? stderr.replace(/(?<=127\.0\.0\.1:|--port )PORT/g, fill) : stderr,
+    );
     check(outcome.stdout, stdout);
     assertEquals(outcome.code, code);
   });
