@@ -1,4 +1,5 @@
 /** mq bench: its loads are complete, its figures add up, and nothing of it is left behind. */
+import { setImmediate } from "node:timers";
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { limitOf } from "../../cmd/bench/figures.ts";
 import { type Load, runLoad } from "../../cmd/bench/load.ts";
@@ -82,6 +83,7 @@ for (const [isTerminal, shown] of [[true, "\r\x1b[K1 %\r\x1b[K2 %\r\x1b[Kdone\n"
     const output = new Output(new WritableStream({ write: (chunk) => void written.push(chunk) }), { isTerminal });
     for (const text of ["1 %", "2 %", ""]) output.status(text);
     output.line("done");
+    await new Promise((resolve) => void setImmediate(resolve)); // It writes at the end of the turn.
     await output.flush();
     assertEquals(written.map((chunk) => new TextDecoder().decode(chunk)).join(""), shown);
   });
