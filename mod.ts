@@ -26,13 +26,17 @@
 export { type Address, formatAddress, parseAddress } from "./lib/address.ts";
 export * from "./lib/answers.ts";
 export * from "./lib/broker.ts";
+export * from "./lib/broker_options.ts";
 export * from "./lib/client.ts";
 export * from "./lib/client_options.ts";
+export { dial, type DialOptions } from "./lib/dial.ts";
 export * from "./lib/errors.ts";
 export * from "./lib/event.ts";
+export type { HeartbeatTimes } from "./lib/heartbeat.ts";
 export * from "./lib/limits.ts";
-export type { ListenOptions } from "./lib/listen.ts";
+export type { Certificate, ListenOptions } from "./lib/listen.ts";
 export * from "./lib/protocol.ts";
 export * from "./lib/subscription.ts";
+export { parseTokens, type Scope, type Token } from "./lib/tokens.ts";
 export { atTurnEnd } from "./lib/turn.ts";
 export { VERSION } from "./lib/version.ts";

@@ -3,24 +3,17 @@
  *
  * @module
  */
+import { checkPublishable, type Client, connect, encodeData, MqError, MqEvent, ProtocolError } from "../mod.ts";
 import {
-  type Address,
-  checkPublishable,
-  type Client,
-  connect,
-  encodeData,
-  MqError,
-  MqEvent,
-  ProtocolError,
-} from "../mod.ts";
-import {
-  brokerAddress,
+  type BrokerAccess,
+  brokerAccess,
+  brokerFlags,
   checkTyped,
   connectPatiently,
   jsonFlag,
   nameFlag,
-  serverFlag,
   tellConnection,
+  untilLost,
 } from "./broker_flags.ts";
 import { defineCommand, duration, integer, list, option, toggle, type Values } from "./command.ts";
 import { count, formatDuration, formatForPeople, formatJson, formatPlain } from "./format.ts";
@@ -31,7 +24,7 @@ import { aborted, type Io } from "./stdio.ts";
 const GRACE_MS = 2000;
 
 const flags = {
-  server: serverFlag,
+  ...brokerFlags,
   every: option("DURATION", "How often an event comes.", duration, { fallback: ["1s", 1000] }),
   events: option("LIST", "The names to choose from.", list, {
     fallback: [BARKED_EVENTS.join(","), [...BARKED_EVENTS]],
@@ -62,16 +55,18 @@ export const app = defineCommand({
   permissions: ["net"],
   async run({ flags }, io) {
     checkTyped("mq app --events order.created,order.paid", () => flags.events.forEach(checkPublishable));
-    const address = brokerAddress(flags.server, io, "app");
+    const access = brokerAccess(flags, io, "app");
     const seed = flags.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
     const barker = new Barker(makeUpEvents(seed, flags.events), flags, io);
-    await using client = await connectPatiently("app", { ...address, name: flags.name }, io);
+    await using client = await connectPatiently("app", { ...access, name: flags.name }, io);
     if (flags["once-per-connection"]) {
       await client.close();
-      await barker.run((event) => publishAlone(event, address, flags.name));
+      await barker.run((event) => publishAlone(event, access, flags.name), io.signal);
     } else {
       tellConnection("app", client, io);
-      await barker.run((event) => publish(event, client));
+      const until = untilLost(client, io.signal);
+      await barker.run((event) => publish(event, client), until);
+      if (until.aborted && !io.signal.aborted) throw until.reason;
     }
     await io.stdout.flush(); // On a terminal, the events come before their summary.
     io.stderr.line(barker.summary);
@@ -89,8 +84,8 @@ async function publish({ name, data }: MadeUpEvent, client: Client): Promise<str
   }
 }
 
-async function publishAlone(event: MadeUpEvent, address: Address, name: string): Promise<string | undefined> {
-  await using client = await connect({ ...address, name });
+async function publishAlone(event: MadeUpEvent, access: BrokerAccess, name: string): Promise<string | undefined> {
+  await using client = await connect({ ...access, name });
   return await publish(event, client);
 }
 
@@ -111,8 +106,8 @@ class Barker {
     this.#io = io;
   }
 
-  /** Barks until there are enough events, or the Io's signal says so. */
-  async run(publish: (event: MadeUpEvent) => Promise<string | undefined>): Promise<void> {
+  /** Barks until there are enough events, or a signal says so. */
+  async run(publish: (event: MadeUpEvent) => Promise<string | undefined>, until: AbortSignal): Promise<void> {
     const enough = Promise.withResolvers<void>();
     const bark = () => {
       this.#keep(this.#bark(publish));
@@ -120,7 +115,7 @@ class Barker {
     };
     bark();
     const timer = setInterval(bark, this.#flags.every);
-    await Promise.race([enough.promise, aborted(this.#io.signal)]);
+    await Promise.race([enough.promise, aborted(until)]);
     clearInterval(timer);
     await Promise.race([Promise.all(this.#running), aborted(AbortSignal.timeout(GRACE_MS))]);
   }

@@ -7,22 +7,36 @@ import {
   type Address,
   type Client,
   connect,
-  ConnectionError,
+  type ConnectionError,
   type ConnectOptions,
   DEFAULT_PORT,
   formatAddress,
-  type MqError,
+  MqError,
   parseAddress,
   ProtocolError,
 } from "../mod.ts";
-import { type Flag, option, toggle, UsageError } from "./command.ts";
+import { type Flag, option, textFile, toggle, UsageError, type Values } from "./command.ts";
+import { count } from "./format.ts";
 import type { Io } from "./stdio.ts";
 
-/** `-s HOST:PORT`. */
-export const serverFlag: Flag<string | undefined> = option("HOST:PORT", "The broker.", (text) => text, {
-  short: "s",
-  fallback: ["$MQ_URL, or localhost:3001", undefined],
-});
+/** `--tls-ca FILE`. */
+export const tlsCaFlag: Flag<string | undefined> = option(
+  "FILE",
+  "A certificate to trust, where the broker is at mqs://.",
+  certificateFile,
+);
+
+/** The flags that say where the broker is, and whom to trust. */
+export const brokerFlags = {
+  server: option("HOST:PORT", "The broker; mqs://HOST:PORT if it speaks TLS.", (text) => text, {
+    short: "s",
+    fallback: ["$MQ_URL, or localhost:3001", undefined],
+  }),
+  "tls-ca": tlsCaFlag,
+} satisfies Record<string, Flag<string | undefined>>;
+
+/** Where the broker is, whom to trust, and what lets one in. */
+export type BrokerAccess = Address & Pick<ConnectOptions, "caCerts" | "token">;
 
 /** `--json`. */
 export const jsonFlag: Flag<boolean> = toggle("Print one JSON object a line: {id, at, from, event, data}.");
@@ -32,34 +46,76 @@ export function nameFlag(fallback: string): Flag<string> {
   return option("NAME", "What it calls itself.", (text) => text, { fallback: [fallback, fallback] });
 }
 
+/** A reader of certificates for {@linkcode option}: returns the text of a PEM file. */
+export function certificateFile(path: string): string {
+  const pem = textFile(path);
+  if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
+  throw new Error("a PEM file with a certificate in it");
+}
+
 /**
- * Where the broker is.
+ * How to reach the broker.
  *
  * @throws {UsageError} If the flag or MQ_URL cannot be read.
  */
-export function brokerAddress(flag: string | undefined, io: Io, command: string): Address {
-  const [source, text] = flag !== undefined ? ["--server", flag] : ["MQ_URL", io.env.MQ_URL || "localhost"];
+export function brokerAccess(flags: Values<typeof brokerFlags>, io: Io, command: string): BrokerAccess {
+  const { server } = flags;
+  const [source, text] = server !== undefined ? ["--server", server] : ["MQ_URL", io.env.MQ_URL || "localhost"];
+  const caCerts = flags["tls-ca"] === undefined ? undefined : [flags["tls-ca"]];
   try {
-    return parseAddress(text);
+    return { ...parseAddress(text), caCerts, token: io.env.MQ_TOKEN || undefined };
   } catch (error) {
     throw new UsageError(`${source}: ${(error as MqError).message}`, `mq ${command} -s localhost:3001`);
   }
 }
 
 /** The command that starts a broker at an address. */
-export function howToStart({ hostname, port }: Address): string {
+export function howToStart({ hostname, port, tls }: Address): string {
   const host = hostname === "localhost" ? "" : ` --host ${hostname}`;
-  return `mq server${host}${port === DEFAULT_PORT ? "" : ` --port ${port}`}`;
+  const certificate = tls ? " --tls-cert cert.pem --tls-key key.pem" : "";
+  return `mq server${host}${port === DEFAULT_PORT ? "" : ` --port ${port}`}${certificate}`;
+}
+
+/**
+ * Connects; where that fails and something can be done about it, the error says what.
+ *
+ * @param options How to connect.
+ * @param toStart The command that starts a broker there.
+ */
+export async function connectOrSay(
+  options: ConnectOptions & Address,
+  toStart: string = howToStart(options),
+): Promise<Client> {
+  try {
+    return await connect(options);
+  } catch (error) {
+    const hint = error instanceof MqError ? hintFor(error, options, toStart) : undefined;
+    if (hint === undefined) throw error;
+    const { code, message } = error as MqError;
+    throw new MqError(code, `${message}; ${hint}`, { cause: error });
+  }
+}
+
+function hintFor({ code }: MqError, { token }: ConnectOptions, toStart: string): string | undefined {
+  switch (code) {
+    case "unreachable":
+      return `start one with: ${toStart}`;
+    case "unauthorized":
+      return token === undefined ? "set MQ_TOKEN to one that it knows" : "set MQ_TOKEN to another";
+    case "untrusted":
+      return "name a file with it, or with its authority's: --tls-ca FILE";
+  }
 }
 
 /** Connects, and if no broker is there yet, says so and waits for it. */
 export async function connectPatiently(command: string, options: ConnectOptions & Address, io: Io): Promise<Client> {
   try {
-    return await connect({ ...options, signal: io.signal });
+    return await connectOrSay({ ...options, signal: io.signal });
   } catch (error) {
-    if (!(error instanceof ConnectionError) || error.code !== "unreachable") throw error;
-    io.stderr.line(`mq ${command}: ${error.message}; waiting for it (start one with: ${howToStart(options)})`);
-    const client = await connect({ ...options, signal: io.signal, wait: true });
+    if (!(error instanceof MqError) || error.code !== "unreachable") throw error;
+    const { message } = error.cause as ConnectionError;
+    io.stderr.line(`mq ${command}: ${message}; waiting for it (start one with: ${howToStart(options)})`);
+    const client = await connectOrSay({ ...options, signal: io.signal, wait: true });
     io.stderr.line(`mq ${command}: connected to ${formatAddress(options)}`);
     return client;
   }
@@ -76,7 +132,19 @@ export function tellConnection(command: string, client: Client, io: Io): void {
     const why = message === lastNotice ? "" : ` (${message})`; // It has been told just now.
     io.stderr.line(`mq ${command}: lost the broker${why}; trying again`);
   });
+  client.addEventListener("dropped", ({ detail }) => {
+    io.stderr.line(
+      `mq ${command}: ${count(detail, "event")} came faster than they were read, and the broker dropped them`,
+    );
+  });
   client.addEventListener("reconnect", () => io.stderr.line(`mq ${command}: connected to ${client.address} again`));
+}
+
+/** Aborted by another signal or when the client has given up: to go on would be in vain. */
+export function untilLost(client: Client, signal: AbortSignal): AbortSignal {
+  const lost = new AbortController();
+  client.addEventListener("giveup", ({ detail }) => lost.abort(detail));
+  return AbortSignal.any([signal, lost.signal]);
 }
 
 /** Has what the library says of a name or a pattern that was typed told as misuse. */

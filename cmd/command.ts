@@ -93,6 +93,14 @@ export function option<T, D = undefined>(
   return { placeholder, help, short: options.short, read, fallbackText, fallback };
 }
 
+/** A reader of one of some words for {@linkcode option}. */
+export function choice<T extends string>(...words: T[]): (text: string) => T {
+  return (text) => {
+    if ((words as string[]).includes(text)) return text as T;
+    throw new Error(words.join(" or "));
+  };
+}
+
 /** A reader of whole numbers for {@linkcode option}. */
 export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
   const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
@@ -111,6 +119,44 @@ export function duration(text: string): number {
   const ms = Math.round(Number(number) * UNITS_MS.get(unit)!);
   if (unit === undefined || ms < 1 || ms > 2 ** 31 - 1) throw new Error("a duration such as 500ms, 2s or 1m");
   return ms;
+}
+
+/** A duration as {@linkcode duration} reads it: `2s`. */
+export function durationText(ms: number): string {
+  return inUnits(ms, UNITS_MS);
+}
+
+const UNITS_BYTES = new Map([["B", 1], ["", 1], ["KiB", 1024], ["MiB", 1024 ** 2], ["GiB", 1024 ** 3]]);
+
+/** A reader of sizes for {@linkcode option}: `1000`, `64KiB`, `1MiB`. Returns bytes. */
+export function size(text: string): number {
+  const [, number, unit] = /^(\d+)(B|KiB|MiB|GiB|)$/.exec(text) ?? [];
+  const bytes = Number(number) * UNITS_BYTES.get(unit)!;
+  if (unit === undefined || bytes < 1 || !Number.isSafeInteger(bytes)) {
+    throw new Error("a size in bytes such as 1000, 64KiB or 1MiB");
+  }
+  return bytes;
+}
+
+/** A size as {@linkcode size} reads it: `64KiB`. */
+export function sizeText(bytes: number): string {
+  return inUnits(bytes, UNITS_BYTES);
+}
+
+/** A whole number of the greatest unit that divides an amount. */
+function inUnits(amount: number, units: ReadonlyMap<string, number>): string {
+  const [name, unit] = [...units].findLast(([, unit]) => amount % unit === 0)!;
+  return `${amount / unit}${name}`;
+}
+
+/** A reader of files for {@linkcode option}. Returns their text: before a command runs, it loses the right to read. */
+export function textFile(text: string): string {
+  try {
+    return Deno.readTextFileSync(text);
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotFound ? "there is none of that name" : (error as Error).name;
+    throw new Error(`a text file that can be read (${why})`);
+  }
 }
 
 /** A reader of lists for {@linkcode option}: `create,delete`. */

@@ -6,12 +6,12 @@
 import { dim } from "@std/fmt/colors";
 import { type Client, type MqEvent, Pattern } from "../mod.ts";
 import {
-  brokerAddress,
+  brokerAccess,
+  brokerFlags,
   checkTyped,
   connectPatiently,
   jsonFlag,
   nameFlag,
-  serverFlag,
   tellConnection,
 } from "./broker_flags.ts";
 import { defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
@@ -22,7 +22,7 @@ import type { Io } from "./stdio.ts";
 const EVERYTHING = ">";
 
 const flags = {
-  server: serverFlag,
+  ...brokerFlags,
   count: option("COUNT", "End after that many events.", integer(1), { short: "n" }),
   wait: option("DURATION", "End after that time, with exit code 124.", duration),
   json: jsonFlag,
@@ -52,13 +52,13 @@ export const logger = defineCommand({
       "put patterns in single quotes: mq logger 'order.*'",
       () => operands.forEach((text) => new Pattern(text)),
     );
-    const address = brokerAddress(flags.server, io, "logger");
+    const access = brokerAccess(flags, io, "logger");
     const format = chooseFormat(flags, io);
     const time = flags.wait === undefined ? undefined : AbortSignal.timeout(flags.wait);
     const until = time ? AbortSignal.any([io.signal, time]) : io.signal;
     let logged = 0;
     try {
-      const options = { ...address, name: flags.name, meta: format !== formatPlain };
+      const options = { ...access, name: flags.name, meta: format !== formatPlain };
       await using client = await connectPatiently("logger", options, { ...io, signal: until });
       tellConnection("logger", client, io);
       logged = await log(client, { patterns: operands, limit: flags.count, format, until }, io);

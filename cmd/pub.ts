@@ -5,26 +5,17 @@
  */
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { dim } from "@std/fmt/colors";
-import {
-  checkPublishable,
-  type Client,
-  connect,
-  ConnectionError,
-  decodeData,
-  encodeData,
-  MqError,
-  MqEvent,
-  type Receipt,
-} from "../mod.ts";
-import { brokerAddress, checkTyped, howToStart, jsonFlag, nameFlag, serverFlag } from "./broker_flags.ts";
+import { checkPublishable, type Client, decodeData, encodeData, MqError, MqEvent, type Receipt } from "../mod.ts";
+import { brokerAccess, brokerFlags, checkTyped, connectOrSay, jsonFlag, nameFlag, untilLost } from "./broker_flags.ts";
 import { defineCommand, type Values } from "./command.ts";
 import { count, formatJson } from "./format.ts";
 import type { Io } from "./stdio.ts";
 
-/** How many receipts may be waited for at a time. */
+/** How many receipts may be waited for at a time, and of how much data. */
 const MAX_PENDING = 1000;
+const MAX_PENDING_CHARACTERS = 1024 * 1024;
 
-const flags = { server: serverFlag, json: jsonFlag, name: nameFlag("pub") };
+const flags = { ...brokerFlags, json: jsonFlag, name: nameFlag("pub") };
 
 type PubFlags = Values<typeof flags>;
 
@@ -50,15 +41,9 @@ export const pub = defineCommand({
   permissions: ["net"],
   async run({ flags, operands: [name, data] }, io) {
     checkTyped("mq pub --help", () => checkPublishable(name));
-    const address = brokerAddress(flags.server, io, "pub");
-    let client: Client;
-    try {
-      client = await connect({ ...address, name: flags.name, reconnect: false, signal: io.signal });
-    } catch (error) {
-      if (!(error instanceof ConnectionError) || error.code !== "unreachable") throw error;
-      throw new MqError(error.code, `${error.message}; start one with: ${howToStart(address)}`, { cause: error });
-    }
-    await using _ = client;
+    const access = brokerAccess(flags, io, "pub");
+    const { signal } = io;
+    await using client = await connectOrSay({ ...access, name: flags.name, reconnect: false, signal });
     const publisher = new Publisher(client, name, flags, io);
     const texts = data === "-" ? lines(io.stdin, untilLost(client, io.signal)) : [onOneLine(data ?? "")];
     for await (const text of texts) await publisher.publish(text);
@@ -68,13 +53,6 @@ export const pub = defineCommand({
 
 function lines(stdin: ReadableStream<Uint8Array>, signal: AbortSignal): ReadableStream<string> {
   return stdin.pipeThrough(new TextDecoderStream(), { signal }).pipeThrough(new TextLineStream());
-}
-
-/** Aborted by another signal or when the client has given up: to go on reading would be in vain. */
-function untilLost(client: Client, signal: AbortSignal): AbortSignal {
-  const lost = new AbortController();
-  client.addEventListener("giveup", ({ detail }) => lost.abort(detail));
-  return AbortSignal.any([signal, lost.signal]);
 }
 
 /** Data that spans lines, as laid-out JSON does, is written as the protocol writes it; other text stays as it is. */
@@ -90,6 +68,7 @@ class Publisher {
   readonly #io: Io;
   readonly #pending = new Set<Promise<void>>();
   readonly #refusals = new Map<string, number>();
+  #pendingCharacters = 0;
   #taken = 0;
   #unheard = 0;
 
@@ -102,9 +81,14 @@ class Publisher {
 
   /** Publishes an event; waits only if too many receipts are outstanding. A CR that ends stdin is no data. */
   async publish(text: string): Promise<void> {
-    const task = this.#await(text.replace(/\r$/, "")).finally(() => this.#pending.delete(task));
+    const task = this.#await(text.replace(/\r$/, "")).finally(() => {
+      this.#pending.delete(task);
+      this.#pendingCharacters -= text.length;
+    });
     this.#pending.add(task);
-    if (this.#pending.size >= MAX_PENDING) await Promise.race(this.#pending);
+    this.#pendingCharacters += text.length;
+    const isEnough = this.#pending.size >= MAX_PENDING || this.#pendingCharacters >= MAX_PENDING_CHARACTERS;
+    if (isEnough) await Promise.race(this.#pending);
   }
 
   /** Waits for all receipts and says what became of the events; returns the exit code. */

@@ -3,22 +3,20 @@
  *
  * @module
  */
-import { bold, dim, green, red, yellow } from "@std/fmt/colors";
 import {
-  type Activity,
   Broker,
+  type BrokerOptions,
   DEFAULT_EVENTS,
   DEFAULT_PORT,
-  formatAddress,
-  formatPatterns,
-  type Json,
   MqError,
-  MqEvent,
-  VERSION,
+  parseTokens,
+  type SlowPolicy,
+  type Token,
 } from "../mod.ts";
-import { checkTyped, jsonFlag } from "./broker_flags.ts";
-import { defineCommand, integer, list, option, toggle, type Values } from "./command.ts";
-import { count, formatDuration, formatForPeople, formatJson, layOut, localTime } from "./format.ts";
+import { certificateFile, checkTyped, jsonFlag } from "./broker_flags.ts";
+import { choice, defineCommand, integer, list, option, textFile, toggle, UsageError, type Values } from "./command.ts";
+import { limitFlags, limitsOf } from "./limit_flags.ts";
+import { jsonLog, type Security, TextLog } from "./server_log.ts";
 import { aborted, type Io } from "./stdio.ts";
 
 const flags = {
@@ -29,9 +27,31 @@ const flags = {
   events: option("LIST", "Names or patterns of the events it recognizes.", list, {
     fallback: [DEFAULT_EVENTS.join(","), [...DEFAULT_EVENTS]],
   }),
+  "token-file": option("FILE", "Tokens that let clients in, one a line.", tokenFile, {
+    fallback: ["$MQ_TOKEN, or anybody may come in", undefined],
+  }),
+  "tls-cert": option("FILE", "Its certificate: with it, it speaks TLS.", certificateFile),
+  "tls-key": option("FILE", "The key of that certificate.", textFile),
+  slow: option("WORD", "What becomes of who reads too slowly: disconnect, or drop events.", slowPolicy, {
+    fallback: ["disconnect", "disconnect" as SlowPolicy],
+  }),
+  ...limitFlags,
   verbose: toggle("Log every event, too.", { short: "v" }),
   json: jsonFlag,
 };
+
+function slowPolicy(text: string): SlowPolicy {
+  return choice<SlowPolicy>("disconnect", "drop")(text);
+}
+
+function tokenFile(path: string): Token[] {
+  try {
+    return parseTokens(textFile(path));
+  } catch (error) {
+    if (!(error instanceof MqError)) throw error;
+    throw new Error(`a file of tokens (${error.message})`);
+  }
+}
 
 /** The options of {@linkcode startServer}. */
 export type ServerFlags = Values<typeof flags>;
@@ -41,7 +61,8 @@ export const server = defineCommand({
   name: "server",
   summary: "the broker: sends every event it recognizes on to those who listen",
   description: "Keeps a pool of TCP connections. What it does not recognize is dropped, and the log says so.\n" +
-    "localhost is both 127.0.0.1 and ::1. Ctrl-C drains and ends it.",
+    "localhost is both 127.0.0.1 and ::1. Ctrl-C drains and ends it, a second one ends it at once.\n" +
+    'A line of the token file is a token, which may have "publish" or "listen" before it: it is for that alone.',
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [
@@ -49,6 +70,9 @@ export const server = defineCommand({
     ["mq server --events 'order.*,user.>'", "recognizing events by pattern"],
     ["mq server --events '>' --verbose", "recognizing all events, and logging them"],
     ["mq server --port 4000 --json", "on another port, with a log for programs"],
+    ["mq server --host 0.0.0.0 --token-file token.txt", "for the whole network, with a token"],
+    ["mq server --tls-cert cert.pem --tls-key key.pem", "encrypted; clients take mqs://HOST:PORT"],
+    ["mq server --slow drop --max-queue 1MiB", "never closes who reads slowly, but drops events"],
   ],
   permissions: ["net"],
   async run({ flags }, io) {
@@ -61,119 +85,53 @@ export const server = defineCommand({
 
 /** Starts a broker that logs to an Io's stdout. */
 export async function startServer(flags: ServerFlags, io: Io): Promise<Broker> {
-  const log = flags.json ? jsonLog(io) : new Log(io, flags.events);
-  checkTyped("mq server --events 'order.*,user.>'", () => void new Broker({ events: flags.events }));
-  const broker = new Broker({
+  const security = securityOf(flags, io);
+  const log = flags.json ? jsonLog(io) : new TextLog(io, flags, security);
+  const options: BrokerOptions = {
     events: flags.events,
+    limits: limitsOf(flags),
+    tokens: security.tokens,
+    slow: flags.slow,
     onActivity: (name, data) => log.activity(name, data),
     onPublish: flags.verbose
       ? (name, line, from, receivers) => log.published(name, line.slice(name.length).trimStart(), from, receivers)
       : undefined,
-  });
-  await listen(broker, flags);
+  };
+  checkTyped("mq server --events 'order.*,user.>'", () => void new Broker(options));
+  const broker = new Broker(options);
+  await listen(broker, flags, security);
   log.listening(broker);
   return broker;
 }
 
-async function listen(broker: Broker, { host, port }: ServerFlags): Promise<void> {
+function securityOf(flags: ServerFlags, io: Io): Security {
+  const [cert, key] = [flags["tls-cert"], flags["tls-key"]];
+  if ((cert === undefined) !== (key === undefined)) {
+    const [given, missing] = cert === undefined ? ["key", "cert"] : ["cert", "key"];
+    const hint = "mq server --tls-cert cert.pem --tls-key key.pem";
+    throw new UsageError(`--tls-${given} needs --tls-${missing}, too`, hint);
+  }
+  const token = io.env.MQ_TOKEN;
+  const tokens = flags["token-file"] ?? (token ? [{ token, scope: "all" } satisfies Token] : []);
+  return { tokens, tls: cert === undefined || key === undefined ? undefined : { cert, key } };
+}
+
+async function listen(broker: Broker, { host, port }: ServerFlags, { tls }: Security): Promise<void> {
   try {
-    await broker.listen({ hostname: host, port });
+    await broker.listen({ hostname: host, port, tls });
   } catch (error) {
     if (!(error instanceof MqError)) throw error;
-    const hint = error.code === "address-in-use"
-      ? "choose another port with --port, or end that program"
-      : "--host takes a name or an address of this machine";
-    throw new MqError(error.code, `${error.message}; ${hint}`, { cause: error });
+    throw new MqError(error.code, `${error.message}; ${hintFor(error)}`, { cause: error });
   }
 }
 
-interface ServerLog {
-  listening(broker: Broker): void;
-  activity(name: string, data: Activity): void;
-  published(name: string, text: string, from: string, receivers: number): void;
-}
-
-/** The log for programs: one object a line. */
-function jsonLog(io: Io): ServerLog {
-  const print = (name: string, from: string, text: string) =>
-    io.stdout.line(formatJson(new MqEvent(name, text, undefined, from), { at: new Date() }));
-  const activity = (name: string, data: Json) => print(name, "mq", JSON.stringify(data));
-  return {
-    listening: ({ addrs, events }) =>
-      activity("mq.listen", { addresses: addrs.map(formatAddress), events: [...events] }),
-    activity,
-    published: (name, text, from) => print(name, from, text),
-  };
-}
-
-/** The log for people. */
-class Log implements ServerLog {
-  readonly #io: Io;
-  readonly #events: readonly string[];
-
-  constructor(io: Io, events: readonly string[]) {
-    this.#io = io;
-    this.#events = events;
+function hintFor({ code }: MqError): string {
+  switch (code) {
+    case "address-in-use":
+      return "choose another port with --port, or end that program";
+    case "bad-certificate":
+      return "--tls-cert takes a certificate and --tls-key its key, both in the PEM format";
+    default:
+      return "--host takes a name or an address of this machine";
   }
-
-  listening({ addrs, events }: Broker): void {
-    const port = addrs[0].port;
-    const where = port === DEFAULT_PORT ? "" : ` -s localhost:${port}`;
-    this.#io.stdout.line(bold(`mq server ${VERSION} listens on ${addrs.map(formatAddress).join(" and ")}`));
-    this.#io.stdout.line(`It recognizes these events: ${formatPatterns(events)}`);
-    this.#io.stdout.line(
-      dim(`In other terminals: mq logger${where}, mq app${where}, or nc localhost ${port}. Ctrl-C ends it.`),
-    );
-    if (addrs.some(({ hostname }) => !isLoopback(hostname))) {
-      this.#io.stdout.line(
-        yellow("Anyone on the network can connect and publish; without --host only this machine could."),
-      );
-    }
-  }
-
-  activity(name: string, data: Activity): void {
-    const line = this.#describe(name, data);
-    if (line !== undefined) this.#print(line);
-  }
-
-  published(name: string, text: string, from: string, receivers: number): void {
-    this.#io.stdout.line(`${formatForPeople(new MqEvent(name, text, undefined, from))} ${dim(`to ${receivers}`)}`);
-  }
-
-  #print(line: string): void {
-    this.#io.stdout.line(`${dim(localTime(new Date()))}  ${line}`);
-  }
-
-  #describe(name: string, data: Activity): string | undefined {
-    const who = layOut(String(data.name));
-    const isFirst = data.times === 1;
-    switch (name) {
-      case "mq.connect":
-        return `${green("+")} ${who} connected from ${data.address}`;
-      case "mq.hello":
-        return data.was === data.name ? undefined : `${green("=")} ${layOut(String(data.was))} is ${who}`;
-      case "mq.disconnect":
-        return `${red("-")} ${who} left (${data.reason}) after ${formatDuration(Number(data.connectedMs))}: ` +
-          `${count(Number(data.published), "event")} published, ${data.delivered} heard`;
-      case "mq.unrecognized":
-        return isFirst ? this.#unrecognized(who, String(data.event)) : undefined;
-      case "mq.refused":
-        return isFirst ? `${yellow("!")} ${who}: ${data.text}` : undefined;
-      case "mq.slow":
-        return `${red("!")} ${who} does not read: ${data.queuedBytes} bytes wait for it, so it is closed`;
-      case "mq.dropped":
-        return `${red("!")} ${data.bytes} bytes for ${who} were lost: it left before it read them`;
-      case "mq.drain":
-        return `Draining ${count(Number(data.connections), "connection")}`;
-    }
-  }
-
-  #unrecognized(who: string, event: string): string {
-    const admit = `--events '${[...this.#events, event].join(",")}'`;
-    return `${yellow("!")} ${who}: "${event}" is not recognized, so nobody gets it. To admit it: ${admit}`;
-  }
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname.startsWith("127.") || hostname === "::1";
 }

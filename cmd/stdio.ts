@@ -14,7 +14,7 @@ const MAX_PENDING_BYTES = 1024 * 1024;
 const MAX_UNREAD_BYTES = 16 * MAX_PENDING_BYTES;
 
 /** The variables that mq reads from its environment. */
-export const ENVIRONMENT = ["MQ_URL"] as const;
+export const ENVIRONMENT = ["MQ_URL", "MQ_TOKEN"] as const;
 
 /** What a subcommand has to do with the world outside, but for the network. */
 export interface Io {
@@ -112,8 +112,14 @@ export function systemIo(): Io {
     stdout: new Output(Deno.stdout.writable, { isTerminal: Deno.stdout.isTerminal(), onBroken }),
     stderr: new Output(Deno.stderr.writable, { isTerminal: Deno.stderr.isTerminal(), onBroken }),
     signal: ending.signal,
-    env: Object.fromEntries(ENVIRONMENT.map((name) => [name, Deno.env.get(name)])),
+    env: Object.fromEntries(ENVIRONMENT.map((name) => [name, variable(name)])),
   };
+}
+
+/** A variable that may not be read is one that is not set. */
+function variable(name: string): string | undefined {
+  const isAllowed = Deno.permissions.querySync({ name: "env", variable: name }).state === "granted";
+  return isAllowed ? Deno.env.get(name) : undefined;
 }
 
 /** The first signal asks the command to end in its own time, the second does not wait. */

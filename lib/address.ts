@@ -1,5 +1,5 @@
 /**
- * Where a broker is: `HOST:PORT` and `mq://HOST:PORT`, read and written.
+ * Where a broker is: `HOST:PORT`, `mq://HOST:PORT` and `mqs://HOST:PORT`, read and written.
  *
  * @module
  */
@@ -12,17 +12,23 @@ export interface Address {
   hostname: string;
   /** A TCP port. */
   port: number;
+  /**
+   * Whether it speaks TLS.
+   *
+   * @default {false}
+   */
+  tls?: boolean;
 }
 
 const PORT_ALONE = /^\d{1,5}$/;
 const ADDRESS =
-  /^(?:mq:\/\/)?(?:\[(?<ipv6>[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?)\]|(?<host>[^\s:/@?#[\]]+))?(?::(?<port>\d{1,5}))?\/?$/;
+  /^(?:mq(?<tls>s)?:\/\/)?(?:\[(?<ipv6>[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?)\]|(?<host>[^\s:/@?#[\]]+))?(?::(?<port>\d{1,5}))?\/?$/;
 
 /**
  * Reads where a broker is. What is left out is `localhost` and port 3001.
  *
  * @param text `HOST:PORT`, `HOST`, `:PORT`, each with or without `mq://` before it, or `PORT`; an IPv6 host stands in
- * brackets.
+ * brackets. Before a broker that speaks TLS stands `mqs://`.
  * @returns The address.
  * @throws {MqError} With the code `bad-address`.
  *
@@ -30,22 +36,22 @@ const ADDRESS =
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(parseAddress("mq://example.org:4000"), { hostname: "example.org", port: 4000 });
- * assertEquals(parseAddress("[::1]"), { hostname: "::1", port: 3001 });
- * assertEquals(parseAddress(":4000"), { hostname: "localhost", port: 4000 });
+ * assertEquals(parseAddress("mqs://example.org:4000"), { hostname: "example.org", port: 4000, tls: true });
+ * assertEquals(parseAddress("[::1]"), { hostname: "::1", port: 3001, tls: false });
+ * assertEquals(parseAddress(":4000"), { hostname: "localhost", port: 4000, tls: false });
  * ```
  */
 export function parseAddress(text: string): Address {
   const groups = ADDRESS.exec(PORT_ALONE.test(text) ? `:${text}` : text)?.groups;
   const port = Number(groups?.port ?? DEFAULT_PORT);
-  const isEmpty = !groups || Object.values(groups).every((part) => part === undefined);
+  const isEmpty = !groups || [groups.ipv6, groups.host, groups.port].every((part) => part === undefined);
   if (isEmpty || port < 1 || port > 65535) {
     throw new MqError(
       "bad-address",
-      `Cannot read ${quote(text)} as a broker's address: it takes HOST:PORT or mq://HOST:PORT`,
+      `Cannot read ${quote(text)} as a broker's address: it takes HOST:PORT or mq://HOST:PORT, or mqs:// for TLS`,
     );
   }
-  return { hostname: groups.ipv6 ?? groups.host ?? "localhost", port };
+  return { hostname: groups.ipv6 ?? groups.host ?? "localhost", port, tls: groups.tls !== undefined };
 }
 
 /**

@@ -13,7 +13,7 @@ export interface Hello {
   server: string;
   /** The version of the protocol. */
   version: number;
-  /** What it allows one connection. */
+  /** What it allows. */
   limits: Limits;
   /** The patterns of the events it recognizes. */
   events: string[];
@@ -53,9 +53,11 @@ export interface BrokerStats {
   unrecognized: number;
   /** Lines refused because they break a rule of the protocol. */
   refused: number;
-  /** Connections closed because too much waited for them. */
+  /** How often too much waited for a connection. */
   slow: number;
-  /** Bytes that were queued for a connection and could not be written to it. */
+  /** Events that were dropped because a connection had no room for them. */
+  dropped: number;
+  /** Bytes that were meant for a connection and were not written to it. */
   droppedBytes: number;
   /** The processor time that its process has used since it started, in milliseconds. */
   cpuMs: number;

@@ -6,11 +6,14 @@
 import process from "node:process";
 import { monotonicUlid } from "@std/ulid";
 import type { BrokerStats, ClientInfo, Why } from "./answers.ts";
+import type { Activity, BrokerOptions } from "./broker_options.ts";
 import { Connection } from "./connection.ts";
+import { Entrance } from "./entrance.ts";
 import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } from "./errors.ts";
-import { checkPublishable, checkRecognizable, DEFAULT_EVENTS, formatPatterns, isReserved, type Json } from "./event.ts";
+import { checkPublishable, checkRecognizable, DEFAULT_EVENTS, formatPatterns, isReserved } from "./event.ts";
+import { Heartbeat, tickMs } from "./heartbeat.ts";
 import { checkLimits, DEFAULT_LIMITS, type Limits } from "./limits.ts";
-import { acceptAll, type Acceptor, type ListenOptions, listenTcp } from "./listen.ts";
+import { acceptAll, type Listener, type ListenOptions, listenTcp } from "./listen.ts";
 import {
   BROKER_NAME,
   formatErr,
@@ -19,6 +22,7 @@ import {
   HELP,
   HTTP_REFUSAL,
   isBlank,
+  isFirstWord,
   isHttpRequest,
   parseHello,
   parsePatterns,
@@ -26,6 +30,7 @@ import {
   takeWord,
 } from "./protocol.ts";
 import { type Route, Router } from "./router.ts";
+import { Gate } from "./tokens.ts";
 import { VERSION } from "./version.ts";
 
 /** How long a connection that is closed for a fault gets to read why, in milliseconds. */
@@ -40,30 +45,13 @@ const SLASH = 0x2f;
 /** The sender of the broker's own events. */
 const SELF = { name: BROKER_NAME };
 
+const encoder = new TextEncoder();
+
 /** What becomes of a line without an end is worth a word: whoever writes a first client forgets it. */
 const UNFINISHED_LINE = new ProtocolError(
   "unfinished-line",
   "The connection ended in the middle of a line, which does not count: every line ends with a line feed",
 );
-
-/** The data of a `mq.*` event. */
-export type Activity = { [key: string]: Json };
-
-/** Options of {@linkcode Broker}. */
-export interface BrokerOptions {
-  /**
-   * The patterns of the events that are recognized. All others are dropped and counted.
-   *
-   * @default {["create", "read", "update", "delete", "error"]}
-   */
-  events?: readonly string[];
-  /** Limits other than the default ones. */
-  limits?: Partial<Limits>;
-  /** Called with each `mq.*` event, whether somebody hears it or not. */
-  onActivity?: (name: string, data: Activity) => void;
-  /** Called with each recognized event: its name, the whole line, who sent it and to how many it goes. */
-  onPublish?: (name: string, line: string, from: string, receivers: number) => void;
-}
 
 /**
  * An event broker on TCP.
@@ -87,11 +75,13 @@ export class Broker implements AsyncDisposable {
   readonly #options: BrokerOptions;
   readonly #limits: Limits;
   readonly #router: Router;
+  readonly #gate: Gate;
+  readonly #tickMs: number;
   readonly #startedAt = Date.now();
   readonly #pool = new Map<string, Connection>();
-  readonly #listeners: Deno.TcpListener[] = [];
+  readonly #listeners: Listener[] = [];
   readonly #tasks = new Set<Promise<void>>();
-  readonly #counts = { published: 0, unrecognized: 0, refused: 0, slow: 0, droppedBytes: 0 };
+  readonly #counts = { published: 0, unrecognized: 0, refused: 0, slow: 0, dropped: 0, droppedBytes: 0 };
   readonly #verbs = new Map<string, (connection: Connection, rest: string) => string>([
     ["hello", (connection, rest) => this.#hello(connection, rest)],
     ["sub", (connection, rest) => this.#subscribe(connection, rest)],
@@ -103,12 +93,9 @@ export class Broker implements AsyncDisposable {
     ["why", (_connection, rest) => formatOk("why", this.why(rest.trim()))],
     ["help", () => HELP],
   ]);
-  readonly #acceptor: Acceptor = {
-    isOpen: () => this.#closing === undefined,
-    enter: (conn) => this.#enter(conn),
-    exhausted: (error, times) => this.#tellExhausted(error, times),
-  };
+  readonly #entrance: Entrance;
   #accepted = 0;
+  #ticking: ReturnType<typeof setInterval> | undefined;
   #closing: Promise<void> | undefined;
 
   /**
@@ -117,6 +104,7 @@ export class Broker implements AsyncDisposable {
    * @param options What it recognizes, its limits, and who is told what it does.
    * @throws {ProtocolError} With the code `bad-pattern` or `reserved-name`, if an event is not one it can recognize.
    * @throws {RangeError} If there is no event to recognize, or a limit is not a positive whole number.
+   * @throws {MqError} With the code `bad-tokens`, if a token is none that can be used.
    */
   constructor(options: BrokerOptions = {}) {
     this.#options = options;
@@ -125,11 +113,15 @@ export class Broker implements AsyncDisposable {
     checkRecognizable(this.events);
     checkLimits(this.#limits);
     this.#router = new Router(this.events);
+    this.#gate = new Gate(options.tokens ?? []);
+    this.#entrance = this.#makeEntrance();
+    const { helloMs, silenceMs, answerMs } = this.#limits;
+    this.#tickMs = tickMs(helloMs, silenceMs, answerMs);
   }
 
   /** Where it listens; empty before {@linkcode Broker.listen} and after {@linkcode Broker.close}. */
   get addrs(): Deno.NetAddr[] {
-    return this.#listeners.map((listener) => listener.addr);
+    return this.#listeners.map((listener) => listener.addr as Deno.NetAddr);
   }
 
   /** The first address it listens on; undefined before {@linkcode Broker.listen}. */
@@ -142,15 +134,16 @@ export class Broker implements AsyncDisposable {
    *
    * @param options Where to listen.
    * @returns The first address it listens on.
-   * @throws {MqError} With the code `address-in-use` or `cannot-listen`.
+   * @throws {MqError} With the code `address-in-use`, `cannot-listen` or `bad-certificate`.
    */
   listen(options: ListenOptions = {}): Promise<Deno.NetAddr> {
     try {
       if (this.#closing) throw new MqError("closed", "Cannot listen: the broker was closed");
       const listeners = listenTcp(options);
       this.#listeners.push(...listeners);
-      for (const listener of listeners) this.#keep(acceptAll(listener, this.#acceptor));
-      return Promise.resolve(listeners[0].addr);
+      for (const listener of listeners) this.#keep(acceptAll(listener, this.#entrance));
+      this.#ticking ??= setInterval(() => this.#tick(), this.#tickMs);
+      return Promise.resolve(listeners[0].addr as Deno.NetAddr);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -218,6 +211,7 @@ export class Broker implements AsyncDisposable {
 
   async #drain(): Promise<void> {
     for (const listener of this.#listeners.splice(0)) listener.close();
+    clearInterval(this.#ticking);
     this.#announce("mq.drain", { connections: this.#pool.size, deadlineMs: this.#limits.drainMs });
     for (const connection of [...this.#pool.values()]) this.#endDraining(connection);
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
@@ -230,19 +224,43 @@ export class Broker implements AsyncDisposable {
     this.#tasks.add(kept);
   }
 
-  #tellExhausted(error: Error, times: number): void {
-    const text = `Cannot accept connections, they wait: ${error.message}`;
-    this.#announce("mq.refused", { id: "", name: BROKER_NAME, code: "cannot-accept", text, times });
+  #makeEntrance(): Entrance {
+    const isOpen = () => this.#closing === undefined;
+    const connections = () => this.#pool.size;
+    return new Entrance({
+      get isOpen() {
+        return isOpen();
+      },
+      get connections() {
+        return connections();
+      },
+      enter: (conn) => this.#enter(conn),
+      refused: ({ code, message }, times) =>
+        this.#announce("mq.refused", { id: "", name: BROKER_NAME, code, text: message, times }),
+      keep: (task) => this.#keep(task),
+    }, this.#limits);
   }
 
-  #enter(conn: Deno.TcpConn): void {
+  #enter(conn: Deno.Conn): void {
     const connection = new Connection(conn, `client-${++this.#accepted}`, this.#limits);
-    connection.overflow = (bytes) => this.#dropSlow(connection, bytes);
+    connection.overflow = (bytes, events) => this.#overflow(connection, bytes, events);
+    connection.onRoom = () => this.#tellMissed(connection);
+    if (this.#gate.isOpen) connection.letIn("all");
     this.#pool.set(connection.id, connection);
     this.#router.join(connection);
     this.#announce("mq.connect", { id: connection.id, name: connection.name, address: connection.address });
     this.#keep(this.#serve(connection));
     if (this.#closing) this.#endDraining(connection);
+  }
+
+  /** Sees who has not been let in, and who has fallen silent. */
+  #tick(): void {
+    const now = Date.now();
+    for (const connection of this.#pool.values()) {
+      const isLate = connection.scope === undefined && now - connection.connectedAt > this.#limits.helloMs;
+      if (isLate) this.#refuse(connection, unauthorized(`none came within ${this.#limits.helloMs} ms`), "hello");
+      else connection.heartbeat?.tick();
+    }
   }
 
   async #serve(connection: Connection): Promise<void> {
@@ -259,6 +277,7 @@ export class Broker implements AsyncDisposable {
       if (isFirst && isHttpRequest(line)) this.#refuseHttp(connection);
       else this.#line(connection, line);
       isFirst = false;
+      return connection.pause();
     };
     const onFault = (error: ProtocolError) => {
       this.#refuse(connection, isFirst ? asFirstFault(error) : error);
@@ -275,17 +294,36 @@ export class Broker implements AsyncDisposable {
   #line(connection: Connection, line: string): void {
     if (connection.ended) return;
     try {
-      if (line.charCodeAt(0) === SLASH) this.#control(connection, line);
+      if (connection.scope === undefined) this.#greeting(connection, line);
+      else if (line.charCodeAt(0) === SLASH) this.#control(connection, line);
       else if (!isBlank(line)) this.#event(connection, line);
     } catch (error) {
       this.#refuse(connection, asProtocolError(error));
     }
   }
 
+  /** A line of one who has not been let in: all it can do is to show a token. */
+  #greeting(connection: Connection, line: string): void {
+    if (isFirstWord("/hello", line)) this.#control(connection, line);
+    else if (!isBlank(line)) this.#refuse(connection, unauthorized("another line came before it"), "hello");
+  }
+
   #event(connection: Connection, line: string): void {
+    this.#takeEvent(connection);
     const route = this.#router.routeAfter(connection.route, line);
     if (route.recognizedBy !== undefined) this.#deliver(connection, route, line);
     else this.#dropUnrecognized(connection, route.name);
+  }
+
+  /** Every event that a connection publishes passes here. */
+  #takeEvent(connection: Connection): void {
+    if (!connection.mayPublish) {
+      throw new ProtocolError("forbidden", "Cannot publish: this connection's token is for listening only");
+    }
+    const isFirstThrottled = connection.takeEvent() && connection.countRefusal("too fast") === 1;
+    if (!isFirstThrottled) return;
+    const { id, name } = connection;
+    this.#announce("mq.throttled", { id, name, eventsPerSecond: this.#limits.eventsPerSecond });
   }
 
   #deliver(connection: Connection, route: Route, line: string, id?: string): number {
@@ -300,7 +338,7 @@ export class Broker implements AsyncDisposable {
 
   /** Carries a control line out and answers it: exactly one answer a line, but for `/pong` and `/quit`. */
   #control(connection: Connection, line: string): void {
-    connection.speaksControl = true;
+    if (!connection.speaksControl) this.#watch(connection);
     const [verb, rest] = takeWord(line.slice(1));
     if (verb === "pong") return;
     if (verb === "quit") return this.#end(connection, "quit", "/bye\n");
@@ -317,10 +355,29 @@ export class Broker implements AsyncDisposable {
     }
   }
 
+  /** From now on it is told that it is too slow, and that the broker goes down; and asked whether it is still there. */
+  #watch(connection: Connection): void {
+    connection.speaksControl = true;
+    connection.heartbeat = new Heartbeat(
+      {
+        get receivedBytes() {
+          return connection.receivedBytes;
+        },
+        ping: () => this.#router.send(connection, "/ping\n"),
+        giveUp: () => this.#refuse(connection, new FatalProtocolError("silent", "Closed: /ping was not answered")),
+      },
+      this.#limits,
+      this.#tickMs,
+    );
+  }
+
   #hello(connection: Connection, rest: string): string {
     const { id, name: was } = connection;
-    const { name = was, meta = connection.meta, echo = connection.echo } = parseHello(rest);
+    const { name = was, meta = connection.meta, echo = connection.echo, token } = parseHello(rest);
+    const scope = connection.scope ?? this.#gate.scopeOf(token ?? "");
+    if (scope === undefined) throw unauthorized(token === undefined ? "there is none" : "this is not one it knows");
     this.#change(connection, () => {
+      if (connection.scope === undefined) connection.letIn(scope);
       Object.assign(connection, { name, meta, echo });
       this.#announce("mq.hello", { id, name, was });
     });
@@ -329,6 +386,9 @@ export class Broker implements AsyncDisposable {
   }
 
   #subscribe(connection: Connection, rest: string): string {
+    if (connection.scope === "publish") {
+      throw new ProtocolError("forbidden", "Cannot subscribe: this connection's token is for publishing only");
+    }
     const patterns = parsePatterns("sub", rest);
     this.#change(connection, () => {
       const isChange = connection.subscribe(patterns, this.#limits.patterns);
@@ -363,6 +423,7 @@ export class Broker implements AsyncDisposable {
       const form = `"/pub REF NAME [DATA]", with a REF of at most ${MAX_WHAT_CHARACTERS} characters other than "-"`;
       throw new ProtocolError("bad-arguments", `Cannot publish: it is ${form}`);
     }
+    this.#takeEvent(connection);
     const route = this.#router.routeAfter(connection.route, line);
     if (route.recognizedBy === undefined) throw this.#dropUnrecognized(connection, route.name);
     const id = monotonicUlid();
@@ -406,15 +467,45 @@ export class Broker implements AsyncDisposable {
     this.#announce("mq.subscribe", { id, name, patterns: [...patterns.keys()] });
   }
 
-  #dropSlow(connection: Connection, lostBytes: number): void {
+  /** Something found no room in an outbox. */
+  #overflow(connection: Connection, bytes: number, events: number): void {
     if (connection.ended) return;
+    const isDropping = connection.missed.events > 0;
+    if (this.#options.slow !== "drop") this.#closeSlow(connection, bytes, "disconnect");
+    else if (events === 0) this.#closeSlow(connection, bytes, "drop"); // An answer is never dropped.
+    else {
+      connection.missed.events += events;
+      connection.missed.bytes += bytes;
+      this.#counts.dropped += events;
+      if (!isDropping) this.#announceSlow(connection, bytes, "drop");
+    }
+  }
+
+  #announceSlow({ id, name, patterns, outbox }: Connection, bytes: number, policy: string): void {
     this.#counts.slow++;
-    const { id, name, patterns, outbox } = connection;
-    const queuedBytes = outbox.queuedBytes + lostBytes;
-    this.#announce("mq.slow", { id, name, patterns: [...patterns.keys()], queuedBytes });
+    const queuedBytes = outbox.queuedBytes + bytes;
+    this.#announce("mq.slow", { id, name, patterns: [...patterns.keys()], queuedBytes, policy });
+  }
+
+  #closeSlow(connection: Connection, lostBytes: number, policy: string): void {
+    this.#announceSlow(connection, lostBytes, policy);
     const message = `Closed: more than ${this.#limits.outboxBytes} bytes waited to be read`;
     const answer = formatErr("-", new FatalProtocolError("slow-consumer", message));
-    this.#end(connection, "slow", answer + "\n", FAULT_GRACE_MS, lostBytes + outbox.discard());
+    this.#end(connection, "slow", answer + "\n", FAULT_GRACE_MS, lostBytes + connection.outbox.discard());
+  }
+
+  /** There is room again: what comes next in the stream is what is missing. */
+  #tellMissed(connection: Connection): void {
+    if (connection.ended) return;
+    const { events, bytes } = connection.takeMissed();
+    if (events === 0) return;
+    if (connection.speaksControl) connection.outbox.push(encoder.encode(`/dropped ${events}\n`));
+    this.#announceDropped(connection, bytes, events);
+  }
+
+  #announceDropped({ id, name }: Connection, bytes: number, events: number): void {
+    this.#counts.droppedBytes += bytes;
+    this.#announce("mq.dropped", events === 0 ? { id, name, bytes } : { id, name, bytes, events });
   }
 
   #endDraining(connection: Connection): void {
@@ -440,10 +531,9 @@ export class Broker implements AsyncDisposable {
   }
 
   async #finish(connection: Connection, lastWords: string, graceMs: number, droppedBytes: number): Promise<void> {
-    const bytes = droppedBytes + await connection.finish(lastWords, graceMs);
-    if (bytes === 0) return;
-    this.#counts.droppedBytes += bytes;
-    this.#announce("mq.dropped", { id: connection.id, name: connection.name, bytes });
+    const missed = connection.takeMissed();
+    const bytes = droppedBytes + missed.bytes + await connection.finish(lastWords, graceMs);
+    if (bytes > 0) this.#announceDropped(connection, bytes, missed.events);
   }
 
   /** Tells of the broker's own life, as an event like any other. */
@@ -452,6 +542,11 @@ export class Broker implements AsyncDisposable {
     const route = this.#router.route(name, true);
     if (route.audiences.length > 0) this.#router.publish(route, formatEvent(name, JSON.stringify(data)), SELF);
   }
+}
+
+/** Why a connection is not let in: all there is to be told before it is. */
+function unauthorized(why: string): FatalProtocolError {
+  return new FatalProtocolError("unauthorized", `This broker lets in who shows a token in /hello: ${why}`);
 }
 
 function checkAnswer(answer: string, { outboxBytes }: Limits): void {

@@ -6,22 +6,27 @@
 import { type Address, formatAddress, parseAddress } from "./address.ts";
 import type { BrokerStats, ClientInfo, Hello, Why } from "./answers.ts";
 import type { ClientEventMap, ConnectOptions, PublishOptions, Receipt } from "./client_options.ts";
+import { dial, whyNoGreeting } from "./dial.ts";
 import { Dispatcher, type Handler } from "./dispatcher.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./errors.ts";
 import { checkName, checkPublishable, encodeData, type Json, type MqEvent, Pattern } from "./event.ts";
-import { DEFAULT_LIMITS, DEFAULT_PORT, type Limits } from "./limits.ts";
+import type { HeartbeatTimes } from "./heartbeat.ts";
+import { DEFAULT_LIMITS, DEFAULT_PORT } from "./limits.ts";
 import { formatEvent } from "./protocol.ts";
-import { dial, parseAnswer, Session } from "./session.ts";
+import { parseAnswer, Session } from "./session.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 import { sleep, within } from "./time.ts";
+
+/** The most bytes of UTF-8 that a UTF-16 code unit takes. */
+const MAX_UTF8_BYTES = 3;
 
 const encoder = new TextEncoder();
 
 /** One who hears events, and when it began to. */
 interface Hearer extends Handler {
   readonly ready: PromiseWithResolvers<void>;
-  /** Called when nothing more will come; with an error if the broker refused it. */
-  end(error?: ProtocolError): void;
+  /** Called when nothing more will come; with an error if that is nobody's wish. */
+  end(error?: MqError): void;
 }
 
 /** A line that waits for a connection. */
@@ -31,15 +36,20 @@ interface Unsent {
   reject(error: MqError): void;
 }
 
-type Settings = Required<Omit<ConnectOptions, "url" | "name" | "signal">> & Pick<ConnectOptions, "name">;
+/** The options that have a default, with it, and those without. */
+type Settings =
+  & Required<Pick<ConnectOptions, "meta" | "echo" | "reconnect" | "wait" | "timeoutMs" | "queueBytes">>
+  & Pick<ConnectOptions, "name" | "token" | "caCerts">
+  & { heartbeat: HeartbeatTimes };
 
 /**
  * Connects to a broker.
  *
  * @param options Where it is, and how to behave.
  * @returns A client that is connected.
- * @throws {ConnectionError} With the code `unreachable` or `not-a-broker`, if no broker answers and `wait` is not set.
- * @throws {ProtocolError} If the broker refuses what the client says of itself.
+ * @throws {ConnectionError} With the code `unreachable`, if no broker answers and `wait` is not set; `tls-failed`,
+ * `refused` (there is no room for another) or `not-a-broker`.
+ * @throws {ProtocolError} If the broker refuses what the client says of itself; with the code `unauthorized`, its token.
  * @throws {MqError} With the code `bad-address`, if the URL is not one.
  *
  * @example
@@ -85,11 +95,14 @@ export class Client extends EventTarget implements AsyncDisposable {
    */
   constructor(options: ConnectOptions = {}) {
     super();
-    const { url, hostname = "localhost", port = DEFAULT_PORT } = options;
-    this.#address = url === undefined ? { hostname, port } : parseAddress(url);
+    const { url, hostname = "localhost", port = DEFAULT_PORT, tls = false } = options;
+    this.#address = url === undefined ? { hostname, port, tls } : parseAddress(url);
+    const { silenceMs, answerMs } = DEFAULT_LIMITS;
     this.#settings = {
-      ...this.#address,
       name: options.name,
+      token: options.token,
+      caCerts: options.caCerts,
+      heartbeat: { silenceMs, answerMs, ...options.heartbeat },
       meta: options.meta ?? true,
       echo: options.echo ?? true,
       reconnect: options.reconnect ?? {},
@@ -145,6 +158,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   publish(name: string, data?: Json, options: PublishOptions = {}): void | Promise<Receipt> {
     if (options.receipt) return this.#publishWithReceipt(name, data, options);
     const line = this.#eventLine(name, data, options);
+    this.#checkRoom(line);
     this.#send({ line, send: (session) => session.send(line), reject: () => {} });
   }
 
@@ -199,7 +213,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * Waits until the broker has read everything sent so far.
+   * Waits until the broker has read everything sent so far. Who publishes much does well to call it now and then.
    *
    * @param signal Stops waiting when it is aborted.
    */
@@ -311,17 +325,17 @@ export class Client extends EventTarget implements AsyncDisposable {
   #giveUp(cause: MqError): void {
     const error = new ConnectionError("closed", `The client has given up: ${cause.message}`, { cause });
     this.#closing.abort(cause);
-    this.#end(error);
+    this.#end(error, error);
     this.#tell("giveup", cause);
   }
 
   /** Tells all who wait that nothing more will come; returns how many lines were never sent. */
-  #end(error: ConnectionError): number {
+  #end(error: ConnectionError, failure?: ConnectionError): number {
     const unsent = this.#takeUnsent();
     for (const { reject } of unsent) reject(error);
     for (const hearer of this.#dispatcher.handlers) {
       hearer.ready.reject(error);
-      hearer.end();
+      hearer.end(failure);
     }
     return unsent.length;
   }
@@ -339,7 +353,7 @@ export class Client extends EventTarget implements AsyncDisposable {
       try {
         return { session: await this.#connectOnce(signal), attempts };
       } catch (error) {
-        if (!(error instanceof ConnectionError) || attempts >= limit) throw error;
+        if (!isWorthRetrying(error, isFirst) || attempts >= limit) throw error;
       }
     }
   }
@@ -349,22 +363,22 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   async #connectOnce(signal?: AbortSignal): Promise<Session> {
-    const { timeoutMs } = this.#settings;
+    const { timeoutMs, caCerts, name, meta, echo, token, heartbeat } = this.#settings;
     const either = this.#anyOf(signal);
-    const conn = await dial(this.#address, timeoutMs, either);
+    const conn = await dial(this.#address, { timeoutMs, caCerts, signal: either });
     const session = new Session(conn, {
       onEvent: (event) => this.#dispatcher.dispatch(event),
       onNotice: (error) => this.#tell("notice", error),
-    }, this.#hello?.limits);
+      onDropped: (events) => this.#tell("dropped", events),
+    }, { ...heartbeat, lineBytes: this.#lineBytes });
     try {
-      const { name, meta, echo } = this.#settings;
-      const greeting = session.greet({ name, meta, echo }, this.#dispatcher.patterns);
+      const greeting = session.greet({ name, meta, echo, token }, this.#dispatcher.patterns);
       this.#hello = await within(timeoutMs, greeting, either);
       either.throwIfAborted();
     } catch (cause) {
       session.abandon();
       if (cause instanceof ProtocolError || either.aborted) throw cause;
-      throw notABroker(this.address, cause as MqError);
+      throw whyNoGreeting(this.address, cause as MqError, session.lastWords);
     }
     this.#resume(session);
     return session;
@@ -375,6 +389,11 @@ export class Client extends EventTarget implements AsyncDisposable {
     session.hear(this.#dispatcher.patterns); // It may have changed during the greeting.
     for (const hearer of this.#dispatcher.handlers) this.#watch(hearer, session);
     for (const unsent of this.#takeUnsent()) unsent.send(session);
+  }
+
+  /** The longest line that the broker takes, as far as is known. */
+  get #lineBytes(): number {
+    return (this.#hello?.limits ?? DEFAULT_LIMITS).lineBytes;
   }
 
   #takeUnsent(): Unsent[] {
@@ -392,14 +411,19 @@ export class Client extends EventTarget implements AsyncDisposable {
   #send(unsent: Unsent): void {
     this.#checkOpen();
     if (this.#session) return unsent.send(this.#session);
-    const bytes = encoder.encode(unsent.line).length;
-    if (this.#unsentBytes + bytes > this.#settings.queueBytes) {
-      const message = `Cannot send: ${this.#unsentBytes} bytes wait for a connection already, ` +
-        `of ${this.#settings.queueBytes} allowed`;
-      throw new ConnectionError("queue-full", message);
-    }
     this.#unsent.push(unsent);
-    this.#unsentBytes += bytes;
+    this.#unsentBytes += byteLength(unsent.line);
+  }
+
+  /** Only events are held to the limit: that there is too much to ask anything would be no help. */
+  #checkRoom(line: string): void {
+    const queuedBytes = this.#session?.queuedBytes ?? this.#unsentBytes;
+    const { queueBytes } = this.#settings;
+    const mayBeTooMuch = queuedBytes + line.length * MAX_UTF8_BYTES > queueBytes;
+    if (!mayBeTooMuch || queuedBytes + byteLength(line) <= queueBytes) return;
+    const why = this.#session ? "to be sent" : "for a connection";
+    const message = `Cannot publish: ${queuedBytes} bytes wait ${why} already, of ${queueBytes} allowed`;
+    throw new ConnectionError("queue-full", message);
   }
 
   /** Sends a control line now or once there is a connection, and waits for the answer. */
@@ -418,6 +442,7 @@ export class Client extends EventTarget implements AsyncDisposable {
 
   async #publishWithReceipt(name: string, data: Json | undefined, options: PublishOptions): Promise<Receipt> {
     const line = `/pub ${++this.#references} ${this.#eventLine(name, data, options)}`;
+    this.#checkRoom(line);
     try {
       return parseAnswer(await this.#ask(line, options.signal));
     } catch (cause) {
@@ -431,7 +456,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   #eventLine(name: string, data: Json | undefined, { raw }: PublishOptions): string {
     checkPublishable(name);
     const line = formatEvent(name, raw ? checkRaw(data) : encodeData(data));
-    checkLineLength(line, this.#hello?.limits ?? DEFAULT_LIMITS);
+    checkLineLength(line, this.#lineBytes);
     return line;
   }
 
@@ -483,12 +508,9 @@ function makeHearer(patterns: readonly string[], to: Pick<Hearer, "handle" | "en
   return { patterns: patterns.map((text) => new Pattern(text)), ready, ...to };
 }
 
-/** A connection that is closed at once may be that of a broker that goes down; all else is something else. */
-function notABroker(address: string, cause: MqError): ConnectionError {
-  const wasClosed = cause instanceof ConnectionError && cause.cause === undefined;
-  return wasClosed
-    ? new ConnectionError("unreachable", `What answers at ${address} closes the connection at once`, { cause })
-    : new ConnectionError("not-a-broker", `What answers at ${address} is no mq broker: ${cause.message}`, { cause });
+/** At first it may be that no broker is there yet; later it was there, and what is wrong now may pass. */
+function isWorthRetrying(error: unknown, isFirst: boolean): boolean {
+  return error instanceof ConnectionError && (!isFirst || error.code === "unreachable");
 }
 
 function checkRaw(data: Json | undefined): string {
@@ -497,11 +519,15 @@ function checkRaw(data: Json | undefined): string {
   throw new TypeError("Cannot send raw data that is not a string without line ends");
 }
 
-function checkLineLength(line: string, { lineBytes }: Limits): void {
-  const mayBeTooLong = line.length * 3 > lineBytes;
+function checkLineLength(line: string, lineBytes: number): void {
+  const mayBeTooLong = line.length * MAX_UTF8_BYTES > lineBytes;
   if (!mayBeTooLong) return;
-  const bytes = encoder.encode(line).length;
+  const bytes = byteLength(line);
   if (bytes > lineBytes) {
     throw new ProtocolError("line-too-long", `Cannot publish ${bytes} bytes: the broker takes lines of ${lineBytes}`);
   }
+}
+
+function byteLength(text: string): number {
+  return encoder.encode(text).length;
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ConnectionError, MqError, ProtocolError } from "./errors.ts";
+import type { HeartbeatTimes } from "./heartbeat.ts";
 
 /** How a client comes back after its connection broke. */
 export interface ReconnectOptions {
@@ -16,7 +17,7 @@ export interface ReconnectOptions {
   /**
    * The longest wait between two tries, in milliseconds.
    *
-   * @default {10000}
+   * @default {1000}
    */
   maxDelayMs?: number;
   /**
@@ -29,7 +30,7 @@ export interface ReconnectOptions {
 
 /** Options of {@linkcode connect}. */
 export interface ConnectOptions {
-  /** Where the broker is, as `mq://HOST:PORT`. Stands for `hostname` and `port`. */
+  /** Where the broker is, as `mq://HOST:PORT` or `mqs://HOST:PORT`. Stands for `hostname`, `port` and `tls`. */
   url?: string;
   /**
    * The broker's host name or address.
@@ -43,6 +44,16 @@ export interface ConnectOptions {
    * @default {3001}
    */
   port?: number;
+  /**
+   * Whether the broker speaks TLS.
+   *
+   * @default {false}
+   */
+  tls?: boolean;
+  /** Certificates that are trusted besides those that the system trusts, in the PEM format. */
+  caCerts?: string[];
+  /** What lets the client in, where the broker asks for it. */
+  token?: string;
   /** What the client calls itself: one word of at most 64 characters. The broker calls it `client-N` otherwise. */
   name?: string;
   /**
@@ -76,11 +87,18 @@ export interface ConnectOptions {
    */
   timeoutMs?: number;
   /**
-   * The bytes of events that may wait for a connection while there is none.
+   * The bytes that may wait to be sent, because there is no connection or the broker does not read fast enough. To
+   * publish more throws an error: {@linkcode Client.flush} waits until there is room.
    *
    * @default {16777216}
    */
   queueBytes?: number;
+  /**
+   * How long the broker may be silent before it is asked for a sign of life, and after that before it is given up.
+   *
+   * @default {{ silenceMs: 30000, answerMs: 10000 }}
+   */
+  heartbeat?: Partial<HeartbeatTimes>;
   /** Gives up connecting when it is aborted. Once connected, it has no effect. */
   signal?: AbortSignal;
 }
@@ -119,6 +137,8 @@ export interface ClientEventMap {
   reconnect: CustomEvent<{ attempts: number }>;
   /** The client has given up coming back; why. */
   giveup: CustomEvent<MqError>;
+  /** The broker had to drop events for this client, which read too slowly: how many. */
+  dropped: CustomEvent<number>;
   /** What the broker said unasked, such as that it could not read a line. */
   notice: CustomEvent<ProtocolError>;
   /** What a handler threw. Unless a listener calls `preventDefault`, it is reported as uncaught. */

@@ -7,19 +7,24 @@ import { monotonicUlid } from "@std/ulid";
 import { formatAddress } from "./address.ts";
 import type { ClientInfo } from "./answers.ts";
 import { ProtocolError, quote } from "./errors.ts";
-import { detach, formatPatterns, Pattern } from "./event.ts";
-import type { Limits } from "./limits.ts";
+import { formatPatterns, Pattern } from "./event.ts";
+import type { Heartbeat } from "./heartbeat.ts";
+import { ANSWER_BYTES, type Limits, MAX_GREETING_BYTES } from "./limits.ts";
 import { LineReader } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
 import type { Listener, Route } from "./router.ts";
-
-/** How many different causes a connection's refused lines are counted by; those after share one count. */
-const MAX_COUNTED_CAUSES = 1000;
+import { Tally } from "./tally.ts";
+import { Throttle } from "./throttle.ts";
+import { sleep } from "./time.ts";
+import type { Scope } from "./tokens.ts";
 
 const encoder = new TextEncoder();
 
 /** What a connection hears until it subscribes to something. */
 const EVERYTHING: ReadonlyMap<string, Pattern> = new Map([[">", new Pattern(">")]]);
+
+/** What one hears that has not been let in, or that is not to listen. */
+const NOTHING: ReadonlyMap<string, Pattern> = new Map();
 
 /** One connection in a broker's pool. */
 export class Connection implements Listener {
@@ -36,13 +41,19 @@ export class Connection implements Listener {
   /** What waits to be written to it. */
   readonly outbox: Outbox;
   /** The patterns it hears. */
-  patterns: ReadonlyMap<string, Pattern> = EVERYTHING;
+  patterns: ReadonlyMap<string, Pattern> = NOTHING;
   /** Whether it gets events with their id and sender. */
   meta = false;
   /** Whether it gets the events it publishes itself. */
   echo = true;
   /** Whether it has sent a control line: only then it is sent any. */
   speaksControl = false;
+  /** What it may do; undefined until it is let in. */
+  scope: Scope | undefined;
+  /** Whether it may publish. */
+  mayPublish = false;
+  /** Finds out whether its client is still there, once it speaks control lines. */
+  heartbeat: Heartbeat | undefined;
   /** The route of the last event it published. */
   route: Route | undefined;
   /** How many of its events were recognized. */
@@ -51,26 +62,88 @@ export class Connection implements Listener {
   delivered = 0;
   /** Set once it is out of the pool: nothing it sends counts any more. */
   ended = false;
+  /** What was dropped since it had no room: since it was last told. */
+  missed: { events: number; bytes: number } = { events: 0, bytes: 0 };
   /** Called when its outbox is full. */
-  overflow: (bytes: number) => void = () => {};
-  readonly #conn: Deno.TcpConn;
-  readonly #refusals = new Map<string, number>();
+  overflow: (bytes: number, events: number) => void = () => {};
+  /** Called when there is room again. */
+  onRoom: () => void = () => {};
+  readonly #conn: Deno.Conn;
+  readonly #lineBytes: number;
+  readonly #throttle: Throttle | undefined;
+  readonly #refusals = new Tally();
+  #taken = 0;
+  #pauseMs = 0;
   readonly #inputEnd = Promise.withResolvers<void>();
 
   /**
-   * Takes a socket into the pool.
+   * Takes a socket into the pool. It hears nothing until it is let in.
    *
    * @param conn The socket.
    * @param name What it is called until its client gives itself a name.
    * @param limits The limits of its lines and its outbox.
    */
-  constructor(conn: Deno.TcpConn, name: string, limits: Limits) {
+  constructor(conn: Deno.Conn, name: string, limits: Limits) {
     this.#conn = conn;
     sendAtOnce(conn);
     this.name = name;
-    this.address = formatAddress(conn.remoteAddr);
-    this.lines = new LineReader(conn, { maxLineBytes: limits.lineBytes });
-    this.outbox = new Outbox(conn, { limitBytes: limits.outboxBytes });
+    this.address = formatAddress(conn.remoteAddr as Deno.NetAddr);
+    this.#lineBytes = limits.lineBytes;
+    this.lines = new LineReader(conn, { maxLineBytes: Math.min(limits.lineBytes, MAX_GREETING_BYTES) });
+    this.outbox = new Outbox(conn, { limitBytes: limits.outboxBytes, onRoom: () => this.onRoom() });
+    if (limits.eventsPerSecond !== null) this.#throttle = new Throttle(limits.eventsPerSecond);
+  }
+
+  /** Grows whenever something comes from its client, or something is read that has come. */
+  get receivedBytes(): number {
+    return this.lines.receivedBytes + this.#taken;
+  }
+
+  /**
+   * Lets it in.
+   *
+   * @param scope What it may do.
+   */
+  letIn(scope: Scope): void {
+    this.scope = scope;
+    this.mayPublish = scope !== "listen";
+    this.patterns = scope === "publish" ? NOTHING : EVERYTHING;
+    this.lines.maxLineBytes = this.#lineBytes;
+  }
+
+  /**
+   * Counts an event that it publishes.
+   *
+   * @returns Whether it is one too many for the moment; then {@linkcode Connection.pause} waits.
+   */
+  takeEvent(): boolean {
+    if (this.#throttle === undefined) return false;
+    this.#taken++;
+    this.#pauseMs = this.#throttle.take();
+    return this.#pauseMs > 0;
+  }
+
+  /**
+   * What is to be waited for before its next line is read.
+   *
+   * @returns Nothing if it is not too fast.
+   */
+  pause(): Promise<void> | undefined {
+    if (this.#pauseMs === 0) return undefined;
+    const pauseMs = this.#pauseMs;
+    this.#pauseMs = 0;
+    return sleep(pauseMs);
+  }
+
+  /**
+   * What it has missed since it was last told.
+   *
+   * @returns How many events, and their bytes; from now on they count as told.
+   */
+  takeMissed(): { events: number; bytes: number } {
+    const { missed } = this;
+    this.missed = { events: 0, bytes: 0 };
+    return missed;
   }
 
   /** What is told of it. */
@@ -133,11 +206,7 @@ export class Connection implements Listener {
    * @returns How often that has happened on this connection, this time included.
    */
   countRefusal(cause: string): number {
-    const isKnown = this.#refusals.has(cause) || this.#refusals.size < MAX_COUNTED_CAUSES;
-    const key = isKnown ? detach(cause) : "";
-    const times = (this.#refusals.get(key) ?? 0) + 1;
-    this.#refusals.set(key, times);
-    return times;
+    return this.#refusals.count(cause);
   }
 
   /** To be called when nothing more can be read from it. */
@@ -154,7 +223,7 @@ export class Connection implements Listener {
    * @returns How many bytes could not be written.
    */
   async finish(lastWords: string, deadlineMs: number): Promise<number> {
-    if (lastWords !== "") this.outbox.push(encoder.encode(lastWords));
+    if (lastWords !== "") this.outbox.pushUrgent(encoder.encode(lastWords), ANSWER_BYTES);
     const { promise: deadline, resolve } = Promise.withResolvers<void>();
     const timer = setTimeout(resolve, deadlineMs);
     await Promise.race([this.#writeAndWait(), deadline]);
@@ -184,10 +253,31 @@ export class Connection implements Listener {
 }
 
 /** A turn's output is one write: to hold it back in the hope of more (Nagle's algorithm) only adds delay. */
-function sendAtOnce(conn: Deno.TcpConn): void {
+function sendAtOnce(conn: Deno.Conn): void {
   try {
-    conn.setNoDelay();
+    if (isTcp(conn)) conn.setNoDelay();
   } catch {
     // The client has gone; reading will tell.
   }
+}
+
+function isTcp(conn: Deno.Conn): conn is Deno.TcpConn {
+  return "setNoDelay" in conn;
+}
+
+/**
+ * Closes a connection that is not taken into the pool, with a reason.
+ *
+ * @param conn The socket.
+ * @param lastWords Whole lines, each with its LF.
+ * @param limits The limits of what is read meanwhile.
+ * @param deadlineMs After how many milliseconds the socket is closed in any case.
+ */
+export async function turnAway(conn: Deno.Conn, lastWords: string, limits: Limits, deadlineMs: number): Promise<void> {
+  const connection = new Connection(conn, "", limits);
+  const reading = connection.lines.readAll({ onLine: () => {}, onFault: () => {} })
+    .catch(() => {}) // That it breaks is no loss.
+    .finally(() => connection.inputEnded());
+  await connection.finish(lastWords, deadlineMs);
+  await reading;
 }

@@ -15,10 +15,15 @@ export const WIRE_CODES = [
   "not-subscribed",
   "too-many-patterns",
   "unrecognized",
+  "forbidden",
   "line-too-long",
   "unfinished-line",
   "answer-too-long",
   "invalid-utf8",
+  "tls",
+  "unauthorized",
+  "too-many-connections",
+  "silent",
   "slow-consumer",
   "internal-error",
 ] as const;
@@ -29,6 +34,8 @@ export type WireCode = typeof WIRE_CODES[number];
 /** The codes of errors that never travel: they arise in the client library. */
 export type LocalCode =
   | "unreachable"
+  | "tls-failed"
+  | "untrusted"
   | "not-a-broker"
   | "disconnected"
   | "closed"
@@ -36,6 +43,9 @@ export type LocalCode =
   | "queue-full"
   | "bad-reply"
   | "bad-address"
+  | "bad-tokens"
+  | "bad-certificate"
+  | "refused"
   | "address-in-use"
   | "cannot-listen"
   | "timeout";

@@ -13,14 +13,30 @@ export const MAX_NAME_BYTES = 255;
 /** The longest name a client may give itself, in UTF-16 code units. */
 export const MAX_CLIENT_NAME_CHARACTERS = 64;
 
-/** What a broker allows one connection. */
+/** The longest line that is read of a connection that has not shown a token yet, in bytes without its LF. */
+export const MAX_GREETING_BYTES = 4096;
+
+/** The bytes of answers that may wait for a connection on top of {@linkcode Limits.outboxBytes}. */
+export const ANSWER_BYTES: number = 64 * 1024;
+
+/** What a broker allows. */
 export interface Limits {
   /** The longest line, in bytes without its LF. A longer one is discarded up to its end, and answered. */
   lineBytes: number;
-  /** The bytes that may wait for one connection to read them. A connection that lets more pile up is closed. */
+  /** The bytes that may wait for one connection to read them. One that lets more pile up is a slow consumer. */
   outboxBytes: number;
+  /** The connections there may be at the same time. */
+  connections: number;
   /** The patterns one connection may be subscribed to. */
   patterns: number;
+  /** The events a second that are taken from one connection; what comes faster waits. Null for no limit. */
+  eventsPerSecond: number | null;
+  /** How long a connection has to show a token, where one is asked for, or to agree on TLS, in milliseconds. */
+  helloMs: number;
+  /** How long a connection that speaks control lines may be silent before it is sent a `/ping`, in milliseconds. */
+  silenceMs: number;
+  /** How long it may be silent after that before it is closed, in milliseconds. */
+  answerMs: number;
   /** How long {@linkcode Broker.close} waits for connections to read what is queued for them, in milliseconds. */
   drainMs: number;
 }
@@ -29,7 +45,12 @@ export interface Limits {
 export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   lineBytes: 1024 * 1024,
   outboxBytes: 16 * 1024 * 1024,
+  connections: 10_000,
   patterns: 1000,
+  eventsPerSecond: null,
+  helloMs: 5000,
+  silenceMs: 30_000,
+  answerMs: 10_000,
   drainMs: 10_000,
 });
 
@@ -37,7 +58,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
  * Checks limits that somebody set.
  *
  * @param limits The limits.
- * @throws {RangeError} If one is not a positive whole number.
+ * @throws {RangeError} If one is not a positive whole number; `eventsPerSecond` may also be null.
  *
  * @example
  * ```ts
@@ -47,7 +68,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
  * ```
  */
 export function checkLimits(limits: Limits): void {
-  for (const [name, value] of Object.entries(limits)) {
+  for (const [name, value] of Object.entries({ ...limits, eventsPerSecond: limits.eventsPerSecond ?? 1 })) {
     if (Number.isSafeInteger(value) && value > 0) continue;
     throw new RangeError(`Cannot set the limit ${name} to ${value}: it takes a positive whole number`);
   }

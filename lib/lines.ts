@@ -27,6 +27,9 @@ const MAX_SPARE = 4;
 
 const LF = 0x0a;
 
+/** What a record of TLS begins with that is the first of a connection: a handshake, or an alert (RFC 8446, 5.1). */
+const TLS_RECORDS: readonly number[] = [0x16, 0x15];
+
 /** A decoder that throws takes several times as long as one that puts U+FFFD for what it cannot read. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
@@ -49,12 +52,14 @@ export interface LineObserver {
    * Called with each line.
    *
    * @param line The line, without its line end.
+   * @returns If it is a promise, it is waited for before the next line.
    */
-  onLine(line: string): void;
+  onLine(line: string): unknown;
   /**
    * Called in the place of a line that could not be read.
    *
-   * @param error Why: `line-too-long`, after which reading goes on, or `invalid-utf8`, after which nothing comes.
+   * @param error Why: `line-too-long`, after which reading goes on, or `invalid-utf8` or `tls`, after which nothing
+   * comes.
    */
   onFault(error: ProtocolError): void;
 }
@@ -116,6 +121,20 @@ export class LineReader {
     this.#framer.throwFailure();
   }
 
+  /**
+   * Changes the longest line, in bytes without its LF.
+   *
+   * @param bytes The longest that is read from now on.
+   */
+  set maxLineBytes(bytes: number) {
+    this.#framer.maxLineBytes = bytes;
+  }
+
+  /** How many bytes have come in all. */
+  get receivedBytes(): number {
+    return this.#framer.receivedBytes;
+  }
+
   /** How many bytes have come of a line that has not ended. After the end, they are what it was cut off in. */
   get unfinishedBytes(): number {
     return this.#framer.unfinishedBytes;
@@ -142,7 +161,8 @@ class Splitter {
       const line = (await reader.read()).value!;
       end += line.length + 1;
       if (hasCr && block.charCodeAt(end - 1) !== LF) end++; // There was a CR, which TextLineStream has dropped.
-      observer.onLine(line);
+      const pause = observer.onLine(line);
+      if (pause instanceof Promise) await pause;
     }
   }
 }
@@ -160,7 +180,8 @@ async function split(block: string, observer: LineObserver): Promise<void> {
 /** The guard before TextLineStream: makes blocks of text, each of whole lines, and faults. */
 class Framer {
   readonly #source: ByteReader;
-  readonly #maxLineBytes: number;
+  maxLineBytes: number;
+  receivedBytes = 0;
   /** What was read and not handed out yet. */
   readonly #parts: (string | ProtocolError)[] = [];
   readonly #ownBuffer = new Uint8Array(SMALL_BYTES);
@@ -173,7 +194,7 @@ class Framer {
 
   constructor(source: ByteReader, maxLineBytes: number) {
     this.#source = source;
-    this.#maxLineBytes = maxLineBytes;
+    this.maxLineBytes = maxLineBytes;
   }
 
   /** The next block, or the fault in its place; null at the end. */
@@ -212,6 +233,8 @@ class Framer {
 
   /** Takes in `count` bytes read behind what is there: the lines that are whole now become parts. */
   #take(count: number): void {
+    if (this.receivedBytes === 0 && TLS_RECORDS.includes(this.#buffer[0])) return this.#refuseTls();
+    this.receivedBytes += count;
     const start = this.#length;
     const end = start + count;
     const last = this.#buffer.subarray(start, end).lastIndexOf(LF);
@@ -221,14 +244,19 @@ class Framer {
       this.#buffer.copyWithin(0, wholeEnd, end);
     }
     this.#length = end - wholeEnd;
-    if (this.#discarding || this.#length > this.#maxLineBytes) {
+    if (this.#discarding || this.#length > this.maxLineBytes) {
       this.#discarding = true;
       this.#length = 0;
     }
   }
 
+  #refuseTls(): void {
+    this.#ended = true;
+    this.#parts.push(new FatalProtocolError("tls", "What came is TLS, not lines of text"));
+  }
+
   #decode(block: Uint8Array): void {
-    const mayBeTooLong = this.#discarding || block.length > this.#maxLineBytes;
+    const mayBeTooLong = this.#discarding || block.length > this.maxLineBytes;
     if (mayBeTooLong) return this.#decodeEach(block);
     const text = decoder.decode(block);
     if (text.includes(REPLACEMENT)) this.#decodeEach(block);
@@ -252,9 +280,9 @@ class Framer {
   }
 
   #decodeLine(line: Uint8Array): string | ProtocolError {
-    if (this.#discarding || line.length - 1 > this.#maxLineBytes) {
+    if (this.#discarding || line.length - 1 > this.maxLineBytes) {
       this.#discarding = false;
-      return new ProtocolError("line-too-long", `Discarded a line longer than ${this.#maxLineBytes} bytes`);
+      return new ProtocolError("line-too-long", `Discarded a line longer than ${this.maxLineBytes} bytes`);
     }
     try {
       return strictDecoder.decode(line);

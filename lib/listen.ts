@@ -20,6 +20,17 @@ const TCP_BACKLOG = 4096;
 /** How long accepting rests when the system has no room for another connection, in milliseconds. */
 const ACCEPT_RETRY_MS = 100;
 
+/** What a broker proves with who it is: both in the PEM format. */
+export interface Certificate {
+  /** The certificate, and those between it and the one that clients trust, in that order. */
+  cert: string;
+  /** Its private key. */
+  key: string;
+}
+
+/** A listener for TCP, or for TLS on it. */
+export type Listener = Deno.TcpListener | Deno.TlsListener;
+
 /** What {@linkcode Broker.listen} listens on. */
 export interface ListenOptions {
   /**
@@ -34,6 +45,8 @@ export interface ListenOptions {
    * @default {3001}
    */
   port?: number;
+  /** With a certificate, it speaks TLS. */
+  tls?: Certificate;
 }
 
 /**
@@ -41,7 +54,7 @@ export interface ListenOptions {
  *
  * @param options Where.
  * @returns One listener, or for `localhost` one for each of its addresses.
- * @throws {MqError} With the code `address-in-use` or `cannot-listen`.
+ * @throws {MqError} With the code `address-in-use`, `cannot-listen` or `bad-certificate`.
  *
  * @example
  * ```ts
@@ -52,9 +65,9 @@ export interface ListenOptions {
  * listener.close();
  * ```
  */
-export function listenTcp(options: ListenOptions): Deno.TcpListener[] {
-  const { hostname = "localhost", port = DEFAULT_PORT } = options;
-  return hostname === "localhost" ? listenOnLocalhost(port) : [listenOn(hostname, port)];
+export function listenTcp(options: ListenOptions): Listener[] {
+  const { hostname = "localhost", port = DEFAULT_PORT, tls } = options;
+  return hostname === "localhost" ? listenOnLocalhost(port, tls) : [listenOn(hostname, port, tls)];
 }
 
 /** Who takes the connections that are accepted. */
@@ -66,7 +79,7 @@ export interface Acceptor {
    *
    * @param conn The connection.
    */
-  enter(conn: Deno.TcpConn): void;
+  enter(conn: Deno.Conn): void;
   /**
    * Called when the system has no room for another connection.
    *
@@ -82,9 +95,9 @@ export interface Acceptor {
  * @param listener Where they come in.
  * @param acceptor Who takes them.
  */
-export async function acceptAll(listener: Deno.TcpListener, acceptor: Acceptor): Promise<void> {
+export async function acceptAll(listener: Listener, acceptor: Acceptor): Promise<void> {
   for (let failures = 0; acceptor.isOpen();) {
-    let conn: Deno.TcpConn;
+    let conn: Deno.Conn;
     try {
       conn = await listener.accept();
     } catch (error) {
@@ -104,11 +117,11 @@ function isExhausted(error: Error & { code?: string }): boolean {
 }
 
 /** Both of localhost's addresses, on the same port. */
-function listenOnLocalhost(port: number): Deno.TcpListener[] {
+function listenOnLocalhost(port: number, tls?: Certificate): Listener[] {
   for (let tries = 1;; tries++) {
-    const ipv4 = listenOn("127.0.0.1", port);
+    const ipv4 = listenOn("127.0.0.1", port, tls);
     try {
-      return [ipv4, ...listenOnIpv6Loopback(ipv4.addr.port)];
+      return [ipv4, ...listenOnIpv6Loopback((ipv4.addr as Deno.NetAddr).port, tls)];
     } catch (error) {
       ipv4.close();
       if (port !== 0 || tries === FREE_PORT_TRIES) throw error;
@@ -117,25 +130,36 @@ function listenOnLocalhost(port: number): Deno.TcpListener[] {
 }
 
 /** Not every machine has ::1; where it is there and taken, clients that dial it would reach another program. */
-function listenOnIpv6Loopback(port: number): Deno.TcpListener[] {
+function listenOnIpv6Loopback(port: number, tls?: Certificate): Listener[] {
   try {
-    return [listenOn("::1", port)];
+    return [listenOn("::1", port, tls)];
   } catch (error) {
     if (error instanceof MqError && error.code === "address-in-use") throw error;
     return [];
   }
 }
 
-function listenOn(hostname: string, port: number): Deno.TcpListener {
+function listenOn(hostname: string, port: number, tls?: Certificate): Listener {
+  const options = { hostname, port, tcpBacklog: TCP_BACKLOG };
   try {
-    const options = { hostname, port, tcpBacklog: TCP_BACKLOG };
-    return Deno.listen(options);
+    return tls ? Deno.listenTls({ ...options, ...tls }) : Deno.listen(options);
   } catch (cause) {
+    if (tls && isAboutKeys(cause)) {
+      throw new MqError("bad-certificate", `Cannot use the certificate: ${reasonOf(cause)}`, { cause });
+    }
     const where = formatAddress({ hostname, port });
     if (cause instanceof Deno.errors.AddrInUse) {
       throw new MqError("address-in-use", `Cannot listen on ${where}: another program does already`, { cause });
     }
-    const why = (cause instanceof Error ? cause.message : String(cause)).replace(/ \(os error \d+\)$/, "");
-    throw new MqError("cannot-listen", `Cannot listen on ${where}: ${why}`, { cause });
+    throw new MqError("cannot-listen", `Cannot listen on ${where}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** Whether an error is about the certificate or its key, and not about the address. */
+function isAboutKeys(error: unknown): boolean {
+  return error instanceof Deno.errors.InvalidData || /key|certificate|PEM/i.test(reasonOf(error));
+}
+
+function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/ \(os error \d+\)$/, "");
 }

@@ -28,6 +28,8 @@ export interface Sink {
 export interface OutboxOptions {
   /** The most bytes that may wait here, those being written included. */
   limitBytes: number;
+  /** Called when half of that is free again, after something was refused. What it pushes comes next. */
+  onRoom?: () => void;
 }
 
 /**
@@ -52,6 +54,9 @@ export class Outbox {
   readonly #sink: Sink;
   #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
   readonly #limitBytes: number;
+  readonly #onRoom: () => void;
+  /** Whether it has refused something, and has not got room again since. */
+  #isFull = false;
   #chunks: Uint8Array[] = [];
   /** The last chunk, where it is one that small ones are copied into; it is not among the chunks yet. */
   #gathered = NOTHING;
@@ -69,6 +74,7 @@ export class Outbox {
   constructor(sink: Sink, options: OutboxOptions) {
     this.#sink = sink;
     this.#limitBytes = options.limitBytes;
+    this.#onRoom = options.onRoom ?? (() => {});
   }
 
   /** The bytes that wait here, those being written included. */
@@ -80,18 +86,40 @@ export class Outbox {
    * Queues bytes. They leave at the next {@linkcode Outbox.flush}, or when the write under way is done.
    *
    * @param bytes What to write. It may be kept: leave it as it is.
-   * @returns False if there was no room; then nothing of it is queued.
+   * @returns False if there was no room; then nothing of it is queued, nor of what comes until half of the room is free.
    */
   push(bytes: Uint8Array): boolean {
     if (this.#failed) return true;
-    if (this.#queuedBytes + bytes.length > this.#limitBytes) return false;
+    if (this.#isFull) this.#checkRoom();
+    if (this.#isFull || this.#queuedBytes + bytes.length > this.#limitBytes) {
+      this.#isFull = true;
+      return false;
+    }
+    this.#add(bytes);
+    return true;
+  }
+
+  /**
+   * Queues bytes that matter more than others: for these there is some room beyond the limit.
+   *
+   * @param bytes What to write. It may be kept: leave it as it is.
+   * @param extraBytes How much may wait beyond the limit.
+   * @returns False if there was no room; then nothing of it is queued.
+   */
+  pushUrgent(bytes: Uint8Array, extraBytes: number): boolean {
+    if (this.#failed) return true;
+    if (this.#queuedBytes + bytes.length > this.#limitBytes + extraBytes) return false;
+    this.#add(bytes);
+    return true;
+  }
+
+  #add(bytes: Uint8Array): void {
     this.#queuedBytes += bytes.length;
     if (bytes.length <= SMALL_BYTES) this.#gather(bytes);
     else {
       this.#closeGathered();
       this.#chunks.push(bytes);
     }
-    return true;
   }
 
   /** Begins to write what is queued, unless a write is under way already. */
@@ -149,6 +177,7 @@ export class Outbox {
         const bytes = this.#takeNext();
         await writer.write(bytes);
         this.#queuedBytes -= bytes.length;
+        if (this.#isFull) this.#checkRoom();
         this.#closeGathered();
       }
     } catch {
@@ -159,6 +188,12 @@ export class Outbox {
       this.#pump = undefined;
       this.#gathered = NOTHING;
     }
+  }
+
+  #checkRoom(): void {
+    if (this.#queuedBytes > this.#limitBytes / 2) return;
+    this.#isFull = false;
+    this.#onRoom();
   }
 
   /** The next bytes to write: as many of the queued chunks as are worth joining. */

@@ -21,7 +21,7 @@ export const HTTP_REFUSAL: string = "HTTP/1.1 400 Bad Request\r\nContent-Type: t
 /** The answer to `/help`. */
 export const HELP: string = [
   'NAME [DATA]               publish an event, such as: create {"id":1}',
-  "/hello [JSON]             introduce yourself: name, meta, echo",
+  "/hello [JSON]             introduce yourself: name, meta, echo, token",
   "/sub PATTERN...           hear these, the first time instead of everything: /sub order.* user.>",
   "/unsub PATTERN...         stop hearing these; /unsub > hears nothing",
   "/pub REF NAME [DATA]      publish, and be told how many it reached",
@@ -208,6 +208,7 @@ export type BrokerLine =
   | { type: "ping"; text: string }
   | { type: "pong"; text: string }
   | { type: "bye"; text: string }
+  | { type: "dropped"; events: number }
   | { type: "help"; text: string };
 
 /**
@@ -242,6 +243,9 @@ export function parseBrokerLine(line: string): BrokerLine {
     case "/pong":
     case "/bye":
       return { type: first.slice(1) as "ping" | "pong" | "bye", text: rest };
+    case "/dropped":
+      if (!/^\d+$/.test(rest)) throw badReply(line);
+      return { type: "dropped", events: Number(rest) };
     case "/#":
       return { type: "help", text: rest };
     default:
@@ -283,6 +287,8 @@ export interface Introduction {
   meta?: boolean;
   /** Whether it wants the events it publishes itself. */
   echo?: boolean;
+  /** What lets it in. */
+  token?: string;
 }
 
 /**
@@ -306,6 +312,7 @@ export function parseHello(text: string): Introduction {
     if (hello[key] !== undefined && typeof hello[key] !== "boolean") throw badHello(`"${key}" takes true or false`);
   }
   if (hello.name !== undefined) checkClientName(hello.name);
+  if (hello.token !== undefined && typeof hello.token !== "string") throw badHello('"token" takes a string');
   return hello;
 }
 

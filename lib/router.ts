@@ -11,6 +11,7 @@
  */
 import { monotonicUlid } from "@std/ulid";
 import { checkName, detach, Pattern } from "./event.ts";
+import { ANSWER_BYTES } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import { isFirstWord, wordEnd } from "./protocol.ts";
 import { atTurnEnd } from "./turn.ts";
@@ -42,8 +43,9 @@ export interface Listener {
    * Called when something could not be queued because its outbox is full.
    *
    * @param bytes How much was lost.
+   * @param events How many events that were; 0 if it was anything else.
    */
-  overflow(bytes: number): void;
+  overflow(bytes: number, events: number): void;
 }
 
 /** What the router knows of a name. */
@@ -136,7 +138,7 @@ export class Audience {
       each(member, events);
     }
     // Only now: to be told may lead to more events for these very members.
-    for (const member of full) member.overflow(bytes.length);
+    for (const member of full) member.overflow(bytes.length, events);
   }
 }
 
@@ -271,7 +273,7 @@ export class Router {
     const audience = this.#audienceOf.get(listener);
     if (audience !== undefined) this.#deliver(audience);
     const bytes = encodeText(text);
-    if (!listener.outbox.push(bytes)) return listener.overflow(bytes.length);
+    if (!listener.outbox.pushUrgent(bytes, ANSWER_BYTES)) return listener.overflow(bytes.length, 0);
     this.#touched.add(listener.outbox);
     this.#schedule();
   }

@@ -4,11 +4,10 @@
  *
  * @module
  */
-import { type Address, formatAddress } from "./address.ts";
 import type { Hello } from "./answers.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./errors.ts";
 import { MqEvent } from "./event.ts";
-import { DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { Heartbeat, type HeartbeatTimes, tickMs } from "./heartbeat.ts";
 import { LineReader } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
 import { type BrokerLine, type Introduction, parseBrokerLine } from "./protocol.ts";
@@ -32,6 +31,14 @@ export interface SessionObserver {
   onEvent(event: MqEvent): void;
   /** Called with what the broker says unasked: a line it could not read, why it is about to close. */
   onNotice(error: ProtocolError): void;
+  /** Called when events are missing at this place of the stream, with how many. */
+  onDropped(events: number): void;
+}
+
+/** Options of {@linkcode Session}. */
+export interface SessionOptions extends HeartbeatTimes {
+  /** The longest line that the broker is believed to take, in bytes, until it says so itself. */
+  lineBytes: number;
 }
 
 /** Somebody who waits for an answer. */
@@ -46,7 +53,8 @@ interface Asker {
 export class Session {
   /** Resolves when the connection has ended, with the reason. */
   readonly ended: Promise<ConnectionError>;
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Deno.Conn;
+  readonly #lines: LineReader;
   readonly #outbox: Outbox;
   readonly #observer: SessionObserver;
   readonly #askers: Asker[] = [];
@@ -57,21 +65,33 @@ export class Session {
   #sent = 0;
   #confirmed = 0;
   #text = "";
-  #lastWords = "";
+  /** What came last, where it says why the connection ends; or what is the matter on this side. */
+  #lastWords: ProtocolError | undefined;
 
   /**
    * Begins to read what the broker sends.
    *
    * @param conn The connection.
    * @param observer Who is told what it hears.
-   * @param limits What the broker is believed to take, until it says so itself.
+   * @param options What the broker is believed to take, and how long it may be silent.
    */
-  constructor(conn: Deno.TcpConn, observer: SessionObserver, limits: Limits = DEFAULT_LIMITS) {
+  constructor(conn: Deno.Conn, observer: SessionObserver, options: SessionOptions) {
     this.#conn = conn;
     this.#observer = observer;
-    this.#lineBytes = limits.lineBytes;
+    this.#lineBytes = options.lineBytes;
+    this.#lines = new LineReader(conn, { maxLineBytes: MAX_REPLY_BYTES });
     this.#outbox = new Outbox(conn, { limitBytes: Infinity });
-    this.ended = this.#read();
+    this.ended = this.#read(this.#watch(options));
+  }
+
+  /** What the broker said last, if that was why it closes the connection. */
+  get lastWords(): ProtocolError | undefined {
+    return this.#lastWords;
+  }
+
+  /** About how many bytes wait to be sent. */
+  get queuedBytes(): number {
+    return this.#text.length + this.#outbox.queuedBytes;
   }
 
   /** How many events were sent of which the broker has not shown that it has read them. */
@@ -196,31 +216,59 @@ export class Session {
     return lines;
   }
 
-  async #read(): Promise<ConnectionError> {
+  /** Asks a silent broker for a sign of life, and ends the connection if none comes; returns how to stop that. */
+  #watch(times: HeartbeatTimes): () => void {
+    const everyMs = tickMs(times.silenceMs, times.answerMs);
+    const lines = this.#lines;
+    const pulse = {
+      get receivedBytes() {
+        return lines.receivedBytes;
+      },
+      ping: () => void this.ask("/ping").catch(() => {}),
+      giveUp: () => {
+        const seconds = (times.silenceMs + times.answerMs) / 1000;
+        this.#lastWords = new ProtocolError("silent", `The broker has been silent for ${seconds} s`);
+        this.abandon();
+      },
+    };
+    const heartbeat = new Heartbeat(pulse, times, everyMs);
+    const timer = setInterval(() => heartbeat.tick(), everyMs);
+    return () => clearInterval(timer);
+  }
+
+  async #read(stopWatching: () => void): Promise<ConnectionError> {
     const reason = await this.#readLines();
+    stopWatching();
     this.abandon();
     for (const asker of this.#askers.splice(0)) asker.reject(reason);
     return reason;
   }
 
   async #readLines(): Promise<ConnectionError> {
-    const lines = new LineReader(this.#conn, { maxLineBytes: MAX_REPLY_BYTES });
     try {
-      await lines.readAll({
+      await this.#lines.readAll({
         onLine: (line) => this.#handle(parseBrokerLine(line)),
         onFault: (error) => {
           throw error;
         },
       });
-      return new ConnectionError("disconnected", this.#lastWords || "The connection was closed");
+      return this.#disconnected("The connection was closed");
     } catch (cause) {
       if (!(cause instanceof MqError)) throw cause;
-      return new ConnectionError("disconnected", cause.message, { cause });
+      return this.#disconnected(cause.message, cause);
     }
   }
 
+  /** What the broker said last explains the end better than how the connection ended. */
+  #disconnected(message: string, cause?: MqError): ConnectionError {
+    const words = this.#lastWords;
+    return words
+      ? new ConnectionError("disconnected", words.message, { cause: words })
+      : new ConnectionError("disconnected", message, { cause });
+  }
+
   #handle(line: BrokerLine): void {
-    this.#lastWords = "";
+    this.#lastWords = undefined;
     switch (line.type) {
       case "event":
         return this.#event(line);
@@ -234,6 +282,8 @@ export class Session {
         return this.#write(line.text === "" ? "/pong" : `/pong ${line.text}`);
       case "bye":
         return this.#goodbye(line.text);
+      case "dropped":
+        return this.#observer.onDropped(line.events);
     }
   }
 
@@ -251,43 +301,15 @@ export class Session {
 
   #refused(what: string, error: ProtocolError): void {
     if (what !== "-") return this.#answered().reject(error);
-    this.#lastWords = error.message;
+    this.#lastWords = error;
     this.#observer.onNotice(error);
   }
 
   /** Without a text it answers `/quit`: all that was sent before has been read. */
   #goodbye(text: string): void {
-    this.#lastWords = text;
     if (text === "") this.#confirmed = this.#sent;
+    else this.#lastWords = new ProtocolError("bye", text);
   }
-}
-
-/**
- * Opens a TCP connection to a broker. For `localhost` both of its addresses are tried: a broker may listen on either.
- *
- * @param address Where the broker is.
- * @param timeoutMs How long that may take, in milliseconds.
- * @param signal Gives up when it is aborted.
- * @returns The connection.
- * @throws {ConnectionError} With the code `unreachable`.
- */
-export async function dial(address: Address, timeoutMs: number, signal?: AbortSignal): Promise<Deno.TcpConn> {
-  const hostnames = address.hostname === "localhost" ? ["127.0.0.1", "::1"] : [address.hostname];
-  let cause: unknown;
-  for (const hostname of hostnames) {
-    signal?.throwIfAborted();
-    const givingUp = new AbortController();
-    const dialling = Deno.connect({ hostname, port: address.port, signal: givingUp.signal });
-    try {
-      return await within(timeoutMs, dialling, signal);
-    } catch (error) {
-      givingUp.abort();
-      dialling.then((late) => late.close(), () => {});
-      signal?.throwIfAborted();
-      cause ??= error;
-    }
-  }
-  throw new ConnectionError("unreachable", `No broker answers at ${formatAddress(address)}`, { cause });
 }
 
 /**

@@ -44,6 +44,7 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
   readonly #onEnd: () => void;
   #controller!: ReadableStreamDefaultController<MqEvent>;
   #ended = false;
+  #failure: Error | undefined;
   #dropped = 0;
 
   /**
@@ -98,9 +99,14 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
    *
    * @returns It, or `done` once the subscription has ended and nothing waits any more.
    * @throws {ProtocolError} If the broker refuses the subscription.
+   * @throws {ConnectionError} With the code `closed`, if the client has given up coming back; after what waits.
    */
-  next(): Promise<IteratorResult<MqEvent>> {
-    return this.#events.next();
+  async next(): Promise<IteratorResult<MqEvent>> {
+    const result = await this.#events.next();
+    const failure = this.#failure;
+    if (!result.done || failure === undefined) return result;
+    this.#failure = undefined;
+    throw failure;
   }
 
   /**
@@ -110,6 +116,7 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
    */
   async return(): Promise<IteratorResult<MqEvent>> {
     this.finish();
+    this.#failure = undefined;
     return await this.#events.return!();
   }
 
@@ -132,14 +139,13 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
   }
 
   /**
-   * Ends the subscription: the loop over it throws.
+   * Ends the subscription: the loop over it throws once it has taken what waits.
    *
    * @param error What it throws.
    */
   fail(error: Error): void {
     if (this.#ended) return;
-    this.#ended = true;
-    this.#controller.error(error);
-    this.#onEnd();
+    this.#failure = error;
+    this.finish();
   }
 }

@@ -19,10 +19,15 @@ const GOOD: [text: string, hostname: string, port: number][] = [
   ["[::1]:4000", "::1", 4000],
   ["[::ffff:192.0.2.1]:4000", "::ffff:192.0.2.1", 4000],
   ["mq://[2001:DB8::1]:4000", "2001:DB8::1", 4000],
+  ["mqs://example.org", "example.org", 3001],
+  ["mqs://[::1]:4000", "::1", 4000],
+  ["mqs://:4000", "localhost", 4000],
 ];
 
 for (const [text, hostname, port] of GOOD) {
-  Deno.test(`parseAddress reads ${text}`, () => assertEquals(parseAddress(text), { hostname, port }));
+  Deno.test(`parseAddress reads ${text}`, () => {
+    assertEquals(parseAddress(text), { hostname, port, tls: text.startsWith("mqs:") });
+  });
 }
 
 const BAD = [
@@ -85,7 +90,7 @@ Deno.test("parseAddress reads what formatAddress writes", () => {
     hostname: fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6()),
     port: fc.integer({ min: 1, max: 65535 }),
   });
-  fc.assert(fc.property(address, fc.constantFrom("", "mq://"), (address, scheme) => {
-    assertEquals(parseAddress(scheme + formatAddress(address)), { ...address });
+  fc.assert(fc.property(address, fc.constantFrom("", "mq://", "mqs://"), (address, scheme) => {
+    assertEquals(parseAddress(scheme + formatAddress(address)), { ...address, tls: scheme === "mqs://" });
   }));
 });

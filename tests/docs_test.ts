@@ -2,13 +2,17 @@
 import { assert, assertEquals } from "@std/assert";
 import denoJson from "../deno.json" with { type: "json" };
 import jsrJson from "../deno.jsr.json" with { type: "json" };
+import { limitFlags, limitsOf } from "../cmd/limit_flags.ts";
 import { COMMANDS } from "../cmd/main.ts";
 import {
+  ANSWER_BYTES,
   DEFAULT_EVENTS,
   DEFAULT_LIMITS,
   DEFAULT_PORT,
   HELP,
+  type Limits,
   MAX_CLIENT_NAME_CHARACTERS,
+  MAX_GREETING_BYTES,
   MAX_NAME_BYTES,
   VERSION,
   WIRE_CODES,
@@ -19,19 +23,42 @@ const read = (path: string) => Deno.readTextFile(new URL(path, root));
 
 Deno.test("docs/protocol.md gives the limits that the broker has", async () => {
   const protocol = await read("docs/protocol.md");
-  const { lineBytes, outboxBytes, patterns, drainMs } = DEFAULT_LIMITS;
+  const { lineBytes, outboxBytes, connections, patterns, helloMs, silenceMs, answerMs, drainMs } = DEFAULT_LIMITS;
   for (
     const sentence of [
-      `at most ${lineBytes.toLocaleString("en-US")} bytes long`,
-      `more than ${outboxBytes.toLocaleString("en-US")} bytes wait`,
-      `A connection may have ${patterns.toLocaleString("en-US")}.`,
-      `within ${drainMs.toLocaleString("en-US")} ms`,
+      `at most ${inThousands(lineBytes)} bytes long`,
+      `more than ${inThousands(outboxBytes)} bytes wait`,
+      `${inThousands(ANSWER_BYTES)} bytes more may wait`,
+      `at most ${inThousands(connections)} connections`,
+      `A connection may have ${inThousands(patterns)}.`,
+      `within ${inThousands(helloMs)} ms`,
+      `nothing for ${inThousands(silenceMs)} ms`,
+      `${inThousands(answerMs)} ms more`,
+      `not read it within ${inThousands(drainMs)} ms`,
+      `may be ${inThousands(MAX_GREETING_BYTES)} bytes long until then`,
       `at most ${MAX_NAME_BYTES} bytes long`,
       `one word of at most ${MAX_CLIENT_NAME_CHARACTERS} characters`,
       `port ${DEFAULT_PORT} unless told otherwise`,
     ]
-  ) assert(protocol.includes(sentence), sentence);
+  ) assert(protocol.replaceAll(/\s+/g, " ").includes(sentence), sentence);
 });
+
+Deno.test("docs/protocol.md lists every limit with its default and its flag", async () => {
+  const [, table] = /^## 11\. Limits$([^]*)/m.exec(await read("docs/protocol.md"))!;
+  const rows = [...table.matchAll(/^\| `(\w+)` +\| ([\w,]+) +\| `--([\w-]+)`/gm)].map(([, ...cells]) => cells);
+  assertEquals(rows.map(([limit]) => limit), Object.keys(DEFAULT_LIMITS));
+  assertEquals(rows.map(([, , flag]) => flag), Object.keys(limitFlags));
+  const fallbacks = Object.fromEntries(Object.entries(limitFlags).map(([flag, { fallback }]) => [flag, fallback]));
+  for (const [limit, value, flag] of rows as [keyof Limits, string, string][]) {
+    assertEquals(value, DEFAULT_LIMITS[limit] === null ? "unlimited" : inThousands(DEFAULT_LIMITS[limit]), limit);
+    const changed = limitsOf({ ...fallbacks, [flag]: 7 } as Parameters<typeof limitsOf>[0]);
+    assertEquals(changed, { ...DEFAULT_LIMITS, [limit]: 7 });
+  }
+});
+
+function inThousands(value: number): string {
+  return value.toLocaleString("en-US");
+}
 
 Deno.test("docs/protocol.md lists every code that the broker answers with, and no other", async () => {
   const protocol = await read("docs/protocol.md");

@@ -191,9 +191,16 @@ const MAIN = new URL("../cmd/main.ts", import.meta.url).pathname;
 /** The command line of the real program: the executable in MQ_BIN, or the source. */
 export function programLine(): string[] {
   const binary = Deno.env.get("MQ_BIN");
-  return binary
-    ? [binary]
-    : [Deno.execPath(), "run", "--quiet", "--allow-net", "--allow-run", "--allow-env=MQ_URL", MAIN];
+  return binary ? [binary] : [
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    "--allow-net",
+    "--allow-read",
+    "--allow-run",
+    "--allow-env=MQ_URL,MQ_TOKEN",
+    MAIN,
+  ];
 }
 
 /** Options of a run of the program. */
@@ -235,7 +242,7 @@ export class Program implements AsyncDisposable {
     this.#process = new Deno.Command(command, {
       args: [...before, ...args],
       cwd: "/", // Nothing of mq is there: the program needs no files.
-      env: { MQ_URL: "", NO_COLOR: "", DENO_TLS_CA_STORE: "system", ...env },
+      env: { MQ_URL: "", MQ_TOKEN: "", NO_COLOR: "", DENO_TLS_CA_STORE: "system", ...env },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",

@@ -136,9 +136,38 @@ Deno.test("Outbox queues nothing of a push that it refuses", async () => {
   assertEquals(sink.written, [bytes(1, 2, 3)]);
 });
 
-Deno.test("Outbox takes a smaller push after one that it refused", () => {
-  const outbox = new Outbox(new Sink(), { limitBytes: 4 });
-  assertEquals([outbox.push(bytes(1, 2, 3, 4, 5)), outbox.push(bytes(1, 2, 3, 4))], [false, true]);
+Deno.test("Outbox refuses everything after a push that it refused until half of its room is free", async () => {
+  const sink = new Sink();
+  let rooms = 0;
+  const outbox = new Outbox(sink, { limitBytes: 4, onRoom: () => rooms++ });
+  outbox.push(bytes(1, 2, 3));
+  assertEquals([outbox.push(bytes(4, 5)), outbox.push(bytes(4)), rooms], [false, false, 0]);
+  sink.open();
+  await outbox.drained();
+  assertEquals([rooms, outbox.push(bytes(4))], [1, true]);
+});
+
+Deno.test("Outbox takes a smaller push after one that it refused when it was empty", () => {
+  let rooms = 0;
+  const outbox = new Outbox(new Sink(), { limitBytes: 4, onRoom: () => rooms++ });
+  assertEquals([outbox.push(bytes(1, 2, 3, 4, 5)), outbox.push(bytes(1, 2, 3, 4)), rooms], [false, true, 1]);
+});
+
+Deno.test("Outbox writes what onRoom pushes before all that comes later", async () => {
+  const sink = new Sink().open();
+  const outbox: Outbox = new Outbox(sink, { limitBytes: 4, onRoom: () => void outbox.push(bytes(9)) });
+  outbox.push(bytes(1, 2, 3));
+  outbox.push(bytes(4, 5));
+  await outbox.drained();
+  outbox.push(bytes(6));
+  await outbox.drained();
+  assertEquals(sink.written.flatMap((chunk) => [...chunk]), [1, 2, 3, 9, 6]);
+});
+
+Deno.test("Outbox.pushUrgent has room beyond the limit, whether the rest is full or not", () => {
+  const outbox = new Outbox(new Sink(), { limitBytes: 2 });
+  outbox.push(bytes(1, 2, 3));
+  assertEquals([1, 2, 3, 4].map((byte) => outbox.pushUrgent(bytes(byte), 1)), [true, true, true, false]);
 });
 
 Deno.test("Outbox counts the bytes being written against its limit", async () => {
@@ -147,7 +176,7 @@ Deno.test("Outbox counts the bytes being written against its limit", async () =>
   outbox.push(bytes(1, 2, 3));
   outbox.flush();
   await sink.busy;
-  assertEquals([outbox.push(bytes(4, 5)), outbox.push(bytes(4)), outbox.queuedBytes], [false, true, 4]);
+  assertEquals([outbox.push(bytes(4)), outbox.push(bytes(5)), outbox.queuedBytes], [true, false, 4]);
 });
 
 Deno.test("Outbox has its whole limit again once it has drained", async () => {

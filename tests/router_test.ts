@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { setImmediate } from "node:timers";
 import { ProtocolError } from "../lib/errors.ts";
 import { Pattern } from "../lib/event.ts";
+import { ANSWER_BYTES } from "../lib/limits.ts";
 import { Outbox } from "../lib/outbox.ts";
 import { type Listener, type Route, Router } from "../lib/router.ts";
 
@@ -461,7 +462,10 @@ Deno.test("Router tells a listener whose outbox is full, and spares the others",
 
 Deno.test("Router.send tells a listener whose outbox is full", async () => {
   const full = new FakeListener("a", { limitBytes: 5 });
-  routerOf(full).send(full, "/ok 123\n");
+  const router = routerOf(full);
+  router.send(full, "/ok 123\n");
+  assertEquals(full.overflows, 0);
+  router.send(full, `/ok ${"x".repeat(ANSWER_BYTES)}\n`);
   await endOfTurn();
   assertEquals(full.overflows, 1);
 });

@@ -36,6 +36,10 @@ declare module "@std/cli/parse-args" {
   export function parseArgs(args: string[], options: ParseOptions): Parsed;
 }
 
+declare module "@std/crypto/timing-safe-equal" {
+  export function timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;
+}
+
 declare module "@std/encoding/hex" {
   export function encodeHex(src: Uint8Array | ArrayBuffer): string;
 }

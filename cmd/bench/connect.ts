@@ -4,7 +4,6 @@
  * @module
  */
 import { bold } from "@std/fmt/colors";
-import type { Address } from "../../mod.ts";
 import { defineCommand, integer, option } from "../command.ts";
 import {
   benchJsonFlag,
@@ -15,9 +14,9 @@ import {
   formatProgress,
   formatTable,
 } from "./figures.ts";
-import { dial, open, read, topicName, writeAll } from "./load.ts";
-import { mqWire } from "./mq_wire.ts";
-import { openSubject, type Shares, subjectFlag } from "./subject.ts";
+import { open, read, type Target, topicName, writeAll } from "./load.ts";
+import type { MqWire } from "./mq_wire.ts";
+import { openSubject, type Shares, subjectFlags } from "./subject.ts";
 
 /** The share of the events that come first and are not counted: a program just started is slow. */
 const WARM_UP = 0.1;
@@ -25,7 +24,7 @@ const WARM_UP = 0.1;
 const flags = {
   msgs: option("N", "How many events are published each way.", integer(10), { fallback: ["2000", 2000] }),
   size: option("BYTES", "The data of each event.", integer(1, 1_000_000), { fallback: ["64", 64] }),
-  server: subjectFlag,
+  ...subjectFlags,
   json: benchJsonFlag,
 };
 
@@ -44,12 +43,12 @@ export const benchConnect = defineCommand({
   ],
   permissions: ["net", "run"],
   async run({ flags }, io) {
-    await using subject = await openSubject(flags.server, "bench connect", io);
+    await using subject = await openSubject(flags, "bench connect", io);
     const onEvent = (done: number) => {
       if (done % 50 === 0) io.stderr.status(formatProgress(done / flags.msgs / 2));
       io.signal.throwIfAborted();
     };
-    const result = await subject.measure(() => compare(subject.address, flags, onEvent));
+    const result = await subject.measure(() => compare(subject, flags, onEvent));
     io.stdout.line(flags.json ? formatConnectJson(flags, result) : formatConnect(flags, result));
     return 0;
   },
@@ -67,24 +66,24 @@ interface Comparison {
 }
 
 async function compare(
-  address: Address,
+  { target, wire }: { target: Target; wire: MqWire },
   { msgs, size }: Options,
   onEvent: (done: number) => void,
 ): Promise<Comparison> {
   const [name, data] = [topicName(0), "x".repeat(size)];
-  const event = mqWire.publish(name, data);
-  using listener = await open(address, mqWire.listener(name));
+  const event = wire.publish(name, data);
+  using listener = await open(target, wire.listener(name));
   const buffer = new Uint8Array(64 * 1024);
   const arrival = async () => {
-    for (let left = mqWire.deliver(name, data).length; left > 0;) left -= await read(listener, buffer);
+    for (let left = wire.deliver(name, data).length; left > 0;) left -= await read(listener, buffer);
   };
-  using kept = await open(address, mqWire.publisher);
+  using kept = await open(target, wire.publisher);
   const onKept = async () => {
     await writeAll(kept, event);
     await arrival();
   };
   const onItsOwn = async () => {
-    using conn = await dial(address);
+    using conn = await open(target, wire.hello);
     await writeAll(conn, event);
     await arrival();
   };

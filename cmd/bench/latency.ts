@@ -17,7 +17,7 @@ import {
   limitOf,
 } from "./figures.ts";
 import { type Pace, type PacedResult, runPaced } from "./pace.ts";
-import { openSubject, type Shares, subjectFlag } from "./subject.ts";
+import { openSubject, type Shares, subjectFlags } from "./subject.ts";
 
 /** How long events are sent before one is measured, in milliseconds. */
 const WARM_UP_MS = 1000;
@@ -29,7 +29,7 @@ const flags = {
   for: option("DURATION", "For how long.", duration, { fallback: ["5s", 5000] }),
   subs: option("N", "How many connections listen.", integer(1, 1000), { fallback: ["1", 1] }),
   size: option("BYTES", "The data of each event.", integer(1, 1_000_000), { fallback: ["64", 64] }),
-  server: subjectFlag,
+  ...subjectFlags,
   json: benchJsonFlag,
 };
 
@@ -50,12 +50,12 @@ export const benchLatency = defineCommand({
   ],
   permissions: ["net", "run"],
   async run({ flags }, io) {
-    await using subject = await openSubject(flags.server, "bench latency", io);
+    await using subject = await openSubject(flags, "bench latency", io);
     const total = flags.rate * flags.for / 1000;
     const onProgress = (published: number) => io.stderr.status(formatProgress(published / total));
     const result = await subject.measure(
-      () => runPaced(subject.address, flags, { signal: io.signal, onProgress }),
-      () => runPaced(subject.address, { ...flags, for: WARM_UP_MS }, io),
+      () => runPaced(subject.target, subject.wire, flags, { signal: io.signal, onProgress }),
+      () => runPaced(subject.target, subject.wire, { ...flags, for: WARM_UP_MS }, io),
     );
     io.stdout.line(flags.json ? formatLatencyJson(flags, result) : formatLatency(flags, result));
     return 0;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { type Address, ConnectionError, formatAddress, TimeoutError } from "../../mod.ts";
+import { type Address, ConnectionError, dial, TimeoutError } from "../../mod.ts";
 
 /** How much is written at once, in bytes, or one event where that is more. */
 const CHUNK_BYTES = 32 * 1024;
@@ -18,8 +18,14 @@ const WINDOW_BYTES = 4 * 1024 * 1024;
 /** How long nothing may arrive before a load is given up, in milliseconds. */
 const STALL_MS = 10_000;
 
+/** How long a connection may take, in milliseconds. */
+const DIAL_MS = 5000;
+
 /** How often progress is told, in milliseconds. */
 const PROGRESS_MS = 100;
+
+/** Where the load goes, and whom to trust there. */
+export type Target = Address & { readonly caCerts?: string[] };
 
 /** What is sent on a connection, and what the answer ends with when it was taken in. */
 export interface Exchange {
@@ -92,32 +98,32 @@ export function topicName(index: number): string {
  * @throws {TimeoutError} If nothing arrives any more.
  */
 export async function runLoad(
-  address: Address,
+  target: Target,
   wire: Wire,
   load: Load,
   extent: Extent,
   watch: Watch = {},
 ): Promise<LoadResult> {
-  using run = new Run(address, wire, load);
+  using run = new Run(target, wire, load);
   await run.connect();
   return await run.publish(extent, watch);
 }
 
 /** One who hears a name. */
 interface Hearer {
-  readonly conn: Deno.TcpConn;
+  readonly conn: Deno.Conn;
   /** The size of each event that it gets, in bytes. */
   readonly eventBytes: number;
   receivedBytes: number;
 }
 
 class Run implements Disposable {
-  readonly #address: Address;
+  readonly #target: Target;
   readonly #wire: Wire;
   readonly #load: Load;
   readonly #names: string[];
   readonly #data: string;
-  readonly #publishers: Deno.TcpConn[] = [];
+  readonly #publishers: Deno.Conn[] = [];
   readonly #hearers: Hearer[] = [];
   /** How often all names have been published once. */
   #cycles = 0;
@@ -126,8 +132,8 @@ class Run implements Disposable {
   /** Settled when all has been published and has arrived, or a connection is lost. */
   readonly #finished = Promise.withResolvers<void>();
 
-  constructor(address: Address, wire: Wire, load: Load) {
-    this.#address = address;
+  constructor(target: Target, wire: Wire, load: Load) {
+    this.#target = target;
     this.#wire = wire;
     this.#load = load;
     this.#names = Array.from({ length: load.topics }, (_, index) => topicName(index));
@@ -137,11 +143,11 @@ class Run implements Disposable {
   async connect(): Promise<void> {
     for (let index = 0; index < this.#load.subs; index++) {
       const name = this.#names[index % this.#names.length];
-      const conn = await open(this.#address, this.#wire.listener(name));
+      const conn = await open(this.#target, this.#wire.listener(name));
       this.#hearers.push({ conn, eventBytes: this.#wire.deliver(name, this.#data).length, receivedBytes: 0 });
     }
     while (this.#publishers.length < this.#load.pubs) {
-      this.#publishers.push(await open(this.#address, this.#wire.publisher));
+      this.#publishers.push(await open(this.#target, this.#wire.publisher));
     }
   }
 
@@ -178,7 +184,7 @@ class Run implements Disposable {
   }
 
   /** Sends whole cycles of names, as many as fit a chunk at once. */
-  async #publish(conn: Deno.TcpConn, cycles: number, deadline: number): Promise<void> {
+  async #publish(conn: Deno.Conn, cycles: number, deadline: number): Promise<void> {
     const cycle = concat(this.#names.map((name) => this.#wire.publish(name, this.#data)));
     const perChunk = Math.max(1, Math.floor(CHUNK_BYTES / cycle.length));
     const chunk = concat(Array<Uint8Array>(perChunk).fill(cycle));
@@ -271,8 +277,8 @@ export async function untilDone(
  *
  * @throws {ConnectionError} If the broker cannot be reached, or closes the connection.
  */
-export async function open(address: Address, exchange: Exchange): Promise<Deno.TcpConn> {
-  const conn = await dial(address);
+export async function open(target: Target, exchange: Exchange): Promise<Deno.Conn> {
+  const conn = await dial(target, { timeoutMs: DIAL_MS, caCerts: target.caCerts });
   try {
     await converse(conn, exchange);
     return conn;
@@ -282,19 +288,8 @@ export async function open(address: Address, exchange: Exchange): Promise<Deno.T
   }
 }
 
-/** Connects. */
-export async function dial(address: Address): Promise<Deno.TcpConn> {
-  try {
-    const conn = await Deno.connect(address);
-    conn.setNoDelay();
-    return conn;
-  } catch (cause) {
-    throw new ConnectionError("unreachable", `No broker answers at ${formatAddress(address)}`, { cause });
-  }
-}
-
 /** Sends something, and reads until its answer has come. */
-export async function converse(conn: Deno.TcpConn, { send, reply }: Exchange): Promise<void> {
+export async function converse(conn: Deno.Conn, { send, reply }: Exchange): Promise<void> {
   await writeAll(conn, send);
   const buffer = new Uint8Array(READ_BYTES);
   for (let tail = new Uint8Array(0); !endsWith(tail, reply);) {
@@ -304,14 +299,14 @@ export async function converse(conn: Deno.TcpConn, { send, reply }: Exchange): P
 }
 
 /** Writes all of it. */
-export async function writeAll(conn: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+export async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
     written += await conn.write(bytes.subarray(written)).catch(lost);
   }
 }
 
 /** Reads at least one byte, and says how many came. */
-export async function read(conn: Deno.TcpConn, buffer: Uint8Array): Promise<number> {
+export async function read(conn: Deno.Conn, buffer: Uint8Array): Promise<number> {
   return await conn.read(buffer).catch(lost) ?? lost();
 }
 

@@ -4,9 +4,8 @@
  * @module
  */
 import type { Histogram } from "hdr-histogram-js";
-import { type Address, atTurnEnd } from "../../mod.ts";
-import { open, read, topicName, untilDone, type Watch, writeAll } from "./load.ts";
-import { mqWire } from "./mq_wire.ts";
+import { atTurnEnd } from "../../mod.ts";
+import { open, read, type Target, topicName, untilDone, type Watch, type Wire, writeAll } from "./load.ts";
 
 /** How long before an event is due the sleep ends, in milliseconds: timers are not exact. */
 const TIMER_MARGIN_MS = 3;
@@ -42,25 +41,25 @@ export interface PacedResult {
  * @throws {ConnectionError} If the broker cannot be reached, or closes a connection.
  * @throws {TimeoutError} If nothing arrives any more.
  */
-export async function runPaced(address: Address, pace: Pace, watch: Watch): Promise<PacedResult> {
+export async function runPaced(target: Target, wire: Wire, pace: Pace, watch: Watch): Promise<PacedResult> {
   const { build } = await import("hdr-histogram-js"); // Not at the start: no other command needs it.
   const [latency, lateness] = [1, 2].map(() => build({ bitBucketSize: 32, useWebAssembly: false }));
   const [name, data] = [topicName(0), "x".repeat(pace.size)];
   const intervalMs = 1000 / pace.rate;
   const total = Math.max(1, Math.round(pace.for / intervalMs));
-  using publisher = await open(address, mqWire.publisher);
+  using publisher = await open(target, wire.publisher);
   using listeners = new DisposableStack();
-  const conns: Deno.TcpConn[] = [];
-  while (conns.length < pace.subs) conns.push(listeners.use(await open(address, mqWire.listener(name))));
+  const conns: Deno.Conn[] = [];
+  while (conns.length < pace.subs) conns.push(listeners.use(await open(target, wire.listener(name))));
 
   const start = performance.now() + TIMER_MARGIN_MS;
   const sinceDueUs = (index: number) =>
     Math.max(1, Math.round((performance.now() - start - index * intervalMs) * 1000));
   const onArrival = (index: number) => latency.recordValue(sinceDueUs(index));
   const onSent = (index: number) => lateness.recordValue(sinceDueUs(index));
-  const eventBytes = mqWire.deliver(name, data).length;
+  const eventBytes = wire.deliver(name, data).length;
   const work = Promise.all([
-    publishPaced(publisher, mqWire.publish(name, data), { start, intervalMs, total }, onSent),
+    publishPaced(publisher, wire.publish(name, data), { start, intervalMs, total }, onSent),
     ...conns.map((conn) => countEvents(conn, eventBytes, total, onArrival)),
   ]);
   await untilDone(
@@ -74,7 +73,7 @@ export async function runPaced(address: Address, pace: Pace, watch: Watch): Prom
 
 /** Reads events of one size, and tells of each that has come. */
 async function countEvents(
-  conn: Deno.TcpConn,
+  conn: Deno.Conn,
   eventBytes: number,
   total: number,
   onEvent: (index: number) => void,
@@ -88,7 +87,7 @@ async function countEvents(
 
 /** Sends each event when it is due, or, after a delay, all that are overdue at once. */
 async function publishPaced(
-  conn: Deno.TcpConn,
+  conn: Deno.Conn,
   event: Uint8Array,
   { start, intervalMs, total }: { start: number; intervalMs: number; total: number },
   onSent: (index: number) => void,

@@ -5,25 +5,21 @@
  */
 import process from "node:process";
 import { TextLineStream } from "@std/streams/text-line-stream";
-import {
-  type Address,
-  type Client,
-  connect,
-  ConnectionError,
-  formatAddress,
-  MqError,
-  parseAddress,
-} from "../../mod.ts";
-import { brokerAddress, howToStart } from "../broker_flags.ts";
-import { type Flag, option, UsageError } from "../command.ts";
+import { type Client, formatAddress, MqError } from "../../mod.ts";
+import { brokerAccess, brokerFlags, connectOrSay, howToStart } from "../broker_flags.ts";
+import { option, UsageError, type Values } from "../command.ts";
 import type { Io } from "../stdio.ts";
-import { topicName } from "./load.ts";
+import { type Target, topicName } from "./load.ts";
+import { type MqWire, mqWire } from "./mq_wire.ts";
 
-/** `-s HOST:PORT`, for the commands that start a broker of their own without it. */
-export const subjectFlag: Flag<string | undefined> = option("HOST:PORT", "A broker that runs.", (text) => text, {
-  short: "s",
-  fallback: ["one of its own, on a free port", undefined],
-});
+/** The flags that name a broker, for the commands that start one of their own without them. */
+export const subjectFlags = {
+  ...brokerFlags,
+  server: option("HOST:PORT", "A broker that runs; mqs://HOST:PORT if it speaks TLS.", (text) => text, {
+    short: "s",
+    fallback: ["one of its own, on a free port", undefined],
+  }),
+} satisfies typeof brokerFlags;
 
 /** How busy two processes were, each as a share of one core: 1 is all of it. */
 export interface Shares {
@@ -37,7 +33,10 @@ export interface Shares {
 
 /** A broker under load. */
 export interface Subject extends AsyncDisposable {
-  readonly address: Address;
+  /** Where it is. */
+  readonly target: Target;
+  /** How to speak to it. */
+  readonly wire: MqWire;
   /**
    * Does something, and tells how much of the processors it took. Its progress, where it shows one, is wiped away.
    *
@@ -53,18 +52,27 @@ export interface Subject extends AsyncDisposable {
  * @throws {UsageError} If the flag cannot be read, or that broker does not recognize the events of a benchmark.
  * @throws {ConnectionError} If no broker answers there.
  */
-export async function openSubject(flag: string | undefined, command: string, io: Io): Promise<Subject> {
+export async function openSubject(
+  flags: Values<typeof subjectFlags>,
+  command: string,
+  io: Io,
+): Promise<Subject> {
   await using opened = new AsyncDisposableStack();
-  const address = flag === undefined ? opened.use(await startServer()).address : brokerAddress(flag, io, command);
-  const client = opened.use(await connectTo(address, io.signal));
+  const server = flags.server ?? opened.use(await startServer()).address;
+  const access = brokerAccess({ ...flags, server }, io, command);
+  const toStart = `${howToStart(access)} --events 'bench.*', or leave -s out`;
+  const client = opened.use(
+    await connectOrSay({ ...access, name: "bench", echo: false, signal: io.signal }, toStart),
+  );
   const { recognized } = await client.why(topicName(0));
   if (!recognized) {
-    const problem = `the broker at ${formatAddress(address)} does not recognize ${topicName(0)}`;
-    throw new UsageError(problem, `${howToStart(address)} --events 'bench.*', or leave -s out`);
+    const problem = `the broker at ${formatAddress(access)} does not recognize ${topicName(0)}`;
+    throw new UsageError(problem, toStart);
   }
   const kept = opened.move();
   return {
-    address,
+    target: access,
+    wire: mqWire(access.token),
     async measure(work, warmUp) {
       try {
         if (warmUp) io.stderr.status("Warming up");
@@ -76,16 +84,6 @@ export async function openSubject(flag: string | undefined, command: string, io:
     },
     [Symbol.asyncDispose]: () => kept.disposeAsync(),
   };
-}
-
-async function connectTo(address: Address, signal: AbortSignal): Promise<Client> {
-  try {
-    return await connect({ ...address, name: "bench", echo: false, signal });
-  } catch (error) {
-    if (!(error instanceof ConnectionError) || error.code !== "unreachable") throw error;
-    const hint = `start one with: ${howToStart(address)} --events 'bench.*', or leave -s out`;
-    throw new ConnectionError(error.code, `${error.message}; ${hint}`, { cause: error });
-  }
 }
 
 async function withShares<T>(client: Client, work: () => Promise<T>): Promise<T & { shares: Shares }> {
@@ -102,9 +100,9 @@ function ownCpuMs(): number {
 }
 
 /** Starts `mq server` as a process of its own: in this one it would share a thread with the load. */
-async function startServer(): Promise<{ address: Address } & AsyncDisposable> {
+async function startServer(): Promise<{ address: string } & AsyncDisposable> {
   const main = new URL("../main.ts", import.meta.url).href;
-  const program = Deno.build.standalone ? [] : ["run", "--quiet", "--allow-net", "--allow-env=MQ_URL", main];
+  const program = Deno.build.standalone ? [] : ["run", "--quiet", "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN", main];
   const child = new Deno.Command(Deno.execPath(), {
     args: [...program, "server", "--port", "0", "--events", ">", "--json"],
     stdin: "null",
@@ -117,7 +115,7 @@ async function startServer(): Promise<{ address: Address } & AsyncDisposable> {
   if (done) throw new MqError("cannot-listen", "Cannot start a broker: it ended at once");
   const ended = drain(log);
   return {
-    address: parseAddress(JSON.parse(value).data.addresses[0]),
+    address: JSON.parse(value).data.addresses[0],
     async [Symbol.asyncDispose]() {
       try {
         child.kill("SIGTERM");

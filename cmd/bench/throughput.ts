@@ -15,8 +15,7 @@ import {
   formatTable,
 } from "./figures.ts";
 import { type Extent, type Load, type LoadResult, runLoad, type Watch } from "./load.ts";
-import { mqWire } from "./mq_wire.ts";
-import { openSubject, type Shares, subjectFlag } from "./subject.ts";
+import { openSubject, type Shares, subjectFlags } from "./subject.ts";
 
 /** How long a load goes on before one is measured, in milliseconds. */
 const WARM_UP_MS = 500;
@@ -27,7 +26,7 @@ const flags = {
   topics: option("N", "How many names the publishers cycle through.", integer(1, 10_000), { fallback: ["1", 1] }),
   msgs: option("N", "How many events are published in all.", integer(1), { fallback: ["1000000", 1_000_000] }),
   size: option("BYTES", "The data of each event.", integer(1, 1_000_000), { fallback: ["64", 64] }),
-  server: subjectFlag,
+  ...subjectFlags,
   json: benchJsonFlag,
 };
 
@@ -48,9 +47,9 @@ export const benchThroughput = defineCommand({
   ],
   permissions: ["net", "run"],
   async run({ flags }, io) {
-    await using subject = await openSubject(flags.server, "bench throughput", io);
+    await using subject = await openSubject(flags, "bench throughput", io);
     const onProgress = (published: number) => io.stderr.status(formatProgress(published / flags.msgs));
-    const run = (extent: Extent, watch: Watch) => runLoad(subject.address, mqWire, flags, extent, watch);
+    const run = (extent: Extent, watch: Watch) => runLoad(subject.target, subject.wire, flags, extent, watch);
     const result = await subject.measure(
       () => run({ msgs: flags.msgs }, { signal: io.signal, onProgress }),
       () => run({ forMs: WARM_UP_MS }, io),

@@ -29,12 +29,12 @@ export async function changingAudience(server: Server, forMs: number): Promise<n
 
 /** A listener that subscribes to what the others hear, leaves, subscribes ... */
 class Restless {
-  readonly #conn: Deno.TcpConn;
+  readonly #conn: Deno.Conn;
   readonly #reading: Promise<void>;
   readonly #changing: Promise<void>;
   #isStopped = false;
 
-  constructor(conn: Deno.TcpConn) {
+  constructor(conn: Deno.Conn) {
     this.#conn = conn;
     this.#reading = drain(conn);
     this.#changing = this.#change();
@@ -58,7 +58,7 @@ class Restless {
   }
 }
 
-async function drain(conn: Deno.TcpConn): Promise<void> {
+async function drain(conn: Deno.Conn): Promise<void> {
   const buffer = new Uint8Array(256 * 1024);
   while (await conn.read(buffer).catch(() => null) !== null);
 }

@@ -99,7 +99,7 @@ function idle(kind: "silent" | "subscribed", { connections, settleMs }: Extent):
     async measure(server) {
       const before = server.rssBytes();
       const start = performance.now();
-      const conns: Deno.TcpConn[] = [];
+      const conns: Deno.Conn[] = [];
       try {
         while (conns.length < connections) {
           const conn = await Deno.connect(server.address);

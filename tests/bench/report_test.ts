@@ -51,7 +51,7 @@ Deno.test("formatPage writes machine, versions, method and figures, and names wh
 });
 
 Deno.test("an event on the wires of the peers", () => {
-  assertEquals(decoder.decode(mqWire.publish("a.b", "xyz")), "a.b xyz\n");
+  assertEquals(decoder.decode(mqWire().publish("a.b", "xyz")), "a.b xyz\n");
   assertEquals(decoder.decode(natsWire.publish("a.b", "xyz")), "PUB a.b 3\r\nxyz\r\n");
   assertEquals(decoder.decode(natsWire.deliver("a.b", "xyz")), "MSG a.b 1 3\r\nxyz\r\n");
   assertEquals(

@@ -23,11 +23,11 @@ export interface Maker {
 /** mq, from this source. */
 export const MQ: Maker = {
   name: "mq",
-  wire: mqWire,
+  wire: mqWire(),
   command: (port) => ({
     program: Deno.execPath(),
     args: [
-      ...["run", "--quiet", "--allow-net", "--allow-env=MQ_URL", MAIN],
+      ...["run", "--quiet", "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN", MAIN],
       ...["server", "--host", HOSTNAME, "--port", String(port), "--events", ">", "--json"],
     ],
   }),

@@ -94,28 +94,28 @@ const LOAD: Load = { pubs: 1, subs: 1, topics: 1, size: 8 };
 Deno.test("a load sends whole cycles of names, and its listeners get theirs", async () => {
   await using server = await startBroker({ events: [">"] });
   const load = { pubs: 3, subs: 25, topics: 20, size: 8 };
-  const { published, delivered } = await runLoad(server.broker.addr!, mqWire, load, { msgs: 61 });
+  const { published, delivered } = await runLoad(server.broker.addr!, mqWire(), load, { msgs: 61 });
   assertEquals([published, delivered], [120, 6 * 25]);
   assertEquals([server.broker.stats().published, server.broker.stats().delivered], [120, 6 * 25]);
 });
 
 Deno.test("a load goes on for the time it is given", async () => {
   await using server = await startBroker({ events: [">"] });
-  const { published, delivered, ms } = await runLoad(server.broker.addr!, mqWire, LOAD, { forMs: 30 });
+  const { published, delivered, ms } = await runLoad(server.broker.addr!, mqWire(), LOAD, { forMs: 30 });
   assertEquals(published, delivered);
   assert(published > 0 && ms >= 30);
 });
 
 Deno.test("a load on a broker that passes nothing on is given up", async () => {
   await using server = await startBroker({ events: ["other"] });
-  const run = runLoad(server.broker.addr!, mqWire, LOAD, { msgs: 10 }, { stallMs: 200 });
+  const run = runLoad(server.broker.addr!, mqWire(), LOAD, { msgs: 10 }, { stallMs: 200 });
   const { message } = await assertRejects(() => run, TimeoutError);
   assertStringIncludes(message, "1 of 1 listeners still wait");
 });
 
 Deno.test("a load on a broker that goes away is an error", async () => {
   await using server = await startBroker({ events: [">"] });
-  const run = runLoad(server.broker.addr!, mqWire, LOAD, { forMs: 60_000 });
+  const run = runLoad(server.broker.addr!, mqWire(), LOAD, { forMs: 60_000 });
   run.catch(() => {});
   while (server.broker.stats().published === 0) await new Promise((resolve) => setTimeout(resolve, 5));
   await server.broker.close();
@@ -126,7 +126,7 @@ Deno.test("a load where nobody listens is an error", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const address = listener.addr;
   listener.close();
-  await assertRejects(() => runLoad(address, mqWire, LOAD, { msgs: 1 }), ConnectionError);
+  await assertRejects(() => runLoad(address, mqWire(), LOAD, { msgs: 1 }), ConnectionError);
 });
 
 for (

@@ -3,6 +3,11 @@ import { helpOf, parseCommand } from "../../cmd/command.ts";
 import { COMMANDS } from "../../cmd/main.ts";
 import { mq } from "../helpers.ts";
 
+/** A file as the examples name it. */
+function fileNamed(name: string): string {
+  return new URL(`../files/${name}`, import.meta.url).pathname;
+}
+
 for (const command of COMMANDS) {
   const words = command.name.split(" ");
 
@@ -21,7 +26,8 @@ for (const command of COMMANDS) {
   for (const [example] of command.examples) {
     Deno.test(`the example ${example} can be pasted`, () => {
       const [line] = example.split(/ \| (?=head)/);
-      const argv = line.replace(/^seq 3 \| /, "").match(/'[^']*'|\S+/g)!.map((word) => word.replaceAll("'", ""));
+      const argv = line.replace(/^seq 3 \| /, "").match(/'[^']*'|\S+/g)!.map((word) => word.replaceAll("'", ""))
+        .map((word) => /^(tokens?\.txt|\w+\.pem)$/.test(word) ? fileNamed(word) : word);
       assertEquals(argv.slice(0, words.length + 1), ["mq", ...words]);
       parseCommand(command, argv.slice(words.length + 1));
     });

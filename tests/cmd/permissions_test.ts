@@ -6,9 +6,9 @@ import { Program } from "../helpers.ts";
 
 const ALL = ["net", "env", "read", "write", "run", "sys", "ffi"] as const;
 
-Deno.test("the executable is given the network, MQ_URL and leave to start programs, nothing else", () => {
+Deno.test("the executable is given the network, files to read, programs to start and two variables, nothing else", () => {
   const flags = config.tasks.compile.command.match(/--allow-\S+|-A\b/g);
-  assertEquals(flags, ["--allow-net", "--allow-run", "--allow-env=MQ_URL"]);
+  assertEquals(flags, ["--allow-net", "--allow-read", "--allow-run", "--allow-env=MQ_URL,MQ_TOKEN"]);
 });
 
 Deno.test("every command drops the permissions that it does not declare", async () => {

@@ -106,12 +106,16 @@ Deno.test("mq server --events replaces what is recognized", async () => {
 });
 
 for (const host of ["0.0.0.0", "::"]) {
-  Deno.test(`mq server --host ${host} says that anyone on the network can publish`, async () => {
+  Deno.test(`mq server --host ${host} says that anyone on the network can publish, and which flags would secure it`, async () => {
     const { program } = await startServer("--host", host);
     await using _ = program;
     assertEquals(
       await program.stdout.next(),
-      "Anyone on the network can connect and publish; without --host only this machine could.",
+      "Anyone on the network can connect and publish. To secure it:",
+    );
+    assertEquals(
+      await program.stdout.next(),
+      `  mq server --host ${host} --token-file token.txt --tls-cert cert.pem --tls-key key.pem`,
     );
   });
 }
@@ -164,7 +168,7 @@ Deno.test("mq server out of file descriptors says so, and takes new clients when
   const [, port] = /:(\d+)/.exec((await program.stdout.next())!)!;
   const clients: RawClient[] = [];
   for (let index = 0; index < 70; index++) clients.push(await RawClient.connect(Number(port)));
-  await program.stdout.find("! mq: Cannot accept connections, they wait: Too many open files");
+  await program.stdout.find("! Cannot accept connections, they wait: Too many open files");
   const last = clients.pop()!;
   for (const client of clients) client.close();
   assertEquals(await last.ask("/ping"), "/pong");

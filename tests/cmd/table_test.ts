@@ -179,14 +179,14 @@ const ROWS: Row[] = [
     args: "logger -s http://localhost:3001",
     code: 2,
     stderr: 'mq logger: --server: Cannot read "http://localhost:3001" as a broker\'s address: ' +
-      "it takes HOST:PORT or mq://HOST:PORT\nTry: mq logger -s localhost:3001\n",
+      "it takes HOST:PORT or mq://HOST:PORT, or mqs:// for TLS\nTry: mq logger -s localhost:3001\n",
   },
   {
     args: "logger",
     env: { MQ_URL: "mq://here:port" },
     code: 2,
     stderr: 'mq logger: MQ_URL: Cannot read "mq://here:port" as a broker\'s address: ' +
-      "it takes HOST:PORT or mq://HOST:PORT\nTry: mq logger -s localhost:3001\n",
+      "it takes HOST:PORT or mq://HOST:PORT, or mqs:// for TLS\nTry: mq logger -s localhost:3001\n",
   },
   { args: "logger -x", code: 2, stderr: "mq logger: unknown flag -x\nTry: mq logger --help\n" },
 
@@ -326,7 +326,8 @@ DATA is JSON or plain text; - takes the data of one event from each line of stdi
 It waits until the broker has taken every event in, and fails if one was refused.
 
 Flags:
-  -s, --server HOST:PORT  The broker. Default: $MQ_URL, or localhost:3001.
+  -s, --server HOST:PORT  The broker; mqs://HOST:PORT if it speaks TLS. Default: $MQ_URL, or localhost:3001.
+      --tls-ca FILE       A certificate to trust, where the broker is at mqs://.
       --json              Print one JSON object a line: {id, at, from, event, data}.
       --name NAME         What it calls itself. Default: pub.
   -h, --help              Show this help.

@@ -1,0 +1,167 @@
+/**
+ * The log of `mq server`: what the broker does, for people and for programs.
+ *
+ * @module
+ */
+import { bold, dim, green, red, yellow } from "@std/fmt/colors";
+import {
+  type Activity,
+  type Broker,
+  type Certificate,
+  DEFAULT_EVENTS,
+  DEFAULT_PORT,
+  formatAddress,
+  formatPatterns,
+  type Json,
+  MqEvent,
+  type Token,
+  VERSION,
+} from "../mod.ts";
+import { count, formatDuration, formatForPeople, formatJson, layOut, localTime } from "./format.ts";
+import type { Io } from "./stdio.ts";
+
+/** How many patterns of a connection the log shows. */
+const MAX_SHOWN_PATTERNS = 5;
+
+/** Who may come in, and whether what they say is encrypted. */
+export interface Security {
+  readonly tokens: Token[];
+  readonly tls: Certificate | undefined;
+}
+
+/** Where the broker was told to listen, and what it recognizes. */
+export interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly events: readonly string[];
+}
+
+/** Who is told what the broker does. */
+export interface ServerLog {
+  listening(broker: Broker): void;
+  activity(name: string, data: Activity): void;
+  published(name: string, text: string, from: string, receivers: number): void;
+}
+
+/** The log for programs: one object a line. */
+export function jsonLog(io: Io): ServerLog {
+  const print = (name: string, from: string, text: string) =>
+    io.stdout.line(formatJson(new MqEvent(name, text, undefined, from), { at: new Date() }));
+  const activity = (name: string, data: Json) => print(name, "mq", JSON.stringify(data));
+  return {
+    listening: ({ addrs, events }) =>
+      activity("mq.listen", { addresses: addrs.map(formatAddress), events: [...events] }),
+    activity,
+    published: (name, text, from) => print(name, from, text),
+  };
+}
+
+/** The log for people. */
+export class TextLog implements ServerLog {
+  readonly #io: Io;
+  readonly #flags: Place;
+  readonly #security: Security;
+
+  constructor(io: Io, flags: Place, security: Security) {
+    this.#io = io;
+    this.#flags = flags;
+    this.#security = security;
+  }
+
+  listening({ addrs, events }: Broker): void {
+    const { tokens, tls } = this.#security;
+    const port = addrs[0].port;
+    const where = tls ? ` -s mqs://localhost:${port}` : port === DEFAULT_PORT ? "" : ` -s localhost:${port}`;
+    const nc = tls || tokens.length > 0 ? "" : `, or nc localhost ${port}`;
+    const how = `${tls ? " with TLS" : ""}${tokens.length > 0 ? ", for those who know a token" : ""}`;
+    this.#io.stdout.line(bold(`mq server ${VERSION} listens on ${addrs.map(formatAddress).join(" and ")}${how}`));
+    this.#io.stdout.line(`It recognizes these events: ${formatPatterns(events)}`);
+    this.#io.stdout.line(dim(`In other terminals: mq logger${where}, mq app${where}${nc}. Ctrl-C ends it.`));
+    if (addrs.some(({ hostname }) => !isLoopback(hostname))) this.#warn();
+  }
+
+  /** It is open to the network: says what that means, and the command that would secure it. */
+  #warn(): void {
+    const { tokens, tls } = this.#security;
+    const isOpen = tokens.length === 0;
+    if (!isOpen && tls) return;
+    const danger = isOpen ? "Anyone on the network can connect and publish." : "The token can be read on its way.";
+    this.#io.stdout.line(yellow(`${danger} To secure it:`));
+    this.#io.stdout.line(`  mq server${securingFlags(this.#flags, isOpen)}`);
+    if (isOpen) {
+      this.#io.stdout.line(dim("  (a token: openssl rand -hex 16 > token.txt; a certificate: see the README)"));
+    }
+  }
+
+  activity(name: string, data: Activity): void {
+    const line = this.#describe(name, data);
+    if (line !== undefined) this.#print(line);
+  }
+
+  published(name: string, text: string, from: string, receivers: number): void {
+    this.#io.stdout.line(`${formatForPeople(new MqEvent(name, text, undefined, from))} ${dim(`to ${receivers}`)}`);
+  }
+
+  #print(line: string): void {
+    this.#io.stdout.line(`${dim(localTime(new Date()))}  ${line}`);
+  }
+
+  #describe(name: string, data: Activity): string | undefined {
+    const who = layOut(String(data.name));
+    const isFirst = data.times === 1;
+    switch (name) {
+      case "mq.connect":
+        return `${green("+")} ${who} connected from ${data.address}`;
+      case "mq.hello":
+        return data.was === data.name ? undefined : `${green("=")} ${layOut(String(data.was))} is ${who}`;
+      case "mq.disconnect":
+        return `${red("-")} ${who} left (${data.reason}) after ${formatDuration(Number(data.connectedMs))}: ` +
+          `${count(Number(data.published), "event")} published, ${data.delivered} heard`;
+      case "mq.unrecognized":
+        return isFirst ? this.#unrecognized(who, String(data.event)) : undefined;
+      case "mq.refused":
+        return isFirst ? `${yellow("!")} ${data.id === "" ? "" : `${who}: `}${data.text}` : undefined;
+      case "mq.slow":
+        return `${red("!")} ${who}${heard(data)} does not read: ${data.queuedBytes} bytes wait for it, so ` +
+          (data.policy === "drop" ? "events are dropped" : "it is closed");
+      case "mq.dropped":
+        return data.events === undefined
+          ? `${red("!")} ${data.bytes} bytes for ${who} were lost: it left before it read them`
+          : `${red("!")} ${count(Number(data.events), "event")} for ${who} were dropped (${data.bytes} bytes)`;
+      case "mq.throttled":
+        return `${yellow("!")} ${who} publishes more than ${data.eventsPerSecond} events a second: the rest waits`;
+      case "mq.drain":
+        return `Draining ${count(Number(data.connections), "connection")}`;
+    }
+  }
+
+  #unrecognized(who: string, event: string): string {
+    const admit = `--events '${[...this.#flags.events, event].join(",")}'`;
+    return `${yellow("!")} ${who}: "${event}" is not recognized, so nobody gets it. To admit it: ${admit}`;
+  }
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname.startsWith("127.") || hostname === "::1";
+}
+
+/** The patterns of a connection, where they say more than its name does. */
+function heard({ patterns }: Activity): string {
+  const texts = (patterns as string[]).map(layOut);
+  const isMore = texts.length > MAX_SHOWN_PATTERNS;
+  return ` (${texts.slice(0, MAX_SHOWN_PATTERNS).join(" ")}${
+    isMore ? ` and ${texts.length - MAX_SHOWN_PATTERNS} more` : ""
+  })`;
+}
+
+/** The flags of a command that would be secure, those that were given included. */
+function securingFlags({ host, port, events }: Place, needsToken: boolean): string {
+  const given = [
+    `--host ${host}`,
+    port === DEFAULT_PORT || port === 0 ? "" : `--port ${port}`,
+    events.join() === DEFAULT_EVENTS.join() ? "" : `--events '${events.join(",")}'`,
+    needsToken ? "--token-file token.txt" : "",
+    "--tls-cert cert.pem --tls-key key.pem",
+  ];
+  return given.filter((flag) => flag !== "").map((flag) => ` ${flag}`).join("");
+}

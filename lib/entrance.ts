@@ -1,0 +1,126 @@
+/**
+ * From a socket that was accepted to a connection in the pool: whether there is room, and TLS.
+ *
+ * @module
+ */
+import { formatAddress } from "./address.ts";
+import { turnAway } from "./connection.ts";
+import { FatalProtocolError, ProtocolError } from "./errors.ts";
+import type { Limits } from "./limits.ts";
+import type { Acceptor } from "./listen.ts";
+import { formatErr } from "./protocol.ts";
+import { Tally } from "./tally.ts";
+import { within } from "./time.ts";
+import { whyHandshakeFailed } from "./tls.ts";
+
+/** How many connections for which there is no room are told so at the same time. Others are closed without a word. */
+const MAX_TURNING_AWAY = 100;
+
+/** How long one that is turned away gets to read why, in milliseconds. */
+const GRACE_MS = 1000;
+
+/** The broker, to its entrance. */
+export interface Host {
+  /** Whether connections are still to be accepted. */
+  readonly isOpen: boolean;
+  /** How many connections are in the pool. */
+  readonly connections: number;
+  /**
+   * Takes a connection into the pool.
+   *
+   * @param conn The connection.
+   */
+  enter(conn: Deno.Conn): void;
+  /**
+   * Told of each connection that is not let in.
+   *
+   * @param error Why. Its code may also be `cannot-accept`.
+   * @param times How often that has happened; with `cannot-accept`, since the last that was accepted.
+   */
+  refused(error: ProtocolError, times: number): void;
+  /**
+   * Keeps what is still to be finished when the broker closes.
+   *
+   * @param task The work.
+   */
+  keep(task: Promise<void>): void;
+}
+
+/** Where connections come in. */
+export class Entrance implements Acceptor {
+  readonly #host: Host;
+  readonly #limits: Limits;
+  readonly #failures = new Tally();
+  /** How many are about to enter. */
+  #entering = 0;
+  #turningAway = 0;
+
+  /**
+   * Makes an entrance.
+   *
+   * @param host Who takes the connections.
+   * @param limits How many there may be, and how long TLS may take.
+   */
+  constructor(host: Host, limits: Limits) {
+    this.#host = host;
+    this.#limits = limits;
+  }
+
+  /** Whether connections are still to be accepted. */
+  isOpen(): boolean {
+    return this.#host.isOpen;
+  }
+
+  /**
+   * Takes a socket.
+   *
+   * @param conn The socket.
+   */
+  enter(conn: Deno.Conn): void {
+    if (this.#host.connections + this.#entering >= this.#limits.connections) this.#turnAway(conn);
+    else if (isTls(conn)) this.#host.keep(this.#shakeHands(conn));
+    else this.#host.enter(conn);
+  }
+
+  /**
+   * Tells that the system has no room for another connection.
+   *
+   * @param error What it says.
+   * @param times How often that has happened since the last connection that was accepted.
+   */
+  exhausted(error: Error, times: number): void {
+    const message = `Cannot accept connections, they wait: ${error.message}`;
+    this.#host.refused(new ProtocolError("cannot-accept", message), times);
+  }
+
+  #turnAway(conn: Deno.Conn): void {
+    const error = new FatalProtocolError(
+      "too-many-connections",
+      `This broker has room for ${this.#limits.connections} connections, and none is free`,
+    );
+    this.#host.refused(error, this.#failures.count(error.code));
+    if (isTls(conn) || this.#turningAway >= MAX_TURNING_AWAY) return conn.close();
+    this.#turningAway++;
+    const task = turnAway(conn, formatErr("-", error) + "\n", this.#limits, GRACE_MS);
+    this.#host.keep(task.finally(() => this.#turningAway--));
+  }
+
+  async #shakeHands(conn: Deno.TlsConn): Promise<void> {
+    const { hostname, port } = conn.remoteAddr as Deno.NetAddr;
+    this.#entering++;
+    try {
+      await within(this.#limits.helloMs, conn.handshake());
+      this.#host.enter(conn);
+    } catch (cause) {
+      const message = `No TLS with ${formatAddress({ hostname, port })}: ${whyHandshakeFailed(cause)}`;
+      this.#host.refused(new ProtocolError("tls", message, { cause }), this.#failures.count(`tls ${hostname}`));
+      conn.close();
+    } finally {
+      this.#entering--;
+    }
+  }
+}
+
+function isTls(conn: Deno.Conn): conn is Deno.TlsConn {
+  return "handshake" in conn;
+}
