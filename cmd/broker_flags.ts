@@ -101,7 +101,9 @@ function hintFor({ code }: MqError, { token }: ConnectOptions, toStart: string):
     case "unreachable":
       return `start one with: ${toStart}`;
     case "unauthorized":
-      return token === undefined ? "set MQ_TOKEN to one that it knows" : "set MQ_TOKEN to another";
+      return token === undefined ? "set MQ_TOKEN" : "see to MQ_TOKEN";
+    case "no-tls":
+      return "without TLS its address begins with mq://";
     case "untrusted":
       return "name a file with it, or with its authority's: --tls-ca FILE";
   }

@@ -212,6 +212,7 @@ export class Broker implements AsyncDisposable {
   async #drain(): Promise<void> {
     for (const listener of this.#listeners.splice(0)) listener.close();
     clearInterval(this.#ticking);
+    this.#entrance.close();
     this.#announce("mq.drain", { connections: this.#pool.size, deadlineMs: this.#limits.drainMs });
     for (const connection of [...this.#pool.values()]) this.#endDraining(connection);
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
@@ -258,8 +259,13 @@ export class Broker implements AsyncDisposable {
     const now = Date.now();
     for (const connection of this.#pool.values()) {
       const isLate = connection.scope === undefined && now - connection.connectedAt > this.#limits.helloMs;
-      if (isLate) this.#refuse(connection, unauthorized(`none came within ${this.#limits.helloMs} ms`), "hello");
-      else connection.heartbeat?.tick();
+      if (isLate) {
+        this.#refuse(
+          connection,
+          unauthorized(`Cannot let you in: no token came within ${this.#limits.helloMs} ms`),
+          "hello",
+        );
+      } else if (!connection.isPausing) connection.heartbeat?.tick();
     }
   }
 
@@ -305,7 +311,9 @@ export class Broker implements AsyncDisposable {
   /** A line of one who has not been let in: all it can do is to show a token. */
   #greeting(connection: Connection, line: string): void {
     if (isFirstWord("/hello", line)) this.#control(connection, line);
-    else if (!isBlank(line)) this.#refuse(connection, unauthorized("another line came before it"), "hello");
+    else if (!isBlank(line)) {
+      this.#refuse(connection, unauthorized('Cannot let you in: first comes /hello {"token":"..."}'), "hello");
+    }
   }
 
   #event(connection: Connection, line: string): void {
@@ -361,7 +369,7 @@ export class Broker implements AsyncDisposable {
     connection.heartbeat = new Heartbeat(
       {
         get receivedBytes() {
-          return connection.receivedBytes;
+          return connection.lines.receivedBytes;
         },
         ping: () => this.#router.send(connection, "/ping\n"),
         giveUp: () => this.#refuse(connection, new FatalProtocolError("silent", "Closed: /ping was not answered")),
@@ -375,7 +383,11 @@ export class Broker implements AsyncDisposable {
     const { id, name: was } = connection;
     const { name = was, meta = connection.meta, echo = connection.echo, token } = parseHello(rest);
     const scope = connection.scope ?? this.#gate.scopeOf(token ?? "");
-    if (scope === undefined) throw unauthorized(token === undefined ? "there is none" : "this is not one it knows");
+    if (scope === undefined) {
+      throw unauthorized(
+        `Cannot let you in: ${token === undefined ? "this broker asks for a token" : "it is not the right token"}`,
+      );
+    }
     this.#change(connection, () => {
       if (connection.scope === undefined) connection.letIn(scope);
       Object.assign(connection, { name, meta, echo });
@@ -478,6 +490,7 @@ export class Broker implements AsyncDisposable {
       connection.missed.bytes += bytes;
       this.#counts.dropped += events;
       if (!isDropping) this.#announceSlow(connection, bytes, "drop");
+      if (!connection.outbox.isFull) this.#tellMissed(connection);
     }
   }
 
@@ -544,9 +557,9 @@ export class Broker implements AsyncDisposable {
   }
 }
 
-/** Why a connection is not let in: all there is to be told before it is. */
+/** Why a connection is not let in. */
 function unauthorized(why: string): FatalProtocolError {
-  return new FatalProtocolError("unauthorized", `This broker lets in who shows a token in /hello: ${why}`);
+  return new FatalProtocolError("unauthorized", why);
 }
 
 function checkAnswer(answer: string, { outboxBytes }: Limits): void {

@@ -47,8 +47,8 @@ type Settings =
  *
  * @param options Where it is, and how to behave.
  * @returns A client that is connected.
- * @throws {ConnectionError} With the code `unreachable`, if no broker answers and `wait` is not set; `tls-failed`,
- * `refused` (there is no room for another) or `not-a-broker`.
+ * @throws {ConnectionError} With the code `unreachable`, if no broker answers and `wait` is not set; `untrusted`,
+ * `no-tls` or `tls-failed`; `refused`, if it has no room for another; or `not-a-broker`.
  * @throws {ProtocolError} If the broker refuses what the client says of itself; with the code `unauthorized`, its token.
  * @throws {MqError} With the code `bad-address`, if the URL is not one.
  *
@@ -207,7 +207,10 @@ export class Client extends EventTarget implements AsyncDisposable {
    * ```
    */
   on(pattern: string, handler: (event: MqEvent) => unknown): () => void {
-    const hearer = makeHearer([pattern], { handle: (event) => void this.#call(handler, event), end: () => {} });
+    const hearer = makeHearer([pattern], {
+      handle: (event) => void this.#call(handler, event),
+      end: (error) => void (error instanceof ProtocolError && this.#tell("notice", error)),
+    });
     this.#add(hearer);
     return () => this.#remove(hearer);
   }
@@ -483,7 +486,6 @@ export class Client extends EventTarget implements AsyncDisposable {
       hearer.ready.reject(error);
       this.#remove(hearer);
       hearer.end(error);
-      this.#tell("notice", error);
     }
   }
 

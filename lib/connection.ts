@@ -72,7 +72,6 @@ export class Connection implements Listener {
   readonly #lineBytes: number;
   readonly #throttle: Throttle | undefined;
   readonly #refusals = new Tally();
-  #taken = 0;
   #pauseMs = 0;
   readonly #inputEnd = Promise.withResolvers<void>();
 
@@ -94,11 +93,6 @@ export class Connection implements Listener {
     if (limits.eventsPerSecond !== null) this.#throttle = new Throttle(limits.eventsPerSecond);
   }
 
-  /** Grows whenever something comes from its client, or something is read that has come. */
-  get receivedBytes(): number {
-    return this.lines.receivedBytes + this.#taken;
-  }
-
   /**
    * Lets it in.
    *
@@ -118,7 +112,6 @@ export class Connection implements Listener {
    */
   takeEvent(): boolean {
     if (this.#throttle === undefined) return false;
-    this.#taken++;
     this.#pauseMs = this.#throttle.take();
     return this.#pauseMs > 0;
   }
@@ -130,9 +123,12 @@ export class Connection implements Listener {
    */
   pause(): Promise<void> | undefined {
     if (this.#pauseMs === 0) return undefined;
-    const pauseMs = this.#pauseMs;
-    this.#pauseMs = 0;
-    return sleep(pauseMs);
+    return sleep(this.#pauseMs).then(() => void (this.#pauseMs = 0));
+  }
+
+  /** Whether what it sends waits to be read: then nobody can tell whether it is silent. */
+  get isPausing(): boolean {
+    return this.#pauseMs > 0;
   }
 
   /**

@@ -6,7 +6,7 @@
 import { type Address, formatAddress } from "./address.ts";
 import { ConnectionError, type MqError, ProtocolError } from "./errors.ts";
 import { within } from "./time.ts";
-import { isUntrusted, whyHandshakeFailed } from "./tls.ts";
+import { explainHandshake } from "./tls.ts";
 
 /** Options of {@linkcode dial}. */
 export interface DialOptions {
@@ -25,7 +25,7 @@ export interface DialOptions {
  * @param options How long that may take, and whom to trust.
  * @returns The connection.
  * @throws {ConnectionError} With the code `unreachable`; `untrusted`, if its certificate is signed by nobody who is
- * trusted; or `tls-failed`, if TLS was not agreed on for another reason.
+ * trusted; `no-tls`, if it does not speak TLS; or `tls-failed`, if TLS was not agreed on for another reason.
  *
  * @example
  * ```ts
@@ -72,8 +72,8 @@ async function startTls(conn: Deno.TcpConn, address: Address, options: DialOptio
   } catch (cause) {
     (tlsConn ?? conn).close();
     signal?.throwIfAborted();
-    const message = `Cannot agree on TLS with ${formatAddress(address)}: ${whyHandshakeFailed(cause)}`;
-    throw new ConnectionError(isUntrusted(cause) ? "untrusted" : "tls-failed", message, { cause });
+    const { code, reason } = explainHandshake(cause);
+    throw new ConnectionError(code, `Cannot agree on TLS with ${formatAddress(address)}: ${reason}`, { cause });
   }
 }
 

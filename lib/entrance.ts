@@ -10,8 +10,7 @@ import type { Limits } from "./limits.ts";
 import type { Acceptor } from "./listen.ts";
 import { formatErr } from "./protocol.ts";
 import { Tally } from "./tally.ts";
-import { within } from "./time.ts";
-import { whyHandshakeFailed } from "./tls.ts";
+import { explainHandshake } from "./tls.ts";
 
 /** How many connections for which there is no room are told so at the same time. Others are closed without a word. */
 const MAX_TURNING_AWAY = 100;
@@ -51,8 +50,11 @@ export class Entrance implements Acceptor {
   readonly #host: Host;
   readonly #limits: Limits;
   readonly #failures = new Tally();
-  /** How many are about to enter. */
-  #entering = 0;
+  /**
+   * Those that have not agreed on TLS yet. The runtime does not let go of their sockets before that, closed or not, so
+   * each keeps its place here until its other side has gone.
+   */
+  readonly #shaking = new Set<Deno.TlsConn>();
   #turningAway = 0;
 
   /**
@@ -77,9 +79,14 @@ export class Entrance implements Acceptor {
    * @param conn The socket.
    */
   enter(conn: Deno.Conn): void {
-    if (this.#host.connections + this.#entering >= this.#limits.connections) this.#turnAway(conn);
+    if (this.#host.connections + this.#shaking.size >= this.#limits.connections) this.#turnAway(conn);
     else if (isTls(conn)) this.#host.keep(this.#shakeHands(conn));
     else this.#host.enter(conn);
+  }
+
+  /** Lets nobody in any more. */
+  close(): void {
+    for (const conn of this.#shaking) conn.close();
   }
 
   /**
@@ -106,18 +113,39 @@ export class Entrance implements Acceptor {
   }
 
   async #shakeHands(conn: Deno.TlsConn): Promise<void> {
-    const { hostname, port } = conn.remoteAddr as Deno.NetAddr;
-    this.#entering++;
+    const { helloMs } = this.#limits;
+    let isLate = false;
+    const giveUp = () => {
+      isLate = true;
+      this.#refuseTls(conn, new Error(`nothing was agreed on within ${helloMs} ms`));
+    };
+    const timer = setTimeout(giveUp, helloMs);
+    this.#shaking.add(conn);
     try {
-      await within(this.#limits.helloMs, conn.handshake());
-      this.#host.enter(conn);
-    } catch (cause) {
-      const message = `No TLS with ${formatAddress({ hostname, port })}: ${whyHandshakeFailed(cause)}`;
-      this.#host.refused(new ProtocolError("tls", message, { cause }), this.#failures.count(`tls ${hostname}`));
-      conn.close();
+      await conn.handshake();
+      if (isLate || !this.isOpen()) conn.close();
+      else this.#host.enter(conn);
+    } catch (error) {
+      if (!isLate && this.isOpen()) this.#refuseTls(conn, error);
+      closeQuietly(conn);
     } finally {
-      this.#entering--;
+      clearTimeout(timer);
+      this.#shaking.delete(conn);
     }
+  }
+
+  #refuseTls(conn: Deno.TlsConn, cause: unknown): void {
+    const address = conn.remoteAddr as Deno.NetAddr;
+    const message = `No TLS with ${formatAddress(address)}: ${explainHandshake(cause).reason}`;
+    this.#host.refused(new ProtocolError("tls", message, { cause }), this.#failures.count(`tls ${address.hostname}`));
+  }
+}
+
+function closeQuietly(conn: Deno.TlsConn): void {
+  try {
+    conn.close();
+  } catch {
+    // It was closed while it waited.
   }
 }
 

@@ -36,6 +36,7 @@ export type LocalCode =
   | "unreachable"
   | "tls-failed"
   | "untrusted"
+  | "no-tls"
   | "not-a-broker"
   | "disconnected"
   | "closed"

@@ -77,6 +77,11 @@ export class Outbox {
     this.#onRoom = options.onRoom ?? (() => {});
   }
 
+  /** Whether it refuses everything until half of its room is free. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
   /** The bytes that wait here, those being written included. */
   get queuedBytes(): number {
     return this.#queuedBytes;
@@ -86,13 +91,15 @@ export class Outbox {
    * Queues bytes. They leave at the next {@linkcode Outbox.flush}, or when the write under way is done.
    *
    * @param bytes What to write. It may be kept: leave it as it is.
-   * @returns False if there was no room; then nothing of it is queued, nor of what comes until half of the room is free.
+   * @returns False if there was no room; then nothing of it is queued. Unless half of the room is free, and it was just
+   * too large, nothing that comes later is either until then: see {@linkcode Outbox.isFull}.
    */
   push(bytes: Uint8Array): boolean {
     if (this.#failed) return true;
     if (this.#isFull) this.#checkRoom();
-    if (this.#isFull || this.#queuedBytes + bytes.length > this.#limitBytes) {
-      this.#isFull = true;
+    if (this.#isFull) return false;
+    if (this.#queuedBytes + bytes.length > this.#limitBytes) {
+      this.#isFull = this.#queuedBytes > this.#limitBytes / 2;
       return false;
     }
     this.#add(bytes);

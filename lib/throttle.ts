@@ -47,7 +47,7 @@ export class Throttle {
    * @returns How long to pause after it, in milliseconds.
    */
   take(): number {
-    if (this.#allowance < 1) this.#fill();
+    this.#fill();
     this.#allowance--;
     return this.#allowance >= 0 ? 0 : Math.max(-this.#allowance * 1000 / this.perSecond, MIN_PAUSE_MS);
   }

@@ -6,6 +6,7 @@
 declare module "@std/assert" {
   export class AssertionError extends Error {}
   export function assert(expr: unknown, msg?: string): asserts expr;
+  export function fail(msg?: string): never;
   export function assertEquals<T>(actual: T, expected: T, msg?: string): void;
   export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void;
   export function assertStringIncludes(actual: string, expected: string, msg?: string): void;

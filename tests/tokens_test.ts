@@ -1,0 +1,53 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { MqError } from "../lib/errors.ts";
+import { Gate, parseTokens } from "../lib/tokens.ts";
+
+Deno.test("parseTokens reads tokens and what they are for, and leaves out comments and blank lines", () => {
+  const text = "\r\n# two classes\r\n  s3cret  \r\npublish\tspeak\n  listen   hear\n#x\n\n";
+  assertEquals(parseTokens(text), [
+    { scope: "all", token: "s3cret" },
+    { scope: "publish", token: "speak" },
+    { scope: "listen", token: "hear" },
+  ]);
+});
+
+Deno.test("parseTokens takes what a token is for as a token where it stands alone", () => {
+  assertEquals(parseTokens("publish"), [{ scope: "all", token: "publish" }]);
+});
+
+for (const text of ["", "\n\n", "# nothing\n"]) {
+  Deno.test(`parseTokens refuses ${JSON.stringify(text)}, in which there is no token`, () => {
+    assertEquals(assertThrows(() => parseTokens(text), MqError, "Cannot find a token").code, "bad-tokens");
+  });
+}
+
+for (const line of ["write s3cret", "publish s3cret twice", "s3cret publish"]) {
+  Deno.test(`parseTokens refuses ${line}, and does not show it`, () => {
+    const error = assertThrows(() => parseTokens(`fine\n${line}\n`), MqError, "Cannot read line 2 of the tokens: ");
+    assert(!error.message.includes("s3cret"));
+  });
+}
+
+Deno.test("Gate is open without tokens", () => {
+  assertEquals([new Gate([]).isOpen, new Gate([{ token: "x", scope: "all" }]).isOpen], [true, false]);
+});
+
+Deno.test("Gate knows each of its tokens and no other, however near", () => {
+  const gate = new Gate([{ token: "s3cret", scope: "all" }, { token: "hér", scope: "listen" }]);
+  assertEquals([gate.scopeOf("s3cret"), gate.scopeOf("hér")], ["all", "listen"]);
+  const others = ["", "s3cre", "s3crett", "S3cret", " s3cret", "s3cret\0", "her", "\u00ff", "x".repeat(100_000)];
+  for (const other of others) assertEquals(gate.scopeOf(other), undefined, other);
+});
+
+Deno.test("Gate knows a token of 1,024 bytes, and takes none that is longer or empty", () => {
+  const token = "x".repeat(1024);
+  const gate = new Gate([{ token, scope: "publish" }]);
+  assertEquals([gate.scopeOf(token), gate.scopeOf(token + "x"), gate.scopeOf(token + "xx")], [
+    "publish",
+    undefined,
+    undefined,
+  ]);
+  for (const token of ["", "x".repeat(1025), "é".repeat(513)]) {
+    assertThrows(() => new Gate([{ token, scope: "all" }]), MqError, "empty or longer than 1024 bytes");
+  }
+});
