@@ -97,8 +97,8 @@ export function whyNoGreeting(address: string, cause: MqError, lastWords?: Proto
       cause,
     });
   }
-  const wasClosed = cause instanceof ConnectionError && (cause.cause === undefined || lastWords !== undefined);
-  return wasClosed // It may be a broker that goes down; all else is something else.
+  const isGone = cause instanceof ConnectionError && (reason === undefined || lastWords !== undefined);
+  return isGone // It may be a broker that goes down; all else is something else.
     ? new ConnectionError("unreachable", `What answers at ${address} closes the connection at once`, { cause })
     : new ConnectionError("not-a-broker", `What answers at ${address} is no mq broker: ${cause.message}`, { cause });
 }

@@ -1,14 +1,40 @@
-/** Runs a command that, in place of its work, prints which permissions are left to it. */
+/**
+ * Runs a command that, in place of its work, tries to do what it should not: prints which permissions are left to it, and
+ * what came of each attempt.
+ */
 import type { Command } from "../../cmd/command.ts";
 import { COMMANDS, main } from "../../cmd/main.ts";
 import { systemIo } from "../../cmd/stdio.ts";
 
 const ALL = ["net", "env", "read", "write", "run", "sys", "ffi"] as const;
 
-const name = Deno.args.join(" ");
-const command = COMMANDS.find((candidate) => candidate.name === name) as { run: Command["run"] };
+const ATTEMPTS: Record<string, () => unknown> = {
+  "start a program": () => new Deno.Command(Deno.execPath(), { args: ["--version"] }).outputSync(),
+  "read a file": () => Deno.readTextFileSync("/etc/hostname"),
+  "read a file that it was given": () => Deno.readTextFileSync(Deno.args.at(-1)!),
+  "write a file": () => Deno.writeTextFileSync(`${Deno.args.at(-1)!}.new`, "x"),
+  "read a variable": () => Deno.env.get("HOME"),
+  "get the permission back": () => Deno.permissions.requestSync({ name: "read" }).state === "denied" && refuse(),
+};
+
+function refuse(): never {
+  throw new Deno.errors.NotCapable("Denied");
+}
+
+function attempt(work: () => unknown): string {
+  try {
+    work();
+    return "done";
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
+
+const command = COMMANDS.findLast(({ name }) => Deno.args.join(" ").startsWith(name)) as { run: Command["run"] };
 command.run = () => {
-  console.log(JSON.stringify(ALL.filter((name) => Deno.permissions.querySync({ name }).state === "granted")));
+  const left = ALL.filter((name) => Deno.permissions.querySync({ name }).state === "granted");
+  const attempts = Object.fromEntries(Object.entries(ATTEMPTS).map(([name, work]) => [name, attempt(work)]));
+  console.log(JSON.stringify({ left, attempts }));
   return Promise.resolve(0);
 };
-Deno.exit(await main([...Deno.args, ...name === "pub" ? ["create"] : []], systemIo()));
+Deno.exit(await main(Deno.args, systemIo()));

@@ -11,13 +11,36 @@ Deno.test("the executable is given the network, files to read, programs to start
   assertEquals(flags, ["--allow-net", "--allow-read", "--allow-run", "--allow-env=MQ_URL,MQ_TOKEN"]);
 });
 
+/** What is left to a command that was started with everything allowed, and what came of its attempts. */
+async function probe(...args: string[]): Promise<{ left: string[]; attempts: Record<string, string> }> {
+  const script = new URL("./permissions_probe.ts", import.meta.url).pathname;
+  const line = [Deno.execPath(), "run", "--quiet", "--no-prompt", "--allow-all", script];
+  await using program = new Program(args, {}, line);
+  return JSON.parse((await program.outcome()).stdout);
+}
+
 Deno.test("every command drops the permissions that it does not declare", async () => {
-  for (const { name, permissions } of COMMANDS) {
-    const probe = new URL("./permissions_probe.ts", import.meta.url).pathname;
-    await using program = new Program(name.split(" "), {}, [Deno.execPath(), "run", "--quiet", "--allow-all", probe]);
-    const left = JSON.parse((await program.outcome()).stdout);
+  for (const { name, permissions, operands } of COMMANDS) {
+    const { left } = await probe(...name.split(" "), ...operands.min > 0 ? ["create"] : []);
     assertEquals(left, ALL.filter((permission) => permissions.includes(permission)));
   }
+});
+
+Deno.test("mq server can start no program, write no file and read none, not even again one that it was given", async () => {
+  const { left, attempts } = await probe(
+    "server",
+    "--token-file",
+    new URL("../files/token.txt", import.meta.url).pathname,
+  );
+  assertEquals(left, ["net"]);
+  assertEquals(attempts, {
+    "start a program": "NotCapable",
+    "read a file": "NotCapable",
+    "read a file that it was given": "NotCapable",
+    "write a file": "NotCapable",
+    "read a variable": "NotCapable",
+    "get the permission back": "NotCapable",
+  });
 });
 
 Deno.test("no command needs more than the network, but for those that start a broker of their own", () => {
