@@ -188,19 +188,17 @@ export interface Outcome {
 
 const MAIN = new URL("../cmd/main.ts", import.meta.url).pathname;
 
+/** Where programs write what of them was run, if somebody wants to know. */
+const COVERAGE = Deno.env.get("MQ_COVERAGE_DIR");
+
+const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-run", "--allow-env=MQ_URL,MQ_TOKEN"];
+
 /** The command line of the real program: the executable in MQ_BIN, or the source. */
 export function programLine(): string[] {
   const binary = Deno.env.get("MQ_BIN");
-  return binary ? [binary] : [
-    Deno.execPath(),
-    "run",
-    "--quiet",
-    "--allow-net",
-    "--allow-read",
-    "--allow-run",
-    "--allow-env=MQ_URL,MQ_TOKEN",
-    MAIN,
-  ];
+  if (binary) return [binary];
+  const coverage = COVERAGE ? [`--coverage=${COVERAGE}`] : [];
+  return [Deno.execPath(), "run", "--quiet", ...coverage, ...PERMISSIONS, MAIN];
 }
 
 /** Options of a run of the program. */
