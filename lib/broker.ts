@@ -12,6 +12,7 @@ import { Entrance } from "./entrance.ts";
 import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } from "./errors.ts";
 import { checkPublishable, checkRecognizable, DEFAULT_EVENTS, formatPatterns, isReserved } from "./event.ts";
 import { Heartbeat, tickMs } from "./heartbeat.ts";
+import { Life } from "./life.ts";
 import { checkLimits, DEFAULT_LIMITS, type Limits } from "./limits.ts";
 import { acceptAll, type Listener, type ListenOptions, listenTcp } from "./listen.ts";
 import {
@@ -81,7 +82,7 @@ export class Broker implements AsyncDisposable {
   readonly #pool = new Map<string, Connection>();
   readonly #listeners: Listener[] = [];
   readonly #tasks = new Set<Promise<void>>();
-  readonly #counts = { published: 0, unrecognized: 0, refused: 0, slow: 0, dropped: 0, droppedBytes: 0 };
+  readonly #life = new Life((name, data) => this.#announce(name, data));
   readonly #verbs = new Map<string, (connection: Connection, rest: string) => string>([
     ["hello", (connection, rest) => this.#hello(connection, rest)],
     ["sub", (connection, rest) => this.#subscribe(connection, rest)],
@@ -95,6 +96,8 @@ export class Broker implements AsyncDisposable {
   ]);
   readonly #entrance: Entrance;
   #accepted = 0;
+  #published = 0;
+  #dropped = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -159,8 +162,13 @@ export class Broker implements AsyncDisposable {
     return {
       uptimeMs: Date.now() - this.#startedAt,
       connections: this.#pool.size,
-      ...this.#counts,
+      published: this.#published,
       delivered: this.#router.delivered,
+      unrecognized: this.#life.unrecognized,
+      refused: this.#life.refused,
+      slow: this.#life.slow,
+      dropped: this.#dropped,
+      droppedBytes: this.#life.droppedBytes,
       cpuMs: Math.round((user + system) / 1000),
       rssBytes: Deno.memoryUsage().rss,
     };
@@ -213,7 +221,7 @@ export class Broker implements AsyncDisposable {
     for (const listener of this.#listeners.splice(0)) listener.close();
     clearInterval(this.#ticking);
     this.#entrance.close();
-    this.#announce("mq.drain", { connections: this.#pool.size, deadlineMs: this.#limits.drainMs });
+    this.#life.drains(this.#pool.size, this.#limits.drainMs);
     for (const connection of [...this.#pool.values()]) this.#endDraining(connection);
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
     this.#router.flush();
@@ -236,8 +244,7 @@ export class Broker implements AsyncDisposable {
         return connections();
       },
       enter: (conn) => this.#enter(conn),
-      refused: ({ code, message }, times) =>
-        this.#announce("mq.refused", { id: "", name: BROKER_NAME, code, text: message, times }),
+      refused: (error, times) => this.#life.turnsAway(error, times),
       keep: (task) => this.#keep(task),
     }, this.#limits);
   }
@@ -249,7 +256,7 @@ export class Broker implements AsyncDisposable {
     if (this.#gate.isOpen) connection.letIn("all");
     this.#pool.set(connection.id, connection);
     this.#router.join(connection);
-    this.#announce("mq.connect", { id: connection.id, name: connection.name, address: connection.address });
+    this.#life.connected(connection);
     this.#keep(this.#serve(connection));
     if (this.#closing) this.#endDraining(connection);
   }
@@ -259,13 +266,8 @@ export class Broker implements AsyncDisposable {
     const now = Date.now();
     for (const connection of this.#pool.values()) {
       const isLate = connection.scope === undefined && now - connection.connectedAt > this.#limits.helloMs;
-      if (isLate) {
-        this.#refuse(
-          connection,
-          unauthorized(`Cannot let you in: no token came within ${this.#limits.helloMs} ms`),
-          "hello",
-        );
-      } else if (!connection.isPausing) connection.heartbeat?.tick();
+      if (isLate) this.#refuse(connection, unauthorized(`no token came within ${this.#limits.helloMs} ms`), "hello");
+      else if (!connection.isPausing) connection.heartbeat?.tick();
     }
   }
 
@@ -311,9 +313,7 @@ export class Broker implements AsyncDisposable {
   /** A line of one who has not been let in: all it can do is to show a token. */
   #greeting(connection: Connection, line: string): void {
     if (isFirstWord("/hello", line)) this.#control(connection, line);
-    else if (!isBlank(line)) {
-      this.#refuse(connection, unauthorized('Cannot let you in: first comes /hello {"token":"..."}'), "hello");
-    }
+    else if (!isBlank(line)) this.#refuse(connection, unauthorized('first comes /hello {"token":"..."}'), "hello");
   }
 
   #event(connection: Connection, line: string): void {
@@ -328,17 +328,14 @@ export class Broker implements AsyncDisposable {
     if (!connection.mayPublish) {
       throw new ProtocolError("forbidden", "Cannot publish: this connection's token is for listening only");
     }
-    const isFirstThrottled = connection.takeEvent() && connection.countRefusal("too fast") === 1;
-    if (!isFirstThrottled) return;
-    const { id, name } = connection;
-    this.#announce("mq.throttled", { id, name, eventsPerSecond: this.#limits.eventsPerSecond });
+    if (connection.takeEvent()) this.#life.throttles(connection, this.#limits.eventsPerSecond);
   }
 
   #deliver(connection: Connection, route: Route, line: string, id?: string): number {
     connection.route = route;
     const receivers = this.#router.publish(route, line, connection, id);
     connection.published++;
-    this.#counts.published++;
+    this.#published++;
     const { onPublish } = this.#options;
     if (onPublish !== undefined) callBack(() => onPublish(route.name, line, connection.name, receivers));
     return receivers;
@@ -380,21 +377,25 @@ export class Broker implements AsyncDisposable {
   }
 
   #hello(connection: Connection, rest: string): string {
-    const { id, name: was } = connection;
+    const { name: was } = connection;
     const { name = was, meta = connection.meta, echo = connection.echo, token } = parseHello(rest);
     const scope = connection.scope ?? this.#gate.scopeOf(token ?? "");
     if (scope === undefined) {
-      throw unauthorized(
-        `Cannot let you in: ${token === undefined ? "this broker asks for a token" : "it is not the right token"}`,
-      );
+      throw unauthorized(token === undefined ? "this broker asks for a token" : "it is not the right token");
     }
     this.#change(connection, () => {
       if (connection.scope === undefined) connection.letIn(scope);
       Object.assign(connection, { name, meta, echo });
-      this.#announce("mq.hello", { id, name, was });
+      this.#life.introduced(connection, was);
     });
-    const server = `mq/${VERSION}`;
-    return formatOk("hello", { id, server, version: PROTOCOL_VERSION, limits: this.#limits, events: this.events });
+    const { id } = connection;
+    return formatOk("hello", {
+      id,
+      server: `mq/${VERSION}`,
+      version: PROTOCOL_VERSION,
+      limits: this.#limits,
+      events: this.events,
+    });
   }
 
   #subscribe(connection: Connection, rest: string): string {
@@ -404,7 +405,7 @@ export class Broker implements AsyncDisposable {
     const patterns = parsePatterns("sub", rest);
     this.#change(connection, () => {
       const isChange = connection.subscribe(patterns, this.#limits.patterns);
-      if (isChange) this.#announceSubscriptions(connection);
+      if (isChange) this.#life.subscribed(connection);
     });
     return formatOk("sub");
   }
@@ -413,7 +414,7 @@ export class Broker implements AsyncDisposable {
     const patterns = parsePatterns("unsub", rest);
     this.#change(connection, () => {
       connection.unsubscribe(patterns);
-      this.#announceSubscriptions(connection);
+      this.#life.subscribed(connection);
     });
     return formatOk("unsub");
   }
@@ -445,12 +446,7 @@ export class Broker implements AsyncDisposable {
   /** Answers a line that could not be carried out, and closes the connection if nothing can be read after it. */
   #refuse(connection: Connection, error: ProtocolError, what = "-"): void {
     if (connection.ended) return;
-    const { id, name } = connection;
-    if (error.code !== "unrecognized") {
-      this.#counts.refused++;
-      const times = connection.countRefusal(error.code);
-      this.#announce("mq.refused", { id, name, code: error.code, text: error.message, times });
-    }
+    if (error.code !== "unrecognized") this.#life.refuses(connection, error.code, error.message);
     const answer = formatErr(what, error) + "\n";
     if (error instanceof FatalProtocolError) this.#end(connection, error.code, answer, FAULT_GRACE_MS);
     else if (connection.speaksControl) this.#router.send(connection, answer);
@@ -458,53 +454,38 @@ export class Broker implements AsyncDisposable {
 
   /** A web page can have a browser send a request to any port: it must not be able to publish. */
   #refuseHttp(connection: Connection): void {
-    this.#counts.refused++;
-    const { id, name } = connection;
-    const times = connection.countRefusal("http");
-    this.#announce("mq.refused", { id, name, code: "http", text: "Refused an HTTP request", times });
+    this.#life.refuses(connection, "http", "Refused an HTTP request");
     this.#end(connection, "http", HTTP_REFUSAL, FAULT_GRACE_MS);
   }
 
   /** Counts and tells an event that nobody gets; returns what its sender may be told. */
   #dropUnrecognized(connection: Connection, event: string): ProtocolError {
     checkPublishable(event);
-    this.#counts.unrecognized++;
-    const times = connection.countRefusal(event);
-    this.#announce("mq.unrecognized", { id: connection.id, name: connection.name, event, times });
+    this.#life.dropsUnrecognized(connection, event);
     const message = `Dropped ${quote(event)}: this broker recognizes ${formatPatterns(this.events)}`;
     return new ProtocolError("unrecognized", message);
-  }
-
-  #announceSubscriptions({ id, name, patterns }: Connection): void {
-    this.#announce("mq.subscribe", { id, name, patterns: [...patterns.keys()] });
   }
 
   /** Something found no room in an outbox. */
   #overflow(connection: Connection, bytes: number, events: number): void {
     if (connection.ended) return;
-    const isDropping = connection.missed.events > 0;
-    if (this.#options.slow !== "drop") this.#closeSlow(connection, bytes, "disconnect");
-    else if (events === 0) this.#closeSlow(connection, bytes, "drop"); // An answer is never dropped.
-    else {
-      connection.missed.events += events;
-      connection.missed.bytes += bytes;
-      this.#counts.dropped += events;
-      if (!isDropping) this.#announceSlow(connection, bytes, "drop");
-      if (!connection.outbox.isFull) this.#tellMissed(connection);
-    }
-  }
-
-  #announceSlow({ id, name, patterns, outbox }: Connection, bytes: number, policy: string): void {
-    this.#counts.slow++;
-    const queuedBytes = outbox.queuedBytes + bytes;
-    this.#announce("mq.slow", { id, name, patterns: [...patterns.keys()], queuedBytes, policy });
-  }
-
-  #closeSlow(connection: Connection, lostBytes: number, policy: string): void {
-    this.#announceSlow(connection, lostBytes, policy);
+    const { slow = "disconnect" } = this.#options;
+    const isAnswer = events === 0; // An answer is never dropped.
+    if (slow === "drop" && !isAnswer) return this.#drop(connection, bytes, events);
+    this.#life.findsSlow(connection, bytes, slow);
     const message = `Closed: more than ${this.#limits.outboxBytes} bytes waited to be read`;
     const answer = formatErr("-", new FatalProtocolError("slow-consumer", message));
-    this.#end(connection, "slow", answer + "\n", FAULT_GRACE_MS, lostBytes + connection.outbox.discard());
+    this.#end(connection, "slow", answer + "\n", FAULT_GRACE_MS, bytes + connection.outbox.discard());
+  }
+
+  #drop(connection: Connection, bytes: number, events: number): void {
+    const { missed, outbox } = connection;
+    const isFirst = missed.events === 0;
+    missed.events += events;
+    missed.bytes += bytes;
+    this.#dropped += events;
+    if (isFirst) this.#life.findsSlow(connection, bytes, "drop");
+    if (!outbox.isFull) this.#tellMissed(connection);
   }
 
   /** There is room again: what comes next in the stream is what is missing. */
@@ -513,12 +494,7 @@ export class Broker implements AsyncDisposable {
     const { events, bytes } = connection.takeMissed();
     if (events === 0) return;
     if (connection.speaksControl) connection.outbox.push(encoder.encode(`/dropped ${events}\n`));
-    this.#announceDropped(connection, bytes, events);
-  }
-
-  #announceDropped({ id, name }: Connection, bytes: number, events: number): void {
-    this.#counts.droppedBytes += bytes;
-    this.#announce("mq.dropped", events === 0 ? { id, name, bytes } : { id, name, bytes, events });
+    this.#life.loses(connection, bytes, events);
   }
 
   #endDraining(connection: Connection): void {
@@ -537,16 +513,14 @@ export class Broker implements AsyncDisposable {
     connection.ended = true;
     this.#router.leave(connection);
     this.#pool.delete(connection.id);
-    const { id, name, published, delivered } = connection;
-    const connectedMs = Date.now() - connection.connectedAt;
     this.#keep(this.#finish(connection, lastWords, graceMs, droppedBytes));
-    this.#announce("mq.disconnect", { id, name, reason, connectedMs, published, delivered });
+    this.#life.disconnected(connection, reason);
   }
 
   async #finish(connection: Connection, lastWords: string, graceMs: number, droppedBytes: number): Promise<void> {
     const missed = connection.takeMissed();
     const bytes = droppedBytes + missed.bytes + await connection.finish(lastWords, graceMs);
-    if (bytes > 0) this.#announceDropped(connection, bytes, missed.events);
+    if (bytes > 0) this.#life.loses(connection, bytes, missed.events);
   }
 
   /** Tells of the broker's own life, as an event like any other. */
@@ -559,7 +533,7 @@ export class Broker implements AsyncDisposable {
 
 /** Why a connection is not let in. */
 function unauthorized(why: string): FatalProtocolError {
-  return new FatalProtocolError("unauthorized", why);
+  return new FatalProtocolError("unauthorized", `Cannot let you in: ${why}`);
 }
 
 function checkAnswer(answer: string, { outboxBytes }: Limits): void {

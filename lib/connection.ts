@@ -62,6 +62,8 @@ export class Connection implements Listener {
   delivered = 0;
   /** Set once it is out of the pool: nothing it sends counts any more. */
   ended = false;
+  /** Why its lines were refused: the names of events that are not recognized, and the codes of errors. */
+  readonly causes: Tally = new Tally();
   /** What was dropped since it had no room: since it was last told. */
   missed: { events: number; bytes: number } = { events: 0, bytes: 0 };
   /** Called when its outbox is full. */
@@ -71,7 +73,6 @@ export class Connection implements Listener {
   readonly #conn: Deno.Conn;
   readonly #lineBytes: number;
   readonly #throttle: Throttle | undefined;
-  readonly #refusals = new Tally();
   #pauseMs = 0;
   readonly #inputEnd = Promise.withResolvers<void>();
 
@@ -193,16 +194,6 @@ export class Connection implements Listener {
     const next = new Map(this.patterns);
     for (const { text } of patterns) text === ">" ? next.clear() : next.delete(text);
     this.patterns = next;
-  }
-
-  /**
-   * Counts a line that was refused.
-   *
-   * @param cause What the refusals are counted by: an event's name or an error's code.
-   * @returns How often that has happened on this connection, this time included.
-   */
-  countRefusal(cause: string): number {
-    return this.#refusals.count(cause);
   }
 
   /** To be called when nothing more can be read from it. */
