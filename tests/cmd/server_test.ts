@@ -136,6 +136,36 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
+Deno.test("mq server sends what it has answered /ok for before SIGTERM to every listener, under load", async () => {
+  const { program, port } = await startServer();
+  await using _ = program;
+  const listeners = [await RawClient.connect(port), await RawClient.connect(port)];
+  for (const listener of listeners) assertEquals(await listener.ask("/sub create"), "/ok sub");
+  const publisher = await RawClient.connect(port);
+  assertEquals(await publisher.ask("/unsub >"), "/ok unsub");
+  const sending = (async () => {
+    for (let ref = 0;; ref += 100) {
+      const lines = Array.from({ length: 100 }, (_, index) => `/pub ${ref + index} create ${ref + index}\n`);
+      await publisher.send(lines.join(""));
+    }
+  })().catch(() => "closed");
+  const heard = listeners.map((listener) => listener.lines.rest());
+  for (let answers = 0; answers < 500; answers++) await publisher.lines.next();
+  program.kill("SIGTERM");
+  const answers = await publisher.lines.rest();
+  const accepted = 500 + answers.match(/^\/ok \d+ /gm)!.length;
+  const expected = Array.from({ length: accepted }, (_, index) => `create ${index}`);
+  for (const text of await Promise.all(heard)) {
+    const lines = text.split("\n");
+    assertEquals(lines.splice(-2), ["/bye The broker is going down", ""]);
+    assertEquals(lines.slice(0, accepted), expected);
+  }
+  publisher.close();
+  assertEquals(await sending, "closed");
+  for (const listener of listeners) listener.close();
+  assertEquals((await program.outcome()).code, 0);
+});
+
 Deno.test("mq server ends at once on a second signal", async () => {
   const { program, port } = await startServer();
   await using _ = program;
