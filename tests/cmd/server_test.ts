@@ -120,6 +120,34 @@ for (const host of ["0.0.0.0", "::"]) {
   });
 }
 
+for (
+  const [slow, sentence, after] of [
+    ["disconnect", "so it is closed", /^\S+ {2}- sleepy left \(slow\)/],
+    ["drop", "so events are dropped", /^\S+ {2}! \d+ events for sleepy were dropped \(\d+ bytes\)$/],
+  ] as const
+) {
+  Deno.test(`mq server --slow ${slow} names who does not read, what it hears and how much waits`, async () => {
+    const { program, port } = await startServer("--slow", slow, "--max-queue", "256KiB", "--events", "a.>");
+    await using _ = program;
+    const [sleepy, sender] = [await RawClient.connect(port), await RawClient.connect(port)];
+    assertMatch((await sleepy.ask('/hello {"name":"sleepy"}'))!, /^\/ok hello/);
+    assertEquals(await sleepy.ask("/sub a.b a.c.* a.d a.e a.f a.g a.h"), "/ok sub");
+    assertEquals(await sender.ask("/unsub >"), "/ok unsub");
+    const flooding = (async () => {
+      for (;;) await sender.send(`a.b ${"x".repeat(1000)}\n`.repeat(100));
+    })().catch(() => {});
+    const line = await program.stdout.find("does not read");
+    assertMatch(line, /! sleepy \(a\.b a\.c\.\* a\.d a\.e a\.f and 2 more\) does not read: \d+ bytes wait for it, so /);
+    assert(line.endsWith(sentence), line);
+    sender.close();
+    await flooding;
+    const rest = sleepy.lines.rest();
+    assertMatch(await program.stdout.find("sleepy"), after);
+    sleepy.close();
+    await rest;
+  });
+}
+
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.test(`mq server drains and exits 0 on ${signal}`, async () => {
     const { program, port } = await startServer();
