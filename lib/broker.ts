@@ -288,7 +288,8 @@ export class Broker implements AsyncDisposable {
       return connection.pause();
     };
     const onFault = (error: ProtocolError) => {
-      this.#refuse(connection, isFirst ? asFirstFault(error) : error);
+      const why = isFirst ? "it was the first" : connection.scope === undefined ? "no token had come" : undefined;
+      this.#refuse(connection, why ? asFatal(error, why) : error);
       isFirst = false;
     };
     try {
@@ -383,19 +384,16 @@ export class Broker implements AsyncDisposable {
     if (scope === undefined) {
       throw unauthorized(token === undefined ? "this broker asks for a token" : "it is not the right token");
     }
+    const { id } = connection;
+    const self = { id, server: `mq/${VERSION}`, version: PROTOCOL_VERSION, limits: this.#limits, events: this.events };
+    const answer = formatOk("hello", self);
+    checkAnswer(answer, this.#limits); // Before anything changes.
     this.#change(connection, () => {
       if (connection.scope === undefined) connection.letIn(scope);
       Object.assign(connection, { name, meta, echo });
       this.#life.introduced(connection, was);
     });
-    const { id } = connection;
-    return formatOk("hello", {
-      id,
-      server: `mq/${VERSION}`,
-      version: PROTOCOL_VERSION,
-      limits: this.#limits,
-      events: this.events,
-    });
+    return answer;
   }
 
   #subscribe(connection: Connection, rest: string): string {
@@ -485,7 +483,9 @@ export class Broker implements AsyncDisposable {
     missed.bytes += bytes;
     this.#dropped += events;
     if (isFirst) this.#life.findsSlow(connection, bytes, "drop");
-    if (!outbox.isFull) this.#tellMissed(connection);
+    if (outbox.isFull) return;
+    this.#tellMissed(connection);
+    outbox.flush();
   }
 
   /** There is room again: what comes next in the stream is what is missing. */
@@ -564,8 +564,11 @@ function asProtocolError(error: unknown): ProtocolError {
   return new FatalProtocolError("internal-error", `The broker failed: ${message}`, { cause: error });
 }
 
-/** After a first line that is too long nothing is read: it may be the head of an HTTP request, and its body follows. */
-function asFirstFault(error: ProtocolError): ProtocolError {
-  const mayBeHttp = error.code === "line-too-long";
-  return mayBeHttp ? new FatalProtocolError(error.code, `${error.message}, and it was the first`) : error;
+/**
+ * After a first line that is too long nothing is read: it may be the head of an HTTP request, and its body follows. Nor
+ * is anything of one who should have shown a token.
+ */
+function asFatal(error: ProtocolError, why: string): ProtocolError {
+  if (error instanceof FatalProtocolError) return error;
+  return new FatalProtocolError(error.code, `${error.message}, and ${why}`);
 }
