@@ -32,10 +32,14 @@ import {
 } from "./protocol.ts";
 import { type Route, Router } from "./router.ts";
 import { Gate } from "./tokens.ts";
+import { atTurnEnd } from "./turn.ts";
 import { VERSION } from "./version.ts";
 
 /** How long a connection that is closed for a fault gets to read why, in milliseconds. */
 const FAULT_GRACE_MS = 1000;
+
+/** How many changes of patterns are told one by one in a turn of the event loop. */
+const MAX_TOLD_IN_TURN = 100;
 
 /** The longest REF and verb that are answered by their own name, in UTF-16 code units. */
 const MAX_WHAT_CHARACTERS = 64;
@@ -95,6 +99,9 @@ export class Broker implements AsyncDisposable {
     ["help", () => HELP],
   ]);
   readonly #entrance: Entrance;
+  /** How many changes of patterns this turn has told, and those connections of which it is still to be told. */
+  #toldInTurn = 0;
+  readonly #untold = new Set<Connection>();
   #accepted = 0;
   #published = 0;
   #dropped = 0;
@@ -400,21 +407,38 @@ export class Broker implements AsyncDisposable {
     if (connection.scope === "publish") {
       throw new ProtocolError("forbidden", "Cannot subscribe: this connection's token is for publishing only");
     }
-    const patterns = parsePatterns("sub", rest);
-    this.#change(connection, () => {
-      const isChange = connection.subscribe(patterns, this.#limits.patterns);
-      if (isChange) this.#life.subscribed(connection);
-    });
+    const patterns = parsePatterns("sub", rest, this.#limits.patterns);
+    if (connection.checkSubscribe(patterns, this.#limits.patterns)) {
+      this.#change(connection, () => {
+        connection.subscribe(patterns);
+        this.#tellSubscribed(connection);
+      });
+    }
     return formatOk("sub");
   }
 
   #unsubscribe(connection: Connection, rest: string): string {
-    const patterns = parsePatterns("unsub", rest);
+    const patterns = parsePatterns("unsub", rest, this.#limits.patterns);
+    connection.checkUnsubscribe(patterns);
     this.#change(connection, () => {
       connection.unsubscribe(patterns);
-      this.#life.subscribed(connection);
+      this.#tellSubscribed(connection);
     });
     return formatOk("unsub");
+  }
+
+  /** Told at once; but of the connections that change their patterns all the time, once for all that a turn brings. */
+  #tellSubscribed(connection: Connection): void {
+    if (this.#toldInTurn === 0) atTurnEnd(() => this.#tellRest());
+    if (++this.#toldInTurn > MAX_TOLD_IN_TURN) this.#untold.add(connection);
+    else this.#life.subscribed(connection);
+  }
+
+  #tellRest(): void {
+    this.#toldInTurn = 0;
+    const connections = [...this.#untold];
+    this.#untold.clear();
+    for (const connection of connections) this.#change(connection, () => this.#life.subscribed(connection));
   }
 
   /** Changes what a connection hears. It is out of the router meanwhile, and so does not hear of it itself. */
@@ -436,7 +460,11 @@ export class Broker implements AsyncDisposable {
     }
     this.#takeEvent(connection);
     const route = this.#router.routeAfter(connection.route, line);
-    if (route.recognizedBy === undefined) throw this.#dropUnrecognized(connection, route.name);
+    if (route.recognizedBy === undefined) {
+      this.#dropUnrecognized(connection, route.name);
+      const message = `Dropped ${quote(route.name)}: this broker recognizes ${formatPatterns(this.events)}`;
+      throw new ProtocolError("unrecognized", message);
+    }
     const id = monotonicUlid();
     return formatOk(ref, { id, receivers: this.#deliver(connection, route, line, id) });
   }
@@ -456,12 +484,9 @@ export class Broker implements AsyncDisposable {
     this.#end(connection, "http", HTTP_REFUSAL, FAULT_GRACE_MS);
   }
 
-  /** Counts and tells an event that nobody gets; returns what its sender may be told. */
-  #dropUnrecognized(connection: Connection, event: string): ProtocolError {
+  #dropUnrecognized(connection: Connection, event: string): void {
     checkPublishable(event);
     this.#life.dropsUnrecognized(connection, event);
-    const message = `Dropped ${quote(event)}: this broker recognizes ${formatPatterns(this.events)}`;
-    return new ProtocolError("unrecognized", message);
   }
 
   /** Something found no room in an outbox. */
@@ -513,6 +538,7 @@ export class Broker implements AsyncDisposable {
     connection.ended = true;
     this.#router.leave(connection);
     this.#pool.delete(connection.id);
+    if (this.#untold.delete(connection)) this.#life.subscribed(connection);
     this.#keep(this.#finish(connection, lastWords, graceMs, droppedBytes));
     this.#life.disconnected(connection, reason);
   }

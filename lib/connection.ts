@@ -74,6 +74,8 @@ export class Connection implements Listener {
   readonly #lineBytes: number;
   readonly #throttle: Throttle | undefined;
   #pauseMs = 0;
+  /** The patterns that it asked for. */
+  readonly #own = new Map<string, Pattern>();
   readonly #inputEnd = Promise.withResolvers<void>();
 
   /**
@@ -89,7 +91,8 @@ export class Connection implements Listener {
     this.name = name;
     this.address = formatAddress(conn.remoteAddr as Deno.NetAddr);
     this.#lineBytes = limits.lineBytes;
-    this.lines = new LineReader(conn, { maxLineBytes: Math.min(limits.lineBytes, MAX_GREETING_BYTES) });
+    const maxLineBytes = Math.min(limits.lineBytes, MAX_GREETING_BYTES);
+    this.lines = new LineReader(conn, { maxLineBytes, isCautious: true });
     this.outbox = new Outbox(conn, { limitBytes: limits.outboxBytes, onRoom: () => this.onRoom() });
     if (limits.eventsPerSecond !== null) this.#throttle = new Throttle(limits.eventsPerSecond);
   }
@@ -158,42 +161,55 @@ export class Connection implements Listener {
   }
 
   /**
-   * Adds patterns to those it hears. The first ones replace the everything it began with.
+   * Checks whether patterns can be added to those it hears.
    *
    * @param patterns The patterns to add.
    * @param limit How many it may have in all.
-   * @returns Whether that changes what it hears.
-   * @throws {ProtocolError} With the code `too-many-patterns`; then nothing changes.
+   * @returns Whether that would change what it hears.
+   * @throws {ProtocolError} With the code `too-many-patterns`.
    */
-  subscribe(patterns: readonly Pattern[], limit: number): boolean {
-    const isFirst = this.patterns === EVERYTHING;
-    const next = new Map(isFirst ? [] : this.patterns);
-    for (const pattern of patterns) next.set(pattern.text, pattern);
-    if (next.size > limit) {
+  checkSubscribe(patterns: readonly Pattern[], limit: number): boolean {
+    const own = this.patterns === EVERYTHING ? NOTHING : this.patterns;
+    const added = new Set(patterns.map(({ text }) => text).filter((text) => !own.has(text)));
+    if (own.size + added.size > limit) {
       const message = `Cannot subscribe to more than ${limit} patterns: unsubscribe from some first`;
       throw new ProtocolError("too-many-patterns", message);
     }
-    const isChange = isFirst || next.size > this.patterns.size;
-    this.patterns = next;
-    return isChange;
+    return added.size > 0 || this.patterns === EVERYTHING;
+  }
+
+  /**
+   * Adds patterns to those it hears. The first ones replace the everything it began with.
+   *
+   * @param patterns The patterns to add.
+   */
+  subscribe(patterns: readonly Pattern[]): void {
+    for (const pattern of patterns) this.#own.set(pattern.text, pattern);
+    this.patterns = this.#own;
+  }
+
+  /**
+   * Checks whether patterns can be taken from those it hears.
+   *
+   * @param patterns The patterns to take away.
+   * @throws {ProtocolError} With the code `not-subscribed`, if it does not have one of them.
+   */
+  checkUnsubscribe(patterns: readonly Pattern[]): void {
+    const unknown = patterns.find(({ text }) => text !== ">" && !this.patterns.has(text));
+    if (unknown === undefined) return;
+    const heard = formatPatterns([...this.patterns.keys()]);
+    const message = `Cannot unsubscribe from ${quote(unknown.text)}: this connection is subscribed to ${heard}`;
+    throw new ProtocolError("not-subscribed", message);
   }
 
   /**
    * Takes patterns from those it hears; `>` takes them all.
    *
    * @param patterns The patterns to take away.
-   * @throws {ProtocolError} With the code `not-subscribed`, if it does not have one of them; then nothing changes.
    */
   unsubscribe(patterns: readonly Pattern[]): void {
-    const unknown = patterns.find(({ text }) => text !== ">" && !this.patterns.has(text));
-    if (unknown) {
-      const heard = formatPatterns([...this.patterns.keys()]);
-      const message = `Cannot unsubscribe from ${quote(unknown.text)}: this connection is subscribed to ${heard}`;
-      throw new ProtocolError("not-subscribed", message);
-    }
-    const next = new Map(this.patterns);
-    for (const { text } of patterns) text === ">" ? next.clear() : next.delete(text);
-    this.patterns = next;
+    for (const { text } of patterns) text === ">" ? this.#own.clear() : this.#own.delete(text);
+    this.patterns = this.#own;
   }
 
   /** To be called when nothing more can be read from it. */

@@ -16,14 +16,18 @@ import { atTurnEnd } from "./turn.ts";
 /** The buffer that each reader has of its own, in bytes: all that an idle connection holds. */
 const SMALL_BYTES = 1024;
 
-/** The buffer that a busy reader borrows, in bytes; also about how much all of them together read in one turn. */
+/** The buffer that a busy reader borrows, in bytes; also about how much of all of them together one turn deals with. */
 const LARGE_BYTES = 128 * 1024;
 
-/** The least that a busy reader reads in one turn, in bytes. */
-const MIN_SHARE_BYTES = 16 * 1024;
-
 /** How many large buffers, and how many splitters, are kept for the next to borrow one. */
-const MAX_SPARE = 4;
+const MAX_SPARE = 32;
+
+/** How long one turn deals with lines, in milliseconds, and after how many lines of a block that is looked at. */
+const MAX_TURN_MS = 10;
+const LINES_BETWEEN_LOOKS = 16;
+
+/** About how much text is split into lines at once, in UTF-16 code units. */
+const PIECE_CHARACTERS = 16 * 1024;
 
 const LF = 0x0a;
 
@@ -72,6 +76,12 @@ export interface LineReaderOptions {
    * @default {1048576}
    */
   maxLineBytes?: number;
+  /**
+   * Whether no more than the longest line is read ahead, until {@linkcode LineReader.maxLineBytes} is set.
+   *
+   * @default {false}
+   */
+  isCautious?: boolean;
 }
 
 /**
@@ -104,7 +114,8 @@ export class LineReader {
    * @param options The longest line.
    */
   constructor(source: ByteReader, options: LineReaderOptions = {}) {
-    this.#framer = new Framer(source, options.maxLineBytes ?? DEFAULT_LIMITS.lineBytes);
+    const { maxLineBytes = DEFAULT_LIMITS.lineBytes, isCautious = false } = options;
+    this.#framer = new Framer(source, maxLineBytes, isCautious ? maxLineBytes + 1 : Infinity);
   }
 
   /**
@@ -114,11 +125,16 @@ export class LineReader {
    * @throws {ConnectionError} With the code `disconnected`, if the source failed; after all the lines before that.
    */
   async readAll(observer: LineObserver): Promise<void> {
-    for (let part = await this.#framer.next(); part !== null; part = await this.#framer.next()) {
-      if (typeof part === "string") await split(part, observer);
-      else observer.onFault(part);
+    const framer = this.#framer;
+    try {
+      for (let part = await framer.next(); part !== null; part = await framer.next()) {
+        if (typeof part === "string") await split(part, observer);
+        else observer.onFault(part);
+      }
+    } finally {
+      framer.release();
     }
-    this.#framer.throwFailure();
+    framer.throwFailure();
   }
 
   /**
@@ -128,6 +144,7 @@ export class LineReader {
    */
   set maxLineBytes(bytes: number) {
     this.#framer.maxLineBytes = bytes;
+    this.#framer.maxHeldBytes = Infinity;
   }
 
   /** How many bytes have come in all. */
@@ -157,12 +174,14 @@ class Splitter {
     const reader = this.#reader;
     const hasCr = block.includes("\r");
     this.#writer.write(block);
+    let lines = 0;
     for (let end = 0; end < block.length;) {
       const line = (await reader.read()).value!;
       end += line.length + 1;
       if (hasCr && block.charCodeAt(end - 1) !== LF) end++; // There was a CR, which TextLineStream has dropped.
       const pause = observer.onLine(line);
       if (pause instanceof Promise) await pause;
+      if (++lines % LINES_BETWEEN_LOOKS === 0 && turns.isOver()) await turns.next();
     }
   }
 }
@@ -181,6 +200,8 @@ async function split(block: string, observer: LineObserver): Promise<void> {
 class Framer {
   readonly #source: ByteReader;
   maxLineBytes: number;
+  /** How much may be in the buffer. */
+  maxHeldBytes: number;
   receivedBytes = 0;
   /** What was read and not handed out yet. */
   readonly #parts: (string | ProtocolError)[] = [];
@@ -192,7 +213,8 @@ class Framer {
   #ended = false;
   #failure: { cause: unknown } | undefined;
 
-  constructor(source: ByteReader, maxLineBytes: number) {
+  constructor(source: ByteReader, maxLineBytes: number, maxHeldBytes: number) {
+    this.maxHeldBytes = maxHeldBytes;
     this.#source = source;
     this.maxLineBytes = maxLineBytes;
   }
@@ -201,13 +223,12 @@ class Framer {
   async next(): Promise<string | ProtocolError | null> {
     while (this.#parts.length === 0 && !this.#ended) {
       const isLarge = this.#buffer.length > SMALL_BYTES;
-      const room = this.#buffer.subarray(this.#length, isLarge ? this.#length + turns.shareBytes : undefined);
+      const room = this.#buffer.subarray(this.#length, Math.min(this.#length + LARGE_BYTES, this.maxHeldBytes));
       const count = await this.#read(room);
       if (count === null) break;
+      if (isLarge) await turns.admit(count);
       this.#take(count);
-      const isFull = count === room.length;
-      this.#fit(isFull);
-      if (isFull && isLarge) await turns.next();
+      this.#fit(count === room.length);
     }
     return this.#parts.shift() ?? null;
   }
@@ -260,7 +281,19 @@ class Framer {
     if (mayBeTooLong) return this.#decodeEach(block);
     const text = decoder.decode(block);
     if (text.includes(REPLACEMENT)) this.#decodeEach(block);
-    else this.#parts.push(text);
+    else this.#cut(text);
+  }
+
+  /** Into pieces of whole lines: all lines of a piece are in memory at once, for as long as it takes. */
+  #cut(text: string): void {
+    for (let start = 0; start < text.length;) {
+      const last = start + PIECE_CHARACTERS;
+      const end = last >= text.length ? text.length : (text.lastIndexOf("\n", last) + 1 || text.length);
+      const isLong = end <= start;
+      const next = isLong ? text.indexOf("\n", last) + 1 : end;
+      this.#parts.push(text.slice(start, next));
+      start = next;
+    }
   }
 
   /** The careful way, line by line, once something may be wrong with one of them. */
@@ -295,43 +328,105 @@ class Framer {
   /** A reader that fills its own buffer borrows a large one, and gives it back when that was more than there is. */
   #fit(isFull: boolean): void {
     const size = this.#buffer.length;
-    if (this.#length === size && size >= LARGE_BYTES) this.#move(new Uint8Array(size * 2));
-    else if (isFull && size === SMALL_BYTES) this.#move(spareBuffers.pop() ?? new Uint8Array(LARGE_BYTES));
+    if (this.#discarding && size > LARGE_BYTES) this.#move(borrowBuffer());
+    else if (this.#length === size && size >= LARGE_BYTES) this.#move(new Uint8Array(this.#nextSize(size)));
+    else if (isFull && size === SMALL_BYTES) this.#move(borrowBuffer());
     else if (!isFull && size > SMALL_BYTES && this.#length < SMALL_BYTES) this.#move(this.#ownBuffer);
+  }
+
+  /** Few steps up to the longest line: each leaves a buffer behind. */
+  #nextSize(size: number): number {
+    return Math.min(size * 8, this.maxLineBytes + LARGE_BYTES);
   }
 
   #move(buffer: Uint8Array<ArrayBuffer>): void {
     buffer.set(this.#buffer.subarray(0, this.#length));
+    this.release();
+    this.#buffer = buffer;
+  }
+
+  /** Gives back what it has borrowed. To be called at the end, too. */
+  release(): void {
     const isSpare = this.#buffer.length === LARGE_BYTES && spareBuffers.length < MAX_SPARE;
     if (isSpare) spareBuffers.push(this.#buffer);
-    this.#buffer = buffer;
+    this.#buffer = this.#ownBuffer;
   }
 }
 
 /** The large buffers that nobody has borrowed. */
 const spareBuffers: Uint8Array<ArrayBuffer>[] = [];
 
+function borrowBuffer(): Uint8Array<ArrayBuffer> {
+  return spareBuffers.pop() ?? new Uint8Array(LARGE_BYTES);
+}
+
 /**
  * The turns of the event loop. A source that always has more would keep all else waiting, for reads that are ready at
- * once end no turn. And what a turn brings is written at its end: the more it brings, the fewer writes there are.
+ * once end no turn. So what has been read into large buffers waits for a turn that has room for it; small reads do not.
+ * And no turn lasts long, however dear its lines are.
  */
 class Turns {
-  #busy = 0;
-  #end: Promise<void> | undefined;
-  /** How much each reader may read in this turn, in bytes. */
-  shareBytes = LARGE_BYTES;
+  #roomBytes = LARGE_BYTES;
+  #begunAt = 0;
+  #isScheduled = false;
+  readonly #waiting: { bytes: number; resolve: () => void }[] = [];
 
-  /** Waits for the next turn; to be called by each reader that has read all it may in this one. */
+  /**
+   * Waits for a turn in which bytes can be dealt with.
+   *
+   * @param bytes How many.
+   * @returns Nothing if that is this one.
+   */
+  admit(bytes: number): Promise<void> | undefined {
+    this.#enter();
+    if (this.#roomBytes <= 0 || this.#waiting.length > 0) return this.#wait(bytes);
+    this.#roomBytes -= bytes;
+  }
+
+  /** Whether this turn has lasted long enough. */
+  isOver(): boolean {
+    this.#enter();
+    return performance.now() - this.#begunAt > MAX_TURN_MS;
+  }
+
+  /** Waits for the next turn. */
   next(): Promise<void> {
-    this.#busy++;
-    this.#end ??= new Promise((resolve) => atTurnEnd(() => resolve(this.#begin())));
-    return this.#end;
+    return this.#wait(0);
+  }
+
+  #enter(): void {
+    if (this.#isScheduled) return;
+    this.#begunAt = performance.now();
+    this.#schedule(false);
+  }
+
+  #wait(bytes: number): Promise<void> {
+    return new Promise((resolve) => void this.#waiting.push({ bytes, resolve }));
+  }
+
+  /**
+   * Between turns that follow each other at once, the runtime does not ask the system for news each time, but once in
+   * sixty. After a long turn that would be too seldom: then it is given the time to.
+   */
+  #schedule(afterLongTurn: boolean): void {
+    this.#isScheduled = true;
+    const begin = () => this.#begin();
+    if (afterLongTurn) setTimeout(begin, 0);
+    else atTurnEnd(begin);
   }
 
   #begin(): void {
-    this.shareBytes = Math.max(LARGE_BYTES / this.#busy, MIN_SHARE_BYTES);
-    this.#busy = 0;
-    this.#end = undefined;
+    const wasLong = performance.now() - this.#begunAt > MAX_TURN_MS;
+    this.#isScheduled = false;
+    this.#roomBytes = LARGE_BYTES;
+    if (this.#waiting.length === 0) return;
+    this.#begunAt = performance.now();
+    this.#schedule(wasLong);
+    for (let left = this.#waiting.length; left > 0 && this.#roomBytes > 0; left--) {
+      const { bytes, resolve } = this.#waiting.shift()!;
+      this.#roomBytes -= bytes;
+      resolve();
+    }
   }
 }
 

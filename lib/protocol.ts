@@ -141,7 +141,8 @@ export function isBlank(line: string): boolean {
  * ```
  */
 export function isHttpRequest(line: string): boolean {
-  return /^[\w!#$%&'*+.^`|~-]+ (?:\/\S*|\*|\S+:\S+) HTTP\/\d(?:\.\d)?$/.test(line);
+  const [, target] = /^[\w!#$%&'*+.^`|~-]+ (\S+) HTTP\/\d(?:\.\d)?$/.exec(line) ?? [];
+  return target !== undefined && (target.startsWith("/") || target === "*" || /.:./.test(target));
 }
 
 /**
@@ -321,20 +322,26 @@ export function parseHello(text: string): Introduction {
  *
  * @param verb The verb, for the error.
  * @param text What follows it.
- * @returns One pattern or more.
- * @throws {ProtocolError} With the code `bad-pattern`, or `bad-arguments` if there is none.
+ * @param limit How many different ones there may be.
+ * @returns One pattern or more, each once.
+ * @throws {ProtocolError} With the code `bad-pattern`, `too-many-patterns`, or `bad-arguments` if there is none.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(parsePatterns("sub", "order.*  user.>").map(({ text }) => text), ["order.*", "user.>"]);
+ * assertEquals(parsePatterns("sub", "order.*  user.>", 1000).map(({ text }) => text), ["order.*", "user.>"]);
  * ```
  */
-export function parsePatterns(verb: string, rest: string): Pattern[] {
-  const patterns = words(rest).map((text) => new Pattern(text));
-  if (patterns.length > 0) return patterns;
-  throw new ProtocolError("bad-arguments", `Cannot ${verb} nothing: it is "/${verb} PATTERN..."`);
+export function parsePatterns(verb: string, rest: string, limit: number): Pattern[] {
+  const texts = [...new Set(words(rest))];
+  if (texts.length === 0) {
+    throw new ProtocolError("bad-arguments", `Cannot ${verb} nothing: it is "/${verb} PATTERN..."`);
+  }
+  if (texts.length > limit) {
+    throw new ProtocolError("too-many-patterns", `Cannot ${verb} ${texts.length} patterns: ${limit} is the most`);
+  }
+  return texts.map((text) => new Pattern(text));
 }
 
 function parseObject(text: string): Record<string, unknown> {

@@ -64,6 +64,8 @@ export interface Route {
 
 /** The listeners that share a set of patterns, and the text that waits for all of them. */
 export class Audience {
+  /** What its members have in common. */
+  readonly key: string;
   /** Whether its members get events with their id and sender. */
   readonly meta: boolean;
   /** Its members. */
@@ -76,9 +78,11 @@ export class Audience {
   /**
    * Makes an audience without members.
    *
+   * @param key What its members have in common.
    * @param founder Its first member to be, whose patterns and form it takes.
    */
-  constructor(founder: Listener) {
+  constructor(key: string, founder: Listener) {
+    this.key = key;
     this.meta = founder.meta;
     const patterns = [...founder.patterns.values()];
     this.#names = new Set(patterns.filter(({ isLiteral }) => isLiteral).map(({ text }) => text));
@@ -158,6 +162,8 @@ export class Router {
   readonly #recognized: readonly Pattern[];
   readonly #audiences = new Map<string, Audience>();
   readonly #audienceOf = new Map<Listener, Audience>();
+  /** Those that join before the next event: one that changes its patterns a thousand times joins once. */
+  readonly #joining = new Set<Listener>();
   readonly #routes = new Map<string, Route>();
   #waiting: Audience[] = [];
   readonly #touched = new Set<Outbox>();
@@ -180,18 +186,12 @@ export class Router {
   }
 
   /**
-   * Lets a listener hear what its patterns match, from now on.
+   * Lets a listener hear what its patterns match, from the next event on.
    *
    * @param listener The listener. It must not be in the router.
    */
   join(listener: Listener): void {
-    if (listener.patterns.size === 0) return;
-    const key = audienceKey(listener);
-    const before = this.#audiences.get(key);
-    if (before !== undefined) this.#deliver(before);
-    const audience = this.#audiences.get(key) ?? this.#found(key, listener);
-    audience.members.add(listener);
-    this.#audienceOf.set(listener, audience);
+    if (listener.patterns.size > 0) this.#joining.add(listener);
   }
 
   /**
@@ -200,13 +200,14 @@ export class Router {
    * @param listener The listener, unchanged since it joined.
    */
   leave(listener: Listener): void {
+    this.#joining.delete(listener);
     const audience = this.#audienceOf.get(listener);
     if (audience === undefined) return;
     this.#deliver(audience);
     this.#audienceOf.delete(listener);
     audience.members.delete(listener);
     if (audience.members.size > 0) return;
-    this.#audiences.delete(audienceKey(listener));
+    this.#audiences.delete(audience.key);
     this.#forgetRoutes();
   }
 
@@ -219,6 +220,7 @@ export class Router {
    * @throws {ProtocolError} With the code `bad-name`, if it is malformed.
    */
   route(name: string, isOwn = false): Route {
+    if (this.#joining.size > 0) this.#joinAll();
     return this.#routes.get(name) ?? this.#find(name, isOwn);
   }
 
@@ -232,6 +234,7 @@ export class Router {
    * @throws {ProtocolError} With the code `bad-name`, if the name is malformed.
    */
   routeAfter(last: Route | undefined, line: string): Route {
+    if (this.#joining.size > 0) this.#joinAll();
     const guess = last?.next;
     if (guess !== undefined && isFirstWord(guess.name, line)) return guess;
     const route = this.route(line.slice(0, wordEnd(line)));
@@ -287,8 +290,20 @@ export class Router {
     this.#touched.clear();
   }
 
+  #joinAll(): void {
+    for (const listener of this.#joining) {
+      const key = audienceKey(listener);
+      const before = this.#audiences.get(key);
+      if (before !== undefined) this.#deliver(before);
+      const audience = this.#audiences.get(key) ?? this.#found(key, listener);
+      audience.members.add(listener);
+      this.#audienceOf.set(listener, audience);
+    }
+    this.#joining.clear();
+  }
+
   #found(key: string, founder: Listener): Audience {
-    const audience = new Audience(founder);
+    const audience = new Audience(key, founder);
     this.#audiences.set(key, audience);
     this.#forgetRoutes();
     return audience;

@@ -113,6 +113,8 @@ function checkLength({ token }: Token): void {
 /** A token as as many bytes as any other. One that is too long comes out as none that is known. */
 function paddedBytes(token: string): Uint8Array {
   const bytes = new Uint8Array(MAX_TOKEN_BYTES + 1).fill(FILLER);
-  encoder.encodeInto(token, bytes);
+  const { read } = encoder.encodeInto(token, bytes);
+  const isTooLong = read < token.length;
+  if (isTooLong) bytes[MAX_TOKEN_BYTES] = 0;
   return bytes;
 }

@@ -1,6 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import fc from "fast-check";
-import { type Address, formatAddress, parseAddress } from "../lib/address.ts";
+import { formatAddress, parseAddress } from "../lib/address.ts";
 import { MqError } from "../lib/errors.ts";
 
 const GOOD: [text: string, hostname: string, port: number][] = [
@@ -83,14 +82,4 @@ Deno.test("formatAddress puts an IPv6 host in brackets", () => {
 
 Deno.test("formatAddress writes any other host as it is", () => {
   assertEquals(formatAddress({ hostname: "example.org", port: 4000 }), "example.org:4000");
-});
-
-Deno.test("parseAddress reads what formatAddress writes", () => {
-  const address: fc.Arbitrary<Address> = fc.record({
-    hostname: fc.oneof(fc.domain(), fc.ipV4(), fc.ipV6()),
-    port: fc.integer({ min: 1, max: 65535 }),
-  });
-  fc.assert(fc.property(address, fc.constantFrom("", "mq://", "mqs://"), (address, scheme) => {
-    assertEquals(parseAddress(scheme + formatAddress(address)), { ...address, tls: scheme === "mqs://" });
-  }));
 });

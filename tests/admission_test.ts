@@ -82,6 +82,16 @@ Deno.test("tokens: a line may be 4,096 bytes long until it is let in, and as lon
   await long.expectEnd();
 });
 
+Deno.test("tokens: what is sent right behind a long /hello may be as long as any line", async () => {
+  const token = "x".repeat(1024);
+  await using server = await startBroker({ tokens: [{ token, scope: "all" }] });
+  const [client] = await server.connect(1);
+  const line = `create ${"x".repeat(100_000)}`;
+  await client.send(`${"\n".repeat(2000)}${hello(token)}\n${line}\n`);
+  assertMatch((await client.lines.next())!, /^\/ok hello /);
+  await client.expect(line);
+});
+
 Deno.test("tokens: an HTTP request is still refused as one", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [client] = await server.connect(1);

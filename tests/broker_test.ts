@@ -593,6 +593,16 @@ Deno.test("mq.*: connect, hello, subscribe, refused and disconnect tell a connec
   ]);
 });
 
+Deno.test("mq.subscribe: more than a hundred changes at the same time are told as one", async () => {
+  await using server = await startBroker();
+  const [client] = await server.connect(1);
+  await client.send(Array.from({ length: 400 }, (_, index) => `/sub a.${index}\n`).join(""));
+  for (let index = 0; index < 400; index++) await client.expect("/ok sub");
+  const told = server.told("mq.subscribe").map(({ patterns }) => (patterns as string[]).length);
+  assertEquals([told.slice(0, 100), told.at(-1)], [Array.from({ length: 100 }, (_, index) => index + 1), 400]);
+  assert(told.length < 400, `${told.length} times`);
+});
+
 Deno.test("mq.drain: tells that the broker is going down", async () => {
   await using server = await startBroker();
   const [watcher] = await server.connect(1);

@@ -1,5 +1,4 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
-import fc from "fast-check";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ProtocolError } from "../lib/errors.ts";
 import {
   checkName,
@@ -190,31 +189,6 @@ for (const [pattern, name, matches] of MATCHES) {
   });
 }
 
-const tokens = fc.constantFrom("a", "b", "mq", "mqtt", "é", "constructor");
-const someName = fc.array(tokens, { minLength: 1, maxLength: 5 }).map((tokens) => tokens.join("."));
-const somePattern = fc.tuple(
-  fc.array(fc.oneof(tokens, fc.constant("*")), { maxLength: 5 }),
-  fc.boolean(),
-).map(([tokens, open]) => (open || tokens.length === 0 ? [...tokens, ">"] : tokens).join("."));
-
-Deno.test("Pattern.matches agrees with a regular expression", () => {
-  fc.assert(
-    fc.property(somePattern, someName, (pattern, name) => {
-      assertEquals(new Pattern(pattern).matches(name), matchesByRegExp(pattern, name));
-    }),
-    { numRuns: 2000 },
-  );
-});
-
-Deno.test("Pattern.matches agrees with a regular expression on all short patterns and names", () => {
-  const wrong = SHORT_PATTERNS.flatMap((pattern) =>
-    SHORT_NAMES
-      .filter((name) => new Pattern(pattern).matches(name) !== matchesByRegExp(pattern, name))
-      .map((name) => `${pattern} ${name}`)
-  );
-  assertEquals(wrong, []);
-});
-
 const OVERLAPS: [a: string, b: string, overlaps: boolean][] = [
   ["order.*", "*.paid", true],
   ["order.>", "order.paid", true],
@@ -233,19 +207,6 @@ for (const [a, b, overlaps] of OVERLAPS) {
     assertEquals(new Pattern(b).overlaps(new Pattern(a)), overlaps);
   });
 }
-
-Deno.test("Pattern.overlaps agrees with a search through all short names", () => {
-  const heard = SHORT_PATTERNS.map((text) => ({
-    pattern: new Pattern(text),
-    names: new Set(SHORT_NAMES.filter((name) => matchesByRegExp(text, name))),
-  }));
-  const wrong = heard.flatMap((a) =>
-    heard
-      .filter((b) => a.pattern.overlaps(b.pattern) === a.names.isDisjointFrom(b.names))
-      .map((b) => `${a.pattern.text} ${b.pattern.text}`)
-  );
-  assertEquals(wrong, []);
-});
 
 const LISTS: [count: number, text: string][] = [
   [0, "nothing"],
@@ -331,48 +292,6 @@ for (const [what, value] of Object.entries({ function: () => 1, symbol: Symbol("
   });
 }
 
-/** Characters that are likely to matter, and any UTF-16 code unit, halves of surrogate pairs included. */
-const character = fc.oneof(
-  fc.constantFrom(...' \t\r\n\0\x1b\x7f\x85\u00a0\u2028\ufeff"\\{}[]:,-+.0123456789eEtruefalsn/\ud83d\ude00'),
-  fc.integer({ min: 0, max: 0xffff }).map((unit) => String.fromCharCode(unit)),
-);
-const text = fc.oneof(
-  fc.string({ unit: character }),
-  fc.json(),
-  fc.tuple(fc.constantFrom("", " ", "\t", "\n", "\u00a0", "\ufeff"), fc.json()).map(([end, json]) => json + end),
-  fc.double().map(String),
-);
-const { json } = fc.letrec<{ json: Json }>((tie) => ({
-  json: fc.oneof(
-    { depthSize: "small", withCrossShrink: true },
-    fc.constant(null),
-    fc.boolean(),
-    fc.double({ noNaN: true, noDefaultInfinity: true }).map((number) => number === 0 ? 0 : number),
-    text,
-    fc.array(tie("json")),
-    fc.dictionary(fc.oneof(text, fc.constantFrom("__proto__", "toJSON", "constructor")), tie("json")),
-  ),
-}));
-
-Deno.test("decodeData reads every JSON value that encodeData writes", () => {
-  fc.assert(fc.property(json, (value) => assertEquals(decodeData(encodeData(value)), value)), { numRuns: 2000 });
-});
-
-Deno.test("decodeData reads every text that encodeData writes", () => {
-  fc.assert(fc.property(text, (value) => assertEquals(decodeData(encodeData(value)), value)), { numRuns: 5000 });
-});
-
-Deno.test("encodeData writes well-formed text that survives on a line", () => {
-  fc.assert(
-    fc.property(json, (value) => {
-      const text = encodeData(value);
-      assert(text.isWellFormed());
-      assertMatch(text, /^[^ \t\r\n](?:[^\r\n]*[^ \t\r\n])?$/);
-    }),
-    { numRuns: 2000 },
-  );
-});
-
 for (const control of ["\0", "\t", "\n", "\r", "\x1b", "\x7f", "\x85", "\x9f"]) {
   Deno.test(`encodeData writes ${shown(control)} without a control character`, () => {
     assertEquals(encodeData(`a${control}b`).match(/\p{Cc}/u), null);
@@ -409,21 +328,4 @@ function assertRefused(act: () => unknown, code: string): void {
 function shown(text: string): string {
   const json = JSON.stringify(text).replaceAll(/\p{C}/gu, (unit) => `\\u${unit.charCodeAt(0).toString(16)}`);
   return json.length > 20 ? `${json.slice(0, 20)}… (${text.length} characters)` : json;
-}
-
-function matchesByRegExp(pattern: string, name: string): boolean {
-  const source = pattern.replaceAll(".", "\\.").replaceAll("*", "[^.]+").replace(">", ".+");
-  return new RegExp(`^${source}$`).test(name) && (!name.startsWith("mq.") || /^mq\b/.test(pattern));
-}
-
-/** Long enough to tell any two short patterns apart; `x` stands for every token that no pattern has. */
-const SHORT_NAMES = joinedUpTo(4, ["a", "b", "mq", "x"]);
-const SHORT_CLOSED_PATTERNS = joinedUpTo(3, ["a", "b", "mq", "*"]);
-const SHORT_PATTERNS = [">", ...SHORT_CLOSED_PATTERNS, ...SHORT_CLOSED_PATTERNS.map((text) => `${text}.>`)];
-
-function joinedUpTo(length: number, tokens: string[]): string[] {
-  if (length === 1) return tokens;
-  const shorter = joinedUpTo(length - 1, tokens);
-  const longest = shorter.filter((text) => text.split(".").length === length - 1);
-  return [...shorter, ...longest.flatMap((text) => tokens.map((token) => `${text}.${token}`))];
 }

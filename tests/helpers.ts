@@ -191,6 +191,9 @@ const MAIN = new URL("../cmd/main.ts", import.meta.url).pathname;
 /** Where programs write what of them was run, if somebody wants to know. */
 const COVERAGE = Deno.env.get("MQ_COVERAGE_DIR");
 
+/** As the tasks of deno.json start it. */
+const V8_FLAGS = "--v8-flags=--max-semi-space-size=8";
+
 const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-run", "--allow-env=MQ_URL,MQ_TOKEN"];
 
 /** The command line of the real program: the executable in MQ_BIN, or the source. */
@@ -198,7 +201,7 @@ export function programLine(): string[] {
   const binary = Deno.env.get("MQ_BIN");
   if (binary) return [binary];
   const coverage = COVERAGE ? [`--coverage=${COVERAGE}`] : [];
-  return [Deno.execPath(), "run", "--quiet", ...coverage, ...PERMISSIONS, MAIN];
+  return [Deno.execPath(), "run", "--quiet", V8_FLAGS, ...coverage, ...PERMISSIONS, MAIN];
 }
 
 /** Options of a run of the program. */

@@ -102,7 +102,9 @@ function ownCpuMs(): number {
 /** Starts `mq server` as a process of its own: in this one it would share a thread with the load. */
 async function startServer(): Promise<{ address: string } & AsyncDisposable> {
   const main = new URL("../main.ts", import.meta.url).href;
-  const program = Deno.build.standalone ? [] : ["run", "--quiet", "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN", main];
+  const program = Deno.build.standalone
+    ? []
+    : ["run", "--quiet", "--v8-flags=--max-semi-space-size=8", "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN", main];
   const child = new Deno.Command(Deno.execPath(), {
     args: [...program, "server", "--port", "0", "--events", ">", "--json"],
     stdin: "null",

@@ -27,7 +27,7 @@ export const MQ: Maker = {
   command: (port) => ({
     program: Deno.execPath(),
     args: [
-      ...["run", "--quiet", "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN", MAIN],
+      ...["run", "--quiet", "--v8-flags=--max-semi-space-size=8", "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN", MAIN],
       ...["server", "--host", HOSTNAME, "--port", String(port), "--events", ">", "--json"],
     ],
   }),

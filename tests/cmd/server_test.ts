@@ -155,7 +155,8 @@ Deno.test({
   async fn() {
     const { program, port } = await startServer("--max-queue", "256KiB");
     await using _ = program;
-    const files = () => [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length;
+    const list = new Deno.Command("ls", { args: [`/proc/${program.pid}/fd`] });
+    const files = () => new TextDecoder().decode(list.outputSync().stdout).split("\n").length;
     const sender = await RawClient.connect(port);
     assertEquals(await sender.ask("/unsub >"), "/ok unsub");
     const before = files();

@@ -1,0 +1,47 @@
+/** Data survives its way onto a line and back. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import fc from "fast-check";
+import { decodeData, encodeData, isJson, type Json } from "../../lib/event.ts";
+import { runs, someJson, someText } from "./arbitraries.ts";
+
+Deno.test("decodeData reads every JSON value that encodeData writes", () => {
+  fc.assert(fc.property(someJson, (value) => assertEquals(decodeData(encodeData(value)), value)), runs(2000));
+});
+
+Deno.test("decodeData reads every text that encodeData writes", () => {
+  fc.assert(fc.property(someText, (value) => assertEquals(decodeData(encodeData(value)), value)), runs(5000));
+});
+
+Deno.test("encodeData writes well-formed text that survives on a line", () => {
+  fc.assert(
+    fc.property(someJson, (value) => {
+      const text = encodeData(value);
+      assert(text.isWellFormed());
+      assertMatch(text, /^[^ \t\r\n](?:[^\r\n]*[^ \t\r\n])?$/);
+    }),
+    runs(2000),
+  );
+});
+
+Deno.test("encodeData writes no control character", () => {
+  fc.assert(fc.property(someJson, (value) => assertEquals(encodeData(value).match(/\p{Cc}/u), null)), runs(2000));
+});
+
+Deno.test("decodeData takes for JSON what JSON.parse does, and any other text as it stands", () => {
+  fc.assert(
+    fc.property(someText.filter((text) => text !== ""), (text) => {
+      const json = parse(text);
+      assertEquals(isJson(text), json !== undefined);
+      assertEquals(decodeData(text), json === undefined ? text : json.value);
+    }),
+    runs(5000),
+  );
+});
+
+function parse(text: string): { value: Json } | undefined {
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,50 @@
+/** Any arguments of any command are read or refused. */
+import { assertEquals, assertInstanceOf } from "@std/assert";
+import fc from "fast-check";
+import { type Command, type Flag, parseCommand, UsageError } from "../../cmd/command.ts";
+import { COMMANDS } from "../../cmd/main.ts";
+import { resultOf, runs, someText, textOf } from "./arbitraries.ts";
+
+const someValue = fc.oneof(someText, textOf("1", "0", "ms", "s", ",", "-", "=", "create", "true"));
+
+for (const command of COMMANDS) {
+  Deno.test(`parseCommand reads any arguments of mq ${command.name} or says how it is used`, () => {
+    const property = fc.property(fc.array(someArgument(command), { maxLength: 6 }), (argv) => {
+      const args = resultOf(() => parseCommand(command, argv), UsageError);
+      if (args instanceof UsageError) return;
+      assertEquals(Object.keys(command.flags).filter((name) => !Object.hasOwn(args.flags, name)), []);
+      const { min, max } = command.operands;
+      assertEquals(args.help || (args.operands.length >= min && args.operands.length <= max), true);
+    });
+    fc.assert(property, runs(500));
+  });
+
+  Deno.test(`parseCommand hands each flag of mq ${command.name} the text behind it`, () => {
+    const someFlag = fc.constantFrom(...Object.keys(command.flags));
+    const property = fc.property(someFlag, fc.option(someValue), (name, value) => {
+      const operands = Array.from({ length: command.operands.min }, (_, index) => `${index}`);
+      const argv = [...operands, value === null ? `--${name}` : `--${name}=${value}`];
+      const args = resultOf(() => parseCommand(command, argv), UsageError);
+      const read = resultOf(() => readDirectly(command.flags[name], value), Error);
+      if (args instanceof UsageError) return assertInstanceOf(read, Error);
+      assertEquals([args.flags[name], args.operands], [read, operands]);
+    });
+    fc.assert(property, runs(300));
+  });
+}
+
+/** What a flag makes of the text behind it, if there is one. */
+function readDirectly({ placeholder, read }: Flag<unknown>, value: string | null): unknown {
+  const isSwitch = placeholder === undefined;
+  if (isSwitch !== (value === null)) throw new Error(isSwitch ? "It takes no value" : "It takes a value");
+  return read(value ?? "");
+}
+
+function someArgument({ flags }: Command): fc.Arbitrary<string> {
+  const shorts = Object.values(flags).flatMap(({ short }) => short ?? []);
+  const flag = fc.oneof(
+    fc.constantFrom(...Object.keys(flags), "help", "__proto__", "constructor", "").map((name) => `--${name}`),
+    fc.constantFrom(...shorts, "h", "_", "1").map((short) => `-${short}`),
+  );
+  return fc.oneof(flag, fc.tuple(flag, fc.constantFrom("", "="), someValue).map((parts) => parts.join("")), someValue);
+}

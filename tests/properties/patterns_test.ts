@@ -1,0 +1,103 @@
+/** Names and patterns, held to the rules of docs/protocol.md. */
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { ProtocolError } from "../../lib/errors.ts";
+import { checkName, checkPublishable, Pattern } from "../../lib/event.ts";
+import { resultOf, runs, someName, somePattern, textOf } from "./arbitraries.ts";
+import { isName, isPattern, matches } from "./reference.ts";
+
+const encoder = new TextEncoder();
+const special = ["a", "é", "e\u0301", "٣", "_", "-", ".", "*", ">", "mq", "mq.", " ", "😀", "½", "\u200b", "\ud800"];
+
+/** What is nearly a name or a pattern, also such as are nearly too long. */
+const someAttempt = fc.oneof(
+  someName,
+  textOf(...special),
+  fc.tuple(somePattern, fc.nat({ max: 12 }), fc.constantFrom(...special))
+    .map(([pattern, at, more]) => pattern.slice(0, at) + more + pattern.slice(at)),
+  fc.tuple(fc.constantFrom("a", "é", "事", "a.", "*."), fc.integer({ min: 245, max: 260 }), fc.nat({ max: 4 }))
+    .map(([unit, bytes, more]) => unit.repeat(bytes / encoder.encode(unit).length) + "x".repeat(more)),
+);
+
+Deno.test("checkName takes what rule 2.1 calls a name, and nothing else", () => {
+  const property = fc.property(someAttempt, (text) => {
+    assertEquals(refusal(() => checkName(text)), isName(text) ? undefined : "bad-name");
+  });
+  fc.assert(property, runs(5000));
+});
+
+Deno.test("checkPublishable takes the names that are not the broker's, and nothing else", () => {
+  const property = fc.property(someAttempt, (text) => {
+    const code = !isName(text) ? "bad-name" : text.startsWith("mq.") ? "reserved-name" : undefined;
+    assertEquals(refusal(() => checkPublishable(text)), code);
+  });
+  fc.assert(property, runs(5000));
+});
+
+Deno.test("Pattern takes what rule 2.3 calls a pattern, and nothing else", () => {
+  const property = fc.property(someAttempt, (text) => {
+    assertEquals(refusal(() => new Pattern(text)), isPattern(text) ? undefined : "bad-pattern");
+  });
+  fc.assert(property, runs(5000));
+});
+
+Deno.test("Pattern.matches agrees with rules 2.4 and 2.5", () => {
+  const property = fc.property(somePattern, someName, (pattern, name) => {
+    assertEquals(new Pattern(pattern).matches(name), matches(pattern, name));
+  });
+  fc.assert(property, runs(5000));
+});
+
+/** Long enough to tell any two short patterns apart; `x` stands for every token that no pattern has. */
+const SHORT_NAMES = joinedUpTo(4, ["a", "b", "mq", "x"]);
+const SHORT_CLOSED_PATTERNS = joinedUpTo(3, ["a", "b", "mq", "*"]);
+const SHORT_PATTERNS = [">", ...SHORT_CLOSED_PATTERNS, ...SHORT_CLOSED_PATTERNS.map((text) => `${text}.>`)]
+  .map((text) => ({
+    pattern: new Pattern(text),
+    names: new Set(SHORT_NAMES.filter((name) => matches(text, name))),
+  }));
+
+Deno.test("Pattern.matches agrees with rules 2.4 and 2.5 on all short patterns and names", () => {
+  for (const { pattern, names } of SHORT_PATTERNS) {
+    assertEquals(new Set(SHORT_NAMES.filter((name) => pattern.matches(name))), names, pattern.text);
+  }
+});
+
+Deno.test("Pattern.isLiteral is true for the short patterns that match their own text alone", () => {
+  const wrong = SHORT_PATTERNS.filter(({ pattern, names }) =>
+    pattern.isLiteral !== (names.size === 1 && names.has(pattern.text))
+  );
+  assertEquals(wrong.map(({ pattern }) => pattern.text), []);
+});
+
+Deno.test("Pattern.overlaps agrees with a search through all short names", () => {
+  const wrong = SHORT_PATTERNS.flatMap((a) =>
+    SHORT_PATTERNS
+      .filter((b) => a.pattern.overlaps(b.pattern) === a.names.isDisjointFrom(b.names))
+      .map((b) => `${a.pattern.text} ${b.pattern.text}`)
+  );
+  assertEquals(wrong, []);
+});
+
+Deno.test("Pattern.overlaps is true for any two patterns that match the same name, in either order", () => {
+  const property = fc.property(somePattern, somePattern, someName, (a, b, name) => {
+    const [one, other] = [new Pattern(a), new Pattern(b)];
+    assertEquals(one.overlaps(other), other.overlaps(one));
+    fc.pre(matches(a, name) && matches(b, name));
+    assertEquals(one.overlaps(other), true);
+  });
+  fc.assert(property, runs(1000));
+});
+
+/** The code with which something is refused; undefined if it is not. */
+function refusal(act: () => unknown): string | undefined {
+  const result = resultOf(act, ProtocolError);
+  return result instanceof ProtocolError ? result.code : undefined;
+}
+
+function joinedUpTo(length: number, tokens: string[]): string[] {
+  if (length === 1) return tokens;
+  const shorter = joinedUpTo(length - 1, tokens);
+  const longest = shorter.filter((text) => text.split(".").length === length - 1);
+  return [...shorter, ...longest.flatMap((text) => tokens.map((token) => `${text}.${token}`))];
+}
