@@ -1,0 +1,144 @@
+/**
+ * `deno task soak:hostile`: ten honest clients, and two hundred that are not.
+ *
+ * The honest ones, two publishers and eight listeners, are held to account as in the soak (ledger.ts): they must hear all
+ * that was accepted, in order, none of it twice. The broker's memory, as it tells it in `/stats`, is compared after the
+ * attack with what it was before it, under the same honest load: the median of some seconds each. Before that the broker
+ * works at full rate for a while, since one that has just started has not got its heap and its code yet; and after the
+ * attack it is left in peace for as long as V8 takes to see that it needs less memory than it has, which begins after 8 s.
+ */
+import { formatBytes } from "../../cmd/bench/figures.ts";
+import { runLoad } from "../../cmd/bench/load.ts";
+import { mqWire } from "../../cmd/bench/mq_wire.ts";
+import { defineCommand, duration, integer, option, toggle } from "../../cmd/command.ts";
+import { count } from "../../cmd/format.ts";
+import { HOSTILE_EVENTS, type Tally } from "./hostile_clients.ts";
+import { Hostiles } from "./hostiles.ts";
+import type { Counts } from "./ledger.ts";
+import { runTask } from "./task.ts";
+import { pause, Trial } from "./trial.ts";
+
+/** How many events the honest publish a second, all together. */
+const RATE = 1000;
+
+/** What the broker is warmed up with. */
+const WARM_UP_MS = 5000;
+const WARM_UP = { pubs: 4, subs: 20, topics: 4, size: 64 };
+
+/** How much more memory the broker may hold after the attack than before it, as a share of what it held. */
+const MAX_GROWTH = 0.2;
+
+/** How often the broker's memory is looked at, in milliseconds. */
+const LOOK_MS = 100;
+
+/** How a trial goes on, in milliseconds where nothing else is said. */
+export interface HostileTrial {
+  readonly warmUpMs: number;
+  readonly forMs: number;
+  readonly connections: number;
+  /** How long the honest are alone before and after the attack, and for how long of that memory is looked at. */
+  readonly calmMs: number;
+  readonly lookMs: number;
+  readonly seed: number;
+  /** Called with a sentence on each thing that should not be. */
+  tell(sentence: string): void;
+}
+
+/** What came of it. */
+export interface HostileResult {
+  readonly counts: Counts;
+  readonly isClean: boolean;
+  readonly tally: Tally;
+  /** The broker's memory, in bytes. */
+  readonly rss: { readonly before: number; readonly highest: number; readonly after: number };
+}
+
+/** Attacks a broker, and tells what became of the honest and of its memory. */
+export async function runHostileTrial(options: HostileTrial): Promise<HostileResult> {
+  const { warmUpMs, forMs, connections, calmMs, lookMs, seed, tell } = options;
+  const trial = await Trial.start({
+    publishers: 2,
+    rate: RATE,
+    listeners: 8,
+    comers: 0,
+    commands: false,
+    seed,
+    otherEvents: [HOSTILE_EVENTS, "bench.*"],
+    tell,
+  });
+  await using _ = trial;
+  await runLoad({ hostname: "127.0.0.1", port: trial.port }, mqWire(), WARM_UP, { forMs: warmUpMs });
+  await pause(calmMs - lookMs);
+  const before = await medianRss(trial, lookMs);
+  trial.highestRssBytes = 0;
+  const hostiles = new Hostiles({ port: trial.port, connections, paceMs: 0, seed });
+  await pause(forMs);
+  const tally = await hostiles.end();
+  const highest = trial.highestRssBytes;
+  await pause(calmMs - lookMs);
+  const after = await medianRss(trial, lookMs);
+  await trial.finish();
+  const { counts, isClean } = trial.ledger;
+  return { counts, isClean, tally, rss: { before, highest, after } };
+}
+
+async function medianRss(trial: Trial, ms: number): Promise<number> {
+  const looks: number[] = [];
+  for (const end = performance.now() + ms; performance.now() < end;) {
+    looks.push(trial.rssBytes);
+    await pause(LOOK_MS);
+  }
+  return looks.sort((a, b) => a - b)[Math.floor(looks.length / 2)];
+}
+
+const flags = {
+  for: option("DURATION", "How long the attack goes on.", duration, { fallback: ["30s", 30_000] }),
+  connections: option("N", "How many hostile connections there are at a time.", integer(1, 5000), {
+    fallback: ["200", 200],
+  }),
+  calm: option("DURATION", "How long the honest are alone, before and after.", duration, { fallback: ["30s", 30_000] }),
+  seed: option("N", "Makes the same random choices again.", integer(0, 2 ** 31), { fallback: ["1", 1] }),
+  json: toggle("Print one JSON object."),
+};
+
+const hostile = defineCommand({
+  name: "soak:hostile",
+  summary: "honest clients of a broker under attack",
+  description:
+    "Ten honest clients while others send random bytes, endless and half lines, HTTP, invalid UTF-8, 10,000\n" +
+    "patterns, a million names, a byte a second, or reset in mid-line. Fails unless the honest hear all that was\n" +
+    "published, in order, none of it twice, and the broker's memory returns to within 20 % of where it was.",
+  operands: { form: "", min: 0, max: 0 },
+  flags,
+  examples: [["mq soak:hostile --for 30s --connections 200", "two hundred, for half a minute"]],
+  permissions: ["net", "run", "env"],
+  async run({ flags }, io) {
+    const tell = (sentence: string) => io.stderr.line(sentence);
+    const { for: forMs, calm: calmMs } = flags;
+    const times = { warmUpMs: WARM_UP_MS, forMs, calmMs, lookMs: calmMs / 3 };
+    const result = await runHostileTrial({ ...flags, ...times, tell });
+    const { before, after } = result.rss;
+    const isWell = result.isClean && after <= before * (1 + MAX_GROWTH);
+    io.stdout.line(flags.json ? JSON.stringify({ ...result, isWell }) : format(result, isWell));
+    return isWell ? 0 : 1;
+  },
+});
+
+function format({ counts, tally, rss }: HostileResult, isWell: boolean): string {
+  const kinds = Object.entries(tally).map(([kind, times]) => `${times} ${kind}`).join(", ");
+  const { sent, accepted, delivered, duplicated, lost, unexplained } = counts;
+  return [
+    `hostile  ${count(sum(tally), "connection")}: ${kinds}`,
+    `honest   ${count(sent, "event")} sent, ${accepted} accepted, ${delivered} delivered, ` +
+    `${duplicated} duplicated, ${lost} lost, ${unexplained} unexplained`,
+    `memory   ${formatBytes(rss.before)} before, ${formatBytes(rss.highest)} at the highest, ` +
+    `${formatBytes(rss.after)} after: ${Math.round((rss.after / rss.before - 1) * 100)} % more`,
+    isWell ? "All is well." : "That is not as it should be.",
+  ].join("\n");
+}
+
+function sum(tally: Tally): number {
+  return Object.values(tally).reduce((all, times) => all + times, 0);
+}
+
+if (import.meta.main) await runTask(hostile);
