@@ -3,9 +3,9 @@
  *
  * The honest ones, two publishers and eight listeners, are held to account as in the soak (ledger.ts): they must hear all
  * that was accepted, in order, none of it twice. The broker's memory, as it tells it in `/stats`, is compared after the
- * attack with what it was before it, under the same honest load: the median of some seconds each. Before that the broker
- * works at full rate for a while, since one that has just started has not got its heap and its code yet; and after the
- * attack it is left in peace for as long as V8 takes to see that it needs less memory than it has, which begins after 8 s.
+ * attack with what it was before it: the median of some seconds each, while nobody publishes, for V8 gives memory back
+ * only when little is going on, and takes eight seconds to see that. Before all that the broker works at full rate for a
+ * while, since one that has just started has not got its heap and its code yet.
  */
 import { formatBytes } from "../../cmd/bench/figures.ts";
 import { runLoad } from "../../cmd/bench/load.ts";
@@ -36,7 +36,7 @@ export interface HostileTrial {
   readonly warmUpMs: number;
   readonly forMs: number;
   readonly connections: number;
-  /** How long the honest are alone before and after the attack, and for how long of that memory is looked at. */
+  /** How long nobody publishes before and after the attack, and for how long of that memory is looked at. */
   readonly calmMs: number;
   readonly lookMs: number;
   readonly seed: number;
@@ -68,18 +68,25 @@ export async function runHostileTrial(options: HostileTrial): Promise<HostileRes
   });
   await using _ = trial;
   await runLoad({ hostname: "127.0.0.1", port: trial.port }, mqWire(), WARM_UP, { forMs: warmUpMs });
-  await pause(calmMs - lookMs);
-  const before = await medianRss(trial, lookMs);
+  const before = await rssInCalm(trial, calmMs, lookMs);
   trial.highestRssBytes = 0;
   const hostiles = new Hostiles({ port: trial.port, connections, paceMs: 0, seed });
   await pause(forMs);
   const tally = await hostiles.end();
   const highest = trial.highestRssBytes;
-  await pause(calmMs - lookMs);
-  const after = await medianRss(trial, lookMs);
+  const after = await rssInCalm(trial, calmMs, lookMs);
   await trial.finish();
   const { counts, isClean } = trial.ledger;
   return { counts, isClean, tally, rss: { before, highest, after } };
+}
+
+/** The broker's memory at the end of a time in which the publishers rest. */
+async function rssInCalm(trial: Trial, calmMs: number, lookMs: number): Promise<number> {
+  trial.isCalm = true;
+  await pause(calmMs - lookMs);
+  const bytes = await medianRss(trial, lookMs);
+  trial.isCalm = false;
+  return bytes;
 }
 
 async function medianRss(trial: Trial, ms: number): Promise<number> {
@@ -96,7 +103,7 @@ const flags = {
   connections: option("N", "How many hostile connections there are at a time.", integer(1, 5000), {
     fallback: ["200", 200],
   }),
-  calm: option("DURATION", "How long the honest are alone, before and after.", duration, { fallback: ["30s", 30_000] }),
+  calm: option("DURATION", "How long nobody publishes, before and after.", duration, { fallback: ["30s", 30_000] }),
   seed: option("N", "Makes the same random choices again.", integer(0, 2 ** 31), { fallback: ["1", 1] }),
   json: toggle("Print one JSON object."),
 };

@@ -68,6 +68,8 @@ export class Trial implements Stage, AsyncDisposable {
   /** The broker's memory when it was last asked, and the most since it was set, in bytes. */
   rssBytes = 0;
   highestRssBytes = 0;
+  /** Whether the publishers rest. */
+  isCalm = false;
   readonly #options: TrialOptions;
   readonly #publishers: Publisher[] = [];
   readonly #tasks: Promise<void>[] = [];
@@ -197,7 +199,7 @@ export class Trial implements Stage, AsyncDisposable {
       const now = performance.now();
       due += Math.min(now - last, 10 * PUBLISH_MS) * perMs;
       last = now;
-      const count = Math.floor(due);
+      const count = this.isCalm ? 0 : Math.floor(due);
       due -= count;
       for (const publisher of this.#publishers) publisher.publish(count);
       await pause(PUBLISH_MS);
