@@ -345,7 +345,7 @@ export class Client extends EventTarget implements AsyncDisposable {
 
   /** Tries to connect until it succeeds, with growing delays. */
   async #retry(signal?: AbortSignal): Promise<{ session: Session; attempts: number }> {
-    const { minDelayMs = 250, maxDelayMs = 10_000, attempts: limit = Infinity } = this.#settings.reconnect || {};
+    const { minDelayMs = 250, maxDelayMs = 1000, attempts: limit = Infinity } = this.#settings.reconnect || {};
     const isFirst = this.#life === undefined;
     let delayMs = minDelayMs;
     for (let attempts = 1;; attempts++) {
