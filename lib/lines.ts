@@ -288,11 +288,10 @@ class Framer {
   #cut(text: string): void {
     for (let start = 0; start < text.length;) {
       const last = start + PIECE_CHARACTERS;
-      const end = last >= text.length ? text.length : (text.lastIndexOf("\n", last) + 1 || text.length);
-      const isLong = end <= start;
-      const next = isLong ? text.indexOf("\n", last) + 1 : end;
-      this.#parts.push(text.slice(start, next));
-      start = next;
+      let end = last >= text.length ? text.length : text.lastIndexOf("\n", last) + 1;
+      if (end <= start) end = text.indexOf("\n", last) + 1; // Its first line is longer than a piece.
+      this.#parts.push(text.slice(start, end));
+      start = end;
     }
   }
 
