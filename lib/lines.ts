@@ -367,7 +367,7 @@ function borrowBuffer(): Uint8Array<ArrayBuffer> {
 class Turns {
   #roomBytes = LARGE_BYTES;
   #begunAt = 0;
-  #isScheduled = false;
+  #isUnderWay = false;
   readonly #waiting: { bytes: number; resolve: () => void }[] = [];
 
   /**
@@ -394,38 +394,33 @@ class Turns {
   }
 
   #enter(): void {
-    if (this.#isScheduled) return;
-    this.#begunAt = performance.now();
-    this.#schedule(false);
+    if (!this.#isUnderWay) this.#begin();
   }
 
   #wait(bytes: number): Promise<void> {
     return new Promise((resolve) => void this.#waiting.push({ bytes, resolve }));
   }
 
-  /**
-   * Between turns that follow each other at once, the runtime does not ask the system for news each time, but once in
-   * sixty. After a long turn that would be too seldom: then it is given the time to.
-   */
-  #schedule(afterLongTurn: boolean): void {
-    this.#isScheduled = true;
-    const begin = () => this.#begin();
-    if (afterLongTurn) setTimeout(begin, 0);
-    else atTurnEnd(begin);
-  }
-
   #begin(): void {
-    const wasLong = performance.now() - this.#begunAt > MAX_TURN_MS;
-    this.#isScheduled = false;
+    this.#isUnderWay = true;
     this.#roomBytes = LARGE_BYTES;
-    if (this.#waiting.length === 0) return;
     this.#begunAt = performance.now();
-    this.#schedule(wasLong);
+    atTurnEnd(() => this.#end());
     for (let left = this.#waiting.length; left > 0 && this.#roomBytes > 0; left--) {
       const { bytes, resolve } = this.#waiting.shift()!;
       this.#roomBytes -= bytes;
       resolve();
     }
+  }
+
+  /**
+   * Between turns that follow each other at once, the runtime does not ask the system for news each time, but once in
+   * sixty. After a long turn that would be too seldom: then it is given the time to.
+   */
+  #end(): void {
+    if (this.#waiting.length === 0) this.#isUnderWay = false;
+    else if (performance.now() - this.#begunAt > MAX_TURN_MS) setTimeout(() => this.#begin(), 0);
+    else this.#begin();
   }
 }
 
