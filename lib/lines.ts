@@ -11,7 +11,7 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { ConnectionError, FatalProtocolError, ProtocolError } from "./errors.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
-import { atTurnEnd } from "./turn.ts";
+import { Turns } from "./turn.ts";
 
 /** The buffer that each reader has of its own, in bytes: all that an idle connection holds. */
 const SMALL_BYTES = 1024;
@@ -359,69 +359,5 @@ function borrowBuffer(): Uint8Array<ArrayBuffer> {
   return spareBuffers.pop() ?? new Uint8Array(LARGE_BYTES);
 }
 
-/**
- * The turns of the event loop. A source that always has more would keep all else waiting, for reads that are ready at
- * once end no turn. So what has been read into large buffers waits for a turn that has room for it; small reads do not.
- * And no turn lasts long, however dear its lines are.
- */
-class Turns {
-  #roomBytes = LARGE_BYTES;
-  #begunAt = 0;
-  #isUnderWay = false;
-  readonly #waiting: { bytes: number; resolve: () => void }[] = [];
-
-  /**
-   * Waits for a turn in which bytes can be dealt with.
-   *
-   * @param bytes How many.
-   * @returns Nothing if that is this one.
-   */
-  admit(bytes: number): Promise<void> | undefined {
-    this.#enter();
-    if (this.#roomBytes <= 0 || this.#waiting.length > 0) return this.#wait(bytes);
-    this.#roomBytes -= bytes;
-  }
-
-  /** Whether this turn has lasted long enough. */
-  isOver(): boolean {
-    this.#enter();
-    return performance.now() - this.#begunAt > MAX_TURN_MS;
-  }
-
-  /** Waits for the next turn. */
-  next(): Promise<void> {
-    return this.#wait(0);
-  }
-
-  #enter(): void {
-    if (!this.#isUnderWay) this.#begin();
-  }
-
-  #wait(bytes: number): Promise<void> {
-    return new Promise((resolve) => void this.#waiting.push({ bytes, resolve }));
-  }
-
-  #begin(): void {
-    this.#isUnderWay = true;
-    this.#roomBytes = LARGE_BYTES;
-    this.#begunAt = performance.now();
-    atTurnEnd(() => this.#end());
-    for (let left = this.#waiting.length; left > 0 && this.#roomBytes > 0; left--) {
-      const { bytes, resolve } = this.#waiting.shift()!;
-      this.#roomBytes -= bytes;
-      resolve();
-    }
-  }
-
-  /**
-   * Between turns that follow each other at once, the runtime does not ask the system for news each time, but once in
-   * sixty. After a long turn that would be too seldom: then it is given the time to.
-   */
-  #end(): void {
-    if (this.#waiting.length === 0) this.#isUnderWay = false;
-    else if (performance.now() - this.#begunAt > MAX_TURN_MS) setTimeout(() => this.#begin(), 0);
-    else this.#begin();
-  }
-}
-
-const turns = new Turns();
+/** The turns in which all readers deal with what they have read. */
+const turns = new Turns({ roomBytes: LARGE_BYTES, maxMs: MAX_TURN_MS });

@@ -1,5 +1,5 @@
 /**
- * The end of a turn of the event loop: when everything that has arrived has been dealt with.
+ * The turns of the event loop: when everything that has arrived has been dealt with, and how much that may be.
  *
  * @module
  */
@@ -53,4 +53,101 @@ async function messageTasks(): Promise<(task: () => void) => void> {
     if (tasks.push(task) === 1) port1.ref();
     port2.postMessage(null);
   };
+}
+
+/** Options of {@linkcode Turns}. */
+export interface TurnOptions {
+  /** About how many bytes are dealt with in one turn. */
+  roomBytes: number;
+  /** How long one turn goes on, in milliseconds. */
+  maxMs: number;
+}
+
+/**
+ * The turns of the event loop. A source that always has more would keep all else waiting, for reads that are ready at
+ * once end no turn. So what has been read into large buffers waits for a turn that has room for it; small reads do not.
+ * And no turn lasts long, however dear its lines are.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const turns = new Turns({ roomBytes: 100, maxMs: 10 });
+ * assertEquals(turns.admit(100), undefined); // at once
+ * await turns.admit(100); // in the next turn
+ * ```
+ */
+export class Turns {
+  readonly #options: TurnOptions;
+  #roomBytes: number;
+  #begunAt = 0;
+  #isUnderWay = false;
+  readonly #waiting: { bytes: number; resolve: () => void }[] = [];
+
+  /**
+   * Makes turns in which nothing has been done yet.
+   *
+   * @param options How much one has room for.
+   */
+  constructor(options: TurnOptions) {
+    this.#options = options;
+    this.#roomBytes = options.roomBytes;
+  }
+
+  /**
+   * Waits for a turn in which bytes can be dealt with.
+   *
+   * @param bytes How many.
+   * @returns Nothing if that is this one.
+   */
+  admit(bytes: number): Promise<void> | undefined {
+    this.#enter();
+    if (this.#roomBytes <= 0 || this.#waiting.length > 0) return this.#wait(bytes);
+    this.#roomBytes -= bytes;
+  }
+
+  /**
+   * Whether this turn has lasted long enough.
+   *
+   * @returns True if what can wait should wait for the next.
+   */
+  isOver(): boolean {
+    this.#enter();
+    return performance.now() - this.#begunAt > this.#options.maxMs;
+  }
+
+  /** Waits for the next turn. */
+  next(): Promise<void> {
+    return this.#wait(0);
+  }
+
+  #enter(): void {
+    if (!this.#isUnderWay) this.#begin();
+  }
+
+  #wait(bytes: number): Promise<void> {
+    return new Promise((resolve) => void this.#waiting.push({ bytes, resolve }));
+  }
+
+  #begin(): void {
+    this.#isUnderWay = true;
+    this.#roomBytes = this.#options.roomBytes;
+    this.#begunAt = performance.now();
+    atTurnEnd(() => this.#end());
+    for (let left = this.#waiting.length; left > 0 && this.#roomBytes > 0; left--) {
+      const { bytes, resolve } = this.#waiting.shift()!;
+      this.#roomBytes -= bytes;
+      resolve();
+    }
+  }
+
+  /**
+   * Between turns that follow each other at once, the runtime does not ask the system for news each time, but once in
+   * sixty. After a long turn that would be too seldom: then it is given the time to.
+   */
+  #end(): void {
+    if (this.#waiting.length === 0) this.#isUnderWay = false;
+    else if (performance.now() - this.#begunAt > this.#options.maxMs) setTimeout(() => this.#begin(), 0);
+    else this.#begin();
+  }
 }
