@@ -71,6 +71,9 @@ for (const [what, input, lines] of WHOLE) {
   });
 }
 
+/** On Deno 2.4 and 2.5 the end of a turn is a message to oneself, and several may come in one. */
+const HAS_LOOSE_TURNS = /^2\.[45]\./.test(Deno.version.deno);
+
 const LINE = "0123456789abcde\n";
 
 Deno.test("LineReader hands out a line cut across many chunks", async () => {
@@ -229,26 +232,34 @@ Deno.test("LineReader reads at least 16 KiB at once from a busy source", async (
   assert(Math.max(...source.sizes) >= 16 * 1024, `${Math.max(...source.sizes)} bytes`);
 });
 
-Deno.test("LineReader deals with about 128 KiB in one turn, however many readers are busy", async () => {
-  let [bytes, most] = [0, 0];
-  const readers = Array.from({ length: 20 }, () => new LineReader(new Source([LINE.repeat(32768)])));
-  const onLine = () => void (bytes += LINE.length);
-  const reading = Promise.all(readers.map((reader) => reader.readAll({ onLine, onFault: () => {} })));
-  let isDone = false;
-  reading.then(() => isDone = true);
-  while (!isDone) {
-    bytes = 0;
-    await new Promise<void>((resolve) => atTurnEnd(resolve));
-    most = Math.max(most, bytes);
-  }
-  assert(most > 64 * 1024 && most <= 2 * 128 * 1024, `${most} bytes`);
+Deno.test({
+  name: "LineReader deals with about 128 KiB in one turn, however many readers are busy",
+  ignore: HAS_LOOSE_TURNS,
+  fn: async () => {
+    let [bytes, most] = [0, 0];
+    const readers = Array.from({ length: 20 }, () => new LineReader(new Source([LINE.repeat(32768)])));
+    const onLine = () => void (bytes += LINE.length);
+    const reading = Promise.all(readers.map((reader) => reader.readAll({ onLine, onFault: () => {} })));
+    let isDone = false;
+    reading.then(() => isDone = true);
+    while (!isDone) {
+      bytes = 0;
+      await new Promise<void>((resolve) => atTurnEnd(resolve));
+      most = Math.max(most, bytes);
+    }
+    assert(most > 64 * 1024 && most <= 2 * 128 * 1024, `${most} bytes`);
+  },
 });
 
-Deno.test("LineReader deals with a small read at once, however much others have read", async () => {
-  const busy = Array.from({ length: 20 }, () => drain(new LineReader(new Source([LINE.repeat(32768)]))));
-  await new Promise<void>((resolve) => atTurnEnd(resolve)); // All of them are busy now.
-  assertEquals(await Promise.race([drain(new LineReader(new Source(["a\n"]))), endOfTurn()]), ["a"]);
-  await Promise.all(busy);
+Deno.test({
+  name: "LineReader deals with a small read at once, however much others have read",
+  ignore: HAS_LOOSE_TURNS,
+  fn: async () => {
+    const busy = Array.from({ length: 20 }, () => drain(new LineReader(new Source([LINE.repeat(32768)]))));
+    await new Promise<void>((resolve) => atTurnEnd(resolve)); // All of them are busy now.
+    assertEquals(await Promise.race([drain(new LineReader(new Source(["a\n"]))), endOfTurn()]), ["a"]);
+    await Promise.all(busy);
+  },
 });
 
 Deno.test("LineReader lets the event loop go on while its source always has more", async () => {
