@@ -295,11 +295,11 @@ export class Router {
       const key = audienceKey(listener);
       const before = this.#audiences.get(key);
       if (before !== undefined) this.#deliver(before);
+      if (!this.#joining.delete(listener)) continue; // What that has led to had it join already, or leave.
       const audience = this.#audiences.get(key) ?? this.#found(key, listener);
       audience.members.add(listener);
       this.#audienceOf.set(listener, audience);
     }
-    this.#joining.clear();
   }
 
   #found(key: string, founder: Listener): Audience {

@@ -469,6 +469,21 @@ Deno.test("Router.send tells a listener whose outbox is full", async () => {
   assertEquals(full.overflows, 1);
 });
 
+Deno.test("Router leaves no ghost of a listener that leaves while it is about to join", async () => {
+  const overflow = () => {
+    router.route("another"); // As the broker does, when it tells that a listener is slow.
+    router.leave(newcomer);
+  };
+  const full = new FakeListener("a", { limitBytes: 5, overflow });
+  const newcomer = new FakeListener("a");
+  const router = routerOf(full);
+  publish(router, "a long");
+  router.join(newcomer);
+  assertEquals(publish(router, "a again"), 1);
+  await endOfTurn();
+  assertEquals(await newcomer.lines(), []);
+});
+
 Deno.test("Router lets a listener leave when its outbox is full", async () => {
   const [full, other] = [
     new FakeListener("a", { limitBytes: 5, overflow: (listener) => router.leave(listener) }),
