@@ -13,7 +13,7 @@ import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } fr
 import { checkPublishable, checkRecognizable, DEFAULT_EVENTS, formatPatterns, isReserved } from "./event.ts";
 import { Heartbeat, tickMs } from "./heartbeat.ts";
 import { Life } from "./life.ts";
-import { checkLimits, DEFAULT_LIMITS, type Limits } from "./limits.ts";
+import { checkLimits, DEFAULT_LIMITS, FAULT_GRACE_MS, type Limits } from "./limits.ts";
 import { acceptAll, type Listener, type ListenOptions, listenTcp } from "./listen.ts";
 import {
   BROKER_NAME,
@@ -34,9 +34,6 @@ import { type Route, Router } from "./router.ts";
 import { Gate } from "./tokens.ts";
 import { atTurnEnd } from "./turn.ts";
 import { VERSION } from "./version.ts";
-
-/** How long a connection that is closed for a fault gets to read why, in milliseconds. */
-const FAULT_GRACE_MS = 1000;
 
 /** How many changes of patterns are told one by one in a turn of the event loop. */
 const MAX_TOLD_IN_TURN = 100;
@@ -241,15 +238,9 @@ export class Broker implements AsyncDisposable {
   }
 
   #makeEntrance(): Entrance {
-    const isOpen = () => this.#closing === undefined;
-    const connections = () => this.#pool.size;
     return new Entrance({
-      get isOpen() {
-        return isOpen();
-      },
-      get connections() {
-        return connections();
-      },
+      isOpen: () => this.#closing === undefined,
+      connections: () => this.#pool.size,
       enter: (conn) => this.#enter(conn),
       refused: (error, times) => this.#life.turnsAway(error, times),
       keep: (task) => this.#keep(task),

@@ -6,7 +6,7 @@
 import { formatAddress } from "./address.ts";
 import { turnAway } from "./connection.ts";
 import { FatalProtocolError, ProtocolError } from "./errors.ts";
-import type { Limits } from "./limits.ts";
+import { FAULT_GRACE_MS, type Limits } from "./limits.ts";
 import type { Acceptor } from "./listen.ts";
 import { formatErr } from "./protocol.ts";
 import { Tally } from "./tally.ts";
@@ -15,15 +15,12 @@ import { explainHandshake } from "./tls.ts";
 /** How many connections for which there is no room are told so at the same time. Others are closed without a word. */
 const MAX_TURNING_AWAY = 100;
 
-/** How long one that is turned away gets to read why, in milliseconds. */
-const GRACE_MS = 1000;
-
 /** The broker, to its entrance. */
 export interface Host {
   /** Whether connections are still to be accepted. */
-  readonly isOpen: boolean;
+  isOpen(): boolean;
   /** How many connections are in the pool. */
-  readonly connections: number;
+  connections(): number;
   /**
    * Takes a connection into the pool.
    *
@@ -70,7 +67,7 @@ export class Entrance implements Acceptor {
 
   /** Whether connections are still to be accepted. */
   isOpen(): boolean {
-    return this.#host.isOpen;
+    return this.#host.isOpen();
   }
 
   /**
@@ -79,7 +76,7 @@ export class Entrance implements Acceptor {
    * @param conn The socket.
    */
   enter(conn: Deno.Conn): void {
-    if (this.#host.connections + this.#shaking.size >= this.#limits.connections) this.#turnAway(conn);
+    if (this.#host.connections() + this.#shaking.size >= this.#limits.connections) this.#turnAway(conn);
     else if (isTls(conn)) this.#host.keep(this.#shakeHands(conn));
     else this.#host.enter(conn);
   }
@@ -108,7 +105,7 @@ export class Entrance implements Acceptor {
     this.#host.refused(error, this.#failures.count(error.code));
     if (isTls(conn) || this.#turningAway >= MAX_TURNING_AWAY) return conn.close();
     this.#turningAway++;
-    const task = turnAway(conn, formatErr("-", error) + "\n", this.#limits, GRACE_MS);
+    const task = turnAway(conn, formatErr("-", error) + "\n", this.#limits, FAULT_GRACE_MS);
     this.#host.keep(task.finally(() => this.#turningAway--));
   }
 

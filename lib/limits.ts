@@ -19,6 +19,9 @@ export const MAX_GREETING_BYTES = 4096;
 /** The bytes of answers that may wait for a connection on top of {@linkcode Limits.outboxBytes}. */
 export const ANSWER_BYTES: number = 64 * 1024;
 
+/** How long a connection that is closed for a fault gets to read why, in milliseconds. */
+export const FAULT_GRACE_MS = 1000;
+
 /** What a broker allows. */
 export interface Limits {
   /** The longest line, in bytes without its LF. A longer one is discarded up to its end, and answered. */

@@ -38,7 +38,9 @@ export async function run(argv: readonly string[], print: (line: string) => void
   try {
     return await playAll(parse(argv), print);
   } catch (error) {
-    if (error instanceof Unreachable) return tell(1, `There is no broker: ${error.message}`);
+    if (error instanceof Unreachable) {
+      return tell(1, `There is no broker: ${error.message}\nTry: mq server, or another HOST:PORT`);
+    }
     if (error instanceof Misuse) return tell(2, `${error.message}\n\n${USAGE}`);
     throw error;
   }
