@@ -42,7 +42,7 @@ export interface Listener {
   /**
    * Called when something could not be queued because its outbox is full.
    *
-   * @param bytes How much was lost.
+   * @param bytes How much was lost, at least: what nobody had room for is not encoded to find out.
    * @param events How many events that were; 0 if it was anything else.
    */
   overflow(bytes: number, events: number): void;
@@ -74,6 +74,9 @@ export class Audience {
   readonly #patterns: readonly Pattern[];
   #text = "";
   #events = 0;
+  /** Whether no member had room when the first of them came: then they are counted, and not gathered. */
+  #isDeaf = false;
+  #lostBytes = 0;
 
   /**
    * Makes an audience without members.
@@ -117,8 +120,9 @@ export class Audience {
    * @param line The line, without its LF.
    */
   add(line: string): void {
-    this.#text += line + "\n";
-    this.#events++;
+    if (this.#events++ === 0) this.#isDeaf = this.#hasNoRoom();
+    if (this.#isDeaf) this.#lostBytes += line.length + 1;
+    else this.#text += line + "\n";
   }
 
   /**
@@ -128,13 +132,13 @@ export class Audience {
    */
   deliver(each: (member: Listener, events: number) => void): void {
     if (this.#events === 0) return;
+    const [events, lostBytes] = [this.#events, this.#lostBytes];
     const bytes = encodeText(this.#text);
-    const events = this.#events;
     this.#text = "";
-    this.#events = 0;
+    this.#events = this.#lostBytes = 0;
     const full: Listener[] = [];
     for (const member of this.members) {
-      if (!member.outbox.push(bytes)) {
+      if (this.#isDeaf || !member.outbox.push(bytes)) {
         full.push(member);
         continue;
       }
@@ -142,7 +146,14 @@ export class Audience {
       each(member, events);
     }
     // Only now: to be told may lead to more events for these very members.
-    for (const member of full) member.overflow(bytes.length, events);
+    for (const member of full) member.overflow(bytes.length + lostBytes, events);
+  }
+
+  #hasNoRoom(): boolean {
+    for (const { outbox } of this.members) {
+      if (!outbox.isFull) return false;
+    }
+    return true;
   }
 }
 

@@ -13,6 +13,8 @@ interface ListenerOptions {
   meta?: boolean;
   echo?: boolean;
   limitBytes?: number;
+  /** Nothing is written before this is resolved. */
+  ready?: Promise<void>;
   overflow?: (listener: FakeListener) => void;
 }
 
@@ -29,20 +31,29 @@ class FakeListener implements Listener {
   readonly written: Uint8Array[] = [];
   delivered = 0;
   overflows = 0;
+  lostEvents = 0;
+  lostBytes = 0;
   readonly #onOverflow: (listener: FakeListener) => void;
 
   constructor(patterns: string, options: ListenerOptions = {}) {
-    const { meta = false, echo = true, limitBytes = 1_000_000, overflow = () => {} } = options;
+    const { meta = false, echo = true, limitBytes = 1_000_000, ready, overflow = () => {} } = options;
     this.patterns = new Map(patterns.split(" ").filter((text) => text !== "").map((text) => [text, new Pattern(text)]));
     this.meta = meta;
     this.echo = echo;
-    const writable = new WritableStream({ write: (chunk: Uint8Array) => void this.written.push(chunk) });
+    const writable = new WritableStream({
+      write: async (chunk: Uint8Array) => {
+        await ready;
+        this.written.push(chunk);
+      },
+    });
     this.outbox = new Outbox({ writable }, { limitBytes });
     this.#onOverflow = overflow;
   }
 
-  overflow(): void {
+  overflow(bytes: number, events: number): void {
     this.overflows++;
+    this.lostBytes += bytes;
+    this.lostEvents += events;
     this.#onOverflow(this);
   }
 
@@ -457,6 +468,29 @@ Deno.test("Router tells a listener whose outbox is full, and spares the others",
   await endOfTurn();
   assertEquals([full.overflows, full.delivered, other.overflows, other.delivered], [1, 0, 0, 1]);
   assertEquals([await full.lines(), await other.lines()], [[], ["a long"]]);
+});
+
+Deno.test("Router counts the events that no listener has room for, until one has, and those who join hear them", async () => {
+  const { promise: ready, resolve } = Promise.withResolvers<void>();
+  const full = new FakeListener("a", { limitBytes: 12, ready });
+  const router = routerOf(full);
+  for (const data of ["first", "second", "third"]) {
+    publish(router, `a ${data}`);
+    await endOfTurn();
+  }
+  assertEquals([full.lostEvents, full.lostBytes], [2, "a second\na third\n".length]);
+  const newcomer = new FakeListener("a");
+  router.join(newcomer);
+  publish(router, "a fourth");
+  assertEquals(await newcomer.lines(), ["a fourth"]);
+  router.leave(newcomer);
+  publish(router, "a fifth");
+  await endOfTurn();
+  assertEquals([full.lostEvents, full.delivered], [4, 1]);
+  resolve();
+  assertEquals(await full.lines(), ["a first"]);
+  publish(router, "a sixth");
+  assertEquals(await full.lines(), ["a first", "a sixth"]);
 });
 
 Deno.test("Router.send tells a listener whose outbox is full", async () => {
