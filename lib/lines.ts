@@ -19,8 +19,9 @@ const SMALL_BYTES = 1024;
 /** The buffer that a busy reader borrows, in bytes; also about how much of all of them together one turn deals with. */
 const LARGE_BYTES = 128 * 1024;
 
-/** How many large buffers, and how many splitters, are kept for the next to borrow one. */
-const MAX_SPARE = 32;
+/** How many large buffers there are to borrow; who finds none makes one. And how many splitters are kept. */
+const SPARE_BUFFERS = 32;
+const MAX_SPARE_SPLITTERS = 32;
 
 /** How long one turn deals with lines, in milliseconds, and after how many lines of a block that is looked at. */
 const MAX_TURN_MS = 10;
@@ -193,7 +194,7 @@ const spareSplitters: Splitter[] = [];
 async function split(block: string, observer: LineObserver): Promise<void> {
   const splitter = spareSplitters.pop() ?? new Splitter();
   await splitter.split(block, observer); // If it throws, lines are left: then the splitter is not used again.
-  if (spareSplitters.length < MAX_SPARE) spareSplitters.push(splitter);
+  if (spareSplitters.length < MAX_SPARE_SPLITTERS) spareSplitters.push(splitter);
 }
 
 /** The guard before TextLineStream: makes blocks of text, each of whole lines, and faults. */
@@ -333,9 +334,9 @@ class Framer {
     else if (!isFull && size > SMALL_BYTES && this.#length < SMALL_BYTES) this.#move(this.#ownBuffer);
   }
 
-  /** Few steps up to the longest line: each leaves a buffer behind. */
+  /** Few steps up to the longest line, and the last one not a small one: each leaves a buffer behind. */
   #nextSize(size: number): number {
-    return Math.min(size * 8, this.maxLineBytes + LARGE_BYTES);
+    return size * 16 < this.maxLineBytes ? size * 8 : this.maxLineBytes + LARGE_BYTES;
   }
 
   #move(buffer: Uint8Array<ArrayBuffer>): void {
@@ -346,14 +347,20 @@ class Framer {
 
   /** Gives back what it has borrowed. To be called at the end, too. */
   release(): void {
-    const isSpare = this.#buffer.length === LARGE_BYTES && spareBuffers.length < MAX_SPARE;
-    if (isSpare) spareBuffers.push(this.#buffer);
+    if (this.#buffer.buffer === spareBlock) spareBuffers.push(this.#buffer);
     this.#buffer = this.#ownBuffer;
   }
 }
 
-/** The large buffers that nobody has borrowed. */
-const spareBuffers: Uint8Array<ArrayBuffer>[] = [];
+/**
+ * The large buffers that nobody has borrowed, all of one block: kept one by one, they would lie scattered over what the
+ * allocator has, which could then not give back the memory between them. What is never used of the block costs nothing.
+ */
+const spareBlock = new ArrayBuffer(SPARE_BUFFERS * LARGE_BYTES);
+const spareBuffers = Array.from(
+  { length: SPARE_BUFFERS },
+  (_, index) => new Uint8Array(spareBlock, index * LARGE_BYTES, LARGE_BYTES),
+).reverse();
 
 function borrowBuffer(): Uint8Array<ArrayBuffer> {
   return spareBuffers.pop() ?? new Uint8Array(LARGE_BYTES);

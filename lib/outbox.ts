@@ -13,8 +13,8 @@ const MAX_JOINED_BYTES = 256 * 1024;
 /** Chunks up to this many bytes are copied together as they come. */
 const SMALL_BYTES = 512;
 
-/** How many bytes of small chunks are gathered in one piece of memory. */
-const GATHERED_BYTES = 4096;
+/** How many bytes of small chunks are gathered in one piece of memory: in the first of a write, and in the others. */
+const [FIRST_GATHERED_BYTES, GATHERED_BYTES] = [SMALL_BYTES, 4096];
 
 const NOTHING = new Uint8Array(0);
 
@@ -164,7 +164,7 @@ export class Outbox {
   #gather(bytes: Uint8Array): void {
     if (this.#gatheredLength + bytes.length > this.#gathered.length) {
       this.#closeGathered();
-      this.#gathered = new Uint8Array(GATHERED_BYTES);
+      this.#gathered = new Uint8Array(this.#chunks.length === 0 ? FIRST_GATHERED_BYTES : GATHERED_BYTES);
     }
     this.#gathered.set(bytes, this.#gatheredLength);
     this.#gatheredLength += bytes.length;

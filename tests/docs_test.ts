@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import denoJson from "../deno.json" with { type: "json" };
 import jsrJson from "../deno.jsr.json" with { type: "json" };
+import { V8_FLAGS } from "../cmd/bench/subject.ts";
 import { limitFlags, limitsOf } from "../cmd/limit_flags.ts";
 import { COMMANDS } from "../cmd/main.ts";
 import {
@@ -108,6 +109,11 @@ Deno.test("the README's commands are those that CI runs", async () => {
   const [readme, ci] = [await read("README.md"), await read(".ci/run")];
   const [, version] = /^npx -y deno@(\S+) task test$/m.exec(readme)!;
   assert(ci.includes(`npx -y deno@${version} task test`));
+});
+
+Deno.test("every task that runs a broker has V8 keep its memory in the same way", () => {
+  const tasks: Record<string, { command: string }> = denoJson.tasks;
+  for (const name of ["demo", "mq", "server", "compile"]) assert(tasks[name].command.includes(` ${V8_FLAGS} `), name);
 });
 
 Deno.test("every task of deno.json says what it does, and those that the README names are there", async () => {

@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { V8_FLAGS } from "../cmd/bench/subject.ts";
 import { type Activity, Broker, type BrokerOptions } from "../mod.ts";
 
 /** How long anything that is waited for may take: far more than it needs on a busy machine. */
@@ -190,9 +191,6 @@ const MAIN = new URL("../cmd/main.ts", import.meta.url).pathname;
 
 /** Where programs write what of them was run, if somebody wants to know. */
 const COVERAGE = Deno.env.get("MQ_COVERAGE_DIR");
-
-/** As the tasks of deno.json start it. */
-const V8_FLAGS = "--v8-flags=--max-semi-space-size=8";
 
 const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-run", "--allow-env=MQ_URL,MQ_TOKEN"];
 

@@ -12,6 +12,9 @@ import type { Io } from "../stdio.ts";
 import { type Target, topicName } from "./load.ts";
 import { type MqWire, mqWire } from "./mq_wire.ts";
 
+/** How V8 keeps a broker's memory, as the tasks of deno.json have it, too: see docs/architecture.md. */
+export const V8_FLAGS = "--v8-flags=--max-semi-space-size=8,--heap-growing-percent=30";
+
 /** The flags that name a broker, for the commands that start one of their own without them. */
 export const subjectFlags = {
   ...brokerFlags,
@@ -104,7 +107,7 @@ async function startServer(): Promise<{ address: string } & AsyncDisposable> {
   const main = new URL("../main.ts", import.meta.url).href;
   const program = Deno.build.standalone
     ? []
-    : ["run", "--quiet", "--v8-flags=--max-semi-space-size=8", "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN", main];
+    : ["run", "--quiet", V8_FLAGS, "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN", main];
   const child = new Deno.Command(Deno.execPath(), {
     args: [...program, "server", "--port", "0", "--events", ">", "--json"],
     stdin: "null",

@@ -1,6 +1,7 @@
 /** The brokers that are compared: how each is started, and what is read of it from outside. */
 import type { Wire } from "../../cmd/bench/load.ts";
 import { mqWire } from "../../cmd/bench/mq_wire.ts";
+import { V8_FLAGS } from "../../cmd/bench/subject.ts";
 import { type Address, VERSION } from "../../mod.ts";
 import { mqttWire, natsWire, redisWire } from "./wires.ts";
 
@@ -27,7 +28,7 @@ export const MQ: Maker = {
   command: (port) => ({
     program: Deno.execPath(),
     args: [
-      ...["run", "--quiet", "--v8-flags=--max-semi-space-size=8", "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN", MAIN],
+      ...["run", "--quiet", V8_FLAGS, "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN", MAIN],
       ...["server", "--host", HOSTNAME, "--port", String(port), "--events", ">", "--json"],
     ],
   }),

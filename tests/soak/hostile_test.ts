@@ -11,8 +11,7 @@ Deno.test("hostile connections of every kind do not keep honest clients from hea
     warmUpMs: 100,
     forMs: 1500,
     connections: 2 * kinds.length,
-    calmMs: 200,
-    lookMs: 100,
+    returnMs: 0,
     seed: 1,
     tell,
   });
