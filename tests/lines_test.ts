@@ -233,25 +233,6 @@ Deno.test("LineReader reads at least 16 KiB at once from a busy source", async (
 });
 
 Deno.test({
-  name: "LineReader deals with about 128 KiB in one turn, however many readers are busy",
-  ignore: HAS_LOOSE_TURNS,
-  fn: async () => {
-    let [bytes, most] = [0, 0];
-    const readers = Array.from({ length: 20 }, () => new LineReader(new Source([LINE.repeat(32768)])));
-    const onLine = () => void (bytes += LINE.length);
-    const reading = Promise.all(readers.map((reader) => reader.readAll({ onLine, onFault: () => {} })));
-    let isDone = false;
-    reading.then(() => isDone = true);
-    while (!isDone) {
-      bytes = 0;
-      await new Promise<void>((resolve) => atTurnEnd(resolve));
-      most = Math.max(most, bytes);
-    }
-    assert(most > 64 * 1024 && most <= 2 * 128 * 1024, `${most} bytes`);
-  },
-});
-
-Deno.test({
   name: "LineReader deals with a small read at once, however much others have read",
   ignore: HAS_LOOSE_TURNS,
   fn: async () => {
