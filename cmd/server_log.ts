@@ -145,13 +145,12 @@ function isLoopback(hostname: string): boolean {
   return hostname.startsWith("127.") || hostname === "::1";
 }
 
-/** The patterns of a connection, where they say more than its name does. */
+/** The patterns of a connection, or the first of them. */
 function heard({ patterns }: Activity): string {
   const texts = (patterns as string[]).map(layOut);
-  const isMore = texts.length > MAX_SHOWN_PATTERNS;
-  return ` (${texts.slice(0, MAX_SHOWN_PATTERNS).join(" ")}${
-    isMore ? ` and ${texts.length - MAX_SHOWN_PATTERNS} more` : ""
-  })`;
+  const hidden = texts.length - MAX_SHOWN_PATTERNS;
+  const shown = texts.slice(0, MAX_SHOWN_PATTERNS).join(" ");
+  return hidden > 0 ? ` (${shown} and ${hidden} more)` : ` (${shown})`;
 }
 
 /** The flags of a command that would be secure, those that were given included. */

@@ -27,9 +27,6 @@ const MAX_SPARE_SPLITTERS = 32;
 const MAX_TURN_MS = 10;
 const LINES_BETWEEN_LOOKS = 16;
 
-/** About how much text is split into lines at once, in UTF-16 code units. */
-const PIECE_CHARACTERS = 16 * 1024;
-
 const LF = 0x0a;
 
 /** What a record of TLS begins with that is the first of a connection: a handshake, or an alert (RFC 8446, 5.1). */
@@ -224,12 +221,14 @@ class Framer {
   async next(): Promise<string | ProtocolError | null> {
     while (this.#parts.length === 0 && !this.#ended) {
       const isLarge = this.#buffer.length > SMALL_BYTES;
-      const room = this.#buffer.subarray(this.#length, Math.min(this.#length + LARGE_BYTES, this.maxHeldBytes));
+      const room = this.#buffer.subarray(this.#length, Math.min(this.#length + turns.shareBytes, this.maxHeldBytes));
       const count = await this.#read(room);
       if (count === null) break;
       if (isLarge) await turns.admit(count);
       this.#take(count);
-      this.#fit(count === room.length);
+      const isFull = count === room.length;
+      this.#fit(isFull);
+      if (isFull && isLarge) await turns.next(); // Until then more gathers for the next read.
     }
     return this.#parts.shift() ?? null;
   }
@@ -282,18 +281,7 @@ class Framer {
     if (mayBeTooLong) return this.#decodeEach(block);
     const text = decoder.decode(block);
     if (text.includes(REPLACEMENT)) this.#decodeEach(block);
-    else this.#cut(text);
-  }
-
-  /** Into pieces of whole lines: all lines of a piece are in memory at once, for as long as it takes. */
-  #cut(text: string): void {
-    for (let start = 0; start < text.length;) {
-      const last = start + PIECE_CHARACTERS;
-      let end = last >= text.length ? text.length : text.lastIndexOf("\n", last) + 1;
-      if (end <= start) end = text.indexOf("\n", last) + 1; // Its first line is longer than a piece.
-      this.#parts.push(text.slice(start, end));
-      start = end;
-    }
+    else this.#parts.push(text);
   }
 
   /** The careful way, line by line, once something may be wrong with one of them. */

@@ -55,6 +55,9 @@ async function messageTasks(): Promise<(task: () => void) => void> {
   };
 }
 
+/** The least that is read at once of a source that has more, in bytes. */
+const MIN_SHARE_BYTES = 16 * 1024;
+
 /** Options of {@linkcode Turns}. */
 export interface TurnOptions {
   /** About how many bytes are dealt with in one turn. */
@@ -80,8 +83,11 @@ export interface TurnOptions {
 export class Turns {
   readonly #options: TurnOptions;
   #roomBytes: number;
+  #shareBytes: number;
   #begunAt = 0;
   #isUnderWay = false;
+  /** Whether somebody waits, so that another turn follows. */
+  #isEnding = false;
   readonly #waiting: { bytes: number; resolve: () => void }[] = [];
 
   /**
@@ -91,7 +97,7 @@ export class Turns {
    */
   constructor(options: TurnOptions) {
     this.#options = options;
-    this.#roomBytes = options.roomBytes;
+    this.#roomBytes = this.#shareBytes = options.roomBytes;
   }
 
   /**
@@ -113,11 +119,17 @@ export class Turns {
    */
   isOver(): boolean {
     this.#enter();
-    return performance.now() - this.#begunAt > this.#options.maxMs;
+    return this.#isLong();
+  }
+
+  /** How much each source that has more should be asked for in this turn, in bytes. */
+  get shareBytes(): number {
+    return this.#shareBytes;
   }
 
   /** Waits for the next turn. */
   next(): Promise<void> {
+    this.#enter();
     return this.#wait(0);
   }
 
@@ -126,19 +138,30 @@ export class Turns {
   }
 
   #wait(bytes: number): Promise<void> {
+    this.#endLater();
     return new Promise((resolve) => void this.#waiting.push({ bytes, resolve }));
   }
 
   #begin(): void {
     this.#isUnderWay = true;
+    this.#isEnding = false;
     this.#roomBytes = this.#options.roomBytes;
-    this.#begunAt = performance.now();
-    atTurnEnd(() => this.#end());
+    this.#shareBytes = Math.max(Math.floor(this.#roomBytes / Math.max(this.#waiting.length, 1)), MIN_SHARE_BYTES);
+    this.#begunAt = Date.now();
     for (let left = this.#waiting.length; left > 0 && this.#roomBytes > 0; left--) {
       const { bytes, resolve } = this.#waiting.shift()!;
       this.#roomBytes -= bytes;
       resolve();
     }
+    if (this.#waiting.length > 0) this.#endLater();
+    else atTurnEnd(() => this.#isUnderWay = this.#isEnding);
+  }
+
+  /** Once somebody waits: behind what was handed in meanwhile to be done at the turn's end, such as to write. */
+  #endLater(): void {
+    if (this.#isEnding) return;
+    this.#isEnding = true;
+    atTurnEnd(() => this.#end());
   }
 
   /**
@@ -146,8 +169,11 @@ export class Turns {
    * sixty. After a long turn that would be too seldom: then it is given the time to.
    */
   #end(): void {
-    if (this.#waiting.length === 0) this.#isUnderWay = false;
-    else if (performance.now() - this.#begunAt > this.#options.maxMs) setTimeout(() => this.#begin(), 0);
+    if (this.#isLong()) setTimeout(() => this.#begin(), 0);
     else this.#begin();
+  }
+  /** `performance.now()` would take several times as long, and is asked for often. */
+  #isLong(): boolean {
+    return Date.now() - this.#begunAt > this.#options.maxMs;
   }
 }
