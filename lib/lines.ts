@@ -20,7 +20,7 @@ const SMALL_BYTES = 1024;
 const LARGE_BYTES = 128 * 1024;
 
 /** How many large buffers there are to borrow; who finds none makes one. And how many splitters are kept. */
-const SPARE_BUFFERS = 32;
+const SPARE_BUFFERS = 64;
 const MAX_SPARE_SPLITTERS = 32;
 
 /** How long one turn deals with lines, in milliseconds, and after how many lines of a block that is looked at. */

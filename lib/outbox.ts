@@ -7,14 +7,14 @@
  * @module
  */
 
-/** Small chunks are joined up to this many bytes, so that a turn's worth of them is one write. */
-const MAX_JOINED_BYTES = 256 * 1024;
+/** Chunks are joined up to this many bytes; larger ones are worth a write, and are not copied for each outbox. */
+const MAX_JOINED_BYTES = 64 * 1024;
 
-/** Chunks up to this many bytes are copied together as they come. */
-const SMALL_BYTES = 512;
+/** Chunks up to this many bytes are copied together as they come. Larger ones may be shared by many outboxes. */
+const SMALL_BYTES = 128;
 
 /** How many bytes of small chunks are gathered in one piece of memory: in the first of a write, and in the others. */
-const [FIRST_GATHERED_BYTES, GATHERED_BYTES] = [SMALL_BYTES, 4096];
+const [FIRST_GATHERED_BYTES, GATHERED_BYTES] = [512, 4096];
 
 const NOTHING = new Uint8Array(0);
 
@@ -122,7 +122,8 @@ export class Outbox {
 
   #add(bytes: Uint8Array): void {
     this.#queuedBytes += bytes.length;
-    if (bytes.length <= SMALL_BYTES) this.#gather(bytes);
+    const isAlone = this.#chunks.length === 0 && this.#gatheredLength === 0;
+    if (bytes.length <= SMALL_BYTES && !isAlone) this.#gather(bytes);
     else {
       this.#closeGathered();
       this.#chunks.push(bytes);
@@ -164,7 +165,7 @@ export class Outbox {
   #gather(bytes: Uint8Array): void {
     if (this.#gatheredLength + bytes.length > this.#gathered.length) {
       this.#closeGathered();
-      this.#gathered = new Uint8Array(this.#chunks.length === 0 ? FIRST_GATHERED_BYTES : GATHERED_BYTES);
+      this.#gathered = new Uint8Array(this.#chunks.length <= 1 ? FIRST_GATHERED_BYTES : GATHERED_BYTES);
     }
     this.#gathered.set(bytes, this.#gatheredLength);
     this.#gatheredLength += bytes.length;

@@ -104,11 +104,11 @@ Deno.test("Outbox can be flushed again after it has drained", async () => {
 });
 
 const JOINED: [what: string, pushed: number[], written: number[]][] = [
-  ["joins chunks up to 256 KiB", [128 * KIB, 128 * KIB], [256 * KIB]],
-  ["joins no chunks beyond 256 KiB", [128 * KIB, 128 * KIB, 1], [256 * KIB, 1]],
-  ["does not join two big chunks", [200 * KIB, 100 * KIB], [200 * KIB, 100 * KIB]],
-  ["writes a chunk beyond 256 KiB whole and alone", [300 * KIB, 1, 1], [300 * KIB, 2]],
-  ["joins the small chunks before a big one", [1, 1, 300 * KIB], [2, 300 * KIB]],
+  ["joins chunks up to 64 KiB", [32 * KIB, 32 * KIB], [64 * KIB]],
+  ["joins no chunks beyond 64 KiB", [32 * KIB, 32 * KIB, 1], [64 * KIB, 1]],
+  ["does not join two big chunks", [50 * KIB, 25 * KIB], [50 * KIB, 25 * KIB]],
+  ["writes a chunk beyond 64 KiB whole and alone", [75 * KIB, 1, 1], [75 * KIB, 2]],
+  ["joins the small chunks before a big one", [1, 1, 75 * KIB], [2, 75 * KIB]],
 ];
 
 for (const [what, pushed, written] of JOINED) {
@@ -120,6 +120,15 @@ for (const [what, pushed, written] of JOINED) {
     assertEquals(sink.sizes, written);
   });
 }
+
+Deno.test("Outbox writes a small chunk that comes alone as it is, and does not copy what others may share", async () => {
+  const sink = new Sink().open();
+  const outbox = new Outbox(sink, NO_LIMIT);
+  const shared = bytes(1, 2, 3);
+  outbox.push(shared);
+  await outbox.drained();
+  assert(sink.written[0] === shared);
+});
 
 Deno.test("Outbox takes bytes up to its limit", () => {
   const outbox = new Outbox(new Sink(), { limitBytes: 4 });
