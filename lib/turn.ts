@@ -172,6 +172,7 @@ export class Turns {
     if (this.#isLong()) setTimeout(() => this.#begin(), 0);
     else this.#begin();
   }
+
   /** `performance.now()` would take several times as long, and is asked for often. */
   #isLong(): boolean {
     return Date.now() - this.#begunAt > this.#options.maxMs;

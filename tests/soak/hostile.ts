@@ -140,7 +140,7 @@ function format({ counts, tally, rss }: HostileResult, isWell: boolean): string 
     `${duplicated} duplicated, ${lost} lost, ${unexplained} unexplained`,
     `memory   ${formatBytes(rss.before)} before, ${formatBytes(rss.highest)} at the highest, ` +
     `${formatBytes(rss.after)} when at rest for ${Math.round(rss.returnMs / 1000)} s: ` +
-    `${Math.round((rss.after / rss.before - 1) * 100)} % more`,
+    `${Math.round(rss.after / rss.before * 100)} % of what it was`,
     isWell ? "All is well." : "That is not as it should be.",
   ].join("\n");
 }
