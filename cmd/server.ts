@@ -6,8 +6,10 @@
 import {
   Broker,
   type BrokerOptions,
+  type ClassicForm,
   DEFAULT_EVENTS,
   DEFAULT_PORT,
+  modernName,
   MqError,
   parseTokens,
   type SlowPolicy,
@@ -19,9 +21,11 @@ import { limitFlags, limitsOf } from "./limit_flags.ts";
 import { jsonLog, type Security, TextLog } from "./server_log.ts";
 import { aborted, type Io } from "./stdio.ts";
 
+const port = integer(0, 65535);
+
 const flags = {
   host: option("HOST", "The address to listen on.", (text) => text, { fallback: ["localhost", "localhost"] }),
-  port: option("PORT", "The port to listen on; 0 takes a free one.", integer(0, 65535), {
+  port: option("PORT", "The port to listen on; 0 takes a free one.", port, {
     fallback: [String(DEFAULT_PORT), DEFAULT_PORT],
   }),
   events: option("LIST", "Names or patterns of the events it recognizes.", list, {
@@ -35,6 +39,10 @@ const flags = {
   slow: option("WORD", "What becomes of who reads too slowly: disconnect, or drop events.", slowPolicy, {
     fallback: ["disconnect", "disconnect" as SlowPolicy],
   }),
+  classic: option("FORM", "For classic clients, which send no line ends: text or json is what they get.", classicForm),
+  "classic-port": option("PORT", "Where these come in, beside all others.", port, {
+    fallback: ["--port, and no others", undefined],
+  }),
   ...limitFlags,
   verbose: toggle("Log every event, too.", { short: "v" }),
   json: jsonFlag,
@@ -42,6 +50,10 @@ const flags = {
 
 function slowPolicy(text: string): SlowPolicy {
   return choice<SlowPolicy>("disconnect", "drop")(text);
+}
+
+function classicForm(text: string): ClassicForm {
+  return choice<ClassicForm>("text", "json")(text);
 }
 
 function tokenFile(path: string): Token[] {
@@ -72,6 +84,7 @@ export const server = defineCommand({
     ["mq server --port 4000 --json", "on another port, with a log for programs"],
     ["mq server --host 0.0.0.0 --token-file token.txt", "for the whole network, with a token"],
     ["mq server --tls-cert cert.pem --tls-key key.pem", "encrypted; clients take mqs://HOST:PORT"],
+    ["mq server --classic json --classic-port 3002", "old clients, without line ends, on a port of their own"],
     ["mq server --slow drop --max-queue 1MiB", "never closes who reads slowly, but drops events"],
   ],
   permissions: ["net"],
@@ -88,7 +101,7 @@ export async function startServer(flags: ServerFlags, io: Io): Promise<Broker> {
   const security = securityOf(flags, io);
   const log = flags.json ? jsonLog(io) : new TextLog(io, flags, security);
   const options: BrokerOptions = {
-    events: flags.events,
+    events: flags.classic ? flags.events.map(modernName) : flags.events,
     limits: limitsOf(flags),
     tokens: security.tokens,
     slow: flags.slow,
@@ -97,6 +110,7 @@ export async function startServer(flags: ServerFlags, io: Io): Promise<Broker> {
       ? (name, line, from, receivers) => log.published(name, line.slice(name.length).trimStart(), from, receivers)
       : undefined,
   };
+  checkClassic(flags, security);
   checkTyped("mq server --events 'order.*,user.>'", () => void new Broker(options));
   const broker = new Broker(options);
   await listen(broker, flags, security);
@@ -116,9 +130,26 @@ function securityOf(flags: ServerFlags, io: Io): Security {
   return { tokens, tls: cert === undefined || key === undefined ? undefined : { cert, key } };
 }
 
-async function listen(broker: Broker, { host, port }: ServerFlags, { tls }: Security): Promise<void> {
+/** Classic clients know neither tokens nor TLS: a door for them would be one for everybody. */
+function checkClassic({ classic, ...flags }: ServerFlags, { tokens, tls }: Security): void {
+  if (classic === undefined) {
+    if (flags["classic-port"] === undefined) return;
+    throw new UsageError("--classic-port needs --classic, too", "mq server --classic json --classic-port 3002");
+  }
+  if (tokens.length === 0 && tls === undefined) return;
+  const what = tls === undefined ? "a token" : "TLS";
+  throw new UsageError(
+    `--classic lets in clients that know nothing of ${what}`,
+    `a server of their own, without ${what}`,
+  );
+}
+
+async function listen(broker: Broker, flags: ServerFlags, { tls }: Security): Promise<void> {
+  const { host: hostname, port, classic, "classic-port": classicPort } = flags;
   try {
-    await broker.listen({ hostname: host, port, tls });
+    if (classicPort === undefined) return void await broker.listen({ hostname, port, tls, classic });
+    await broker.listen({ hostname, port, tls });
+    await broker.listen({ hostname, port: classicPort, classic });
   } catch (error) {
     if (!(error instanceof MqError)) throw error;
     throw new MqError(error.code, `${error.message}; ${hintFor(error)}`, { cause: error });

@@ -8,6 +8,7 @@ import {
   type Activity,
   type Broker,
   type Certificate,
+  type ClassicForm,
   DEFAULT_EVENTS,
   DEFAULT_PORT,
   formatAddress,
@@ -23,6 +24,8 @@ import type { Io } from "./stdio.ts";
 /** How many patterns of a connection the log shows. */
 const MAX_SHOWN_PATTERNS = 5;
 
+const OPEN_TO_CLASSIC = "Anyone on the network can connect and publish: classic clients know neither tokens nor TLS.";
+
 /** Who may come in, and whether what they say is encrypted. */
 export interface Security {
   readonly tokens: Token[];
@@ -34,6 +37,7 @@ export interface Place {
   readonly host: string;
   readonly port: number;
   readonly events: readonly string[];
+  readonly classic: ClassicForm | undefined;
 }
 
 /** Who is told what the broker does. */
@@ -49,8 +53,12 @@ export function jsonLog(io: Io): ServerLog {
     io.stdout.line(formatJson(new MqEvent(name, text, undefined, from), { at: new Date() }));
   const activity = (name: string, data: Json) => print(name, "mq", JSON.stringify(data));
   return {
-    listening: ({ addrs, events }) =>
-      activity("mq.listen", { addresses: addrs.map(formatAddress), events: [...events] }),
+    listening: ({ addrs, classicAddrs, events }) =>
+      activity("mq.listen", {
+        addresses: addrs.map(formatAddress),
+        classicAddresses: classicAddrs.map(formatAddress),
+        events: [...events],
+      }),
     activity,
     published: (name, text, from) => print(name, from, text),
   };
@@ -68,16 +76,27 @@ export class TextLog implements ServerLog {
     this.#security = security;
   }
 
-  listening({ addrs, events }: Broker): void {
+  listening({ addrs, classicAddrs, events }: Broker): void {
     const { tokens, tls } = this.#security;
-    const port = addrs[0].port;
+    const { classic } = this.#flags;
+    const how = `${tls ? " with TLS" : ""}${tokens.length > 0 ? ", for those who know a token" : ""}`;
+    const places = [
+      ...addrs.length > 0 ? [`${listed(addrs)}${how}`] : [],
+      ...classicAddrs.length > 0 ? [`${listed(classicAddrs)} for classic clients, which get ${classic}`] : [],
+    ];
+    this.#io.stdout.line(bold(`mq server ${VERSION} listens on ${places.join(", and on ")}`));
+    this.#io.stdout.line(`It recognizes these events: ${formatPatterns(events)}`);
+    if (addrs.length > 0) {
+      this.#io.stdout.line(dim(`In other terminals: ${this.#tryThis(addrs[0].port)}. Ctrl-C ends it.`));
+    }
+    if ([...addrs, ...classicAddrs].some(({ hostname }) => !isLoopback(hostname))) this.#warn();
+  }
+
+  #tryThis(port: number): string {
+    const { tokens, tls } = this.#security;
     const where = tls ? ` -s mqs://localhost:${port}` : port === DEFAULT_PORT ? "" : ` -s localhost:${port}`;
     const nc = tls || tokens.length > 0 ? "" : `, or nc localhost ${port}`;
-    const how = `${tls ? " with TLS" : ""}${tokens.length > 0 ? ", for those who know a token" : ""}`;
-    this.#io.stdout.line(bold(`mq server ${VERSION} listens on ${addrs.map(formatAddress).join(" and ")}${how}`));
-    this.#io.stdout.line(`It recognizes these events: ${formatPatterns(events)}`);
-    this.#io.stdout.line(dim(`In other terminals: mq logger${where}, mq app${where}${nc}. Ctrl-C ends it.`));
-    if (addrs.some(({ hostname }) => !isLoopback(hostname))) this.#warn();
+    return `mq logger${where}, mq app${where}${nc}`;
   }
 
   /** It is open to the network: says what that means, and the command that would secure it. */
@@ -85,6 +104,7 @@ export class TextLog implements ServerLog {
     const { tokens, tls } = this.#security;
     const isOpen = tokens.length === 0;
     if (!isOpen && tls) return;
+    if (this.#flags.classic) return this.#io.stdout.line(yellow(OPEN_TO_CLASSIC));
     const danger = isOpen ? "Anyone on the network can connect and publish." : "The token can be read on its way.";
     this.#io.stdout.line(yellow(`${danger} To secure it:`));
     this.#io.stdout.line(`  mq server${securingFlags(this.#flags, isOpen)}`);
@@ -111,7 +131,7 @@ export class TextLog implements ServerLog {
     const isFirst = data.times === 1;
     switch (name) {
       case "mq.connect":
-        return `${green("+")} ${who} connected from ${data.address}`;
+        return `${green("+")} ${who} connected from ${data.address}${data.classic ? " (classic)" : ""}`;
       case "mq.hello":
         return data.was === data.name ? undefined : `${green("=")} ${layOut(String(data.was))} is ${who}`;
       case "mq.disconnect":
@@ -119,6 +139,11 @@ export class TextLog implements ServerLog {
           `${count(Number(data.published), "event")} published, ${data.delivered} heard`;
       case "mq.unrecognized":
         return isFirst ? this.#unrecognized(who, String(data.event)) : undefined;
+      case "mq.glued":
+        return `${
+          yellow("!")
+        } ${who}: "${data.event}" stands in the middle of a message, which may be two stuck together: ` +
+          "only a line feed behind each would keep them apart";
       case "mq.refused":
         return isFirst ? `${yellow("!")} ${data.id === "" ? "" : `${who}: `}${data.text}` : undefined;
       case "mq.slow":
@@ -139,6 +164,10 @@ export class TextLog implements ServerLog {
     const admit = `--events '${[...this.#flags.events, event].join(",")}'`;
     return `${yellow("!")} ${who}: "${event}" is not recognized, so nobody gets it. To admit it: ${admit}`;
   }
+}
+
+function listed(addrs: Deno.NetAddr[]): string {
+  return addrs.map(formatAddress).join(" and ");
 }
 
 function isLoopback(hostname: string): boolean {

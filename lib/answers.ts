@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ClassicForm } from "./classic.ts";
 import type { Limits } from "./limits.ts";
 
 /** What a broker says of itself: the answer to `/hello`. */
@@ -37,6 +38,8 @@ export interface ClientInfo {
   delivered: number;
   /** The bytes that wait for it to read them. */
   queuedBytes: number;
+  /** How events are written to it, if it is a classic client; null if it speaks lines. */
+  classic: ClassicForm | null;
 }
 
 /** What a broker has counted since it was made: the answer to `/stats`. */

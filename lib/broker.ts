@@ -7,10 +7,19 @@ import process from "node:process";
 import { monotonicUlid } from "@std/ulid";
 import type { BrokerStats, ClientInfo, Why } from "./answers.ts";
 import type { Activity, BrokerOptions } from "./broker_options.ts";
+import { type ClassicForm, type ClassicMessage, findGlued, readMessage } from "./classic.ts";
 import { Connection } from "./connection.ts";
 import { Entrance } from "./entrance.ts";
 import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } from "./errors.ts";
-import { checkPublishable, checkRecognizable, DEFAULT_EVENTS, formatPatterns, isReserved } from "./event.ts";
+import {
+  checkPublishable,
+  checkRecognizable,
+  DEFAULT_EVENTS,
+  formatPatterns,
+  isJson,
+  isReserved,
+  Pattern,
+} from "./event.ts";
 import { Heartbeat, tickMs } from "./heartbeat.ts";
 import { Life } from "./life.ts";
 import { checkLimits, DEFAULT_LIMITS, FAULT_GRACE_MS, type Limits } from "./limits.ts";
@@ -30,6 +39,7 @@ import {
   PROTOCOL_VERSION,
   takeWord,
 } from "./protocol.ts";
+import { Patience } from "./patience.ts";
 import { type Route, Router } from "./router.ts";
 import { Gate } from "./tokens.ts";
 import { atTurnEnd } from "./turn.ts";
@@ -47,13 +57,15 @@ const SLASH = 0x2f;
 /** The sender of the broker's own events. */
 const SELF = { name: BROKER_NAME };
 
-const encoder = new TextEncoder();
-
 /** What becomes of a line without an end is worth a word: whoever writes a first client forgets it. */
 const UNFINISHED_LINE = new ProtocolError(
   "unfinished-line",
   "The connection ended in the middle of a line, which does not count: every line ends with a line feed",
 );
+
+const NOT_CLASSIC =
+  "This port is for classic clients, which send no lines: connect to the broker's other port, if it has one";
+const CLASSIC_IS_OPEN = "Cannot listen for classic clients where there are tokens or TLS: they know neither";
 
 /**
  * An event broker on TCP.
@@ -81,9 +93,10 @@ export class Broker implements AsyncDisposable {
   readonly #tickMs: number;
   readonly #startedAt = Date.now();
   readonly #pool = new Map<string, Connection>();
-  readonly #listeners: Listener[] = [];
+  readonly #listeners: { listener: Listener; classic?: ClassicForm }[] = [];
   readonly #tasks = new Set<Promise<void>>();
   readonly #life = new Life((name, data) => this.#announce(name, data));
+  readonly #patience: Patience;
   readonly #verbs = new Map<string, (connection: Connection, rest: string) => string>([
     ["hello", (connection, rest) => this.#hello(connection, rest)],
     ["sub", (connection, rest) => this.#subscribe(connection, rest)],
@@ -96,12 +109,13 @@ export class Broker implements AsyncDisposable {
     ["help", () => HELP],
   ]);
   readonly #entrance: Entrance;
+  /** The names that are recognized, but for those that a pattern stands for. */
+  readonly #names: readonly string[];
   /** How many changes of patterns this turn has told, and those connections of which it is still to be told. */
   #toldInTurn = 0;
   readonly #untold = new Set<Connection>();
   #accepted = 0;
   #published = 0;
-  #dropped = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -120,20 +134,32 @@ export class Broker implements AsyncDisposable {
     checkRecognizable(this.events);
     checkLimits(this.#limits);
     this.#router = new Router(this.events);
+    this.#names = this.events.filter((text) => new Pattern(text).isLiteral);
     this.#gate = new Gate(options.tokens ?? []);
     this.#entrance = this.#makeEntrance();
+    this.#patience = this.#makePatience();
     const { helloMs, silenceMs, answerMs } = this.#limits;
     this.#tickMs = tickMs(helloMs, silenceMs, answerMs);
   }
 
   /** Where it listens; empty before {@linkcode Broker.listen} and after {@linkcode Broker.close}. */
   get addrs(): Deno.NetAddr[] {
-    return this.#listeners.map((listener) => listener.addr as Deno.NetAddr);
+    return this.#addrs((classic) => classic === undefined);
+  }
+
+  /** Where it listens for classic clients, in the same way. */
+  get classicAddrs(): Deno.NetAddr[] {
+    return this.#addrs((classic) => classic !== undefined);
+  }
+
+  #addrs(isWanted: (classic?: ClassicForm) => boolean): Deno.NetAddr[] {
+    const listeners = this.#listeners.filter(({ classic }) => isWanted(classic));
+    return listeners.map(({ listener }) => listener.addr as Deno.NetAddr);
   }
 
   /** The first address it listens on; undefined before {@linkcode Broker.listen}. */
   get addr(): Deno.NetAddr | undefined {
-    return this.addrs[0];
+    return this.addrs[0] ?? this.classicAddrs[0];
   }
 
   /**
@@ -141,14 +167,17 @@ export class Broker implements AsyncDisposable {
    *
    * @param options Where to listen.
    * @returns The first address it listens on.
-   * @throws {MqError} With the code `address-in-use`, `cannot-listen` or `bad-certificate`.
+   * @throws {MqError} With the code `address-in-use`, `cannot-listen` or `bad-certificate`; or with `classic`, if it is to
+   * be for classic clients, which know neither tokens nor TLS, and there are tokens or a certificate.
    */
   listen(options: ListenOptions = {}): Promise<Deno.NetAddr> {
     try {
       if (this.#closing) throw new MqError("closed", "Cannot listen: the broker was closed");
+      const { classic, tls } = options;
+      if (classic && (tls || !this.#gate.isOpen)) throw new MqError("classic", CLASSIC_IS_OPEN);
       const listeners = listenTcp(options);
-      this.#listeners.push(...listeners);
-      for (const listener of listeners) this.#keep(acceptAll(listener, this.#entrance));
+      this.#listeners.push(...listeners.map((listener) => ({ listener, classic })));
+      for (const listener of listeners) this.#keep(acceptAll(listener, this.#entrance.door(classic)));
       this.#ticking ??= setInterval(() => this.#tick(), this.#tickMs);
       return Promise.resolve(listeners[0].addr as Deno.NetAddr);
     } catch (error) {
@@ -171,7 +200,7 @@ export class Broker implements AsyncDisposable {
       unrecognized: this.#life.unrecognized,
       refused: this.#life.refused,
       slow: this.#life.slow,
-      dropped: this.#dropped,
+      dropped: this.#patience.dropped,
       droppedBytes: this.#life.droppedBytes,
       cpuMs: Math.round((user + system) / 1000),
       rssBytes: Deno.memoryUsage().rss,
@@ -222,7 +251,7 @@ export class Broker implements AsyncDisposable {
   }
 
   async #drain(): Promise<void> {
-    for (const listener of this.#listeners.splice(0)) listener.close();
+    for (const { listener } of this.#listeners.splice(0)) listener.close();
     clearInterval(this.#ticking);
     this.#entrance.close();
     this.#life.drains(this.#pool.size, this.#limits.drainMs);
@@ -241,16 +270,22 @@ export class Broker implements AsyncDisposable {
     return new Entrance({
       isOpen: () => this.#closing === undefined,
       connections: () => this.#pool.size,
-      enter: (conn) => this.#enter(conn),
+      enter: (conn, classic) => this.#enter(conn, classic),
       refused: (error, times) => this.#life.turnsAway(error, times),
       keep: (task) => this.#keep(task),
     }, this.#limits);
   }
 
-  #enter(conn: Deno.Conn): void {
-    const connection = new Connection(conn, `client-${++this.#accepted}`, this.#limits);
-    connection.overflow = (bytes, events) => this.#overflow(connection, bytes, events);
-    connection.onRoom = () => this.#tellMissed(connection);
+  #makePatience(): Patience {
+    const { slow = "disconnect" } = this.#options;
+    const end = (connection: Connection, lastWords: string, bytes: number) =>
+      this.#end(connection, "slow", lastWords, FAULT_GRACE_MS, bytes);
+    return new Patience({ policy: slow, outboxBytes: this.#limits.outboxBytes, life: this.#life, end });
+  }
+
+  #enter(conn: Deno.Conn, classic?: ClassicForm): void {
+    const connection = new Connection(conn, `client-${++this.#accepted}`, this.#limits, classic);
+    this.#patience.watch(connection);
     if (this.#gate.isOpen) connection.letIn("all");
     this.#pool.set(connection.id, connection);
     this.#router.join(connection);
@@ -266,13 +301,14 @@ export class Broker implements AsyncDisposable {
       const isLate = connection.scope === undefined && now - connection.connectedAt > this.#limits.helloMs;
       if (isLate) this.#refuse(connection, unauthorized(`no token came within ${this.#limits.helloMs} ms`), "hello");
       else if (!connection.isPausing) connection.heartbeat?.tick();
+      if (connection.classic) this.#patience.tellLost(connection);
     }
   }
 
   async #serve(connection: Connection): Promise<void> {
     const reason = await this.#readLines(connection);
     connection.inputEnded();
-    if (connection.lines.unfinishedBytes > 0) this.#refuse(connection, UNFINISHED_LINE);
+    if (connection.unfinishedBytes > 0) this.#refuse(connection, UNFINISHED_LINE);
     this.#end(connection, reason);
   }
 
@@ -287,11 +323,11 @@ export class Broker implements AsyncDisposable {
     };
     const onFault = (error: ProtocolError) => {
       const why = isFirst ? "it was the first" : connection.scope === undefined ? "no token had come" : undefined;
-      this.#refuse(connection, why ? asFatal(error, why) : error);
+      this.#refuse(connection, why && !connection.classic ? asFatal(error, why) : error);
       isFirst = false;
     };
     try {
-      await connection.lines.readAll({ onLine, onFault });
+      await connection.intake.readAll({ onLine, onFault });
       return "closed";
     } catch (error) {
       return error instanceof ConnectionError ? "reset" : "internal-error";
@@ -302,6 +338,7 @@ export class Broker implements AsyncDisposable {
     if (connection.ended) return;
     try {
       if (connection.scope === undefined) this.#greeting(connection, line);
+      else if (connection.classic !== undefined) this.#message(connection, line);
       else if (line.charCodeAt(0) === SLASH) this.#control(connection, line);
       else if (!isBlank(line)) this.#event(connection, line);
     } catch (error) {
@@ -315,10 +352,20 @@ export class Broker implements AsyncDisposable {
     else if (!isBlank(line)) this.#refuse(connection, unauthorized('first comes /hello {"token":"..."}'), "hello");
   }
 
-  #event(connection: Connection, line: string): void {
+  /** A message of a classic client. */
+  #message(connection: Connection, text: string): void {
+    if (isFirstWord("/hello", text)) throw new FatalProtocolError("bad-message", NOT_CLASSIC);
+    const message = readMessage(text, (name) => this.#router.recognizedBy(name) !== undefined);
+    const mayBeGlued = message.object === undefined && !isJson(message.text);
+    const glued = mayBeGlued ? findGlued(text, [...this.#names, message.written]) : undefined;
+    if (glued !== undefined) this.#life.findsGlued(connection, glued);
+    this.#event(connection, formatEvent(message.name, message.text), message);
+  }
+
+  #event(connection: Connection, line: string, message?: ClassicMessage): void {
     this.#takeEvent(connection);
     const route = this.#router.routeAfter(connection.route, line);
-    if (route.recognizedBy !== undefined) this.#deliver(connection, route, line);
+    if (route.recognizedBy !== undefined) this.#deliver(connection, route, line, undefined, message);
     else this.#dropUnrecognized(connection, route.name);
   }
 
@@ -330,9 +377,9 @@ export class Broker implements AsyncDisposable {
     if (connection.takeEvent()) this.#life.throttles(connection, this.#limits.eventsPerSecond);
   }
 
-  #deliver(connection: Connection, route: Route, line: string, id?: string): number {
+  #deliver(connection: Connection, route: Route, line: string, id?: string, message?: ClassicMessage): number {
     connection.route = route;
-    const receivers = this.#router.publish(route, line, connection, id);
+    const receivers = this.#router.publish(route, line, connection, id, message);
     connection.published++;
     this.#published++;
     const { onPublish } = this.#options;
@@ -365,7 +412,7 @@ export class Broker implements AsyncDisposable {
     connection.heartbeat = new Heartbeat(
       {
         get receivedBytes() {
-          return connection.lines.receivedBytes;
+          return connection.intake.receivedBytes;
         },
         ping: () => this.#router.send(connection, "/ping\n"),
         giveUp: () => this.#refuse(connection, new FatalProtocolError("silent", "Closed: /ping was not answered")),
@@ -478,39 +525,6 @@ export class Broker implements AsyncDisposable {
   #dropUnrecognized(connection: Connection, event: string): void {
     checkPublishable(event);
     this.#life.dropsUnrecognized(connection, event);
-  }
-
-  /** Something found no room in an outbox. */
-  #overflow(connection: Connection, bytes: number, events: number): void {
-    if (connection.ended) return;
-    const { slow = "disconnect" } = this.#options;
-    const isAnswer = events === 0; // An answer is never dropped.
-    if (slow === "drop" && !isAnswer) return this.#drop(connection, bytes, events);
-    this.#life.findsSlow(connection, bytes, slow);
-    const message = `Closed: more than ${this.#limits.outboxBytes} bytes waited to be read`;
-    const answer = formatErr("-", new FatalProtocolError("slow-consumer", message));
-    this.#end(connection, "slow", answer + "\n", FAULT_GRACE_MS, bytes + connection.outbox.discard());
-  }
-
-  #drop(connection: Connection, bytes: number, events: number): void {
-    const { missed, outbox } = connection;
-    const isFirst = missed.events === 0;
-    missed.events += events;
-    missed.bytes += bytes;
-    this.#dropped += events;
-    if (isFirst) this.#life.findsSlow(connection, bytes, "drop");
-    if (outbox.isFull) return;
-    this.#tellMissed(connection);
-    outbox.flush();
-  }
-
-  /** There is room again: what comes next in the stream is what is missing. */
-  #tellMissed(connection: Connection): void {
-    if (connection.ended) return;
-    const { events, bytes } = connection.takeMissed();
-    if (events === 0) return;
-    if (connection.speaksControl) connection.outbox.push(encoder.encode(`/dropped ${events}\n`));
-    this.#life.loses(connection, bytes, events);
   }
 
   #endDraining(connection: Connection): void {

@@ -6,12 +6,14 @@
 import { monotonicUlid } from "@std/ulid";
 import { formatAddress } from "./address.ts";
 import type { ClientInfo } from "./answers.ts";
+import { type ClassicForm, MAX_MESSAGE_BYTES, MESSAGE_PACE_MS } from "./classic.ts";
 import { ProtocolError, quote } from "./errors.ts";
 import { formatPatterns, Pattern } from "./event.ts";
 import type { Heartbeat } from "./heartbeat.ts";
-import { ANSWER_BYTES, type Limits, MAX_GREETING_BYTES } from "./limits.ts";
-import { LineReader } from "./lines.ts";
-import { Outbox } from "./outbox.ts";
+import { ANSWER_BYTES, CLASSIC_OUTBOX_BYTES, type Limits, MAX_GREETING_BYTES } from "./limits.ts";
+import { type LineObserver, LineReader } from "./lines.ts";
+import { MessageReader } from "./messages.ts";
+import { Outbox, type OutboxOptions } from "./outbox.ts";
 import type { Listener, Route } from "./router.ts";
 import { Tally } from "./tally.ts";
 import { Throttle } from "./throttle.ts";
@@ -19,6 +21,19 @@ import { sleep } from "./time.ts";
 import type { Scope } from "./tokens.ts";
 
 const encoder = new TextEncoder();
+
+/** What a client sends, taken apart. */
+export interface Intake {
+  /**
+   * Reads to the end of the connection.
+   *
+   * @param observer Who is told of each line or message.
+   * @throws {ConnectionError} With the code `disconnected`, if the connection broke.
+   */
+  readAll(observer: LineObserver): Promise<void>;
+  /** How many bytes have come in all. */
+  readonly receivedBytes: number;
+}
 
 /** What a connection hears until it subscribes to something. */
 const EVERYTHING: ReadonlyMap<string, Pattern> = new Map([[">", new Pattern(">")]]);
@@ -36,8 +51,10 @@ export class Connection implements Listener {
   readonly address: string;
   /** When it was accepted, in milliseconds since the Unix epoch. */
   readonly connectedAt: number = Date.now();
-  /** The lines that its client sends. */
-  readonly lines: LineReader;
+  /** How events are written to it, if it is a classic client that knows nothing of lines. */
+  readonly classic: ClassicForm | undefined;
+  /** What its client sends: lines, or the messages of a classic client. */
+  readonly intake: Intake;
   /** What waits to be written to it. */
   readonly outbox: Outbox;
   /** The patterns it hears. */
@@ -64,13 +81,18 @@ export class Connection implements Listener {
   ended = false;
   /** Why its lines were refused: the names of events that are not recognized, and the codes of errors. */
   readonly causes: Tally = new Tally();
+  /** Whether it has no room for events, so that they are dropped. */
+  isSlow = false;
   /** What was dropped since it had no room: since it was last told. */
   missed: { events: number; bytes: number } = { events: 0, bytes: 0 };
   /** Called when its outbox is full. */
   overflow: (bytes: number, events: number) => void = () => {};
   /** Called when there is room again. */
   onRoom: () => void = () => {};
+  /** Called when an event was left out, being longer than a message to a classic client may be. */
+  onTooLong: (bytes: number) => void = () => {};
   readonly #conn: Deno.Conn;
+  readonly #lines: LineReader | undefined;
   readonly #lineBytes: number;
   readonly #throttle: Throttle | undefined;
   #pauseMs = 0;
@@ -84,16 +106,18 @@ export class Connection implements Listener {
    * @param conn The socket.
    * @param name What it is called until its client gives itself a name.
    * @param limits The limits of its lines and its outbox.
+   * @param classic How events are written to it, if it is a classic client.
    */
-  constructor(conn: Deno.Conn, name: string, limits: Limits) {
+  constructor(conn: Deno.Conn, name: string, limits: Limits, classic?: ClassicForm) {
     this.#conn = conn;
     sendAtOnce(conn);
     this.name = name;
     this.address = formatAddress(conn.remoteAddr as Deno.NetAddr);
     this.#lineBytes = limits.lineBytes;
-    const maxLineBytes = Math.min(limits.lineBytes, MAX_GREETING_BYTES);
-    this.lines = new LineReader(conn, { maxLineBytes, isCautious: true });
-    this.outbox = new Outbox(conn, { limitBytes: limits.outboxBytes, onRoom: () => this.onRoom() });
+    this.classic = classic;
+    if (classic === undefined) this.#lines = lineReader(conn, limits);
+    this.intake = this.#lines ?? new MessageReader(conn, Math.min(limits.lineBytes, MAX_MESSAGE_BYTES));
+    this.outbox = new Outbox(conn, { ...outboxOptions(limits, classic), onRoom: () => this.onRoom() });
     if (limits.eventsPerSecond !== null) this.#throttle = new Throttle(limits.eventsPerSecond);
   }
 
@@ -106,7 +130,7 @@ export class Connection implements Listener {
     this.scope = scope;
     this.mayPublish = scope !== "listen";
     this.patterns = scope === "publish" ? NOTHING : EVERYTHING;
-    this.lines.maxLineBytes = this.#lineBytes;
+    if (this.#lines) this.#lines.maxLineBytes = this.#lineBytes;
   }
 
   /**
@@ -128,6 +152,11 @@ export class Connection implements Listener {
   pause(): Promise<void> | undefined {
     if (this.#pauseMs === 0) return undefined;
     return sleep(this.#pauseMs).then(() => void (this.#pauseMs = 0));
+  }
+
+  /** How many bytes have come of a line that has not ended. */
+  get unfinishedBytes(): number {
+    return this.#lines?.unfinishedBytes ?? 0;
   }
 
   /** Whether what it sends waits to be read: then nobody can tell whether it is silent. */
@@ -157,6 +186,7 @@ export class Connection implements Listener {
       published: this.published,
       delivered: this.delivered,
       queuedBytes: this.outbox.queuedBytes,
+      classic: this.classic ?? null,
     };
   }
 
@@ -255,6 +285,16 @@ export class Connection implements Listener {
   }
 }
 
+/** Until it is let in, a line may be no longer than a greeting, and no more is read ahead. */
+function lineReader(conn: Deno.Conn, { lineBytes }: Limits): LineReader {
+  return new LineReader(conn, { maxLineBytes: Math.min(lineBytes, MAX_GREETING_BYTES), isCautious: true });
+}
+
+function outboxOptions({ outboxBytes }: Limits, classic: ClassicForm | undefined): OutboxOptions {
+  if (classic === undefined) return { limitBytes: outboxBytes };
+  return { limitBytes: Math.min(outboxBytes, CLASSIC_OUTBOX_BYTES), paceMs: MESSAGE_PACE_MS };
+}
+
 /** A turn's output is one write: to hold it back in the hope of more (Nagle's algorithm) only adds delay. */
 function sendAtOnce(conn: Deno.Conn): void {
   try {
@@ -278,7 +318,7 @@ function isTcp(conn: Deno.Conn): conn is Deno.TcpConn {
  */
 export async function turnAway(conn: Deno.Conn, lastWords: string, limits: Limits, deadlineMs: number): Promise<void> {
   const connection = new Connection(conn, "", limits);
-  const reading = connection.lines.readAll({ onLine: () => {}, onFault: () => {} })
+  const reading = connection.intake.readAll({ onLine: () => {}, onFault: () => {} })
     .catch(() => {}) // That it breaks is no loss.
     .finally(() => connection.inputEnded());
   await connection.finish(lastWords, deadlineMs);

@@ -4,6 +4,7 @@
  * @module
  */
 import { formatAddress } from "./address.ts";
+import type { ClassicForm } from "./classic.ts";
 import { turnAway } from "./connection.ts";
 import { FatalProtocolError, ProtocolError } from "./errors.ts";
 import { FAULT_GRACE_MS, type Limits } from "./limits.ts";
@@ -25,8 +26,9 @@ export interface Host {
    * Takes a connection into the pool.
    *
    * @param conn The connection.
+   * @param classic How events are written to it, if it is a classic client.
    */
-  enter(conn: Deno.Conn): void;
+  enter(conn: Deno.Conn, classic?: ClassicForm): void;
   /**
    * Told of each connection that is not let in.
    *
@@ -43,7 +45,7 @@ export interface Host {
 }
 
 /** Where connections come in. */
-export class Entrance implements Acceptor {
+export class Entrance {
   readonly #host: Host;
   readonly #limits: Limits;
   readonly #failures = new Tally();
@@ -65,20 +67,18 @@ export class Entrance implements Acceptor {
     this.#limits = limits;
   }
 
-  /** Whether connections are still to be accepted. */
-  isOpen(): boolean {
-    return this.#host.isOpen();
-  }
-
   /**
-   * Takes a socket.
+   * A door: where the sockets of one listener come in.
    *
-   * @param conn The socket.
+   * @param classic How events are written to those who come in by it, if they are classic clients.
+   * @returns It.
    */
-  enter(conn: Deno.Conn): void {
-    if (this.#host.connections() + this.#shaking.size >= this.#limits.connections) this.#turnAway(conn);
-    else if (isTls(conn)) this.#host.keep(this.#shakeHands(conn));
-    else this.#host.enter(conn);
+  door(classic?: ClassicForm): Acceptor {
+    return {
+      isOpen: () => this.#host.isOpen(),
+      enter: (conn) => this.#enter(conn, classic),
+      exhausted: (error, times) => this.#exhausted(error, times),
+    };
   }
 
   /** Lets nobody in any more. */
@@ -86,24 +86,25 @@ export class Entrance implements Acceptor {
     for (const conn of this.#shaking) conn.close();
   }
 
-  /**
-   * Tells that the system has no room for another connection.
-   *
-   * @param error What it says.
-   * @param times How often that has happened since the last connection that was accepted.
-   */
-  exhausted(error: Error, times: number): void {
+  #enter(conn: Deno.Conn, classic?: ClassicForm): void {
+    if (this.#host.connections() + this.#shaking.size >= this.#limits.connections) this.#turnAway(conn, classic);
+    else if (isTls(conn)) this.#host.keep(this.#shakeHands(conn));
+    else this.#host.enter(conn, classic);
+  }
+
+  /** The system has no room for another connection. */
+  #exhausted(error: Error, times: number): void {
     const message = `Cannot accept connections, they wait: ${error.message}`;
     this.#host.refused(new ProtocolError("cannot-accept", message), times);
   }
 
-  #turnAway(conn: Deno.Conn): void {
+  #turnAway(conn: Deno.Conn, classic?: ClassicForm): void {
     const error = new FatalProtocolError(
       "too-many-connections",
       `This broker has room for ${this.#limits.connections} connections, and none is free`,
     );
     this.#host.refused(error, this.#failures.count(error.code));
-    if (isTls(conn) || this.#turningAway >= MAX_TURNING_AWAY) return conn.close();
+    if (isTls(conn) || classic || this.#turningAway >= MAX_TURNING_AWAY) return conn.close();
     this.#turningAway++;
     const task = turnAway(conn, formatErr("-", error) + "\n", this.#limits, FAULT_GRACE_MS);
     this.#host.keep(task.finally(() => this.#turningAway--));
@@ -120,10 +121,10 @@ export class Entrance implements Acceptor {
     this.#shaking.add(conn);
     try {
       await conn.handshake();
-      if (isLate || !this.isOpen()) conn.close();
+      if (isLate || !this.#host.isOpen()) conn.close();
       else this.#host.enter(conn);
     } catch (error) {
-      if (!isLate && this.isOpen()) this.#refuseTls(conn, error);
+      if (!isLate && this.#host.isOpen()) this.#refuseTls(conn, error);
       closeQuietly(conn);
     } finally {
       clearTimeout(timer);

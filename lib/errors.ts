@@ -12,6 +12,7 @@ export const WIRE_CODES = [
   "bad-pattern",
   "bad-verb",
   "bad-arguments",
+  "bad-message",
   "not-subscribed",
   "too-many-patterns",
   "unrecognized",

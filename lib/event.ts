@@ -51,6 +51,24 @@ export function checkName(name: string): void {
 }
 
 /**
+ * Whether a text is an event's name: what {@linkcode checkName} checks, without an error.
+ *
+ * @param text The text.
+ * @returns True if it is.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(isName("order.created"), true);
+ * assertEquals(isName("order created"), false);
+ * ```
+ */
+export function isName(text: string): boolean {
+  return NAME.test(text) && !isTooLong(text);
+}
+
+/**
  * Checks that clients may publish events of a name: it is well formed and not the broker's own.
  *
  * @param name The name to check.
@@ -351,9 +369,13 @@ export class MqEvent {
 }
 
 function checkLength(text: string, code: "bad-name" | "bad-pattern"): void {
-  if (encoder.encode(text).length > MAX_NAME_BYTES) {
+  if (isTooLong(text)) {
     throw new ProtocolError(code, `Cannot take ${quote(text)}: it is longer than ${MAX_NAME_BYTES} bytes`);
   }
+}
+
+function isTooLong(text: string): boolean {
+  return encoder.encode(text).length > MAX_NAME_BYTES;
 }
 
 function canStandBare(text: string): boolean {

@@ -31,8 +31,8 @@ export class Life {
   }
 
   /** A connection has come into the pool. */
-  connected({ id, name, address }: Connection): void {
-    this.#tell("mq.connect", { id, name, address });
+  connected({ id, name, address, classic }: Connection): void {
+    this.#tell("mq.connect", classic === undefined ? { id, name, address } : { id, name, address, classic });
   }
 
   /** A client has introduced itself; what it was called before. */
@@ -50,6 +50,12 @@ export class Life {
     this.unrecognized++;
     const { id, name } = connection;
     this.#tell("mq.unrecognized", { id, name, event, times: connection.causes.count(event) });
+  }
+
+  /** A message has a name in its middle that is recognized. Told once. */
+  findsGlued(connection: Connection, event: string): void {
+    const { id, name } = connection;
+    if (connection.causes.count("glued") === 1) this.#tell("mq.glued", { id, name, event });
   }
 
   /** A line was refused. */

@@ -19,6 +19,9 @@ export const MAX_GREETING_BYTES = 4096;
 /** The bytes of answers that may wait for a connection on top of {@linkcode Limits.outboxBytes}. */
 export const ANSWER_BYTES: number = 64 * 1024;
 
+/** The bytes that may wait for a classic client, which gets no more than 50 messages a second. */
+export const CLASSIC_OUTBOX_BYTES: number = 1024 * 1024;
+
 /** How long a connection that is closed for a fault gets to read why, in milliseconds. */
 export const FAULT_GRACE_MS = 1000;
 

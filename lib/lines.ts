@@ -11,20 +11,19 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { ConnectionError, FatalProtocolError, ProtocolError } from "./errors.ts";
 import { DEFAULT_LIMITS } from "./limits.ts";
-import { Turns } from "./turn.ts";
+import { TURN_BYTES, turns } from "./turn.ts";
 
 /** The buffer that each reader has of its own, in bytes: all that an idle connection holds. */
 const SMALL_BYTES = 1024;
 
-/** The buffer that a busy reader borrows, in bytes; also about how much of all of them together one turn deals with. */
-const LARGE_BYTES = 128 * 1024;
+/** The buffer that a busy reader borrows, in bytes. */
+const LARGE_BYTES = TURN_BYTES;
 
 /** How many large buffers there are to borrow; who finds none makes one. And how many splitters are kept. */
 const SPARE_BUFFERS = 64;
 const MAX_SPARE_SPLITTERS = 32;
 
-/** How long one turn deals with lines, in milliseconds, and after how many lines of a block that is looked at. */
-const MAX_TURN_MS = 10;
+/** After how many lines of a block it is looked at whether the turn has lasted long enough. */
 const LINES_BETWEEN_LOOKS = 16;
 
 const LF = 0x0a;
@@ -353,6 +352,3 @@ const spareBuffers = Array.from(
 function borrowBuffer(): Uint8Array<ArrayBuffer> {
   return spareBuffers.pop() ?? new Uint8Array(LARGE_BYTES);
 }
-
-/** The turns in which all readers deal with what they have read. */
-const turns = new Turns({ roomBytes: LARGE_BYTES, maxMs: MAX_TURN_MS });

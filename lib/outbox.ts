@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { sleep } from "./time.ts";
 
 /** Chunks are joined up to this many bytes; larger ones are worth a write, and are not copied for each outbox. */
 const MAX_JOINED_BYTES = 64 * 1024;
@@ -17,6 +18,8 @@ const SMALL_BYTES = 128;
 const [FIRST_GATHERED_BYTES, GATHERED_BYTES] = [512, 4096];
 
 const NOTHING = new Uint8Array(0);
+
+const LF = 0x0a;
 
 /** What an outbox writes to, such as a `Deno.Conn`. */
 export interface Sink {
@@ -30,6 +33,11 @@ export interface OutboxOptions {
   limitBytes: number;
   /** Called when half of that is free again, after something was refused. What it pushes comes next. */
   onRoom?: () => void;
+  /**
+   * If it is set, each line is a write of its own, which begins so long after the one before, in milliseconds. What is
+   * pushed must be whole lines then.
+   */
+  paceMs?: number;
 }
 
 /**
@@ -55,6 +63,7 @@ export class Outbox {
   #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
   readonly #limitBytes: number;
   readonly #onRoom: () => void;
+  readonly #paceMs: number | undefined;
   /** Whether it has refused something, and has not got room again since. */
   #isFull = false;
   #chunks: Uint8Array[] = [];
@@ -75,6 +84,7 @@ export class Outbox {
     this.#sink = sink;
     this.#limitBytes = options.limitBytes;
     this.#onRoom = options.onRoom ?? (() => {});
+    this.#paceMs = options.paceMs;
   }
 
   /** Whether it refuses everything until half of its room is free. */
@@ -186,6 +196,7 @@ export class Outbox {
         await writer.write(bytes);
         this.#queuedBytes -= bytes.length;
         if (this.#isFull) this.#checkRoom();
+        if (this.#paceMs !== undefined) await sleep(this.#paceMs);
         this.#closeGathered();
       }
     } catch {
@@ -206,6 +217,7 @@ export class Outbox {
 
   /** The next bytes to write: as many of the queued chunks as are worth joining. */
   #takeNext(): Uint8Array {
+    if (this.#paceMs !== undefined) return this.#takeLine();
     let count = 1;
     let size = this.#chunks[0].length;
     while (count < this.#chunks.length && size + this.#chunks[count].length <= MAX_JOINED_BYTES) {
@@ -213,6 +225,14 @@ export class Outbox {
     }
     const taken = this.#chunks.splice(0, count);
     return count === 1 ? taken[0] : join(taken, size);
+  }
+
+  #takeLine(): Uint8Array {
+    const [chunk] = this.#chunks;
+    const end = chunk.indexOf(LF) + 1;
+    if (end === 0 || end === chunk.length) return this.#chunks.shift()!;
+    this.#chunks[0] = chunk.subarray(end);
+    return chunk.subarray(0, end);
   }
 }
 

@@ -10,12 +10,13 @@
  * @module
  */
 import { monotonicUlid } from "@std/ulid";
+import { type ClassicForm, type ClassicMessage, formatMessage, MAX_MESSAGE_BYTES, messageOf } from "./classic.ts";
 import { checkName, detach, Pattern } from "./event.ts";
 import { ANSWER_BYTES } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
 import { isFirstWord, wordEnd } from "./protocol.ts";
 import { atTurnEnd } from "./turn.ts";
-import { encodeText } from "./utf8.ts";
+import { encodeText, isLongerThan } from "./utf8.ts";
 
 /** How many names the router remembers the audiences of. Past that it forgets them all and looks them up again. */
 const MAX_ROUTES = 10_000;
@@ -33,6 +34,8 @@ export interface Listener {
   readonly patterns: ReadonlyMap<string, Pattern>;
   /** Whether it gets events with their id and sender. */
   readonly meta: boolean;
+  /** How events are written to it, if not as lines. */
+  readonly classic?: ClassicForm;
   /** Whether it gets the events it publishes itself. */
   readonly echo: boolean;
   /** Where what it hears is queued. */
@@ -46,6 +49,12 @@ export interface Listener {
    * @param events How many events that were; 0 if it was anything else.
    */
   overflow(bytes: number, events: number): void;
+  /**
+   * Called when an event was left out, since no message to a classic client may be as long.
+   *
+   * @param bytes How long it would be, at least.
+   */
+  onTooLong?(bytes: number): void;
 }
 
 /** What the router knows of a name. */
@@ -68,6 +77,8 @@ export class Audience {
   readonly key: string;
   /** Whether its members get events with their id and sender. */
   readonly meta: boolean;
+  /** How events are written to its members, if not as lines. */
+  readonly classic: ClassicForm | undefined;
   /** Its members. */
   readonly members: Set<Listener> = new Set();
   readonly #names: ReadonlySet<string>;
@@ -87,6 +98,7 @@ export class Audience {
   constructor(key: string, founder: Listener) {
     this.key = key;
     this.meta = founder.meta;
+    this.classic = founder.classic;
     const patterns = [...founder.patterns.values()];
     this.#names = new Set(patterns.filter(({ isLiteral }) => isLiteral).map(({ text }) => text));
     this.#patterns = patterns.filter(({ isLiteral }) => !isLiteral);
@@ -115,9 +127,9 @@ export class Audience {
   }
 
   /**
-   * Adds a line to the text that waits.
+   * Adds an event to the text that waits.
    *
-   * @param line The line, without its LF.
+   * @param line What is written of it, without the LF.
    */
   add(line: string): void {
     if (this.#events++ === 0) this.#isDeaf = this.#hasNoRoom();
@@ -147,6 +159,15 @@ export class Audience {
     }
     // Only now: to be told may lead to more events for these very members.
     for (const member of full) member.overflow(bytes.length + lostBytes, events);
+  }
+
+  /**
+   * Leaves an event out that is too long for its members.
+   *
+   * @param bytes How long it would be, at least.
+   */
+  leaveOut(bytes: number): void {
+    for (const member of [...this.members]) member.onTooLong?.(bytes);
   }
 
   #hasNoRoom(): boolean {
@@ -223,6 +244,16 @@ export class Router {
   }
 
   /**
+   * What recognizes a name.
+   *
+   * @param name A well-formed name.
+   * @returns The first pattern that matches; undefined if none does.
+   */
+  recognizedBy(name: string): string | undefined {
+    return this.#recognized.find((pattern) => pattern.matches(name))?.text;
+  }
+
+  /**
    * Who hears a name, and what recognizes it.
    *
    * @param name The name.
@@ -260,21 +291,39 @@ export class Router {
    * @param line Its line, without the LF.
    * @param sender Who published it: a listener or, by name alone, the broker.
    * @param id Its ULID, where it has one already. Otherwise one is made if a listener asked for it.
+   * @param message The message that it came as, if it did not come as a line.
    * @returns How many listeners it was sent to.
    */
-  publish(route: Route, line: string, sender: { name: string }, id?: string): number {
+  publish(route: Route, line: string, sender: { name: string }, id?: string, message?: ClassicMessage): number {
     let receivers = 0;
     let metaLine: string | undefined;
     for (const audience of route.audiences) {
       if (isOwnEcho(audience, sender)) continue;
+      if (audience.classic !== undefined) {
+        receivers += this.#addMessage(audience, audience.classic, message ??= messageOf(line));
+        continue;
+      }
       if (audience.meta) metaLine ??= `/event ${id ?? monotonicUlid()} ${sender.name} ${line}`;
-      receivers += audience.members.size;
-      if (audience.isEmpty) this.#waiting.push(audience);
-      audience.add(audience.meta ? metaLine! : line);
-      if (audience.isFull) this.#deliver(audience);
+      receivers += this.#add(audience, audience.meta ? metaLine! : line);
     }
     if (receivers > 0) this.#schedule();
     return receivers;
+  }
+
+  /** Adds what is written of an event to what waits for an audience; returns how many that are. */
+  #add(audience: Audience, text: string): number {
+    const receivers = audience.members.size;
+    if (audience.isEmpty) this.#waiting.push(audience);
+    audience.add(text);
+    if (audience.isFull) this.#deliver(audience);
+    return receivers;
+  }
+
+  #addMessage(audience: Audience, form: ClassicForm, message: ClassicMessage): number {
+    const text = formatMessage(message, form);
+    if (!isLongerThan(MAX_MESSAGE_BYTES, text)) return this.#add(audience, text);
+    audience.leaveOut(text.length);
+    return 0;
   }
 
   /**
@@ -330,7 +379,7 @@ export class Router {
 
   #find(name: string, isOwn: boolean): Route {
     checkName(name);
-    const recognizedBy = this.#recognized.find((pattern) => pattern.matches(name))?.text;
+    const recognizedBy = this.recognizedBy(name);
     // Not remembered: anybody can make up any number of these.
     const isKnown = recognizedBy !== undefined || isOwn;
     if (!isKnown) return { name, recognizedBy, audiences: [], isKnown, next: undefined };
@@ -359,7 +408,7 @@ export class Router {
 /** Listeners share an audience if they hear the same, in the same form; who wants no echo has one for itself. */
 function audienceKey(listener: Listener): string {
   const patterns = [...listener.patterns.keys()].sort().join(" ");
-  return `${listener.meta} ${listener.echo ? "" : listener.id} ${patterns}`;
+  return `${listener.classic ?? listener.meta} ${listener.echo ? "" : listener.id} ${patterns}`;
 }
 
 function isOwnEcho(audience: Audience, sender: { name: string; echo?: boolean }): boolean {

@@ -55,6 +55,12 @@ async function messageTasks(): Promise<(task: () => void) => void> {
   };
 }
 
+/** About how many bytes all readers together deal with in one turn. */
+export const TURN_BYTES: number = 128 * 1024;
+
+/** How long one turn deals with what was read, in milliseconds. */
+const MAX_TURN_MS = 10;
+
 /** The least that is read at once of a source that has more, in bytes. */
 const MIN_SHARE_BYTES = 16 * 1024;
 
@@ -178,3 +184,6 @@ export class Turns {
     return Date.now() - this.#begunAt > this.#options.maxMs;
   }
 }
+
+/** The turns in which all readers deal with what they have read. */
+export const turns: Turns = new Turns({ roomBytes: TURN_BYTES, maxMs: MAX_TURN_MS });

@@ -7,6 +7,9 @@
 /** Text shorter than this, in UTF-16 code units, is encoded the plain way: there is nothing to gain. */
 const MIN_GUESSED_LENGTH = 256;
 
+/** The most bytes that a UTF-16 code unit takes. */
+const MAX_UTF8_BYTES = 3;
+
 const encoder = new TextEncoder();
 
 /** Whether the last long text was ASCII: the next is guessed to be like it. */
@@ -35,4 +38,23 @@ export function encodeText(text: string): Uint8Array {
   const bytes = encoder.encode(text);
   isAscii = bytes.length === text.length;
   return bytes;
+}
+
+/**
+ * Whether a text is longer than so many bytes of UTF-8.
+ *
+ * @param bytes How many.
+ * @param text The text.
+ * @returns True if it is.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(isLongerThan(1, "e"), false);
+ * assertEquals(isLongerThan(1, "é"), true);
+ * ```
+ */
+export function isLongerThan(bytes: number, text: string): boolean {
+  return text.length * MAX_UTF8_BYTES > bytes && encoder.encode(text).length > bytes;
 }

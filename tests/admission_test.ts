@@ -312,6 +312,16 @@ Deno.test("TLS: one for which there is no room is closed", async () => {
 });
 
 for (
+  const [what, options, tls] of [["a token", { tokens: [{ token: "x", scope: "all" }] }], ["TLS", {}, TLS]] as const
+) {
+  Deno.test(`classic: Broker.listen refuses to let them in where there is ${what}`, async () => {
+    await using broker = new Broker(options);
+    const error = await assertRejects(() => broker.listen({ port: 0, tls, classic: "text" }), MqError);
+    assertEquals([error.code, broker.addr], ["classic", undefined]);
+  });
+}
+
+for (
   const [what, tls] of [["no certificate", { ...TLS, cert: "x" }], ["no key", { ...TLS, key: "x" }]] as const
 ) {
   Deno.test(`TLS: Broker.listen refuses what is ${what}`, async () => {

@@ -33,7 +33,8 @@ const SILENT_IO: Io = {
 
 /** A broker on a free port that was started with some flags of `mq server`. */
 function start(flags = ""): Promise<Broker> {
-  const words = parseWords(flags).map((word) => word.startsWith("tests/") ? `${ROOT}${word}` : word);
+  const words = parseWords(flags.replace(/(?<=--classic-port )\d+/, "0"))
+    .map((word) => word.startsWith("tests/") ? `${ROOT}${word}` : word);
   const argv = ["--host", "127.0.0.1", "--port", "0", ...words];
   return startServer(parseCommand(server, argv).flags as ServerFlags, SILENT_IO);
 }
@@ -41,7 +42,8 @@ function start(flags = ""): Promise<Broker> {
 for (const script of SCRIPTS) {
   Deno.test(`${script.rule} ${script.title}`, async () => {
     await using broker = await start(script.needs);
-    await play(script, { hostname: "127.0.0.1", port: broker.addr!.port, goDown: () => broker.close() });
+    const [port, classicPort] = [broker.addr!.port, broker.classicAddrs[0]?.port];
+    await play(script, { hostname: "127.0.0.1", port, classicPort, goDown: () => broker.close() });
   });
 }
 
@@ -282,7 +284,7 @@ const MISUSES: [argv: string[], message: string][] = [
   [[], "It needs to know where the broker is: HOST:PORT"],
   [["localhost"], "It needs to know where the broker is: HOST:PORT"],
   [["--verbose", "localhost:3001"], "It needs to know where the broker is: HOST:PORT"],
-  [["localhost:3001", "12.7"], "There is no script 12.7"],
+  [["localhost:3001", "13.7"], "There is no script 13.7"],
   [["localhost:3001", "--needs", "--max-lines 7"], "No script needs --max-lines 7"],
 ];
 

@@ -288,3 +288,21 @@ Deno.test("Outbox writes each byte that it took once and in order, whenever it i
 function bytes(...values: number[]): Uint8Array {
   return new Uint8Array(values);
 }
+
+Deno.test("Outbox with a pace writes each line by itself, none sooner after the one before", async () => {
+  const paceMs = 20;
+  const long = "x".repeat(200);
+  const writes: { text: string; at: number }[] = [];
+  const writable = new WritableStream<Uint8Array>({
+    write: (chunk) => void writes.push({ text: new TextDecoder().decode(chunk), at: performance.now() }),
+  });
+  const outbox = new Outbox({ writable }, { limitBytes: 1000, paceMs });
+  for (const text of ["one\ntwo\n", "three\n", `four\n${long}\n`, "five\n"]) {
+    outbox.push(new TextEncoder().encode(text));
+  }
+  assertEquals(await outbox.drained(), true);
+  assertEquals(writes.map(({ text }) => text), ["one\n", "two\n", "three\n", "four\n", `${long}\n`, "five\n"]);
+  const gaps = writes.slice(1).map(({ at }, index) => at - writes[index].at);
+  assert(gaps.every((gap) => gap >= paceMs - 1), gaps.join());
+  assertEquals(outbox.queuedBytes, 0);
+});

@@ -3,6 +3,7 @@ import { setImmediate } from "node:timers";
 import { ProtocolError } from "../lib/errors.ts";
 import { Pattern } from "../lib/event.ts";
 import { ANSWER_BYTES } from "../lib/limits.ts";
+import { type ClassicForm, MAX_MESSAGE_BYTES } from "../lib/classic.ts";
 import { Outbox } from "../lib/outbox.ts";
 import { type Listener, type Route, Router } from "../lib/router.ts";
 
@@ -11,6 +12,7 @@ const ULID = "01ARYZ6S41TSV4RRFFQ69G5FAV";
 
 interface ListenerOptions {
   meta?: boolean;
+  classic?: ClassicForm;
   echo?: boolean;
   limitBytes?: number;
   /** Nothing is written before this is resolved. */
@@ -26,6 +28,7 @@ class FakeListener implements Listener {
   readonly name = `name-${made}`;
   readonly patterns: ReadonlyMap<string, Pattern>;
   readonly meta: boolean;
+  readonly classic: ClassicForm | undefined;
   readonly echo: boolean;
   readonly outbox: Outbox;
   readonly written: Uint8Array[] = [];
@@ -33,12 +36,14 @@ class FakeListener implements Listener {
   overflows = 0;
   lostEvents = 0;
   lostBytes = 0;
+  tooLong = 0;
   readonly #onOverflow: (listener: FakeListener) => void;
 
   constructor(patterns: string, options: ListenerOptions = {}) {
     const { meta = false, echo = true, limitBytes = 1_000_000, ready, overflow = () => {} } = options;
     this.patterns = new Map(patterns.split(" ").filter((text) => text !== "").map((text) => [text, new Pattern(text)]));
     this.meta = meta;
+    this.classic = options.classic;
     this.echo = echo;
     const writable = new WritableStream({
       write: async (chunk: Uint8Array) => {
@@ -55,6 +60,10 @@ class FakeListener implements Listener {
     this.lostBytes += bytes;
     this.lostEvents += events;
     this.#onOverflow(this);
+  }
+
+  onTooLong(): void {
+    this.tooLong++;
   }
 
   /** The lines that have been written to it by the end of the turn. */
@@ -554,4 +563,27 @@ Deno.test("Router keeps the order when a delivery makes a listener leave and tha
   for (const line of ["mq.connect 1", "mq.connect 2"]) publish(router, line);
   await endOfTurn(); // What is published at the end of one turn leaves at the end of the next.
   assertEquals(await other.lines(), ["mq.connect 1", "mq.connect 2", "mq.slow"]);
+});
+
+Deno.test("Router gives an event to each classic listener in its form, and the message that it came as to those of JSON", async () => {
+  const forms = ["text", "json", undefined] as const;
+  const listeners = forms.map((classic) => new FakeListener(">", { classic }));
+  const router = routerOf(...listeners);
+  router.publish(router.route("a"), 'a {"id":1}', { name: "shop" });
+  const message = { written: "a", name: "a", text: "1", object: '{"event":"a","payload":1,"more":2}' };
+  router.publish(router.route("a"), "a 1", { name: "shop" }, undefined, message);
+  const [text, json, lines] = await Promise.all(listeners.map((listener) => listener.lines()));
+  assertEquals(text, ['a {"id":1}', "a 1"]);
+  assertEquals(json, ['{"event":"a","payload":{"id":1}}', '{"event":"a","payload":1,"more":2}']);
+  assertEquals(lines, ['a {"id":1}', "a 1"]);
+});
+
+Deno.test("Router leaves out what is too long for classic listeners, and says so", async () => {
+  const [classic, modern] = [new FakeListener(">", { classic: "text" }), new FakeListener(">")];
+  const router = routerOf(classic, modern);
+  const [fits, tooLong] = [MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES + 1].map((bytes) => `a ${"x".repeat(bytes - 2)}`);
+  assertEquals(router.publish(router.route("a"), fits, { name: "shop" }), 2);
+  assertEquals(router.publish(router.route("a"), tooLong, { name: "shop" }), 1);
+  assertEquals([classic.tooLong, await classic.lines()], [1, [fits]]);
+  assertEquals(await modern.lines(), [fits, tooLong]);
 });

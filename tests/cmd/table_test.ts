@@ -100,6 +100,29 @@ const ROWS: Row[] = [
     code: 2,
     stderr: 'mq server: --port takes a whole number, 0 to 65535, not "0x10"\nTry: mq server --help\n',
   },
+  {
+    args: "server --classic xml",
+    code: 2,
+    stderr: 'mq server: --classic takes text or json, not "xml"\nTry: mq server --help\n',
+  },
+  {
+    args: "server --classic-port 3002",
+    code: 2,
+    stderr: "mq server: --classic-port needs --classic, too\nTry: mq server --classic json --classic-port 3002\n",
+  },
+  {
+    args: "server --classic text",
+    env: { MQ_TOKEN: "s3cret" },
+    code: 2,
+    stderr:
+      "mq server: --classic lets in clients that know nothing of a token\nTry: a server of their own, without a token\n",
+  },
+  {
+    args: "server --port 0 --classic json --classic-port PORT --host 127.0.0.1",
+    code: 1,
+    stderr: "mq server: Cannot listen on 127.0.0.1:PORT: another program does already; " +
+      "choose another port with --port, or end that program\n",
+  },
   { args: "server --port", code: 2, stderr: "mq server: --port needs a value: PORT\nTry: mq server --help\n" },
   { args: "server --port --json", code: 2, stderr: "mq server: --port needs a value: PORT\nTry: mq server --help\n" },
   { args: "server --prot 1", code: 2, stderr: "mq server: unknown flag --prot\nTry: mq server --port\n" },

@@ -6,7 +6,7 @@
 import { TimeoutError } from "../../lib/errors.ts";
 import { within } from "../../lib/time.ts";
 import { expand, show, toBytes, Values } from "./notation.ts";
-import type { Action, Script, Step } from "./script.ts";
+import type { Action, Script, Step, Way } from "./script.ts";
 import { Wire } from "./wire.ts";
 
 /** How long anything that must come may take, in milliseconds: far more than it needs on a busy machine. */
@@ -16,6 +16,8 @@ const PATIENCE_MS = 20_000;
 export interface Target {
   hostname: string;
   port: number;
+  /** Where classic clients connect, if not at the same port. */
+  classicPort?: number;
   /** Tells the broker to go down; resolves when it is. Needed by scripts that say so. */
   goDown?: () => Promise<void>;
   /** How long anything that must come may take, in milliseconds. */
@@ -85,7 +87,7 @@ class Player {
   async #act(who: string, action: Action, time: number): Promise<void> {
     switch (action.kind) {
       case "connect":
-        return void await this.#connect(who, action.withTls);
+        return void await this.#connect(who, action.how);
       case "send":
         return await this.#send(who, toBytes(action.text, time));
       case "expect":
@@ -106,11 +108,13 @@ class Player {
 
   /** A connection, made where it is first mentioned. */
   async #wire(who: string): Promise<Wire> {
-    return this.#wires.get(who) ?? await this.#connect(who, false);
+    return this.#wires.get(who) ?? await this.#connect(who, "plain");
   }
 
-  async #connect(who: string, withTls: boolean): Promise<Wire> {
-    const connecting = Wire.connect(this.#target, withTls);
+  async #connect(who: string, how: Way): Promise<Wire> {
+    const { hostname, port, classicPort = port } = this.#target;
+    const address = { hostname, port: how === "classic" ? classicPort : port };
+    const connecting = Wire.connect(address, how === "tls");
     const wire = await this.#wait(`${who} should connect`, connecting).catch((error) => {
       connecting.then((late) => late.hangUp());
       throw error;

@@ -4,7 +4,7 @@
  * @module
  */
 import { Failure, play, Unreachable } from "./play.ts";
-import { needsControl, parseWords, readScripts, type Script } from "./script.ts";
+import { classicPortOf, needsControl, parseWords, readScripts, type Script } from "./script.ts";
 
 const USAGE = `Usage: deno run --allow-net --allow-read tests/conformance/run.ts HOST:PORT [SCRIPT...] [--needs FLAGS]
 
@@ -90,7 +90,7 @@ function isSame(one: string, other: string): boolean {
 /** Plays a script; returns what is wrong. */
 async function tryOut(script: Script, hostname: string, port: number): Promise<string | undefined> {
   try {
-    await play(script, { hostname, port, patienceMs: PATIENCE_MS });
+    await play(script, { hostname, port, classicPort: classicPortOf(script.needs), patienceMs: PATIENCE_MS });
   } catch (error) {
     if (error instanceof Failure) return error.message;
     throw error;

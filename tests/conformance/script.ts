@@ -5,9 +5,12 @@
  */
 import { checkText } from "./notation.ts";
 
+/** How a connection is made: as usual, with TLS, or to the port for classic clients. */
+export type Way = "plain" | "tls" | "classic";
+
 /** What a step does. */
 export type Action =
-  | { kind: "connect"; withTls: boolean }
+  | { kind: "connect"; how: Way }
   /** `text` holds its LF, if it has one. */
   | { kind: "send"; text: string }
   /** `skips` says whether other lines may come before it. */
@@ -42,8 +45,9 @@ const FIRST_LINE = /^# (\d+\.\d+) (\S.*)$/;
 const STEP = /^(?:(?<times>[1-9]\d*) times )?(?<who>[a-z]\w*)(?<what>>>|>|<<|<| )(?<rest>.*)$/s;
 
 const VERBS = new Map<string, Action>([
-  ["connects", { kind: "connect", withTls: false }],
-  ["connects with TLS", { kind: "connect", withTls: true }],
+  ["connects", { kind: "connect", how: "plain" }],
+  ["connects with TLS", { kind: "connect", how: "tls" }],
+  ["connects as a classic client", { kind: "connect", how: "classic" }],
   ["closes", { kind: "close" }],
   ["hangs up", { kind: "hang up" }],
   ["is closed", { kind: "be closed" }],
@@ -100,6 +104,18 @@ export function parseScript(file: string, text: string): Script {
  */
 export function parseWords(text: string): string[] {
   return [...text.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) => quoted ?? bare);
+}
+
+/**
+ * The port for classic clients, as flags of `mq server` name it.
+ *
+ * @param flags The flags, as one types them.
+ * @returns It; undefined if there is none beside the port for all others.
+ */
+export function classicPortOf(flags: string): number | undefined {
+  const words = parseWords(flags);
+  const at = words.indexOf("--classic-port");
+  return at === -1 ? undefined : Number(words[at + 1]);
 }
 
 /** Whether somebody has to tell the broker to go down. */

@@ -1,0 +1,101 @@
+/**
+ * What becomes of a connection for which too much waits: it is closed, or it misses events. docs/protocol.md has the rules,
+ * in 4.7, 4.8 and 12.9.
+ *
+ * @module
+ */
+import type { SlowPolicy } from "./broker_options.ts";
+import type { Connection } from "./connection.ts";
+import { FatalProtocolError } from "./errors.ts";
+import type { Life } from "./life.ts";
+import { formatErr } from "./protocol.ts";
+
+const encoder = new TextEncoder();
+
+/** Options of {@linkcode Patience}. */
+export interface PatienceOptions {
+  /** What becomes of a connection that reads too slowly. */
+  policy: SlowPolicy;
+  /** What may wait for a connection, in bytes, to say so. */
+  outboxBytes: number;
+  /** Who tells of it. */
+  life: Life;
+  /** Closes a connection with some last words, when so many bytes were lost. */
+  end: (connection: Connection, lastWords: string, bytes: number) => void;
+}
+
+/** A broker's patience with those who read too slowly. */
+export class Patience {
+  /** How many events were dropped. */
+  dropped = 0;
+  readonly #options: PatienceOptions;
+
+  /**
+   * Makes the patience of one broker.
+   *
+   * @param options What it does, and how.
+   */
+  constructor(options: PatienceOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Sees to what finds no room in a connection's outbox from now on.
+   *
+   * @param connection The connection.
+   */
+  watch(connection: Connection): void {
+    connection.overflow = (bytes, events) => this.#overflow(connection, bytes, events);
+    connection.onRoom = () => this.#tellMissed(connection);
+    connection.onTooLong = (bytes) => this.#leaveOut(connection, bytes);
+  }
+
+  /**
+   * Tells what a connection has missed since that was last told.
+   *
+   * @param connection The connection.
+   */
+  tellLost(connection: Connection): void {
+    const { events, bytes } = connection.takeMissed();
+    if (events > 0) this.#options.life.loses(connection, bytes, events);
+  }
+
+  #overflow(connection: Connection, bytes: number, events: number): void {
+    if (connection.ended) return;
+    const { policy, outboxBytes, life, end } = this.#options;
+    const isAnswer = events === 0; // An answer is never dropped.
+    const mayDrop = policy === "drop" || connection.classic !== undefined; // These break when they are closed.
+    if (mayDrop && !isAnswer) return this.#drop(connection, bytes, events);
+    life.findsSlow(connection, bytes, "disconnect");
+    const message = `Closed: more than ${outboxBytes} bytes waited to be read`;
+    const answer = formatErr("-", new FatalProtocolError("slow-consumer", message));
+    end(connection, answer + "\n", bytes + connection.outbox.discard());
+  }
+
+  /** An event is longer than a message to a classic client may be. */
+  #leaveOut(connection: Connection, bytes: number): void {
+    this.dropped++;
+    this.#options.life.loses(connection, bytes, 1);
+  }
+
+  #drop(connection: Connection, bytes: number, events: number): void {
+    const { missed, outbox } = connection;
+    missed.events += events;
+    missed.bytes += bytes;
+    this.dropped += events;
+    if (!connection.isSlow) this.#options.life.findsSlow(connection, bytes, "drop");
+    connection.isSlow = true;
+    if (outbox.isFull) return;
+    this.#tellMissed(connection);
+    outbox.flush();
+  }
+
+  /** There is room again: what comes next in the stream is what is missing. */
+  #tellMissed(connection: Connection): void {
+    if (connection.ended) return;
+    const { events } = connection.missed;
+    connection.isSlow = false;
+    if (events > 0 && connection.speaksControl) connection.outbox.push(encoder.encode(`/dropped ${events}\n`));
+    this.tellLost(connection);
+  }
+}

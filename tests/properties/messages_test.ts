@@ -1,0 +1,42 @@
+/** Messages of classic clients: what is taken apart is what was sent, however it was cut. */
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { formatMessage, readMessage } from "../../lib/classic.ts";
+import { MessageScanner } from "../../lib/messages.ts";
+import { decodeData } from "../../mod.ts";
+
+const someObject = fc.dictionary(fc.string({ maxLength: 5 }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4 });
+const someSpace = fc.constantFrom("", " ", "\n", "\r\n", "\t ");
+
+Deno.test("MessageScanner takes any objects apart, laid out in any way and cut anywhere", () => {
+  const objects = fc.array(fc.tuple(someObject, fc.constantFrom(0, 2), someSpace), { maxLength: 5 });
+  fc.assert(fc.property(objects, fc.array(fc.nat()), (objects, cuts) => {
+    const texts = objects.map(([object, indent]) => JSON.stringify(object, null, indent));
+    const stream = texts.map((text, index) => text + objects[index][2]).join("");
+    const places = [...new Set(cuts.map((cut) => cut % (stream.length + 1)))].sort((a, b) => a - b);
+    const scanner = new MessageScanner();
+    const chunks = [0, ...places].map((place, index) => stream.slice(place, places[index]));
+    assertEquals([...chunks.flatMap((chunk) => scanner.push(chunk)), ...scanner.end()], texts);
+  }));
+});
+
+Deno.test("MessageScanner keeps all of any text but white space around it and line feeds", () => {
+  fc.assert(fc.property(fc.array(fc.string()), (chunks) => {
+    const scanner = new MessageScanner();
+    for (const chunk of chunks.map((chunk) => chunk.replaceAll("{", "("))) {
+      const wanted = chunk.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+      assertEquals(scanner.push(chunk), wanted);
+    }
+  }));
+});
+
+Deno.test("what a classic client sends as an object comes back as that object, and as its value among modern clients", () => {
+  fc.assert(fc.property(fc.jsonValue(), (payload) => {
+    const object = JSON.stringify({ event: "create", payload });
+    const message = readMessage(object, () => true);
+    assertEquals(formatMessage(message, "json"), object);
+    assertEquals(JSON.stringify(decodeData(message.text)), JSON.stringify(payload));
+    const again = formatMessage({ ...message, object: undefined }, "json");
+    assertEquals(JSON.parse(again), JSON.parse(object));
+  }));
+});
