@@ -16,6 +16,7 @@ import { formatEvent } from "./protocol.ts";
 import { parseAnswer, Session } from "./session.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 import { sleep, within } from "./time.ts";
+import { atTurnEnd } from "./turn.ts";
 
 /** The most bytes of UTF-8 that a UTF-16 code unit takes. */
 const MAX_UTF8_BYTES = 3;
@@ -305,6 +306,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   async #live(first: Session): Promise<void> {
+    await new Promise<void>((resolve) => atTurnEnd(resolve)); // Who has connected comes to listen to what happens.
     for (let session: Session | undefined = first; session !== undefined;) {
       const reason: ConnectionError = await session.ended;
       this.#session = undefined;

@@ -727,3 +727,17 @@ Deno.test("Client.hello throws before there was a broker", async () => {
   await soon(opened, "the connection");
   assertEquals(client.hello, HELLO);
 });
+
+Deno.test("Client tells that its connection broke even where that was at once, before its caller could listen", async () => {
+  await using fake = await new FakeBroker();
+  const { client, opened } = fake.dial({ reconnect: false });
+  const connected = async () => (await opened, client);
+  const patiently = async () => await connected();
+  const command = async () => await patiently(); // As deep as in mq logger.
+  const disconnected = (async () => await happened(await command(), "disconnect"))();
+  const peer = await fake.accept();
+  await peer.hearHello();
+  await peer.say(`/ok hello ${JSON.stringify(HELLO)}`, "/ok unsub", "/err - silent Enough");
+  await peer.hangUp();
+  assertEquals((await soon(disconnected, "the disconnect")).message, "Enough");
+});
