@@ -1,0 +1,73 @@
+/** The lessons of docs/lessons, each carried out as its reader does. */
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { CAN_HOLD_LESSONS, Classroom } from "../lessons/classroom.ts";
+import { isShown, parseLesson } from "../lessons/lesson.ts";
+
+const FOLDER = new URL("../../docs/lessons/", import.meta.url);
+
+const LESSONS = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).filter((name) => /^\d/.test(name)).sort();
+
+for (const file of LESSONS) {
+  const text = await Deno.readTextFile(new URL(file, FOLDER));
+
+  Deno.test({
+    name: `lesson ${file}: what it has one type does what it says`,
+    ignore: !CAN_HOLD_LESSONS,
+    async fn() {
+      await using room = await Classroom.open();
+      let done = 0;
+      for (const step of parseLesson(text)) {
+        try {
+          if (await room.perform(step)) done++;
+        } catch (error) {
+          throw new Error(`${file}, line ${step.line}: ${(error as Error).message}`);
+        }
+      }
+      assert(done > 3, "a lesson is more than that");
+    },
+  });
+
+  Deno.test(`lesson ${file} has a diagram, a question to discuss and its answer`, () => {
+    assert(/^```mermaid\n(flowchart|sequenceDiagram)/m.test(text), "a diagram");
+    const headings = [...text.matchAll(/^##? (.+)$/gm)].map(([, heading]) => heading);
+    assertEquals(headings.slice(-2), ["To discuss", "An answer"]);
+  });
+}
+
+Deno.test("there are eight lessons, and the first page names them all", async () => {
+  assertEquals(LESSONS.map((file) => file[0]), ["1", "2", "3", "4", "5", "6", "7", "8"]);
+  const index = await Deno.readTextFile(new URL("README.md", FOLDER));
+  for (const file of LESSONS) assert(index.includes(`(${file})`), file);
+});
+
+Deno.test("parseLesson finds what is typed, shown and written, and what it needs", () => {
+  const lesson = [
+    "```sh server",
+    "mq server",
+    "```",
+    "",
+    "```text server",
+    "It … these",
+    "```",
+    "",
+    "```js ignore a.mjs if node",
+    "x",
+    "```",
+    "",
+    "```text",
+    "free",
+    "```",
+  ].join("\n");
+  assertEquals(parseLesson(lesson), [
+    { kind: "type", name: "server", lines: ["mq server"], line: 2, needs: undefined },
+    { kind: "expect", name: "server", lines: ["It … these"], line: 6, needs: undefined },
+    { kind: "write", name: "a.mjs", lines: ["x"], line: 10, needs: "node" },
+  ]);
+  assertThrows(() => parseLesson("```sh\nls\n```"), SyntaxError, "line 2: these commands have no terminal");
+});
+
+Deno.test("isShown takes … for anything, and everything else as it is", () => {
+  assertEquals(isShown("… app create { … }", "12:00:00 app create { id: 1 }\t"), true);
+  assertEquals(isShown("a.b", "axb"), false);
+  assertEquals(isShown("create", "create 1"), false);
+});

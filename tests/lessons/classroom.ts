@@ -1,0 +1,168 @@
+/**
+ * Where a lesson takes place: terminals with a shell in each, in a folder of their own, where `mq` is the program under
+ * test and the ports that lessons name are free ones.
+ *
+ * @module
+ */
+import { has, Lines, programLine, soon } from "../helpers.ts";
+import { isShown, type Step } from "./lesson.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+/** The ports that lessons name. */
+const PORTS = ["3001", "3002"];
+
+const encoder = new TextEncoder();
+
+/** What a terminal needs to be one: `script` gives a shell a terminal of its own. */
+export const CAN_HOLD_LESSONS: boolean = Deno.build.os === "linux" && has("script");
+
+/** A room for one lesson. */
+export class Classroom implements AsyncDisposable {
+  readonly #folder: string;
+  readonly #ports: ReadonlyMap<string, string>;
+  readonly #terminals = new Map<string, Terminal>();
+
+  private constructor(folder: string, ports: ReadonlyMap<string, string>) {
+    this.#folder = folder;
+    this.#ports = ports;
+  }
+
+  /** Opens a room. */
+  static async open(): Promise<Classroom> {
+    const folder = (await shell("mktemp -d")).trim();
+    const ports = new Map(PORTS.map((port) => [port, freePort()]));
+    await write(`${folder}/bin/mq`, wrapper(ports.get("3001")!));
+    await shell(`chmod +x '${folder}/bin/mq'`);
+    return new Classroom(folder, ports);
+  }
+
+  /** Does what a step says; returns whether what it needs is there. */
+  async perform({ kind, name, lines, needs }: Step): Promise<boolean> {
+    if (needs !== undefined && !has(needs)) return false;
+    const local = lines.map((line) => this.#localize(line));
+    if (kind === "write") await write(`${this.#folder}/${name}`, local.join("\n") + "\n");
+    else if (kind === "type") await this.#terminal(name).type(local);
+    else await this.#terminal(name).expect(local);
+    return true;
+  }
+
+  /** Puts free ports for those that the lesson names. */
+  #localize(line: string): string {
+    return line.replaceAll(/\b\d{4}\b/g, (port) => this.#ports.get(port) ?? port);
+  }
+
+  #terminal(name: string): Terminal {
+    const terminal = this.#terminals.get(name) ?? new Terminal(this.#folder, this.#ports.get("3001")!);
+    this.#terminals.set(name, terminal);
+    return terminal;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const terminal of this.#terminals.values()) await terminal[Symbol.asyncDispose]();
+    await shell(`rm -rf '${this.#folder}'`);
+  }
+}
+
+/** One terminal, with a shell in it. */
+class Terminal implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+  readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #stdout: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #lines: Lines;
+
+  constructor(folder: string, port: string) {
+    const path = [`${folder}/bin`, Deno.execPath().replace(/\/[^/]*$/, ""), Deno.env.get("PATH")].join(":");
+    const home = Deno.env.get("HOME") ?? "/";
+    this.#process = new Deno.Command("script", {
+      args: ["-qfec", "sh -i", "/dev/null"],
+      cwd: folder,
+      clearEnv: true,
+      env: {
+        PATH: path,
+        HOME: home,
+        PS1: "",
+        TERM: "dumb",
+        LANG: "C.UTF-8",
+        NO_COLOR: "1",
+        MQ_FOLDER: ROOT,
+        MQ_URL: `mq://localhost:${port}`,
+        DENO_TLS_CA_STORE: "system",
+      },
+      stdin: "piped",
+      stdout: "piped",
+      stderr: "null",
+    }).spawn();
+    this.#stdin = this.#process.stdin.getWriter();
+    const stdout = this.#stdout = this.#process.stdout.getReader();
+    this.#lines = new Lines(async () => (await stdout.read()).value ?? null);
+  }
+
+  /** Types lines; `^C` is the key that ends a program, and `^D` the one that ends what is typed. */
+  async type(lines: readonly string[]): Promise<void> {
+    for (const line of lines) {
+      const keys = line === "^C" ? "\x03" : line === "^D" ? "\x04" : `${line}\n`;
+      await this.#stdin.write(encoder.encode(keys));
+    }
+  }
+
+  /** Waits until it shows lines, in this order; others may come between them. */
+  async expect(lines: readonly string[]): Promise<void> {
+    for (const line of lines) await this.#find(line);
+  }
+
+  async #find(expected: string): Promise<void> {
+    const seen: string[] = [];
+    try {
+      for (let line = await this.#lines.next(); line !== null; line = await this.#lines.next()) {
+        const shown = line.replaceAll("\r", "");
+        if (isShown(expected, shown)) return;
+        seen.push(shown);
+      }
+    } catch (error) {
+      throw new Error(`${(error as Error).message}: ${JSON.stringify(expected)}; there was:\n${seen.join("\n")}`);
+    }
+    throw new Error(`The terminal was closed before it showed ${JSON.stringify(expected)}:\n${seen.join("\n")}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#process.kill("SIGTERM"); // It closes the terminal, which hangs up on all that runs in it.
+    await soon(this.#process.status, "the end of a terminal");
+    await this.#stdin.abort().catch(() => {});
+    await this.#stdout.cancel();
+  }
+}
+
+/** `mq`, as the lesson has it: its broker listens on a free port where the lesson means the usual one. */
+function wrapper(port: string): string {
+  const program = programLine().map((word) => `'${word}'`).join(" ");
+  return `#!/bin/sh
+case "$1 $*" in
+  *--port*) ;;
+  "server "*) shift; set -- server --port ${port} "$@" ;;
+esac
+exec ${program} "$@"
+`;
+}
+
+function freePort(): string {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return String(port);
+}
+
+async function write(path: string, text: string): Promise<void> {
+  await shell(`mkdir -p "$(dirname '${path}')" && cat > '${path}'`, text);
+}
+
+/** Runs a command of the shell: the tests themselves may not write files. */
+async function shell(command: string, input = ""): Promise<string> {
+  const process = new Deno.Command("sh", { args: ["-c", command], stdin: "piped", stdout: "piped" }).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(encoder.encode(input));
+  await writer.close();
+  const { success, stdout } = await process.output();
+  if (!success) throw new Error(`${command} failed`);
+  return new TextDecoder().decode(stdout);
+}
