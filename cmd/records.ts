@@ -5,6 +5,7 @@
  */
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
+import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
 import { DEFAULT_EVENTS, type Json } from "../mod.ts";
 
 /** What an app barks unless told otherwise: what a broker recognizes, and two names that it does not. */
@@ -28,26 +29,59 @@ export interface MadeUpEvent {
  * @returns The events.
  */
 export function* makeUpEvents(seed: number, names: readonly string[]): Generator<MadeUpEvent, never> {
-  const random = xoroshiro128plus(mix(seed));
-  const below = (limit: number) => uniformInt(random, 0, limit - 1);
-  const oneOf = <T>(items: readonly T[]) => items[below(items.length)];
-  let lastId = below(100);
+  const dice = new Dice(seed);
+  const records = new Records(dice);
   while (true) {
-    const name = oneOf(names);
-    const table = oneOf(TABLES);
+    const name = dice.oneOf(names);
+    yield { name, data: records.about(name) };
+  }
+}
+
+/** Chance, the same for the same seed. */
+export class Dice {
+  readonly #random: RandomGenerator;
+
+  constructor(seed: number) {
+    this.#random = xoroshiro128plus(mix(seed));
+  }
+
+  /** A whole number from 0 on, less than the limit. */
+  below(limit: number): number {
+    return uniformInt(this.#random, 0, limit - 1);
+  }
+
+  oneOf<T>(items: readonly T[]): T {
+    return items[this.below(items.length)];
+  }
+}
+
+/** The records of the database. */
+export class Records {
+  readonly #dice: Dice;
+  #lastId: number;
+
+  constructor(dice: Dice) {
+    this.#dice = dice;
+    this.#lastId = dice.below(100);
+  }
+
+  /** The data of an event of a name. */
+  about(name: string): Json {
+    const table = this.#dice.oneOf(TABLES);
     switch (name) {
       case "create":
-        yield { name, data: { table, id: ++lastId, name: oneOf(NAMES) } };
-        break;
+        return { table, id: ++this.#lastId, name: this.#dice.oneOf(NAMES) };
       case "update":
-        yield { name, data: { table, id: 1 + below(lastId || 1), changed: { name: oneOf(NAMES) } } };
-        break;
+        return { table, id: this.#anyId(), changed: { name: this.#dice.oneOf(NAMES) } };
       case "error":
-        yield { name, data: oneOf(ERRORS) };
-        break;
+        return this.#dice.oneOf(ERRORS);
       default:
-        yield { name, data: { table, id: 1 + below(lastId || 1) } };
+        return { table, id: this.#anyId() };
     }
+  }
+
+  #anyId(): number {
+    return 1 + this.#dice.below(this.#lastId || 1);
   }
 }
 
