@@ -15,7 +15,9 @@ import {
   tellConnection,
   untilLost,
 } from "./broker_flags.ts";
-import { defineCommand, duration, integer, list, option, toggle, type Values } from "./command.ts";
+import { defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
+import { type Events, eventsFlag, isList, readCatalog } from "./events_flag.ts";
+import { makeUpFitting } from "./fitting.ts";
 import { count, formatDuration, formatForPeople, formatJson, formatPlain } from "./format.ts";
 import { BARKED_EVENTS, type MadeUpEvent, makeUpEvents } from "./records.ts";
 import { aborted, type Io } from "./stdio.ts";
@@ -26,9 +28,7 @@ const GRACE_MS = 2000;
 const flags = {
   ...brokerFlags,
   every: option("DURATION", "How often an event comes.", duration, { fallback: ["1s", 1000] }),
-  events: option("LIST", "The names to choose from.", list, {
-    fallback: [BARKED_EVENTS.join(","), [...BARKED_EVENTS]],
-  }),
+  events: eventsFlag("Names, or a catalog of events.", BARKED_EVENTS),
   count: option("N", "End after that many events.", integer(1), { short: "n" }),
   seed: option("N", "The same seed gives the same events.", integer(0)),
   "once-per-connection": toggle("Connect and disconnect for each event."),
@@ -43,7 +43,8 @@ export const app = defineCommand({
   name: "app",
   summary: "an application that barks random events",
   description: "Publishes made-up events about made-up records, some of them on purpose such as the broker does not\n" +
-    "recognize, and prints each. At the end (Ctrl-C) it says how many it sent and the mean time each took.",
+    "recognize, and prints each. At the end (Ctrl-C) it says how many it sent and the mean time each took.\n" +
+    "With the broker's catalog (mq server --help shows what that is like) it makes up data that fits.",
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [
@@ -51,13 +52,15 @@ export const app = defineCommand({
     ["mq app --every 100ms --count 50", "fifty of them, faster"],
     ["mq app --every 100ms --count 50 --once-per-connection", "is it cheaper to stay connected? Compare"],
     ["mq app --events order.created,order.paid --seed 7", "these names, the same each time"],
+    ["mq app --events catalog.json", "the events of a catalog, with data that fits their schemas"],
   ],
   permissions: ["net"],
   async run({ flags }, io) {
-    checkTyped("mq app --events order.created,order.paid", () => flags.events.forEach(checkPublishable));
+    const { events } = flags;
+    if (isList(events)) checkTyped("mq app --events order.created,order.paid", () => events.forEach(checkPublishable));
     const access = brokerAccess(flags, io, "app");
     const seed = flags.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
-    const barker = new Barker(makeUpEvents(seed, flags.events), flags, io);
+    const barker = new Barker(await makeUp(seed, events), flags, io);
     await using client = await connectPatiently("app", { ...access, name: flags.name }, io);
     if (flags["once-per-connection"]) {
       await client.close();
@@ -73,6 +76,11 @@ export const app = defineCommand({
     return 0;
   },
 });
+
+async function makeUp(seed: number, events: Events): Promise<Generator<MadeUpEvent, never>> {
+  if (isList(events)) return makeUpEvents(seed, events);
+  return await makeUpFitting(seed, await readCatalog(events));
+}
 
 /** Publishes an event; returns its id, or undefined if the broker does not recognize it. */
 async function publish({ name, data }: MadeUpEvent, client: Client): Promise<string | undefined> {

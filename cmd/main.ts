@@ -11,6 +11,7 @@ import { benchLatency } from "./bench/latency.ts";
 import { benchThroughput } from "./bench/throughput.ts";
 import { columns, type Command, helpOf, parseCommand, suggest, UsageError } from "./command.ts";
 import { demo } from "./demo.ts";
+import { events } from "./events.ts";
 import { logger } from "./logger.ts";
 import { pub } from "./pub.ts";
 import { server } from "./server.ts";
@@ -22,6 +23,7 @@ export const COMMANDS: readonly Command[] = [
   logger,
   app,
   pub,
+  events,
   demo,
   benchThroughput,
   benchLatency,

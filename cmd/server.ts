@@ -16,7 +16,8 @@ import {
   type Token,
 } from "../mod.ts";
 import { certificateFile, checkTyped, jsonFlag } from "./broker_flags.ts";
-import { choice, defineCommand, integer, list, option, textFile, toggle, UsageError, type Values } from "./command.ts";
+import { choice, defineCommand, integer, option, textFile, toggle, UsageError, type Values } from "./command.ts";
+import { eventsFlag, isList, readCatalog } from "./events_flag.ts";
 import { limitFlags, limitsOf } from "./limit_flags.ts";
 import { jsonLog, type Security, TextLog } from "./server_log.ts";
 import { aborted, type Io } from "./stdio.ts";
@@ -28,9 +29,7 @@ const flags = {
   port: option("PORT", "The port to listen on; 0 takes a free one.", port, {
     fallback: [String(DEFAULT_PORT), DEFAULT_PORT],
   }),
-  events: option("LIST", "Names or patterns of the events it recognizes.", list, {
-    fallback: [DEFAULT_EVENTS.join(","), [...DEFAULT_EVENTS]],
-  }),
+  events: eventsFlag("What it recognizes, or a catalog of that.", DEFAULT_EVENTS),
   "token-file": option("FILE", "Tokens that let clients in, one a line.", tokenFile, {
     fallback: ["$MQ_TOKEN, or anybody may come in", undefined],
   }),
@@ -74,12 +73,16 @@ export const server = defineCommand({
   summary: "the broker: sends every event it recognizes on to those who listen",
   description: "Keeps a pool of TCP connections. What it does not recognize is dropped, and the log says so.\n" +
     "localhost is both 127.0.0.1 and ::1. Ctrl-C drains and ends it, a second one ends it at once.\n" +
-    'A line of the token file is a token, which may have "publish" or "listen" before it: it is for that alone.',
+    'A line of the token file is a token, which may have "publish" or "listen" before it: it is for that alone.\n' +
+    "A catalog says what data events carry, and what does not fit is refused. It is an AsyncAPI 3 document in JSON, or\n" +
+    '{"NAME": {"description": "...", "schema": {...}, "example": ...}, ...} with schemas of JSON Schema 2020-12; a NAME\n' +
+    "may be a pattern, and each key of an event may be left out.",
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [
     ["mq server", "on localhost:3001, recognizing create, read, update, delete, error"],
     ["mq server --events 'order.*,user.>'", "recognizing events by pattern"],
+    ["mq server --events catalog.json", "recognizing the events of a catalog, with data that fits"],
     ["mq server --events '>' --verbose", "recognizing all events, and logging them"],
     ["mq server --port 4000 --json", "on another port, with a log for programs"],
     ["mq server --host 0.0.0.0 --token-file token.txt", "for the whole network, with a token"],
@@ -101,7 +104,7 @@ export async function startServer(flags: ServerFlags, io: Io): Promise<Broker> {
   const security = securityOf(flags, io);
   const log = flags.json ? jsonLog(io) : new TextLog(io, flags, security);
   const options: BrokerOptions = {
-    events: flags.classic ? flags.events.map(modernName) : flags.events,
+    ...await recognized(flags),
     limits: limitsOf(flags),
     tokens: security.tokens,
     slow: flags.slow,
@@ -116,6 +119,12 @@ export async function startServer(flags: ServerFlags, io: Io): Promise<Broker> {
   await listen(broker, flags, security);
   log.listening(broker);
   return broker;
+}
+
+/** What it is to recognize. The names of classic clients may have other forms, which a list may be written in, too. */
+async function recognized({ events, classic }: ServerFlags): Promise<Pick<BrokerOptions, "events" | "catalog">> {
+  if (!isList(events)) return { catalog: await readCatalog(events) };
+  return { events: classic ? events.map(modernName) : events };
 }
 
 function securityOf(flags: ServerFlags, io: Io): Security {

@@ -18,6 +18,7 @@ import {
   type Token,
   VERSION,
 } from "../mod.ts";
+import { type Events, eventsArgument, isList } from "./events_flag.ts";
 import { count, formatDuration, formatForPeople, formatJson, layOut, localTime } from "./format.ts";
 import type { Io } from "./stdio.ts";
 
@@ -36,7 +37,7 @@ export interface Security {
 export interface Place {
   readonly host: string;
   readonly port: number;
-  readonly events: readonly string[];
+  readonly events: Events;
   readonly classic: ClassicForm | undefined;
 }
 
@@ -96,7 +97,9 @@ export class TextLog implements ServerLog {
     const { tokens, tls } = this.#security;
     const where = tls ? ` -s mqs://localhost:${port}` : port === DEFAULT_PORT ? "" : ` -s localhost:${port}`;
     const nc = tls || tokens.length > 0 ? "" : `, or nc localhost ${port}`;
-    return `mq logger${where}, mq app${where}${nc}`;
+    const { events } = this.#flags;
+    const app = `mq app${where}${isList(events) ? "" : ` ${eventsArgument(events)}`}`;
+    return `mq logger${where}, ${app}${nc}`;
   }
 
   /** It is open to the network: says what that means, and the command that would secure it. */
@@ -161,7 +164,8 @@ export class TextLog implements ServerLog {
   }
 
   #unrecognized(who: string, event: string): string {
-    const admit = `--events '${[...this.#flags.events, event].join(",")}'`;
+    const { events } = this.#flags;
+    const admit = isList(events) ? eventsArgument([...events, event]) : `add it to ${events.path}`;
     return `${yellow("!")} ${who}: "${event}" is not recognized, so nobody gets it. To admit it: ${admit}`;
   }
 }
@@ -187,7 +191,7 @@ function securingFlags({ host, port, events }: Place, needsToken: boolean): stri
   const given = [
     `--host ${host}`,
     port === DEFAULT_PORT || port === 0 ? "" : `--port ${port}`,
-    events.join() === DEFAULT_EVENTS.join() ? "" : `--events '${events.join(",")}'`,
+    isList(events) && events.join() === DEFAULT_EVENTS.join() ? "" : eventsArgument(events),
     needsToken ? "--token-file token.txt" : "",
     "--tls-cert cert.pem --tls-key key.pem",
   ];

@@ -4,6 +4,7 @@
  * @module
  */
 import type { ClassicForm } from "./classic.ts";
+import type { Json } from "./event.ts";
 import type { Limits } from "./limits.ts";
 
 /** What a broker says of itself: the answer to `/hello`. */
@@ -82,4 +83,16 @@ export interface Why {
   hears: { id: string; name: string; pattern: string; queuedBytes: number }[];
   /** The connections without one, and their patterns. */
   ignores: { id: string; name: string; patterns: string[] }[];
+}
+
+/** What a broker knows of some events, in answer to `/events`. */
+export interface EventInfo {
+  /** The name or pattern by which it recognizes them. */
+  pattern: string;
+  /** What they are for. */
+  description?: string;
+  /** What their data has to fit: JSON Schema. */
+  schema?: Json;
+  /** Data that fits. */
+  example?: Json;
 }

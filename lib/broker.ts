@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { monotonicUlid } from "@std/ulid";
-import type { BrokerStats, ClientInfo, Why } from "./answers.ts";
+import type { BrokerStats, ClientInfo, EventInfo, Why } from "./answers.ts";
 import type { Activity, BrokerOptions } from "./broker_options.ts";
 import { type ClassicForm, type ClassicMessage, findGlued, readMessage } from "./classic.ts";
 import { Connection } from "./connection.ts";
@@ -105,6 +105,7 @@ export class Broker implements AsyncDisposable {
     ["ping", (_connection, rest) => rest === "" ? "/pong" : `/pong ${rest}`],
     ["stats", () => formatOk("stats", this.stats())],
     ["clients", () => formatOk("clients", this.clients())],
+    ["events", () => formatOk("events", this.catalog())],
     ["why", (_connection, rest) => formatOk("why", this.why(rest.trim()))],
     ["help", () => HELP],
   ]);
@@ -129,7 +130,7 @@ export class Broker implements AsyncDisposable {
    */
   constructor(options: BrokerOptions = {}) {
     this.#options = options;
-    this.events = [...options.events ?? DEFAULT_EVENTS];
+    this.events = options.catalog?.entries.map(({ pattern }) => pattern) ?? [...options.events ?? DEFAULT_EVENTS];
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     checkRecognizable(this.events);
     checkLimits(this.#limits);
@@ -214,6 +215,15 @@ export class Broker implements AsyncDisposable {
    */
   clients(): ClientInfo[] {
     return [...this.#pool.values()].map((connection) => connection.info);
+  }
+
+  /**
+   * What it knows of the events that it recognizes.
+   *
+   * @returns Each pattern in the order in which they are tried, with what its catalog says of it, if it has one.
+   */
+  catalog(): EventInfo[] {
+    return this.#options.catalog?.entries ?? this.events.map((pattern) => ({ pattern }));
   }
 
   /**
@@ -379,10 +389,11 @@ export class Broker implements AsyncDisposable {
 
   #deliver(connection: Connection, route: Route, line: string, id?: string, message?: ClassicMessage): number {
     connection.route = route;
+    const { catalog, onPublish } = this.#options;
+    if (catalog !== undefined) catalog.check(route.recognizedBy!, line);
     const receivers = this.#router.publish(route, line, connection, id, message);
     connection.published++;
     this.#published++;
-    const { onPublish } = this.#options;
     if (onPublish !== undefined) callBack(() => onPublish(route.name, line, connection.name, receivers));
     return receivers;
   }
@@ -510,7 +521,7 @@ export class Broker implements AsyncDisposable {
   /** Answers a line that could not be carried out, and closes the connection if nothing can be read after it. */
   #refuse(connection: Connection, error: ProtocolError, what = "-"): void {
     if (connection.ended) return;
-    if (error.code !== "unrecognized") this.#life.refuses(connection, error.code, error.message);
+    if (error.code !== "unrecognized") this.#life.refuses(connection, error);
     const answer = formatErr(what, error) + "\n";
     if (error instanceof FatalProtocolError) this.#end(connection, error.code, answer, FAULT_GRACE_MS);
     else if (connection.speaksControl) this.#router.send(connection, answer);
@@ -518,7 +529,7 @@ export class Broker implements AsyncDisposable {
 
   /** A web page can have a browser send a request to any port: it must not be able to publish. */
   #refuseHttp(connection: Connection): void {
-    this.#life.refuses(connection, "http", "Refused an HTTP request");
+    this.#life.refuses(connection, { code: "http", message: "Refused an HTTP request" });
     this.#end(connection, "http", HTTP_REFUSAL, FAULT_GRACE_MS);
   }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Catalog } from "./catalog.ts";
 import type { Json } from "./event.ts";
 import type { Limits } from "./limits.ts";
 import type { Token } from "./tokens.ts";
@@ -21,6 +22,8 @@ export interface BrokerOptions {
    * @default {["create", "read", "update", "delete", "error"]}
    */
   events?: readonly string[];
+  /** What is known of events, in place of `events`: it recognizes those, and refuses data that does not fit. */
+  catalog?: Catalog;
   /** Limits other than the default ones. */
   limits?: Partial<Limits>;
   /**

@@ -4,7 +4,7 @@
  * @module
  */
 import { type Address, formatAddress, parseAddress } from "./address.ts";
-import type { BrokerStats, ClientInfo, Hello, Why } from "./answers.ts";
+import type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "./answers.ts";
 import type { ClientEventMap, ConnectOptions, PublishOptions, Receipt } from "./client_options.ts";
 import { dial, whyNoGreeting } from "./dial.ts";
 import { Dispatcher, type Handler } from "./dispatcher.ts";
@@ -151,7 +151,7 @@ export class Client extends EventTarget implements AsyncDisposable {
    * @param options Whether to wait for a receipt.
    * @returns With `receipt`, the event's id and how many it was sent to; otherwise nothing.
    * @throws {ProtocolError} With the code `bad-name`, `reserved-name` or `line-too-long`; with `receipt` also
-   * `unrecognized`, which the broker answers.
+   * `unrecognized` or `invalid-data`, which the broker answers.
    * @throws {ConnectionError} With the code `queue-full`, `closed` or, with `receipt`, `unconfirmed`: the connection
    * broke before the receipt came, and the event may or may not have been published.
    * @throws {TypeError} If JSON has no form for the data.
@@ -243,6 +243,16 @@ export class Client extends EventTarget implements AsyncDisposable {
    */
   async clients(signal?: AbortSignal): Promise<ClientInfo[]> {
     return parseAnswer(await this.#ask("/clients", signal));
+  }
+
+  /**
+   * Asks the broker what it knows of the events that it recognizes.
+   *
+   * @param signal Stops waiting when it is aborted.
+   * @returns Each pattern in the order in which they are tried, with what the broker's catalog says of it.
+   */
+  async events(signal?: AbortSignal): Promise<EventInfo[]> {
+    return parseAnswer(await this.#ask("/events", signal));
   }
 
   /**

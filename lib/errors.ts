@@ -16,6 +16,7 @@ export const WIRE_CODES = [
   "not-subscribed",
   "too-many-patterns",
   "unrecognized",
+  "invalid-data",
   "forbidden",
   "line-too-long",
   "unfinished-line",
@@ -46,6 +47,7 @@ export type LocalCode =
   | "bad-reply"
   | "bad-address"
   | "bad-tokens"
+  | "bad-catalog"
   | "bad-certificate"
   | "refused"
   | "address-in-use"
@@ -140,7 +142,24 @@ export class TimeoutError extends MqError {}
  */
 export function quote(value: string): string {
   const cut = value.length > MAX_QUOTED_CHARACTERS ? value.slice(0, MAX_QUOTED_CHARACTERS) + "…" : value;
-  return JSON.stringify(cut).replace(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, escapeCharacter);
+  return visible(JSON.stringify(cut));
+}
+
+/**
+ * A text in which what cannot be seen, would end the line or would steer a terminal is written as an escape.
+ *
+ * @param text The text.
+ * @returns The text, on one line.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(visible("unknown keyword: a\nb"), "unknown keyword: a\\u{a}b");
+ * ```
+ */
+export function visible(text: string): string {
+  return text.replace(/\p{Cc}|\p{Cf}|\p{Zl}|\p{Zp}/gu, escapeCharacter);
 }
 
 function escapeCharacter(character: string): string {

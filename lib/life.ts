@@ -58,11 +58,12 @@ export class Life {
     if (connection.causes.count("glued") === 1) this.#tell("mq.glued", { id, name, event });
   }
 
-  /** A line was refused. */
-  refuses(connection: Connection, code: string, text: string): void {
+  /** A line was refused. Data that does not fit is counted for each event by itself. */
+  refuses(connection: Connection, { code, message }: Pick<ProtocolError, "code" | "message">): void {
     this.refused++;
-    const { id, name } = connection;
-    this.#tell("mq.refused", { id, name, code, text, times: connection.causes.count(code) });
+    const { id, name, route } = connection;
+    const cause = code === "invalid-data" ? `${code} ${route!.name}` : code;
+    this.#tell("mq.refused", { id, name, code, text: message, times: connection.causes.count(cause) });
   }
 
   /** A connection was refused, before it was in the pool. */

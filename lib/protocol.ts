@@ -26,6 +26,7 @@ export const HELP: string = [
   "/unsub PATTERN...         stop hearing these; /unsub > hears nothing",
   "/pub REF NAME [DATA]      publish, and be told how many it reached",
   "/why NAME                 who would hear an event of that name, and why",
+  "/events                   which events are recognized, and what data they carry",
   "/clients   /stats         who is connected, and what has happened",
   "/ping [TEXT]   /quit      ask for an answer; leave",
 ].map((line) => `/# ${line}`).join("\n");

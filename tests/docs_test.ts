@@ -1,5 +1,5 @@
 /** What the documentation states is held to the code. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import denoJson from "../deno.json" with { type: "json" };
 import jsrJson from "../deno.jsr.json" with { type: "json" };
 import { V8_FLAGS } from "../cmd/bench/subject.ts";
@@ -15,6 +15,8 @@ import {
   MAX_CLIENT_NAME_CHARACTERS,
   MAX_GREETING_BYTES,
   MAX_NAME_BYTES,
+  parseCatalog,
+  ProtocolError,
   VERSION,
   WIRE_CODES,
 } from "../mod.ts";
@@ -103,6 +105,14 @@ Deno.test("deno.jsr.json differs from deno.json only in where the standard libra
   for (const [name, target] of Object.entries(jsrJson.imports)) {
     assertEquals(target.startsWith("jsr:"), name.startsWith("@std/"), name);
   }
+});
+
+Deno.test("the README's catalog is one, and refuses what it says", async () => {
+  const readme = await read("README.md");
+  const [, json] = /^```json\n([^]*?)^```$/m.exec(readme)!;
+  const [, name, data, reason] = /^mq pub (\S+) '(.*?)' +# is refused: (.*)$/m.exec(readme)!;
+  const catalog = await parseCatalog(json);
+  assertThrows(() => catalog.check(name, `${name} ${data}`), ProtocolError, `Cannot take ${name}: ${reason}`);
 });
 
 Deno.test("the README's commands are those that CI runs", async () => {

@@ -27,7 +27,7 @@ for (const command of COMMANDS) {
     Deno.test(`the example ${example} can be pasted`, () => {
       const [line] = example.split(/ \| (?=head)/);
       const argv = line.replace(/^seq 3 \| /, "").match(/'[^']*'|\S+/g)!.map((word) => word.replaceAll("'", ""))
-        .map((word) => /^(tokens?\.txt|\w+\.pem)$/.test(word) ? fileNamed(word) : word);
+        .map((word) => /^(tokens?\.txt|\w+\.pem|\w+\.json)$/.test(word) ? fileNamed(word) : word);
       assertEquals(argv.slice(0, words.length + 1), ["mq", ...words]);
       parseCommand(command, argv.slice(words.length + 1));
     });

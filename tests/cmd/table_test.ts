@@ -32,12 +32,12 @@ const ROWS: Row[] = [
   {
     args: "frobnicate",
     code: 2,
-    stderr: "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, demo, bench, or mq --help\n",
+    stderr: "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, events, demo, bench, or mq --help\n",
   },
   {
     args: "--frobnicate",
     code: 2,
-    stderr: "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, demo, bench, or mq --help\n",
+    stderr: "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, events, demo, bench, or mq --help\n",
   },
   { args: "version", code: 0, stdout: `mq ${VERSION}\n` },
   { args: "help help", code: 0, stdout: /^mq / },
@@ -151,6 +151,13 @@ const ROWS: Row[] = [
     code: 2,
     stderr:
       'mq server: Cannot recognize "mq.>": "mq." events are the broker\'s own\nTry: mq server --events \'order.*,user.>\'\n',
+  },
+
+  {
+    args: "server --events nowhere.json",
+    code: 2,
+    stderr: "mq server: --events takes a text file that can be read (there is none of that name), " +
+      'not "nowhere.json"\nTry: mq server --help\n',
   },
 
   // mq logger
@@ -361,6 +368,27 @@ Examples:
   mq pub error 'disk full'  text as data
   seq 3 | mq pub update -   three events
 `,
+  },
+
+  // mq events
+  { args: "events -s 127.0.0.1:PORT", code: 0, stdout: "create\nread\nupdate\ndelete\nerror\n" },
+  { args: "events -s 127.0.0.1:PORT create --json", code: 0, stdout: '{"pattern":"create"}\n' },
+  {
+    args: "events -s 127.0.0.1:PORT archive",
+    code: 1,
+    stderr: "mq events: the broker does not recognize archive; mq events lists what it does\n",
+  },
+  {
+    args: "events order.*",
+    code: 2,
+    stderr: 'mq events: Cannot read "order.*" as an event\'s name: it takes letters, digits, "_" and "-", ' +
+      "joined by single dots\nTry: mq events\n",
+  },
+  {
+    args: `events -s 127.0.0.1:${NOBODY}`,
+    code: 1,
+    stderr: `mq events: No broker answers at 127.0.0.1:${NOBODY}; start one with: ` +
+      `mq server --host 127.0.0.1 --port ${NOBODY}\n`,
   },
 
   // mq demo

@@ -1,0 +1,170 @@
+/** A catalog as its user meets it: mq server, mq events, mq pub and mq app. */
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { parseCatalog } from "../../mod.ts";
+import { mq, Program, startBroker, type TestBroker } from "../helpers.ts";
+
+const file = (name: string) => new URL(`../files/${name}`, import.meta.url).pathname;
+
+const CATALOG = file("catalog.json");
+
+async function startWithCatalog(path = CATALOG): Promise<TestBroker> {
+  return await startBroker({ catalog: await parseCatalog(await Deno.readTextFile(path)) });
+}
+
+Deno.test("mq server --events FILE.json recognizes the events of a catalog, and refuses data that does not fit", async () => {
+  await using program = new Program(["server", "--host", "127.0.0.1", "--port", "0", "--events", CATALOG]);
+  const [, port] = /listens on 127\.0\.0\.1:(\d+)/.exec((await program.stdout.next())!)!;
+  assertMatch(
+    (await program.stdout.next())!,
+    /^It recognizes these events: order\.created, order\.state, .*, order\.\* and 1 more$/,
+  );
+  assert((await program.stdout.next())!.includes(`, mq app -s localhost:${port} --events ${CATALOG}, or nc`));
+
+  const to = ["-s", `127.0.0.1:${port}`];
+  assertEquals(await mq(["pub", "order.state", "lost", ...to]), {
+    code: 1,
+    stdout: "",
+    stderr: "mq pub: Cannot take order.state: its data must be equal to one of the allowed values: " +
+      '"packed", "sent", "delivered", null, 404\n',
+  });
+  await program.stdout.find("! pub: Cannot take order.state: its data must be equal to one of the allowed values: ");
+  assertEquals((await mq(["pub", "order.state", "sent", ...to])).code, 0);
+  await mq(["pub", "archive", ...to]);
+  await program.stdout.find(`"archive" is not recognized, so nobody gets it. To admit it: add it to ${CATALOG}`);
+});
+
+Deno.test("mq server logs data that does not fit once for each client and event", async () => {
+  await using program = new Program(["server", "--host", "127.0.0.1", "--port", "0", "--events", CATALOG]);
+  const [, port] = /listens on 127\.0\.0\.1:(\d+)/.exec((await program.stdout.next())!)!;
+  const stdin = "1\n2\n3\n";
+  assertEquals((await mq(["pub", "order.paid", "-", "-s", `127.0.0.1:${port}`], { stdin })).code, 1);
+  await program.stdout.find("! pub: Cannot take order.paid: its data must be object");
+  program.kill("SIGTERM");
+  const { stdout } = await program.outcome();
+  assertEquals(stdout.includes("Cannot take"), false);
+});
+
+for (const command of ["server", "app"]) {
+  Deno.test(`mq ${command} --events FILE.json says on which line a broken catalog is broken`, async () => {
+    const path = file("misspelt.json");
+    assertEquals(await mq([command, "--events", path]), {
+      code: 2,
+      stdout: "",
+      stderr: `mq ${command}: ${path}, line 6: the schema cannot be used: strict mode: unknown keyword: "requird"\n` +
+        "Try: mq server --help, which shows what a catalog is like\n",
+    });
+  });
+}
+
+Deno.test("mq events prints the catalog of a broker, with examples that can be pasted", async () => {
+  await using server = await startWithCatalog();
+  const { code, stdout, stderr } = await mq(["events", "-s", `127.0.0.1:${server.port}`]);
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals(
+    stdout,
+    `order.created  A customer has ordered something.
+  id*: integer, customer*: email, orderedAt*: date-time, note: string
+  mq pub order.created '{ "id": 1, "customer": "ada@example.com", "orderedAt": "2026-01-31T09:30:00Z" }'
+order.state  How far an order has come.
+  "packed"|"sent"|"delivered"|null|404
+  mq pub order.state 'sent'
+shop.opened
+  { "open": true }
+basket  A list: first whose it is, then what is in it, of which at least one is fresh.
+  [string, ...("fresh"|"frozen"|"tinned")[]]
+  mq pub basket '["ada", "fresh", "tinned"]'
+tags
+  string[]
+category.changed  A category, with those below it.
+  name*: name, below: category[]
+payment  Cash, or a card with its number; only of a card there may be an address.
+  kind*: "cash"|"card", number: string, address: string, city: string
+settings
+  object
+  mq pub settings '{ "x-rows": 20 }'
+price  An amount in steps of a quarter, or a currency by its code.
+  number|integer|string
+order.*  Anything else that befalls an order.
+  by: string, id*: integer
+log.>  What a program has to say.
+`,
+  );
+});
+
+Deno.test("mq events NAME prints what recognizes it, with its whole schema", async () => {
+  await using server = await startWithCatalog(file("small.json"));
+  const to = ["-s", `127.0.0.1:${server.port}`];
+  assertEquals(
+    (await mq(["events", "order.paid", ...to])).stdout,
+    'order.paid  recognized by order.*\n\n{\n  "type": "object"\n}\n',
+  );
+  assertEquals(
+    (await mq(["events", "order.state", ...to])).stdout,
+    'order.state\nHow far it is.\n\n{\n  "enum": [\n    "packed",\n    "sent"\n  ]\n}\n\nmq pub order.state \'sent\'\n',
+  );
+});
+
+Deno.test("mq events --json prints what the broker answers, an object a line", async () => {
+  await using server = await startWithCatalog(file("asyncapi.json"));
+  const { stdout } = await mq(["events", "--json", "-s", `127.0.0.1:${server.port}`]);
+  const printed = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+  assertEquals(printed, JSON.parse(JSON.stringify(server.broker.catalog())));
+});
+
+Deno.test("mq events prints nothing that a terminal would obey, and quotes what a shell would", async () => {
+  const steering = "\x1b[2J\u202eit's";
+  const catalog = await parseCatalog(JSON.stringify({
+    a: { description: steering, schema: { enum: [steering] }, example: steering },
+    "b.*": { schema: { properties: { [steering]: { const: steering } } }, example: "it's" },
+  }));
+  await using server = await startBroker({ catalog });
+  for (const args of [[], ["a"], ["b.c"]]) {
+    const { stdout } = await mq(["events", ...args, "-s", `127.0.0.1:${server.port}`]);
+    assertEquals(stdout.match(/[^\P{C}\n]/u), null, stdout);
+  }
+  const { stdout } = await mq(["events", "-s", `127.0.0.1:${server.port}`]);
+  assert(stdout.endsWith("\n  mq pub b.NAME 'it'\\''s'\n"), stdout);
+});
+
+Deno.test("mq app --events FILE.json barks events that fit the catalog, the same for the same seed", async () => {
+  await using server = await startWithCatalog();
+  const run = () =>
+    mq(["app", "-s", `127.0.0.1:${server.port}`, "--every", "1ms", "-n", "40", "--seed", "3", "--events", CATALOG]);
+  const first = await run();
+  assertMatch(first.stderr, /^mq app: 40 events sent, 0 of them not recognized; /);
+  assertEquals(first.stdout, (await run()).stdout);
+  assertMatch(first.stdout, /^settings \{"x-rows":20\}$/m); // Its generator does not grasp that schema.
+  assertMatch(first.stdout, /^order\.(alpha|beta|gamma|delta) \{/m);
+  const { published, refused } = server.broker.stats();
+  assertEquals([published, refused], [80, 0]);
+});
+
+Deno.test("mq app --events FILE.json says for which event it can make up no data", async () => {
+  assertEquals(await mq(["app", "--events", file("unmade.json")]), {
+    code: 2,
+    stdout: "",
+    stderr: "mq app: cannot make up data for order.paid that fits its schema\n" +
+      'Try: an "example" in its entry of the catalog, which is then published as it is\n',
+  });
+});
+
+Deno.test("mq app goes on when the broker has another catalog, and says what it refuses", async () => {
+  await using server = await startBroker({ catalog: await parseCatalog('{">":{"schema":{"type":"null"}}}') });
+  const { code, stderr } = await mq(
+    [
+      "app",
+      "-s",
+      `127.0.0.1:${server.port}`,
+      "--every",
+      "1ms",
+      "-n",
+      "2",
+      "--events",
+      file("small.json"),
+      "--seed",
+      "1",
+    ],
+  );
+  assertEquals(code, 0);
+  assertMatch(stderr, /^(mq app: [\w.]+: Cannot take [\w.]+: its data must be null\n){2}mq app: 0 events sent, /);
+});
