@@ -43,7 +43,7 @@ function typeOf(schema: Json): string {
   const { type, format, prefixItems, items, $ref, const: only, enum: values, oneOf, anyOf = oneOf } = asObject(schema);
   if (only !== undefined) return JSON.stringify(only);
   if (Array.isArray(values)) return some(values.map((value) => JSON.stringify(value)), "|");
-  if (typeof $ref === "string") return $ref.split("/").at(-1)!;
+  if (typeof $ref === "string") return $ref.split("/").at(-1)!.replaceAll("~1", "/");
   if (Array.isArray(anyOf)) return some(anyOf.map(typeOf), "|");
   if (Array.isArray(prefixItems)) {
     const rest = items === false ? [] : [`...${listOf(items ?? true)}`];

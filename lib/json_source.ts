@@ -30,7 +30,8 @@ export class JsonSource {
    * @throws {MqError} With the code `bad-catalog`, if it is not JSON or an object in it has a key twice.
    */
   static async read(text: string, name: string): Promise<JsonSource> {
-    return new JsonSource(text, name, await import("jsonc-parser"));
+    const bare = text.replace(/^\ufeff/, ""); // Some editors begin a file with a byte order mark.
+    return new JsonSource(bare, name, await import("jsonc-parser"));
   }
 
   private constructor(text: string, name: string, parser: Parser) {

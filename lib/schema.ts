@@ -22,6 +22,9 @@ export interface Misfit {
 /** Finds what is wrong with a value; nothing, if it fits. */
 export type Judge = (value: unknown) => Misfit | undefined;
 
+/** A schema that refers to itself can be followed only so far: a sender could exhaust the stack. */
+const TOO_DEEP: Misfit = { pointer: "", rule: "must not be nested that deeply" };
+
 /** How long a sentence on what does not fit may become, in UTF-16 code units. */
 const MAX_SENTENCE_CHARACTERS = 300;
 
@@ -82,7 +85,14 @@ export class Schemas {
   #judge(schema: AnySchema): Judge {
     const validate = this.#ajv.compile(schema);
     if ("$async" in validate) throw new Error('"$async" has no place in it'); // Its judgement would come too late.
-    return (value) => validate(value) ? undefined : misfitOf(decisive(validate.errors!));
+    return (value) => {
+      try {
+        return validate(value) ? undefined : misfitOf(decisive(validate.errors!));
+      } catch (error) {
+        if (error instanceof RangeError) return TOO_DEEP;
+        throw error;
+      }
+    };
   }
 }
 

@@ -64,6 +64,13 @@ Deno.test("Catalog.check tells on one short line what a sender has chosen the wo
   assertMatch(reason(choosy, "a b")!, /^[^\p{C}]{50,400}$/u);
 });
 
+Deno.test("Catalog.check refuses data that is nested more deeply than can be followed", async () => {
+  const catalog = await catalogOf({ items: { $ref: "#" } });
+  const nested = (depth: number) => `a ${"[".repeat(depth)}${"]".repeat(depth)}`;
+  assertEquals(reason(catalog, nested(100)), undefined);
+  assertEquals(reason(catalog, nested(400_000)), "Cannot take a: its data must not be nested that deeply");
+});
+
 Deno.test("Catalog tries names first, then patterns in their order", async () => {
   const catalog = await parseCatalog('{">":{},"b.*":{},"a.x":{},"1":{},"a.*":{}}');
   assertEquals(catalog.entries.map(({ pattern }) => pattern), ["1", "a.x", ">", "b.*", "a.*"]);
@@ -166,7 +173,8 @@ for (const [text, message] of [...BROKEN, ...BROKEN_ASYNCAPI]) {
   });
 }
 
-Deno.test("parseCatalog finds lines in files from Windows, too", async () => {
+Deno.test("parseCatalog reads files from Windows, and finds their lines", async () => {
+  assertEquals((await parseCatalog('\ufeff{"a":{}}')).entries.length, 1);
   await assertRejects(() => parseCatalog('{"a":{},\r\n"b":1}'), MqError, "The catalog, line 2: ");
 });
 
