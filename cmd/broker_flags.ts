@@ -13,6 +13,7 @@ import {
   formatAddress,
   MqError,
   parseAddress,
+  Pattern,
   ProtocolError,
 } from "../mod.ts";
 import { type Flag, option, textFile, toggle, UsageError, type Values } from "./command.ts";
@@ -149,10 +150,22 @@ export function untilLost(client: Client, signal: AbortSignal): AbortSignal {
   return AbortSignal.any([signal, lost.signal]);
 }
 
+/** Most likely a slip: the broker recognizes nothing that the pattern matches. */
+export function warnOfDeadPatterns(command: string, patterns: readonly string[], client: Client, io: Io): void {
+  const { events } = client.hello;
+  const recognized = [...events, "mq.>"].map((text) => new Pattern(text));
+  for (const text of patterns) {
+    if (recognized.some((pattern) => pattern.overlaps(new Pattern(text)))) continue;
+    io.stderr.line(
+      `mq ${command}: the broker recognizes no event that "${text}" matches; it recognizes ${events.join(", ")}`,
+    );
+  }
+}
+
 /** Has what the library says of a name or a pattern that was typed told as misuse. */
-export function checkTyped(hint: string, check: () => void): void {
+export function checkTyped<T>(hint: string, check: () => T): T {
   try {
-    check();
+    return check();
   } catch (error) {
     if (!(error instanceof ProtocolError)) throw error;
     throw new UsageError(error.message, hint);

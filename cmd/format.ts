@@ -4,7 +4,7 @@
  * @module
  */
 import { blue, bold, cyan, dim, green, magenta, red, yellow } from "@std/fmt/colors";
-import { formatEvent, isJson, type MqEvent } from "../mod.ts";
+import { decodeData, encodeData, formatEvent, isJson, type MqEvent } from "../mod.ts";
 
 const PALETTE = [green, blue, magenta, cyan, yellow];
 
@@ -13,14 +13,19 @@ const PALETTE = [green, blue, magenta, cyan, yellow];
  * last digit.
  *
  * @param event The event. Of what is not known of it, the value is null.
- * @param more Its time, where it has none of its own, and how many it was sent to.
+ * @param more Its time, where it has none of its own, and what else the command knows of it.
  */
-export function formatJson(event: MqEvent, more: { at?: Date; receivers?: number } = {}): string {
-  const { id = null, at = more.at, from = null, name, text } = event;
-  const head = JSON.stringify({ id, at: at?.toISOString() ?? null, from, event: name });
+export function formatJson(event: MqEvent, { at, ...more }: { at?: Date } & Record<string, unknown> = {}): string {
+  const { id = null, at: ownTime = at, from = null, name, text } = event;
+  const head = JSON.stringify({ id, at: ownTime?.toISOString() ?? null, from, event: name });
   const data = text === "" ? "null" : isJson(text) ? text : JSON.stringify(text);
-  const tail = more.receivers === undefined ? "" : `,"receivers":${more.receivers}`;
+  const tail = Object.entries(more).map(([key, value]) => `,${JSON.stringify(key)}:${JSON.stringify(value)}`).join("");
   return `${head.slice(0, -1)},"data":${data}${tail}}`;
+}
+
+/** Data that spans lines, as laid-out JSON does, is written as the protocol writes it; other text stays as it is. */
+export function onOneLine(text: string): string {
+  return /[\n\r]/.test(text) ? encodeData(decodeData(text)) : text.trim();
 }
 
 /** An event as it came: what a pipe gets. */

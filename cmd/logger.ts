@@ -13,6 +13,7 @@ import {
   jsonFlag,
   nameFlag,
   tellConnection,
+  warnOfDeadPatterns,
 } from "./broker_flags.ts";
 import { defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
 import { count, formatForPeople, formatJson, formatPlain } from "./format.ts";
@@ -90,7 +91,7 @@ async function log(client: Client, { patterns, limit, format, until }: LogOption
     const heard = patterns.length > 0 ? patterns.join(" ") : "every event";
     io.stderr.line(dim(`Connected to ${client.address}, hears ${heard}. Ctrl-C ends it.`));
   }
-  warnOfDeadPatterns(patterns, client, io);
+  warnOfDeadPatterns("logger", patterns, client, io);
   for await (const event of subscription) {
     io.stdout.line(format(event));
     if (++logged === limit) break;
@@ -100,18 +101,6 @@ async function log(client: Client, { patterns, limit, format, until }: LogOption
     io.stderr.line(`mq logger: ${count(subscription.dropped, "event")} came too fast and were dropped`);
   }
   return logged;
-}
-
-/** Most likely a slip: the broker recognizes nothing that the pattern matches. */
-function warnOfDeadPatterns(patterns: string[], client: Client, io: Io): void {
-  const { events } = client.hello;
-  const recognized = [...events, "mq.>"].map((text) => new Pattern(text));
-  for (const text of patterns) {
-    if (recognized.some((pattern) => pattern.overlaps(new Pattern(text)))) continue;
-    io.stderr.line(
-      `mq logger: the broker recognizes no event that "${text}" matches; it recognizes ${events.join(", ")}`,
-    );
-  }
 }
 
 function timeRanOut(logged: number, { count: wanted, wait }: Values<typeof flags>, io: Io): number {

@@ -5,10 +5,10 @@
  */
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { dim } from "@std/fmt/colors";
-import { checkPublishable, type Client, decodeData, encodeData, MqError, MqEvent, type Receipt } from "../mod.ts";
+import { checkPublishable, type Client, MqError, MqEvent, type Receipt } from "../mod.ts";
 import { brokerAccess, brokerFlags, checkTyped, connectOrSay, jsonFlag, nameFlag, untilLost } from "./broker_flags.ts";
 import { defineCommand, type Values } from "./command.ts";
-import { count, formatJson } from "./format.ts";
+import { count, formatJson, onOneLine } from "./format.ts";
 import type { Io } from "./stdio.ts";
 
 /** How many receipts may be waited for at a time, and of how much data. */
@@ -53,11 +53,6 @@ export const pub = defineCommand({
 
 function lines(stdin: ReadableStream<Uint8Array>, signal: AbortSignal): ReadableStream<string> {
   return stdin.pipeThrough(new TextDecoderStream(), { signal }).pipeThrough(new TextLineStream());
-}
-
-/** Data that spans lines, as laid-out JSON does, is written as the protocol writes it; other text stays as it is. */
-function onOneLine(text: string): string {
-  return /[\n\r]/.test(text) ? encodeData(decodeData(text)) : text.trim();
 }
 
 /** Publishes events and gathers what became of them. */

@@ -79,6 +79,7 @@ export class Output {
   }
 
   #add(text: string): void {
+    if (this.#broken) return;
     if (this.#text === "") setImmediate(() => this.#flush());
     this.#text += text;
   }
