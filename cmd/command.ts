@@ -46,6 +46,8 @@ export interface Args<F extends Flags = Flags> {
   readonly flags: Values<F>;
   /** What is not a flag. */
   readonly operands: string[];
+  /** The command line behind `--`; empty where the command takes none. */
+  readonly commandLine: string[];
 }
 
 /** A subcommand of mq. */
@@ -60,7 +62,9 @@ export interface Command<F extends Flags = Flags> {
     readonly form: string;
     readonly min: number;
     readonly max: number;
-    /** What to do about too many. */
+    /** How the command line is written that it takes behind `--`. Without it, what stands there are operands, too. */
+    readonly commandLine?: string;
+    /** What to type when they are wrong. */
     readonly hint?: string;
   };
   readonly flags: F;
@@ -182,6 +186,7 @@ export function parseCommand<F extends Flags>(
 ): Args<F> & { help: boolean } {
   const flags: Flags = { ...command.flags, help: HELP_FLAG };
   const names = Object.keys(flags);
+  checkCommandLine(command, argv);
   const parsed = parseArgs(joinValues(command.name, flags, argv), {
     "--": true,
     boolean: names.filter((name) => isSwitch(flags[name])),
@@ -190,9 +195,20 @@ export function parseCommand<F extends Flags>(
   const values = Object.fromEntries(
     names.map((name) => [name, readFlag(command.name, name, flags[name], parsed[name])]),
   );
-  const operands = [...parsed._, ...parsed["--"]];
+  const [operands, commandLine] = command.operands.commandLine
+    ? [parsed._, parsed["--"]]
+    : [[...parsed._, ...parsed["--"]], []];
   if (!values.help) checkOperands(command, operands);
-  return { flags: values as Values<F>, operands, help: values.help as boolean };
+  return { flags: values as Values<F>, operands, commandLine, help: values.help as boolean };
+}
+
+/** Without its `--`, a command line would be read as operands and flags, and any of them would get the blame. */
+function checkCommandLine({ name, operands }: Command, argv: readonly string[]): void {
+  const { commandLine, hint = `mq ${name} --help` } = operands;
+  const end = argv.indexOf("--");
+  const asksForHelp = argv.some((argument, index) => ["--help", "-h"].includes(argument) && (end < 0 || index < end));
+  if (commandLine === undefined || asksForHelp || (end >= 0 && end < argv.length - 1)) return;
+  throw new UsageError(`it needs -- and behind it ${commandLine}`, hint);
 }
 
 function isSwitch(flag: Flag<unknown>): boolean {
@@ -219,7 +235,7 @@ function joinValues(command: string, flags: Flags, argv: readonly string[]): str
       continue;
     }
     const value = attached ?? argv[++index];
-    if (value === undefined || (attached === undefined && /^--?[A-Za-z]/.test(value))) {
+    if (value === undefined || (attached === undefined && /^--?[A-Za-z]|^--$/.test(value))) {
       throw usage(command, `--${name} needs a value: ${flags[name].placeholder}`);
     }
     joined.push(`--${name}=${value}`);
@@ -282,7 +298,8 @@ export function helpOf(command: Command): string {
   return [
     `mq ${name}: ${summary}`,
     "",
-    `Usage: mq ${name} ${operands.form ? operands.form + " " : ""}[flags]`,
+    ["Usage: mq", name, operands.form, "[flags]", operands.commandLine && `-- ${operands.commandLine}`]
+      .filter(Boolean).join(" "),
     "",
     description,
     "",

@@ -23,11 +23,13 @@ for (const command of COMMANDS) {
     const someFlag = fc.constantFrom(...Object.keys(command.flags));
     const property = fc.property(someFlag, fc.option(someValue), (name, value) => {
       const operands = Array.from({ length: command.operands.min }, (_, index) => `${index}`);
-      const argv = [...operands, value === null ? `--${name}` : `--${name}=${value}`];
+      const commandLine = command.operands.commandLine ? ["cat", "--", `--${name}`] : [];
+      const flag = value === null ? `--${name}` : `--${name}=${value}`;
+      const argv = [...operands, flag, ...commandLine.length > 0 ? ["--", ...commandLine] : []];
       const args = resultOf(() => parseCommand(command, argv), UsageError);
       const read = resultOf(() => readDirectly(command.flags[name], value), Error);
       if (args instanceof UsageError) return assertInstanceOf(read, Error);
-      assertEquals([args.flags[name], args.operands], [read, operands]);
+      assertEquals([args.flags[name], args.operands, args.commandLine], [read, operands, commandLine]);
     });
     fc.assert(property, runs(300));
   });
