@@ -13,6 +13,7 @@ import { columns, type Command, helpOf, parseCommand, suggest, UsageError } from
 import { demo } from "./demo.ts";
 import { events } from "./events.ts";
 import { logger } from "./logger.ts";
+import { on } from "./on.ts";
 import { pub } from "./pub.ts";
 import { server } from "./server.ts";
 import { type Io, systemIo } from "./stdio.ts";
@@ -24,6 +25,7 @@ export const COMMANDS: readonly Command[] = [
   app,
   pub,
   events,
+  on,
   demo,
   benchThroughput,
   benchLatency,

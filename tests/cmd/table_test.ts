@@ -16,6 +16,8 @@ interface Row {
 /** In a row, PORT is the port of a broker that runs, and NOBODY one on which nobody listens. */
 const NOBODY = "1";
 
+const NO_COMMAND_LINE = "mq on: it needs -- and behind it COMMAND [ARGS...]\nTry: mq on create -- cat\n";
+
 const ROWS: Row[] = [
   // mq
   { args: "--version", code: 0, stdout: `mq ${VERSION}\n` },
@@ -32,12 +34,14 @@ const ROWS: Row[] = [
   {
     args: "frobnicate",
     code: 2,
-    stderr: "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, events, demo, bench, or mq --help\n",
+    stderr:
+      "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, events, on, demo, bench, or mq --help\n",
   },
   {
     args: "--frobnicate",
     code: 2,
-    stderr: "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, events, demo, bench, or mq --help\n",
+    stderr:
+      "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, events, on, demo, bench, or mq --help\n",
   },
   { args: "version", code: 0, stdout: `mq ${VERSION}\n` },
   { args: "help help", code: 0, stdout: /^mq / },
@@ -389,6 +393,60 @@ Examples:
     code: 1,
     stderr: `mq events: No broker answers at 127.0.0.1:${NOBODY}; start one with: ` +
       `mq server --host 127.0.0.1 --port ${NOBODY}\n`,
+  },
+
+  // mq on
+  { args: "on -s 127.0.0.1:PORT create -n 1", code: 2, stderr: NO_COMMAND_LINE },
+  { args: "on", code: 2, stderr: NO_COMMAND_LINE },
+  { args: "on create node -e 1", code: 2, stderr: NO_COMMAND_LINE },
+  { args: "on create --", code: 2, stderr: NO_COMMAND_LINE },
+  { args: "on -- cat", code: 2, stderr: "mq on: it needs PATTERN...\nTry: mq on --help\n" },
+  {
+    args: "on create node --help",
+    code: 0,
+    stdout: /^mq on: .*\n\nUsage: mq on PATTERN\.\.\. \[flags\] -- COMMAND \[ARGS/,
+  },
+  { args: "on create --frobnicate -- cat", code: 2, stderr: "mq on: unknown flag --frobnicate\nTry: mq on --help\n" },
+  { args: "on create --emit -- cat", code: 2, stderr: "mq on: --emit needs a value: NAME\nTry: mq on --help\n" },
+  {
+    args: "on a..b -- cat",
+    code: 2,
+    stderr: 'mq on: Cannot read "a..b" as a pattern: it takes a name in which "*" may stand for a token, ' +
+      "and a last \">\" for the rest\nTry: put patterns in single quotes: mq on 'order.*' -- cat\n",
+  },
+  {
+    args: "on create --concurrency 0 -- cat",
+    code: 2,
+    stderr: 'mq on: --concurrency takes a whole number, 1 or more, not "0"\nTry: mq on --help\n',
+  },
+  {
+    args: "on update order.* --emit order.paid -- cat",
+    code: 2,
+    stderr:
+      'mq on: --emit order.paid: "order.*" matches it, so that it would be handled in turn, and again without end\n' +
+      "Try: another name, or patterns that do not match it\n",
+  },
+  {
+    args: "on > --dead failed -- cat",
+    code: 2,
+    stderr: 'mq on: --dead failed: ">" matches it, so that it would be handled in turn, and again without end\n' +
+      "Try: another name, or patterns that do not match it\n",
+  },
+  {
+    args: "on create --dead mq.failed -- cat",
+    code: 2,
+    stderr: 'mq on: Cannot publish "mq.failed": names that begin with "mq." belong to the broker\nTry: mq on --help\n',
+  },
+  {
+    args: "on create --emit-lines -- cat",
+    code: 2,
+    stderr: "mq on: --emit-lines needs --emit\nTry: mq on create --emit update --emit-lines -- cat\n",
+  },
+  {
+    args: "on create --emit made --dead failed -s 127.0.0.1:PORT -- cat",
+    code: 1,
+    stderr: "mq on: The broker at 127.0.0.1:PORT does not recognize made and failed; start it with: " +
+      "mq server --host 127.0.0.1 --port PORT --events 'create,read,update,delete,error,made,failed'\n",
   },
 
   // mq demo

@@ -55,6 +55,11 @@ class Terminals implements AsyncDisposable {
     await this.#tmux("send-keys", "-t", name, keys);
   }
 
+  /** Closes a terminal, as who closes its window does. */
+  async close(name: string): Promise<void> {
+    await this.#tmux("kill-session", "-t", name);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tmux("kill-server");
   }
@@ -130,5 +135,31 @@ Deno.test({
       const screen = await terminals.shows(name, /exit \d/);
       assert(screen.includes("exit 0"), screen);
     }
+  },
+});
+
+Deno.test({
+  name: "on a terminal, Ctrl-C reaches mq on and not its handlers, and they end with their terminal",
+  ignore: !has("tmux") || !has("pgrep"),
+  async fn() {
+    await using terminals = new Terminals();
+    const mq = programLine();
+    const address = await terminals.openServer(...mq);
+    const marker = `600.${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+    const isRunning = async () => {
+      await using pgrep = new Program(["-f", `^[^ ]*sleep ${marker}`], {}, ["pgrep"]);
+      return (await pgrep.outcome()).stdout !== "";
+    };
+    const path = `PATH=${Deno.env.get("PATH")}`;
+    await terminals.open("on", "env", path, ...mq, "on", "create", "-s", address, "--", "sleep", marker);
+    await terminals.shows("on", `runs sleep ${marker} on create`);
+    await using pub = new Program(["pub", "create", "-s", address]);
+    assertEquals((await pub.outcome()).code, 0);
+    await until(isRunning, "the handler runs");
+    await terminals.type("on", "C-c");
+    await terminals.shows("on", /waits for what runs \(1\); Ctrl-C again kills it/);
+    assertEquals(await isRunning(), true);
+    await terminals.close("on");
+    await until(async () => !await isRunning(), "the handler is gone");
   },
 });

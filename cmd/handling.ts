@@ -1,0 +1,190 @@
+/**
+ * What `mq on` does with the events it hears: which run when, which are tried again, and what is published of them.
+ *
+ * @module
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { type Client, MqError, MqEvent, type Subscription } from "../mod.ts";
+import { count, formatDuration, formatJson, onOneLine } from "./format.ts";
+import { type Run, runHandler } from "./handler.ts";
+import type { OnFlags } from "./on.ts";
+import { aborted, type Io } from "./stdio.ts";
+
+/** The delay before the second try, in milliseconds, and the longest before any. */
+const MIN_DELAY_MS = 250;
+const MAX_DELAY_MS = 30_000;
+
+/** What {@linkcode Handling} is told. */
+export interface HandlingOptions {
+  readonly flags: OnFlags;
+  readonly commandLine: readonly string[];
+  /** Where the broker is: handlers find it in MQ_URL. */
+  readonly url: string;
+}
+
+/**
+ * How long to wait after a try that failed: each time twice as long, give or take a quarter.
+ *
+ * @param attempt Which try it was, from 1.
+ * @param random A number from 0 to 1.
+ */
+export function delayAfter(attempt: number, random: number): number {
+  return Math.min(MIN_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS) * (0.75 + random / 2);
+}
+
+/** The data of the events that a handler's output makes: one, or one for each line. What is empty makes none. */
+export function dataOf(output: string, isByLine: boolean): string[] {
+  const texts = isByLine ? output.split(/\r?\n/) : [output.replace(/\r?\n$/, "")];
+  return texts.map(onOneLine).filter((text) => text !== "");
+}
+
+/** Has events handled, each until it succeeds or has failed for good. */
+export class Handling {
+  readonly #client: Client;
+  readonly #options: HandlingOptions;
+  readonly #flags: OnFlags;
+  readonly #io: Io;
+  readonly #events = new Set<Promise<void>>();
+  /** Aborted when receipts will not be waited for any more. */
+  readonly #lastCall = new AbortController();
+  #running = 0;
+  #taken = 0;
+  #failed = 0;
+  #unhandled = 0;
+  #dropped = 0;
+
+  constructor(client: Client, options: HandlingOptions, io: Io) {
+    this.#client = client;
+    this.#options = options;
+    this.#flags = options.flags;
+    this.#io = io;
+  }
+
+  /** Handles what is heard; returns the exit code. */
+  async run(subscription: Subscription): Promise<number> {
+    aborted(this.#io.signal).then(() => this.#prepareToEnd());
+    try {
+      await this.#take(subscription);
+    } finally {
+      await Promise.all(this.#events);
+    }
+    this.#sayDropped(subscription);
+    if (this.#unhandled > 0) this.#say(`${count(this.#unhandled, "event")} not handled`);
+    return this.#exitCode();
+  }
+
+  /** Takes events as long as there is room; when it is to end, counts what waits. */
+  async #take(subscription: Subscription): Promise<void> {
+    for await (const event of subscription) {
+      if (this.#io.signal.aborted) {
+        this.#unhandled++;
+        continue;
+      }
+      const task = this.#handle(event).finally(() => this.#events.delete(task));
+      this.#events.add(task);
+      this.#sayDropped(subscription);
+      if (++this.#taken === this.#flags.count) break;
+      if (this.#events.size >= this.#flags.concurrency) await Promise.race(this.#events);
+    }
+  }
+
+  #sayDropped({ dropped }: Subscription): void {
+    if (dropped === this.#dropped) return;
+    this.#say(`${count(dropped - this.#dropped, "event")} came too fast and were dropped`);
+    this.#dropped = dropped;
+  }
+
+  /** From now on nobody waits for a broker that is away. */
+  #prepareToEnd(): void {
+    if (this.#running > 0) this.#say(`waits for what runs (${this.#running}); Ctrl-C again kills it`);
+    const giveUp = () => this.#lastCall.abort(new MqError("disconnected", "There is no broker"));
+    if (this.#client.connected) this.#client.addEventListener("disconnect", giveUp);
+    else giveUp();
+  }
+
+  async #handle(event: MqEvent): Promise<void> {
+    for (let attempt = 1;; attempt++) {
+      const run = await this.#try(event, attempt);
+      if (run.ok) return this.#tell(event, attempt, run, null);
+      if (attempt > this.#flags.retry) return await this.#fail(event, attempt, run);
+      const delayMs = delayAfter(attempt, Math.random());
+      const { signal } = this.#io;
+      this.#tell(event, attempt, run, signal.aborted ? "not tried again" : `again in ${formatDuration(delayMs)}`);
+      await sleep(delayMs, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return void this.#unhandled++;
+    }
+  }
+
+  async #try(event: MqEvent, attempt: number): Promise<Run> {
+    const { commandLine } = this.#options;
+    const { timeout: timeoutMs, emit } = this.#flags;
+    const { lineBytes: maxBytes } = this.#client.hello.limits;
+    const print = emit === undefined ? (lines: string) => this.#print(lines) : undefined;
+    const env = this.#environment(event, attempt);
+    this.#running++;
+    const run = await runHandler({ commandLine, env, input: event.text, timeoutMs, maxBytes, print });
+    this.#running--;
+    if (!run.ok || emit === undefined) return run;
+    const problem = await this.#publish(emit, dataOf(run.output, this.#flags["emit-lines"]));
+    return problem === undefined ? run : { ...run, ok: false, ended: `done, but not published: ${problem.message}` };
+  }
+
+  #environment({ name, id, from, at }: MqEvent, attempt: number): Record<string, string> {
+    const event = { MQ_EVENT: name, MQ_ID: id!, MQ_FROM: from!, MQ_AT: at!.toISOString() };
+    return { ...event, MQ_ATTEMPT: `${attempt}`, MQ_URL: this.#options.url };
+  }
+
+  /** Whole lines in one go: those of others do not come between their parts. */
+  async #print(lines: string): Promise<void> {
+    const output = this.#flags.json ? this.#io.stderr : this.#io.stdout;
+    output.line(lines);
+    if (output.isFull) await output.flush();
+  }
+
+  async #fail(event: MqEvent, attempts: number, run: Run): Promise<void> {
+    this.#failed++;
+    const { dead } = this.#flags;
+    if (dead === undefined) return this.#tell(event, attempts, run, "given up");
+    const problem = await this.#bury(dead, event, { attempts, reason: run.ended });
+    const next = problem ? `publishing it as ${dead} went wrong: ${problem.message}` : `published as ${dead}`;
+    this.#tell(event, attempts, run, next);
+  }
+
+  /** An event whose data fills a line has no room for what became of it, and goes without its data. */
+  async #bury(dead: string, event: MqEvent, more: { attempts: number; reason: string }): Promise<MqError | undefined> {
+    const problem = await this.#publish(dead, [formatJson(event, more)]);
+    if (problem?.code !== "line-too-long") return problem;
+    const bare = new MqEvent(event.name, "", event.id, event.from);
+    return await this.#publish(dead, [formatJson(bare, { ...more, reason: `${more.reason}; its data is too long` })]);
+  }
+
+  /** Publishes events and waits until the broker has taken them in; returns what went wrong. */
+  async #publish(name: string, texts: string[]): Promise<MqError | undefined> {
+    const { signal } = this.#lastCall;
+    try {
+      await Promise.all(texts.map((text) => this.#client.publish(name, text, { receipt: true, raw: true, signal })));
+    } catch (error) {
+      if (error instanceof MqError) return error;
+      throw error;
+    }
+  }
+
+  #tell(event: MqEvent, attempt: number, { ok, ended, ms }: Run, next: string | null): void {
+    if (this.#flags.json) {
+      return this.#io.stdout.line(formatJson(event, { attempt, ms: Math.round(ms), ok, ended, next }));
+    }
+    const which = `${event.name} ${event.id}${attempt > 1 ? `, attempt ${attempt}` : ""}`;
+    this.#say(`${which}: ${ended} (${formatDuration(ms)})${next === null ? "" : `; ${next}`}`);
+  }
+
+  #say(text: string): void {
+    this.#io.stderr.line(`mq on: ${text}`);
+  }
+
+  #exitCode(): number {
+    const { count: wanted } = this.#flags;
+    if (wanted === undefined) return 0;
+    if (this.#taken < wanted) this.#say(`ended after ${this.#taken} of ${count(wanted, "event")}`);
+    return this.#taken < wanted || this.#failed + this.#unhandled > 0 ? 1 : 0;
+  }
+}

@@ -1,0 +1,138 @@
+/**
+ * `mq on`: runs a command for each event.
+ *
+ * @module
+ */
+import { dim } from "@std/fmt/colors";
+import { type Address, checkPublishable, type Client, formatAddress, MqError, Pattern } from "../mod.ts";
+import {
+  brokerAccess,
+  brokerFlags,
+  checkTyped,
+  connectPatiently,
+  howToStart,
+  nameFlag,
+  tellConnection,
+  warnOfDeadPatterns,
+} from "./broker_flags.ts";
+import { defineCommand, duration, integer, option, toggle, UsageError, type Values } from "./command.ts";
+import { Handling } from "./handling.ts";
+import type { Io } from "./stdio.ts";
+
+const flags = {
+  ...brokerFlags,
+  concurrency: option("N", "How many events are handled at a time; with 1, in the order of their coming.", integer(1), {
+    fallback: ["1", 1],
+  }),
+  timeout: option("DURATION", "How long a run may take; then it is killed, with all it started.", duration, {
+    fallback: ["30s", 30_000],
+  }),
+  retry: option("N", "How often a failed run is tried again, after growing delays.", integer(0), {
+    fallback: ["0", 0],
+  }),
+  emit: option("NAME", "Publish what a run prints as an event of that name, if it succeeds.", (text) => text),
+  "emit-lines": toggle("With --emit: an event for each line that is not empty."),
+  dead: option("NAME", "Publish what failed for good as an event of that name.", (text) => text),
+  count: option("N", "End after that many events; exit code 1 if one of them failed for good.", integer(1), {
+    short: "n",
+  }),
+  json: toggle("Print each run as a JSON object: {id, at, from, event, data, attempt, ms, ok, ended, next}."),
+  name: nameFlag("on"),
+};
+
+/** The flags of `mq on`. */
+export type OnFlags = Values<typeof flags>;
+
+/** The command. */
+export const on = defineCommand({
+  name: "on",
+  summary: "runs a command for each event, as AWS Lambda does",
+  description:
+    "The event's data is on the command's stdin; MQ_EVENT, MQ_ID, MQ_FROM, MQ_AT and MQ_ATTEMPT are in its\n" +
+    "environment, and MQ_URL, so that mq pub in it reaches the same broker. A run fails if its exit code is not 0,\n" +
+    "and a failed run does not end mq on. Ctrl-C waits for the runs, a second one kills them.",
+  operands: {
+    form: "PATTERN...",
+    min: 1,
+    max: Infinity,
+    commandLine: "COMMAND [ARGS...]",
+    hint: "mq on create -- cat",
+  },
+  flags,
+  examples: [
+    ["mq on create -- node handler.js", "handle each create, one after another"],
+    ["mq on 'order.*' --concurrency 4 --retry 2 --dead failed -- node handler.js", "four at a time, three tries"],
+    ["mq on create --emit update -- tr a-z A-Z", "what it prints is a new event"],
+    ["mq on create --timeout 2s --json -- sh -c 'sleep 1; cat'", "with a record of each run for programs"],
+    ["mq on error -n 1 -- cat", "wait for one, print it, and end"],
+  ],
+  permissions: ["net", "run"],
+  async run({ flags, operands, commandLine }, io) {
+    const hint = "put patterns in single quotes: mq on 'order.*' -- cat";
+    const patterns = checkTyped(hint, () => operands.map((text) => new Pattern(text)));
+    checkTargets(flags, patterns);
+    const access = brokerAccess(flags, io, "on");
+    endWithTerminal(io);
+    try {
+      await using client = await connectPatiently("on", { ...access, name: flags.name }, io);
+      tellConnection("on", client, io);
+      checkRecognized(flags, client, access);
+      warnOfDeadPatterns("on", operands, client, io);
+      const handling = new Handling(client, { flags, commandLine, url: urlOf(access) }, io);
+      const subscription = client.subscribe(...operands, { signal: io.signal });
+      sayHello(operands, commandLine, client, io);
+      return await handling.run(subscription);
+    } catch (error) {
+      if (error !== io.signal.reason) throw error;
+      return flags.count === undefined ? 0 : 1; // It was to end before there was a broker.
+    }
+  },
+});
+
+/** Refuses names that cannot be published, and an event that would set off what publishes it, for ever. */
+function checkTargets(flags: OnFlags, patterns: readonly Pattern[]): void {
+  if (flags["emit-lines"] && flags.emit === undefined) {
+    throw new UsageError("--emit-lines needs --emit", "mq on create --emit update --emit-lines -- cat");
+  }
+  for (const [flag, name] of targetsOf(flags)) {
+    checkTyped("mq on --help", () => checkPublishable(name));
+    const own = patterns.find((pattern) => pattern.matches(name));
+    if (own === undefined) continue;
+    const why = `"${own.text}" matches it, so that it would be handled in turn, and again without end`;
+    throw new UsageError(`--${flag} ${name}: ${why}`, "another name, or patterns that do not match it");
+  }
+}
+
+/** The events that it publishes itself, each with its flag. */
+function targetsOf({ emit, dead }: OnFlags): [flag: string, name: string][] {
+  return Object.entries({ emit, dead }).filter((target): target is [string, string] => target[1] !== undefined);
+}
+
+function checkRecognized(flags: OnFlags, client: Client, address: Address): void {
+  const { events } = client.hello;
+  const recognized = events.map((text) => new Pattern(text));
+  const names = targetsOf(flags).map(([, name]) => name);
+  const unknown = names.filter((name) => !recognized.some((pattern) => pattern.matches(name)));
+  if (unknown.length === 0) return;
+  const which = [...new Set(unknown)];
+  const toStart = `${howToStart(address)} --events '${[...events, ...which].join(",")}'`;
+  const message = `The broker at ${client.address} does not recognize ${
+    which.join(" and ")
+  }; start it with: ${toStart}`;
+  throw new MqError("unrecognized", message);
+}
+
+function urlOf(access: Address): string {
+  return `${access.tls ? "mqs" : "mq"}://${formatAddress(access)}`;
+}
+
+/** Handlers are not of the terminal's group: one that is closed would leave them running. */
+function endWithTerminal({ stderr }: Io): void {
+  if (stderr.isTerminal && Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", () => Deno.exit(1));
+}
+
+function sayHello(patterns: string[], commandLine: string[], client: Client, io: Io): void {
+  if (!io.stderr.isTerminal) return;
+  const what = `runs ${commandLine.join(" ")} on ${patterns.join(" ")}`;
+  io.stderr.line(dim(`Connected to ${client.address}, ${what}. Ctrl-C ends it.`));
+}

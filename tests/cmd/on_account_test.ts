@@ -1,0 +1,50 @@
+/** `mq on` under load, with a handler that fails and hangs: what became of each event. */
+import { assertEquals } from "@std/assert";
+import { connect, type MqEvent } from "../../mod.ts";
+import { has, Program, startBroker, until } from "../helpers.ts";
+import { startOn } from "./start_on.ts";
+
+Deno.test({
+  name: "of 1,000 events, each is handled or told as failed exactly once, and nothing is left running",
+  ignore: !has("pgrep"),
+  async fn() {
+    const handler = new URL("../files/handler.cjs", import.meta.url).pathname;
+    const runtime = has("node") ? ["node"] : [Deno.execPath(), "run", "--quiet", "--allow-all"];
+    const marker = `600.${crypto.getRandomValues(new Uint32Array(1))[0]}`;
+    await using server = await startBroker({ events: ["create", "failed"] });
+    await using client = await connect({ hostname: "127.0.0.1", port: server.port });
+    const dead: MqEvent[] = [];
+    client.on("failed", (event) => dead.push(event));
+    const flags = "-n 1000 --json --concurrency 4 --retry 2 --timeout 2s --dead failed";
+    await using program = await startOn(server, flags, ...runtime, handler, marker);
+    const told = program.stderr.rest();
+    const ids = Array.from({ length: 1000 }, (_, index) => index + 1);
+    for (const id of ids) client.publish("create", { id });
+
+    const lastRuns = new Map<number, { attempt: number; ok: boolean; next: string | null }>();
+    for (let line = await program.stdout.next(); line !== null; line = await program.stdout.next()) {
+      const { data: { id }, ...run } = JSON.parse(line);
+      const before = lastRuns.get(id);
+      assertEquals([before?.ok ?? false, run.attempt], [false, (before?.attempt ?? 0) + 1], line);
+      lastRuns.set(id, run);
+    }
+    await client.flush();
+    assertEquals((await program.outcome()).code, 1);
+
+    const mustFail = ids.filter((id) => id % 50 === 3 || id % 200 === 50);
+    const failed = ids.filter((id) => !lastRuns.get(id)?.ok);
+    assertEquals([mustFail.length, failed], [25, mustFail]);
+    for (const id of failed) {
+      assertEquals([lastRuns.get(id)?.attempt, lastRuns.get(id)?.next], [3, "published as failed"]);
+    }
+    const buried = dead.map((event) => event.data as { data: { id: number }; attempts: number });
+    assertEquals(buried.map(({ data }) => data.id).toSorted((a, b) => a - b), mustFail);
+    assertEquals(new Set(buried.map(({ attempts }) => attempts)), new Set([3]));
+
+    assertEquals((await told).match(/hangs in \d+ and \d+/g)?.length, 20);
+    await until(async () => {
+      await using pgrep = new Program(["-f", marker], {}, ["pgrep"]);
+      return (await pgrep.outcome()).stdout === "";
+    }, "nothing is left running");
+  },
+});

@@ -1,0 +1,342 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { parseCommand } from "../../cmd/command.ts";
+import { dataOf, delayAfter, Handling } from "../../cmd/handling.ts";
+import { on, type OnFlags } from "../../cmd/on.ts";
+import { Output } from "../../cmd/stdio.ts";
+import { Broker, connect, MqEvent, Subscription } from "../../mod.ts";
+import { has, Program, programLine, startBroker, until } from "../helpers.ts";
+import { startOn } from "./start_on.ts";
+
+const MAIN = programLine();
+
+/** Whether a process is there, or more than its entry in the table. */
+async function runs(pid: string): Promise<boolean> {
+  await using ps = new Program(["-o", "stat=", "-p", pid], {}, ["ps"]);
+  return /^[^Z\s]/.test((await ps.outcome()).stdout.trim());
+}
+
+/** A line of the log, but for the event's id and how long the run took. */
+function withoutIds(line: string): string {
+  return line.replace(/[0-9A-Z]{26}/, "ID").replace(/\([\d.]+ m?s\)/, "(TIME)").replace(/[\d.]+ m?s$/, "DELAY");
+}
+
+async function nextRun(program: Program): Promise<string> {
+  return withoutIds((await program.stderr.next())!);
+}
+
+Deno.test("delayAfter doubles from 250 ms up to 30 s, give or take a quarter", () => {
+  assertEquals([1, 2, 3, 7, 8, 60].map((attempt) => delayAfter(attempt, 0.5)), [
+    250,
+    500,
+    1000,
+    16_000,
+    30_000,
+    30_000,
+  ]);
+  assertEquals([delayAfter(3, 0), delayAfter(3, 1)], [750, 1250]);
+});
+
+Deno.test("dataOf makes the data of one event of an output, or of one for each line", () => {
+  for (
+    const [output, one, many] of [
+      ["", [], []],
+      ["\n", [], []],
+      ["hello", ["hello"], ["hello"]],
+      ["hello\n", ["hello"], ["hello"]],
+      ["hello\r\n", ["hello"], ["hello"]],
+      ["a\n\n b \n", ['"a\\n\\n b "'], ["a", "b"]],
+      ['{\n  "id": 1\n}\n', ['{"id":1}'], ["{", '"id": 1', "}"]],
+      ['{"id":12345678901234567890}\n', ['{"id":12345678901234567890}'], ['{"id":12345678901234567890}']],
+    ] as const
+  ) {
+    assertEquals(dataOf(output, false), [...one]);
+    assertEquals(dataOf(output, true), [...many]);
+  }
+});
+
+Deno.test("mq on gives a handler the event's data on stdin, byte for byte, and what is known of it in variables", async () => {
+  await using server = await startBroker();
+  const script = 'printf "%s\\n" "$(cat; echo .)" "$MQ_EVENT $MQ_FROM $MQ_ATTEMPT $MQ_URL" "$MQ_ID" "$MQ_AT"';
+  await using program = await startOn(server, "-n 2", "sh", "-c", script);
+  const [client] = await server.connect(1);
+  await client.send('/hello {"name":"shop"}\ncreate {"id": 1}  é \ncreate\n');
+  for (const data of ['{"id": 1}  é .', "."]) {
+    assertEquals(await program.stdout.next(), data);
+    assertEquals(await program.stdout.next(), `create shop 1 mq://127.0.0.1:${server.port}`);
+    assertMatch((await program.stdout.next())!, /^[0-9A-Z]{26}$/);
+    assertMatch((await program.stdout.next())!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    assertEquals(await nextRun(program), "mq on: create ID: done (TIME)");
+  }
+  assertEquals(await program.outcome(), { code: 0, stdout: "", stderr: "" });
+});
+
+Deno.test("a handler of mq on reaches the same broker by mq pub", async () => {
+  await using server = await startBroker();
+  await using program = await startOn(server, "-n 1", ...MAIN, "pub", "update", "from the handler");
+  const [listener] = await server.connect(1);
+  await listener.line("create");
+  await listener.expect("create", "update from the handler");
+  assertEquals((await program.outcome()).code, 0);
+});
+
+Deno.test("mq on keeps the order of events while one of them is tried again", async () => {
+  await using server = await startBroker();
+  const script = 'read -r id; echo "$id.$MQ_ATTEMPT"; [ "$id" != 2 ] || [ "$MQ_ATTEMPT" = 3 ]';
+  await using program = await startOn(server, "-n 3 --retry 2", "sh", "-c", script);
+  const [client] = await server.connect(1);
+  await client.send("create 1\ncreate 2\ncreate 3\n");
+  for (const line of ["1.1", "2.1", "2.2", "2.3", "3.1"]) assertEquals(await program.stdout.next(), line);
+  assertEquals(await nextRun(program), "mq on: create ID: done (TIME)");
+  assertEquals(await nextRun(program), "mq on: create ID: exit code 1 (TIME); again in DELAY");
+  assertEquals(await nextRun(program), "mq on: create ID, attempt 2: exit code 1 (TIME); again in DELAY");
+  assertEquals(await nextRun(program), "mq on: create ID, attempt 3: done (TIME)");
+  assertEquals((await program.outcome()).code, 0);
+});
+
+Deno.test("mq on says of each run how it ended, and goes on", async () => {
+  await using server = await startBroker();
+  const script = 'read -r how; case $how in code) exit 7;; signal) kill -TERM $$;; hang) sleep 600;; esac; echo "$how"';
+  await using program = await startOn(server, "-n 4 --timeout 1s", "sh", "-c", script);
+  const [client] = await server.connect(1);
+  await client.send("create code\ncreate signal\ncreate hang\ncreate well\n");
+  assertEquals(await nextRun(program), "mq on: create ID: exit code 7 (TIME); given up");
+  assertEquals(await nextRun(program), "mq on: create ID: killed by SIGTERM (TIME); given up");
+  assertEquals(await nextRun(program), "mq on: create ID: took longer than 1s and was killed (TIME); given up");
+  assertEquals(await nextRun(program), "mq on: create ID: done (TIME)");
+  assertEquals(await program.outcome(), { code: 1, stdout: "well\n", stderr: "" });
+});
+
+for (
+  const [commandLine, why] of [
+    [["no-such-program"], 'there is no program "no-such-program"'],
+    [["/"], '"/" may not be executed'],
+  ] as const
+) {
+  Deno.test(`mq on says that ${why}, as the way that run ended`, async () => {
+    await using server = await startBroker();
+    await using program = await startOn(server, "-n 2", ...commandLine);
+    const [client] = await server.connect(1);
+    await client.send("create\ncreate\n");
+    for (let run = 0; run < 2; run++) {
+      assertEquals(await nextRun(program), `mq on: create ID: could not be started: ${why} (TIME); given up`);
+    }
+    assertEquals((await program.outcome()).code, 1);
+  });
+}
+
+Deno.test("a handler of mq on need not read what it is given", async () => {
+  await using server = await startBroker();
+  await using program = await startOn(server, "-n 1", "true");
+  const [client] = await server.connect(1);
+  await client.line(`create ${"x".repeat(500_000)}`);
+  assertEquals(await nextRun(program), "mq on: create ID: done (TIME)");
+});
+
+Deno.test("what a handler of mq on leaves running is killed when it ends, and when its time is over", async () => {
+  await using server = await startBroker();
+  const script = 'read -r how; sleep 600 & echo "$! $$"; [ "$how" = well ] || wait';
+  await using program = await startOn(server, "-n 2 --timeout 1s", "sh", "-c", script);
+  const [client] = await server.connect(1);
+  await client.send("create well\ncreate hang\n");
+  const pids = [(await program.stdout.next())!, (await program.stdout.next())!].flatMap((line) => line.split(" "));
+  assertEquals([pids.length, (await program.outcome()).code], [4, 1]);
+  for (const pid of pids) await until(async () => !await runs(pid), `process ${pid} is gone`);
+});
+
+Deno.test({
+  name: "mq on does not wait for one that left the handler's group and holds its output open",
+  ignore: !has("setsid"),
+  async fn() {
+    await using server = await startBroker();
+    const leaver = 'setsid sh -c "echo \\$\\$ >&3; echo it has left; exec sleep 30 >&3"';
+    await using program = await startOn(server, "-n 1", "sh", "-c", `exec 3>&1; { ${leaver} & } | read -r _`);
+    const [client] = await server.connect(1);
+    await client.line("create");
+    const pid = (await program.stdout.next())!;
+    assertEquals(await nextRun(program), "mq on: create ID: done (TIME)");
+    assert(await runs(pid), "it did not leave the group");
+    Deno.kill(Number(pid), "SIGKILL");
+    assertEquals((await program.outcome()).code, 0);
+  },
+});
+
+Deno.test("mq on --emit publishes what a handler prints, if it succeeds", async () => {
+  await using server = await startBroker();
+  const script = 'read -r how; printf "{\\n  \\"was\\": \\"%s\\"\\n}\\n" "$how"; [ "$how" = good ]';
+  await using program = await startOn(server, "-n 3 --emit update", "sh", "-c", script);
+  const [listener] = await server.connect(1);
+  await listener.send("/sub update\ncreate good\ncreate bad\ncreate good\n");
+  await listener.expect("/ok sub", 'update {"was":"good"}', 'update {"was":"good"}');
+  assertEquals((await program.outcome()).stdout, "");
+});
+
+Deno.test("mq on --emit-lines publishes an event for each line that is not empty", async () => {
+  await using server = await startBroker();
+  await using program = await startOn(server, "-n 2 --emit update --emit-lines", "sh", "-c", "cat; echo; echo; echo 2");
+  const [listener] = await server.connect(1);
+  await listener.send("/sub update\ncreate 1\ncreate\n");
+  await listener.expect("/ok sub", "update 1", "update 2", "update 2");
+  assertEquals((await program.outcome()).code, 0);
+});
+
+for (const [flags, what] of [["--emit update", "output"], ["", "line"]]) {
+  Deno.test(
+    `mq on ${flags} kills a handler whose ${what} is longer than a line may be`.replace("  ", " "),
+    async () => {
+      await using server = await startBroker({ limits: { lineBytes: 2000 } });
+      await using program = await startOn(server, `-n 1 ${flags}`, "sh", "-c", "tr '\\0' x < /dev/zero");
+      const [client] = await server.connect(1);
+      await client.line("create");
+      const run = await nextRun(program);
+      assertEquals(
+        run,
+        "mq on: create ID: printed more than a line holds (2000 bytes) and was killed (TIME); given up",
+      );
+      assertEquals((await program.outcome()).code, 1);
+    },
+  );
+}
+
+Deno.test("mq on --dead publishes what failed for good, with what there is to know of it", async () => {
+  await using server = await startBroker({ events: ["create", "failed"], limits: { lineBytes: 1000 } });
+  await using client = await connect({ hostname: "127.0.0.1", port: server.port, name: "shop" });
+  const dead = client.subscribe("failed");
+  await using program = await startOn(server, "-n 3 --retry 1 --dead failed", "sh", "-c", "exit 4");
+  const long = "x".repeat(900);
+  for (const data of [{ id: 1 }, undefined, long]) client.publish("create", data);
+  const events: MqEvent[] = [];
+  for await (const event of dead) if (events.push(event) === 3) break;
+  const told = events.map(({ data }) => data as Record<string, unknown>);
+  for (const { id, at, from, event, attempts } of told) {
+    assertMatch(`${id} ${at}`, /^[0-9A-Z]{26} \d{4}-\S+Z$/);
+    assertEquals([from, event, attempts], ["shop", "create", 2]);
+  }
+  assertEquals(told.map(({ data }) => data), [{ id: 1 }, null, null]);
+  assertEquals(told.map(({ reason }) => reason), ["exit code 4", "exit code 4", "exit code 4; its data is too long"]);
+  assertMatch(await program.stderr.find("attempt 2"), /: exit code 4 \(.*\); published as failed$/);
+  assertEquals((await program.outcome()).code, 1);
+});
+
+Deno.test("mq on --json prints a record of each run, and what handlers print goes to stderr", async () => {
+  await using server = await startBroker();
+  await using program = await startOn(server, "-n 1 --retry 1 --json", "sh", "-c", "cat; exit 3");
+  const [client] = await server.connect(1);
+  await client.line('create {"id":1.0}');
+  const lines = [(await program.stdout.next())!, (await program.stdout.next())!];
+  assert(lines[0].includes('"event":"create","data":{"id":1.0},"attempt":1,'), lines[0]);
+  const [first, second] = lines.map((line) => JSON.parse(line));
+  assertEquals(Object.keys(first).join(), "id,at,from,event,data,attempt,ms,ok,ended,next");
+  assertEquals([first.ok, first.ended, second.attempt, second.next], [false, "exit code 3", 2, "given up"]);
+  assertMatch(first.next, /^again in \d+ ms$/);
+  assertEquals(await program.outcome(), { code: 1, stdout: "", stderr: '{"id":1.0}\n{"id":1.0}\n' });
+});
+
+Deno.test("mq on prints whole lines, though handlers print at the same time and piece by piece", async () => {
+  await using server = await startBroker();
+  const script = "for i in 1 2 3 4 5; do printf a; printf b; printf 'c\\n'; done; printf end";
+  await using program = await startOn(server, "-n 20 --concurrency 4", "sh", "-c", script);
+  const [client] = await server.connect(1);
+  await client.send("create\n".repeat(20));
+  const { stdout } = await program.outcome();
+  assertEquals(stdout.trim().split("\n").toSorted(), [...Array(100).fill("abc"), ...Array(20).fill("end")]);
+});
+
+Deno.test("mq on, interrupted, waits for the handler that runs and says what it did not handle", async () => {
+  await using server = await startBroker();
+  const wait = [...MAIN, "logger", "-n", "1", "update", "-s", `127.0.0.1:${server.port}`];
+  await using program = await startOn(server, "", ...wait);
+  const [client] = await server.connect(1);
+  await client.send("create 1\ncreate 2\ncreate 3\n");
+  await until(
+    () => server.broker.clients().some(({ name, patterns }) => name === "logger" && patterns.includes("update")),
+    "the handler waits for an update",
+  );
+  program.kill("SIGINT");
+  assertEquals(await program.stderr.next(), "mq on: waits for what runs (1); Ctrl-C again kills it");
+  await client.line("update go on");
+  assertEquals(await nextRun(program), "mq on: create ID: done (TIME)");
+  const outcome = await program.outcome();
+  assertEquals(outcome, { code: 0, stdout: "update go on\n", stderr: "mq on: 2 events not handled\n" });
+});
+
+Deno.test("mq on, interrupted, gives up what waits for its next try", async () => {
+  await using server = await startBroker();
+  await using program = await startOn(server, "--retry 100", "false");
+  const [client] = await server.connect(1);
+  await client.line("create");
+  await program.stderr.find("attempt 4"); // The next try is at least a second and a half away, a hundred are an hour.
+  program.kill("SIGINT");
+  const { code, stderr } = await program.outcome();
+  assertEquals([code, stderr.trim().split("\n").at(-1)], [0, "mq on: 1 event not handled"]);
+});
+
+Deno.test("mq on handles as many events at a time as it is told, and a second Ctrl-C kills them at once", async () => {
+  await using server = await startBroker();
+  await using program = await startOn(server, "--concurrency 2 -n 3", "sh", "-c", 'sleep 600 & echo "$$ $!"; wait');
+  const [client] = await server.connect(1);
+  await client.send("create\ncreate\ncreate\n");
+  const pids = [(await program.stdout.next())!, (await program.stdout.next())!].flatMap((line) => line.split(" "));
+  assertEquals((await Promise.all(pids.map(runs))).join(), "true,true,true,true");
+  program.kill("SIGINT");
+  assertEquals(await program.stderr.next(), "mq on: waits for what runs (2); Ctrl-C again kills it");
+  program.kill("SIGINT");
+  assertEquals(await program.outcome(), { code: 1, stdout: "", stderr: "" });
+  for (const pid of pids) await until(async () => !await runs(pid), `process ${pid} is gone`);
+});
+
+Deno.test("mq on tells how many events were dropped because too many waited", async () => {
+  await using server = await startBroker();
+  await using client = await connect({ hostname: "127.0.0.1", port: server.port });
+  const waiting = new Subscription(Promise.resolve(), () => {}, { maxWaiting: 2 });
+  for (const id of "12345") waiting.push(new MqEvent("create", "", id.repeat(26), "shop"));
+  waiting.finish();
+  const flags = parseCommand(on, ["create", "--", "true"]).flags as OnFlags;
+  let log = "";
+  const write = (chunk: Uint8Array) => void (log += new TextDecoder().decode(chunk));
+  const output = new Output(new WritableStream({ write }), { isTerminal: false });
+  const io = {
+    stdin: new ReadableStream(),
+    stdout: output,
+    stderr: output,
+    signal: new AbortController().signal,
+    env: {},
+  };
+  assertEquals(await new Handling(client, { flags, commandLine: ["true"], url: "" }, io).run(waiting), 0);
+  await output.flush();
+  const [first, second, third] = log.trim().split("\n").map(withoutIds);
+  assertEquals(first, "mq on: 3 events came too fast and were dropped");
+  assertEquals([second, third], Array(2).fill("mq on: create ID: done (TIME)"));
+});
+
+Deno.test("mq on ends with 0 on Ctrl-C while it waits for a broker", async () => {
+  await using program = new Program(["on", "create", "-s", "127.0.0.1:1", "--", "cat"]);
+  assertMatch((await program.stderr.next())!, /^mq on: No broker answers at 127\.0\.0\.1:1; waiting for it/);
+  program.kill("SIGINT");
+  assertEquals(await program.outcome(), { code: 0, stdout: "", stderr: "" });
+});
+
+Deno.test("mq on lives through a restart of its broker, and so do its handlers", async () => {
+  const events = ["create", "update", "delete"];
+  await using server = await startBroker({ events });
+  const { port } = server;
+  const wait = [...MAIN, "logger", "-n", "1", "delete"];
+  await using program = await startOn(server, "-n 1 --emit update", ...wait);
+  const [client] = await server.connect(1);
+  await client.line("create");
+  const isWaiting = ({ name, patterns }: { name: string; patterns: string[] }) =>
+    name === "logger" && patterns.includes("delete");
+  await until(() => server.broker.clients().some(isWaiting), "the handler waits");
+  client.close();
+  await server.broker.close();
+  await program.stderr.find("lost the broker");
+  await using again = new Broker({ events });
+  await again.listen({ hostname: "127.0.0.1", port });
+  await until(() => again.clients().some(isWaiting), "the handler is back");
+  await using listener = await connect({ hostname: "127.0.0.1", port });
+  const updates = listener.subscribe("update");
+  await updates.ready;
+  listener.publish("delete", "it");
+  assertEquals((await updates.next()).value.data, "delete it");
+  assertMatch(await program.stderr.find("create"), /done/);
+  assertEquals((await program.outcome()).code, 0);
+});

@@ -1,0 +1,13 @@
+/** What the tests of `mq on` share. */
+import { Program, type TestBroker, until } from "../helpers.ts";
+
+/** Starts `mq on create`; it is subscribed when this returns. */
+export async function startOn({ broker, port }: TestBroker, flags: string, ...commandLine: string[]): Promise<Program> {
+  const args = flags.split(" ").filter((arg) => arg !== "");
+  const program = new Program(["on", "create", "-s", `127.0.0.1:${port}`, ...args, "--", ...commandLine]);
+  await until(
+    () => broker.clients().some(({ name, patterns }) => name === "on" && patterns.includes("create")),
+    "mq on is subscribed",
+  );
+  return program;
+}
