@@ -8,6 +8,9 @@ import { decodeData, encodeData, formatEvent, isJson, type MqEvent } from "../mo
 
 const PALETTE = [green, blue, magenta, cyan, yellow];
 
+/** How many patterns of a connection are shown. */
+const MAX_SHOWN_PATTERNS = 5;
+
 /**
  * An event as it is printed with `--json`: the same keys on every command. Data that is JSON stays as it came, to the
  * last digit.
@@ -88,4 +91,16 @@ export function formatDuration(ms: number): string {
 /** A count and its noun: `1 event`, `2 events`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
+}
+
+/** The patterns of a connection, or the first of them: `create order.* and 3 more`. */
+export function formatSome(patterns: readonly string[]): string {
+  if (patterns.length === 0) return "nothing";
+  const more = patterns.length - MAX_SHOWN_PATTERNS;
+  return patterns.slice(0, MAX_SHOWN_PATTERNS).map(layOut).join(" ") + (more > 0 ? ` and ${more} more` : "");
+}
+
+/** The flag that has a broker recognize one more event. */
+export function admittingFlag(events: readonly string[], name: string): string {
+  return `--events '${layOut([...events, name].join(","))}'`;
 }

@@ -17,6 +17,7 @@ import { on } from "./on.ts";
 import { pub } from "./pub.ts";
 import { server } from "./server.ts";
 import { type Io, systemIo } from "./stdio.ts";
+import { why } from "./why.ts";
 
 /** The subcommands, in the order of the help. */
 export const COMMANDS: readonly Command[] = [
@@ -26,6 +27,7 @@ export const COMMANDS: readonly Command[] = [
   pub,
   events,
   on,
+  why,
   demo,
   benchThroughput,
   benchLatency,

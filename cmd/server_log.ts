@@ -19,11 +19,17 @@ import {
   VERSION,
 } from "../mod.ts";
 import { type Events, eventsArgument, isList } from "./events_flag.ts";
-import { count, formatDuration, formatForPeople, formatJson, layOut, localTime } from "./format.ts";
+import {
+  admittingFlag,
+  count,
+  formatDuration,
+  formatForPeople,
+  formatJson,
+  formatSome,
+  layOut,
+  localTime,
+} from "./format.ts";
 import type { Io } from "./stdio.ts";
-
-/** How many patterns of a connection the log shows. */
-const MAX_SHOWN_PATTERNS = 5;
 
 const OPEN_TO_CLASSIC = "Anyone on the network can connect and publish: classic clients know neither tokens nor TLS.";
 
@@ -150,7 +156,9 @@ export class TextLog implements ServerLog {
       case "mq.refused":
         return isFirst ? `${yellow("!")} ${data.id === "" ? "" : `${who}: `}${data.text}` : undefined;
       case "mq.slow":
-        return `${red("!")} ${who}${heard(data)} does not read: ${data.queuedBytes} bytes wait for it, so ` +
+        return `${red("!")} ${who} (${
+          formatSome(data.patterns as string[])
+        }) does not read: ${data.queuedBytes} bytes wait for it, so ` +
           (data.policy === "drop" ? "events are dropped" : "it is closed");
       case "mq.dropped":
         return data.events === undefined
@@ -165,7 +173,7 @@ export class TextLog implements ServerLog {
 
   #unrecognized(who: string, event: string): string {
     const { events } = this.#flags;
-    const admit = isList(events) ? eventsArgument([...events, event]) : `add it to ${events.path}`;
+    const admit = isList(events) ? admittingFlag(events, event) : `add it to ${events.path}`;
     return `${yellow("!")} ${who}: "${event}" is not recognized, so nobody gets it. To admit it: ${admit}`;
   }
 }
@@ -176,14 +184,6 @@ function listed(addrs: Deno.NetAddr[]): string {
 
 function isLoopback(hostname: string): boolean {
   return hostname.startsWith("127.") || hostname === "::1";
-}
-
-/** The patterns of a connection, or the first of them. */
-function heard({ patterns }: Activity): string {
-  const texts = (patterns as string[]).map(layOut);
-  const hidden = texts.length - MAX_SHOWN_PATTERNS;
-  const shown = texts.slice(0, MAX_SHOWN_PATTERNS).join(" ");
-  return hidden > 0 ? ` (${shown} and ${hidden} more)` : ` (${shown})`;
 }
 
 /** The flags of a command that would be secure, those that were given included. */

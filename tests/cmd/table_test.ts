@@ -35,13 +35,13 @@ const ROWS: Row[] = [
     args: "frobnicate",
     code: 2,
     stderr:
-      "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, events, on, demo, bench, or mq --help\n",
+      "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, events, on, why, demo, bench, or mq --help\n",
   },
   {
     args: "--frobnicate",
     code: 2,
     stderr:
-      "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, events, on, demo, bench, or mq --help\n",
+      "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, events, on, why, demo, bench, or mq --help\n",
   },
   { args: "version", code: 0, stdout: `mq ${VERSION}\n` },
   { args: "help help", code: 0, stdout: /^mq / },
@@ -447,6 +447,42 @@ Examples:
     code: 1,
     stderr: "mq on: The broker at 127.0.0.1:PORT does not recognize made and failed; start it with: " +
       "mq server --host 127.0.0.1 --port PORT --events 'create,read,update,delete,error,made,failed'\n",
+  },
+
+  // mq why
+  {
+    args: "why create -s 127.0.0.1:PORT",
+    code: 0,
+    stdout: /^ {10}┌─ broker ─+┐\ncreate ──▶│ recognized by │\n[^]*\n0 of 0 connections would get it now\n$/,
+  },
+  {
+    args: "why archive",
+    env: { MQ_URL: "mq://127.0.0.1:PORT" },
+    code: 0,
+    stdout:
+      /^[^]*│ not recognized │\n.*\nTo admit it: mq server --events 'create,read,update,delete,error,archive'\n0 of 0 /,
+  },
+  {
+    args: "why archive --json -s 127.0.0.1:PORT",
+    code: 0,
+    stdout: '{"name":"archive","recognized":false,"by":null,"receivers":0,"hears":[],"ignores":[]}\n',
+  },
+  {
+    args: "why a..b -s 127.0.0.1:PORT",
+    code: 2,
+    stderr: 'mq why: Cannot read "a..b" as an event\'s name: it takes letters, digits, "_" and "-", ' +
+      "joined by single dots\nTry: mq why --help\n",
+  },
+  { args: "why", code: 2, stderr: "mq why: it needs NAME\nTry: mq why --help\n" },
+  {
+    args: "why create read",
+    code: 2,
+    stderr: 'mq why: it takes NAME; this is too much: "read"\nTry: mq why --help\n',
+  },
+  {
+    args: `why create -s ${NOBODY}`,
+    code: 1,
+    stderr: `mq why: No broker answers at localhost:${NOBODY}; start one with: mq server --port ${NOBODY}\n`,
   },
 
   // mq demo

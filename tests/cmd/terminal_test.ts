@@ -118,6 +118,21 @@ for (const [variable, isColoured] of [["NO_COLOR=", true], ["NO_COLOR=1", false]
   });
 }
 
+for (const [variable, isColoured] of [["NO_COLOR=", true], ["NO_COLOR=1", false]] as const) {
+  Deno.test({
+    name: `on a terminal, mq why ${isColoured ? "is coloured" : "obeys NO_COLOR"}`,
+    ignore: !has("tmux"),
+    async fn() {
+      await using terminals = new Terminals();
+      const mq = programLine();
+      const address = await terminals.openServer(...mq);
+      await terminals.open("why", "env", variable, ...mq, "why", "create", "-s", address);
+      const screen = await terminals.shows("why", /0 of 0 connections/, "-e");
+      assertEquals(screen.includes("\x1b[32m"), isColoured, JSON.stringify(screen));
+    },
+  });
+}
+
 Deno.test({
   name: "on a terminal, Ctrl-C ends each program with exit code 0",
   ignore: !has("tmux"),

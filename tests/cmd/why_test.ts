@@ -1,0 +1,165 @@
+import { assert, assertEquals } from "@std/assert";
+import { setColorEnabled } from "@std/fmt/colors";
+import { drawWhy } from "../../cmd/why_drawing.ts";
+import type { Why } from "../../mod.ts";
+import { mq, startBroker, until } from "../helpers.ts";
+
+setColorEnabled(false);
+
+/** An answer of a broker in which so many connections hear an event, and so many do not. */
+function answer(hearing: number, ignoring: number): Why {
+  const named = <T>(kind: string, length: number, more: T) =>
+    Array.from({ length }, (_, index) => ({ id: `${kind}-${index}`, name: `${kind}-${index}`, ...more }));
+  return {
+    name: "create",
+    recognized: true,
+    by: "create",
+    receivers: hearing,
+    hears: named("hears", hearing, { pattern: ">", queuedBytes: 0 }),
+    ignores: named("ignores", ignoring, { patterns: ["order.*"] }),
+  };
+}
+
+/** A drawing as it stands below, without the margin. */
+function lines(drawing: string): string {
+  return drawing.replace(/^\n/, "").replace(/^ {4}/gm, "").trimEnd();
+}
+
+Deno.test("drawWhy shows who hears an event, by which pattern, what waits for whom, and who does not hear it", () => {
+  const why: Why = {
+    name: "order.created",
+    recognized: true,
+    by: "order.*",
+    receivers: 2,
+    hears: [
+      { id: "1", name: "logger", pattern: ">", queuedBytes: 0 },
+      { id: "2", name: "shop", pattern: "order.*", queuedBytes: 81_234 },
+    ],
+    ignores: [
+      { id: "3", name: "warehouse", patterns: ["a", "b", "c", "d", "e", "f", "g"] },
+      { id: "4", name: "nc", patterns: [] },
+    ],
+  };
+  const drawing = `
+                     ┌─ broker ──────┐
+    order.created ──▶│ recognized by │─┬──▶ logger     by >
+                     │ order.*       │ ├──▶ shop       by order.*, 81.2 kB wait for it
+                     └───────────────┘ ├──× warehouse  hears a b c d e and 2 more
+                                       └──× nc         hears nothing
+    2 of 4 connections would get it now
+  `;
+  assertEquals(drawWhy(why, ["order.*"], 20), lines(drawing));
+});
+
+Deno.test("drawWhy ends an event that is not recognized at the broker, and names the flag that would admit it", () => {
+  const why: Why = { ...answer(3, 2), name: "archive", recognized: false, by: null, receivers: 0 };
+  const drawing = `
+               ┌─ broker ───────┐
+    archive ──▶│ not recognized │
+               └────────────────┘
+    To admit it: mq server --events 'create,order.>,archive'
+    0 of 5 connections would get it now
+  `;
+  assertEquals(drawWhy(why, ["create", "order.>"], 20), lines(drawing));
+});
+
+Deno.test("drawWhy draws one connection, and none", () => {
+  const one = `
+              ┌─ broker ──────┐
+    create ──▶│ recognized by │────▶ hears-0  by >
+              │ create        │
+              └───────────────┘
+    1 of 1 connection would get it now
+  `;
+  assertEquals(drawWhy(answer(1, 0), ["create"], 20), lines(one));
+  const none = `
+              ┌─ broker ──────┐
+    create ──▶│ recognized by │
+              │ create        │
+              └───────────────┘
+    0 of 0 connections would get it now
+  `;
+  assertEquals(drawWhy(answer(0, 0), ["create"], 20), lines(none));
+});
+
+Deno.test("drawWhy shows the first of many connections and says how many more there are", () => {
+  const some = drawWhy(answer(1000, 600), ["create"], 2).split("\n");
+  assertEquals(some.slice(1, -1).map((line) => line.replace(/^.*(?=──[▶×])/, "")), [
+    "──▶ hears-0    by >",
+    "──▶ hears-1    by >",
+    "──▶ and 998 more (--all shows them)",
+    "──× ignores-0  hears order.*",
+    "──× ignores-1  hears order.*",
+    "──× and 598 more (--all shows them)",
+  ]);
+  assertEquals(some.at(-1), "1000 of 1600 connections would get it now");
+  assertEquals(drawWhy(answer(1000, 600), ["create"], Infinity).split("\n").length, 1602);
+});
+
+Deno.test("drawWhy keeps its columns where characters take two columns, or none", () => {
+  const why: Why = {
+    ...answer(0, 0),
+    name: "注文",
+    by: "注文",
+    hears: ["記録係", "e\u0301cho", "ab"].map((name) => ({ id: name, name, pattern: ">", queuedBytes: 0 })),
+  };
+  const drawing = `
+            ┌─ broker ──────┐
+    注文 ──▶│ recognized by │─┬──▶ 記録係  by >
+            │ 注文          │ ├──▶ e\u0301cho    by >
+            └───────────────┘ └──▶ ab      by >
+    0 of 3 connections would get it now
+  `;
+  assertEquals(drawWhy(why, ["注文"], 20), lines(drawing));
+});
+
+Deno.test("drawWhy lets nothing through that a terminal would obey", () => {
+  const bad = "\x1b[31m\x07\x9b1m\n\u202e";
+  const why = { ...answer(2, 2), name: bad, by: bad };
+  for (const connection of [...why.hears, ...why.ignores]) connection.name = bad;
+  for (const hearing of why.hears) hearing.pattern = bad;
+  for (const ignoring of why.ignores) ignoring.patterns = [bad];
+  for (const recognized of [true, false]) {
+    const drawing = drawWhy({ ...why, recognized }, [bad], 20);
+    assert(!/(?!\n)\p{Cc}|\u202e/u.test(drawing), JSON.stringify(drawing));
+    assert(drawing.includes("\\x1b[31m"));
+  }
+});
+
+Deno.test("mq why draws who hears an event, itself left out", async () => {
+  await using server = await startBroker();
+  const [, shop] = await server.connect(2);
+  await shop.ask('/hello {"name":"shop"}');
+  await shop.ask("/sub order.*");
+  const outcome = await mq(["why", "create", "-s", `127.0.0.1:${server.port}`]);
+  const drawing = `
+              ┌─ broker ──────┐
+    create ──▶│ recognized by │─┬──▶ client-1  by >
+              │ create        │ └──× shop      hears order.*
+              └───────────────┘
+    1 of 2 connections would get it now
+  `;
+  assertEquals(outcome, { code: 0, stdout: lines(drawing) + "\n", stderr: "" });
+});
+
+Deno.test("mq why --json prints the broker's answer on one line, itself left out", async () => {
+  await using server = await startBroker();
+  const [, silent] = await server.connect(2);
+  await silent.ask("/unsub >");
+  for (const name of ["create", "mq.connect", "archive"]) {
+    const { code, stdout, stderr } = await mq(["why", name, "--json", "-s", `127.0.0.1:${server.port}`]);
+    await until(() => server.broker.stats().connections === 2, "mq why has left");
+    assertEquals([code, stdout, stderr], [0, JSON.stringify(server.broker.why(name)) + "\n", ""]);
+  }
+});
+
+Deno.test("mq why shows the first twenty connections, and with --all every one", async () => {
+  await using server = await startBroker();
+  await server.connect(23);
+  const to = ["-s", `127.0.0.1:${server.port}`];
+  const some = (await mq(["why", "create", ...to])).stdout;
+  assertEquals(some.match(/client-\d+/g)?.length, 20);
+  assert(some.includes("and 3 more (--all shows them)\n23 of 23 connections would get it now\n"), some);
+  const all = (await mq(["why", "create", "--all", ...to])).stdout;
+  assertEquals(all.match(/client-\d+/g)?.length, 23);
+});
