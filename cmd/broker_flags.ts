@@ -42,9 +42,9 @@ export type BrokerAccess = Address & Pick<ConnectOptions, "caCerts" | "token">;
 /** `--json`. */
 export const jsonFlag: Flag<boolean> = toggle("Print one JSON object a line: {id, at, from, event, data}.");
 
-/** `--name NAME`. */
+/** `--name WORD`: not the name of an event. */
 export function nameFlag(fallback: string): Flag<string> {
-  return option("NAME", "What it calls itself.", (text) => text, { fallback: [fallback, fallback] });
+  return option("WORD", "What it calls itself.", (text) => text, { fallback: [fallback, fallback] });
 }
 
 /** A reader of certificates for {@linkcode option}: returns the text of a PEM file. */

@@ -18,6 +18,13 @@ export class UsageError extends Error {
   }
 }
 
+/** Reads the value of a flag; throws an Error that says what it takes. */
+export interface Reader<T> {
+  (text: string): T;
+  /** All that it takes, where that is a few words. */
+  readonly words?: readonly string[];
+}
+
 /** A flag of a command, such as `--port 3001`. */
 export interface Flag<T> {
   readonly help: string;
@@ -29,8 +36,7 @@ export interface Flag<T> {
   readonly fallback: T;
   /** What the help says of the fallback; nothing is said where it is empty. */
   readonly fallbackText: string;
-  /** Reads its value; throws an Error that says what it takes. */
-  read(text: string): T;
+  readonly read: Reader<T>;
 }
 
 /** The flags of a command by their names. */
@@ -90,7 +96,7 @@ export function toggle(help: string, options: { short?: string } = {}): Flag<boo
 export function option<T, D = undefined>(
   placeholder: string,
   help: string,
-  read: (text: string) => T,
+  read: Reader<T>,
   options: { short?: string; fallback?: [text: string, value: D] } = {},
 ): Flag<T | D> {
   const [fallbackText, fallback] = options.fallback ?? ["", undefined as D];
@@ -98,11 +104,12 @@ export function option<T, D = undefined>(
 }
 
 /** A reader of one of some words for {@linkcode option}. */
-export function choice<T extends string>(...words: T[]): (text: string) => T {
-  return (text) => {
+export function choice<T extends string>(...words: T[]): Reader<T> {
+  const read = (text: string) => {
     if ((words as string[]).includes(text)) return text as T;
     throw new Error(words.join(" or "));
   };
+  return Object.assign(read, { words });
 }
 
 /** A reader of whole numbers for {@linkcode option}. */
@@ -172,6 +179,21 @@ export function list(text: string): string[] {
 
 const HELP_FLAG: Flag<boolean> = toggle("Show this help.", { short: "h" });
 
+/** The flags of a command, those that all commands have included. */
+export function flagsOf(command: Command): Flags {
+  return { ...command.flags, help: HELP_FLAG };
+}
+
+/** The words that call a command. */
+export function wordsOf({ name }: Command): string[] {
+  return name.split(" ");
+}
+
+/** The command whose name an argument list begins with. */
+export function commandOf(commands: readonly Command[], argv: readonly string[]): Command | undefined {
+  return commands.find((command) => wordsOf(command).every((word, index) => argv[index] === word));
+}
+
 /**
  * Reads a command's arguments, and refuses what it does not declare.
  *
@@ -184,7 +206,7 @@ export function parseCommand<F extends Flags>(
   command: Command<F>,
   argv: readonly string[],
 ): Args<F> & { help: boolean } {
-  const flags: Flags = { ...command.flags, help: HELP_FLAG };
+  const flags = flagsOf(command);
   const names = Object.keys(flags);
   checkCommandLine(command, argv);
   const parsed = parseArgs(joinValues(command.name, flags, argv), {
@@ -211,7 +233,8 @@ function checkCommandLine({ name, operands }: Command, argv: readonly string[]):
   throw new UsageError(`it needs -- and behind it ${commandLine}`, hint);
 }
 
-function isSwitch(flag: Flag<unknown>): boolean {
+/** Whether a flag is there or not, and takes no value. */
+export function isSwitch(flag: Flag<unknown>): boolean {
   return flag.placeholder === undefined;
 }
 
@@ -222,11 +245,13 @@ function joinValues(command: string, flags: Flags, argv: readonly string[]): str
   for (let index = 0; index < argv.length; index++) {
     const argument = argv[index];
     if (argument === "--") return [...joined, ...argv.slice(index)];
-    if (!argument.startsWith("-") || argument === "-") {
+    if (!isFlag(argument)) {
       joined.push(argument);
       continue;
     }
-    const [name, attached] = splitFlag(command, flags, argument);
+    const parts = takeApart(flags, argument);
+    if (parts === undefined) throw unknownFlag(command, flags, argument.replace(/=[^]*/, ""));
+    const [name, attached] = parts;
     if (seen.has(name)) throw usage(command, `--${name} is given twice`);
     seen.add(name);
     if (isSwitch(flags[name])) {
@@ -243,13 +268,17 @@ function joinValues(command: string, flags: Flags, argv: readonly string[]): str
   return joined;
 }
 
-/** Takes `--name=value`, `--name`, `-nVALUE` or `-n` apart. */
-function splitFlag(command: string, flags: Flags, argument: string): [name: string, value: string | undefined] {
+/** Whether an argument is a flag or tries to be one. */
+export function isFlag(argument: string): boolean {
+  return argument.startsWith("-") && argument !== "-";
+}
+
+/** Takes `--name=value`, `--name`, `-nVALUE` or `-n` apart; undefined if there is no such flag. */
+export function takeApart(flags: Flags, argument: string): [name: string, value: string | undefined] | undefined {
   const [, long, value] = /^--([^=]+)(?:=([^]*))?$/.exec(argument) ?? [];
-  if (long !== undefined && Object.hasOwn(flags, long)) return [long, value];
-  const short = long === undefined ? Object.keys(flags).find((name) => flags[name].short === argument[1]) : undefined;
-  if (short !== undefined) return [short, argument.slice(2).replace(/^=/, "") || undefined];
-  throw unknownFlag(command, flags, argument.replace(/=[^]*/, ""));
+  if (long !== undefined) return Object.hasOwn(flags, long) ? [long, value] : undefined;
+  const short = Object.keys(flags).find((name) => flags[name].short === argument[1]);
+  return short === undefined ? undefined : [short, argument.slice(2).replace(/^=/, "") || undefined];
 }
 
 function unknownFlag(command: string, flags: Flags, flag: string): UsageError {
@@ -294,7 +323,7 @@ export function suggest(word: string, words: readonly string[]): string | undefi
 /** Draws a command's help. */
 export function helpOf(command: Command): string {
   const { name, summary, description, operands, examples } = command;
-  const flags = Object.entries({ ...command.flags, help: HELP_FLAG });
+  const flags = Object.entries(flagsOf(command));
   return [
     `mq ${name}: ${summary}`,
     "",

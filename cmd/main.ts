@@ -9,7 +9,9 @@ import { app } from "./app.ts";
 import { benchConnect } from "./bench/connect.ts";
 import { benchLatency } from "./bench/latency.ts";
 import { benchThroughput } from "./bench/throughput.ts";
-import { columns, type Command, helpOf, parseCommand, suggest, UsageError } from "./command.ts";
+import { columns, type Command, commandOf, helpOf, parseCommand, suggest, UsageError, wordsOf } from "./command.ts";
+import { complete } from "./complete.ts";
+import { completions } from "./completions.ts";
 import { demo } from "./demo.ts";
 import { events } from "./events.ts";
 import { logger } from "./logger.ts";
@@ -32,7 +34,11 @@ export const COMMANDS: readonly Command[] = [
   benchThroughput,
   benchLatency,
   benchConnect,
+  completions,
 ];
+
+/** All that runs: also what shells call and people do not, which the help leaves out. */
+const ALL: readonly Command[] = [...COMMANDS, complete(COMMANDS)];
 
 const PERMISSIONS: readonly Deno.PermissionName[] = ["net", "env", "read", "write", "run", "sys", "ffi"];
 
@@ -91,22 +97,13 @@ function help(words: readonly string[], io: Io): Promise<number> {
   return print(helpOf(command), io);
 }
 
-function wordsOf({ name }: Command): string[] {
-  return name.split(" ");
-}
-
-/** The command whose name an argument list begins with. */
-function commandOf(argv: readonly string[]): Command | undefined {
-  return COMMANDS.find((command) => wordsOf(command).every((word, index) => argv[index] === word));
-}
-
 /** The commands of two words of which this is the first. */
 function membersOf(word: string): Command[] {
   return COMMANDS.filter(({ name }) => name.startsWith(`${word} `));
 }
 
 function find(argv: readonly string[]): Command {
-  const command = commandOf(argv);
+  const command = commandOf(ALL, argv);
   if (command) return command;
   const [first, second] = argv;
   const members = membersOf(first).map((command) => wordsOf(command)[1]);
@@ -137,7 +134,7 @@ function dropPermissions(needed: readonly Deno.PermissionName[]): void {
 }
 
 function fail(argv: readonly string[], error: unknown, io: Io): number {
-  const command = commandOf(argv);
+  const command = commandOf(ALL, argv);
   const program = command ? `mq ${command.name}` : "mq";
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof UsageError) {

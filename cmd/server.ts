@@ -35,10 +35,19 @@ const flags = {
   }),
   "tls-cert": option("FILE", "Its certificate: with it, it speaks TLS.", certificateFile),
   "tls-key": option("FILE", "The key of that certificate.", textFile),
-  slow: option("WORD", "What becomes of who reads too slowly: disconnect, or drop events.", slowPolicy, {
-    fallback: ["disconnect", "disconnect" as SlowPolicy],
-  }),
-  classic: option("FORM", "For classic clients, which send no line ends: text or json is what they get.", classicForm),
+  slow: option(
+    "WORD",
+    "What becomes of who reads too slowly: disconnect, or drop events.",
+    choice<SlowPolicy>("disconnect", "drop"),
+    {
+      fallback: ["disconnect", "disconnect" as SlowPolicy],
+    },
+  ),
+  classic: option(
+    "FORM",
+    "For classic clients, which send no line ends: text or json is what they get.",
+    choice<ClassicForm>("text", "json"),
+  ),
   "classic-port": option("PORT", "Where these come in, beside all others.", port, {
     fallback: ["--port, and no others", undefined],
   }),
@@ -46,14 +55,6 @@ const flags = {
   verbose: toggle("Log every event, too.", { short: "v" }),
   json: jsonFlag,
 };
-
-function slowPolicy(text: string): SlowPolicy {
-  return choice<SlowPolicy>("disconnect", "drop")(text);
-}
-
-function classicForm(text: string): ClassicForm {
-  return choice<ClassicForm>("text", "json")(text);
-}
 
 function tokenFile(path: string): Token[] {
   try {

@@ -35,13 +35,13 @@ const ROWS: Row[] = [
     args: "frobnicate",
     code: 2,
     stderr:
-      "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, events, on, why, demo, bench, or mq --help\n",
+      "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, events, on, why, demo, bench, completions, or mq --help\n",
   },
   {
     args: "--frobnicate",
     code: 2,
     stderr:
-      "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, events, on, why, demo, bench, or mq --help\n",
+      "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, events, on, why, demo, bench, completions, or mq --help\n",
   },
   { args: "version", code: 0, stdout: `mq ${VERSION}\n` },
   { args: "help help", code: 0, stdout: /^mq / },
@@ -363,7 +363,7 @@ Flags:
   -s, --server HOST:PORT  The broker; mqs://HOST:PORT if it speaks TLS. Default: $MQ_URL, or localhost:3001.
       --tls-ca FILE       A certificate to trust, where the broker is at mqs://.
       --json              Print one JSON object a line: {id, at, from, event, data}.
-      --name NAME         What it calls itself. Default: pub.
+      --name WORD         What it calls itself. Default: pub.
   -h, --help              Show this help.
 
 Examples:
@@ -484,6 +484,30 @@ Examples:
     code: 1,
     stderr: `mq why: No broker answers at localhost:${NOBODY}; start one with: mq server --port ${NOBODY}\n`,
   },
+
+  // mq completions
+  { args: "completions bash", code: 0, stdout: /^# Completions of mq for bash, [^]*\ncomplete -F _mq mq\n$/ },
+  { args: "completions zsh", code: 0, stdout: /^#compdef mq\n[^]*compdef _mq mq; fi\n$/ },
+  { args: "completions fish", code: 0, stdout: /^# Completions of mq for fish, [^]*\ncomplete -c mq .*\n$/ },
+  { args: "completions", code: 2, stderr: "mq completions: it needs bash|zsh|fish\nTry: mq completions --help\n" },
+  {
+    args: "completions tcsh",
+    code: 2,
+    stderr: 'mq completions: it takes bash|zsh|fish, not "tcsh"\nTry: mq completions --help\n',
+  },
+  {
+    args: "completions bash zsh",
+    code: 2,
+    stderr: 'mq completions: it takes bash|zsh|fish; this is too much: "zsh"\nTry: mq completions --help\n',
+  },
+  { args: "complet", code: 2, stderr: "mq: unknown command complet\nTry: mq completions\n" },
+
+  // mq complete
+  { args: "complete -- 0 lo", code: 0, stdout: "logger\tlogs every event it hears\n" },
+  { args: "complete --limit 20s -- 1 pub de -s 127.0.0.1:PORT", code: 0, stdout: "delete\tevent\n" },
+  { args: `complete -- 1 pub de -s ${NOBODY}`, code: 0 },
+  { args: "complete -- 2 logger --tls-ca x", code: 0, stdout: "\tfiles\n" },
+  { args: "complete", code: 2, stderr: "mq complete: it needs INDEX [WORD...]\nTry: mq complete --help\n" },
 
   // mq demo
   {

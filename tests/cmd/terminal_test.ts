@@ -1,6 +1,6 @@
 /** The programs as a person sees them: in real terminals. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { has, Program, programLine, until } from "../helpers.ts";
+import { has, Program, programLine, startBroker, until } from "../helpers.ts";
 
 /** Terminals of tmux, each with one command, on a tmux server of their own. */
 class Terminals implements AsyncDisposable {
@@ -51,8 +51,8 @@ class Terminals implements AsyncDisposable {
     return screen;
   }
 
-  async type(name: string, keys: string): Promise<void> {
-    await this.#tmux("send-keys", "-t", name, keys);
+  async type(name: string, ...keys: string[]): Promise<void> {
+    await this.#tmux("send-keys", "-t", name, "--", ...keys);
   }
 
   /** Closes a terminal, as who closes its window does. */
@@ -129,6 +129,37 @@ for (const [variable, isColoured] of [["NO_COLOR=", true], ["NO_COLOR=1", false]
       await terminals.open("why", "env", variable, ...mq, "why", "create", "-s", address);
       const screen = await terminals.shows("why", /0 of 0 connections/, "-e");
       assertEquals(screen.includes("\x1b[32m"), isColoured, JSON.stringify(screen));
+    },
+  });
+}
+
+/** How each shell is started without what its user has it read, and has mq's completions. */
+const SHELLS = [
+  { name: "bash", args: ["--noprofile", "--norc"], install: "source <(mq completions bash)" },
+  { name: "zsh", args: ["-f"], install: "autoload -U compinit; compinit -D; source <(mq completions zsh)" },
+  { name: "fish", args: ["--no-config"], install: "mq completions fish | source" },
+];
+
+for (const { name, args, install } of SHELLS) {
+  Deno.test({
+    name: `on a terminal, TAB completes commands of mq and events of the broker in ${name}`,
+    ignore: !has("tmux") || !has(name),
+    async fn() {
+      await using server = await startBroker({ events: ["order.*.paid"] });
+      await using terminals = new Terminals();
+      const call = programLine().map((word) => `'${word}'`).join(" ");
+      const [all, rest] = name === "fish" ? ["$argv", "$argv[2..]"] : ['"$@"', '"${@:2}"'];
+      const define = (body: string) => name === "fish" ? `function mq; ${body}; end` : `mq() { ${body}; }`;
+      const patient = define(`${call} complete --limit 20s ${rest}`); // The machine may be busy.
+      await terminals.open(name, name, ...args);
+      await terminals.shows(name, /[$%>#]/); // Its prompt.
+      const lines = [define(`${call} ${all}`), install, patient, "echo ready | tr a-z A-Z"];
+      for (const line of lines) await terminals.type(name, line, "Enter");
+      await terminals.shows(name, "READY");
+      await terminals.type(name, "mq lo", "Tab");
+      await terminals.shows(name, /mq logger$/m);
+      await terminals.type(name, `-s 127.0.0.1:${server.port} or`, "Tab");
+      await terminals.shows(name, /mq logger -s \S+ order\.\\\*\.paid$/m);
     },
   });
 }

@@ -19,8 +19,10 @@ for (const command of COMMANDS) {
     fc.assert(property, runs(500));
   });
 
+  const flags = Object.keys(command.flags);
+  if (flags.length === 0) continue;
   Deno.test(`parseCommand hands each flag of mq ${command.name} the text behind it`, () => {
-    const someFlag = fc.constantFrom(...Object.keys(command.flags));
+    const someFlag = fc.constantFrom(...flags);
     const property = fc.property(someFlag, fc.option(someValue), (name, value) => {
       const operands = Array.from({ length: command.operands.min }, (_, index) => `${index}`);
       const commandLine = command.operands.commandLine ? ["cat", "--", `--${name}`] : [];

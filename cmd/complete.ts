@@ -1,0 +1,59 @@
+/**
+ * `mq complete`: what the scripts of `mq completions` ask at each TAB. People do not call it, so the help leaves it out.
+ *
+ * It answers with a candidate a line and what that means behind a tab. A line without a candidate asks the shell for
+ * `files` or `commands`. It says nothing where something is wrong: somebody is typing.
+ *
+ * @module
+ */
+import { connect } from "../mod.ts";
+import { brokerAccess } from "./broker_flags.ts";
+import { type Candidate, eventCandidates, type EventOffer, type Offer, offerAt } from "./candidates.ts";
+import { type Command, defineCommand, duration, option } from "./command.ts";
+import { aborted, type Io } from "./stdio.ts";
+
+const flags = {
+  limit: option("DURATION", "How long the broker may take to say what it recognizes.", duration, {
+    fallback: ["300ms", 300], // Somebody waits at the prompt.
+  }),
+};
+
+/** The command that completes those of a table. */
+export function complete(commands: readonly Command[]): Command {
+  return defineCommand<typeof flags>({
+    name: "complete",
+    summary: "what may be typed at a place of a command line",
+    description: "The scripts of mq completions call it, with -- before what has been typed.",
+    operands: { form: "INDEX [WORD...]", min: 1, max: Infinity },
+    flags,
+    examples: [["mq complete -- 1 pub cre", "what may become of cre behind mq pub"]],
+    permissions: ["net"],
+    async run({ flags, operands: [index, ...words] }, io) {
+      const offer = offerAt(words, Number(index), commands);
+      for (const { word, help } of await candidatesOf(offer, flags.limit, io)) io.stdout.line(`${word}\t${help}`);
+      return 0;
+    },
+  });
+}
+
+async function candidatesOf(offer: Offer, limitMs: number, io: Io): Promise<readonly Candidate[]> {
+  switch (offer.from) {
+    case "table":
+      return offer.candidates;
+    case "shell":
+      return [{ word: "", help: offer.what }];
+    case "broker":
+      return await Promise.race([askBroker(offer, io), aborted(AbortSignal.timeout(limitMs)).then(() => [])]);
+  }
+}
+
+/** Whatever goes wrong, there is nothing to offer. */
+async function askBroker(offer: EventOffer, io: Io): Promise<readonly Candidate[]> {
+  try {
+    const access = brokerAccess({ server: offer.server, "tls-ca": undefined }, io, "complete");
+    await using client = await connect({ ...access, name: "complete", reconnect: false });
+    return eventCandidates(offer, client.hello.events);
+  } catch {
+    return [];
+  }
+}
