@@ -28,7 +28,7 @@ const GRACE_MS = 2000;
 const flags = {
   ...brokerFlags,
   every: option("DURATION", "How often an event comes.", duration, { fallback: ["1s", 1000] }),
-  events: eventsFlag("Names, or a catalog of events.", BARKED_EVENTS),
+  events: eventsFlag("NAME,...", "Names, or a catalog.", BARKED_EVENTS),
   count: option("N", "End after that many events.", integer(1), { short: "n" }),
   seed: option("N", "The same seed gives the same events.", integer(0)),
   "once-per-connection": toggle("Connect and disconnect for each event."),

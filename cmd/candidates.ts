@@ -161,9 +161,9 @@ function flagWords(flags: Flags, given: ReadonlyMap<string, unknown>, { text }: 
  */
 function offerFor(place: string, typed: Typed, server: string | undefined, words = wordsIn(place)): Offer {
   if (words.length > 0) return matching(typed, words.map((word) => ({ word, help: "" })));
-  if (/\bFILE\b/.test(place)) return { from: "shell", what: "files" };
   const patterns = /\bPATTERN\b/.test(place);
-  if (!patterns && !/\bNAME\b/.test(place)) return NOTHING;
+  const isEvent = patterns || /\bNAME\b/.test(place);
+  if (!isEvent) return /\bFILE\b/.test(place) ? { from: "shell", what: "files" } : NOTHING;
   return { from: "broker", server, patterns, typed: place.includes(",") ? lastOfList(typed) : typed };
 }
 

@@ -15,9 +15,11 @@ export interface CatalogFile {
 /** What `--events` says. */
 export type Events = string[] | CatalogFile;
 
-/** `--events LIST`, `--events FILE.json`. */
-export function eventsFlag(help: string, fallback: readonly string[]): Flag<Events> {
-  return option<Events, Events>("LIST|FILE.json", help, listOrFile, { fallback: [fallback.join(","), [...fallback]] });
+/** `--events LIST`, `--events FILE.json`; a list is of what the placeholder says. */
+export function eventsFlag(placeholder: string, help: string, fallback: readonly string[]): Flag<Events> {
+  return option<Events, Events>(`${placeholder}|FILE.json`, help, listOrFile, {
+    fallback: [fallback.join(","), [...fallback]],
+  });
 }
 
 function listOrFile(text: string): Events {

@@ -29,7 +29,7 @@ const flags = {
   port: option("PORT", "The port to listen on; 0 takes a free one.", port, {
     fallback: [String(DEFAULT_PORT), DEFAULT_PORT],
   }),
-  events: eventsFlag("What it recognizes, or a catalog of that.", DEFAULT_EVENTS),
+  events: eventsFlag("LIST", "What it recognizes, or a catalog of that.", DEFAULT_EVENTS),
   "token-file": option("FILE", "Tokens that let clients in, one a line.", tokenFile, {
     fallback: ["$MQ_TOKEN, or anybody may come in", undefined],
   }),
