@@ -175,25 +175,26 @@ function* readingsOf(message: string): Generator<ClassicMessage> {
   for (const end of new Set(ends)) {
     const written = end === -1 ? message : message.slice(0, end);
     const text = end === -1 ? "" : message.slice(end).replace(/^:?\s*/, "");
-    yield { written, name: modernName(written), text };
+    yield { written, name: written.trim().replace(/[\s:]+/g, "-"), text };
   }
 }
 
 /**
- * A name in which there may be spaces or colons, as a name of the line protocol.
+ * A name of a classic client, which may hold any character, as a name of the line protocol.
  *
  * @param written The name as it was written.
- * @returns It, with `-` for each run of these.
+ * @returns It, with `-` for each run of characters that no name can hold.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(modernName("in transit"), "in-transit");
+ * assertEquals(modernName("order/paid"), "order-paid");
  * ```
  */
 export function modernName(written: string): string {
-  return written.trim().replace(/[\s:]+/g, "-");
+  return written.trim().replace(/[^\p{L}\p{M}\p{Nd}_.-]+/gu, "-");
 }
 
 /** JSON may be written on several lines only between its tokens: there any white space will do. */

@@ -37,6 +37,7 @@ const MESSAGES: [message: string, written: string, name: string, text: string][]
   ['{"event":"signed","name":"create"}', "create", "create", "signed"],
   ['{"event":"signed","name":"Ada"}', "signed", "signed", "Ada"],
   ['{"event":" in transit ","payload":1}', "in transit", "in-transit", "1"],
+  ['{"event":"order/paid","payload":1}', "order/paid", "order-paid", "1"],
   ['{"event":{"id":1},"name":"create"}', "create", "create", '{"id":1}'],
   ['{"event":"create","__proto__":{"payload":1}}', "create", "create", '{"payload":1}'],
 ];
