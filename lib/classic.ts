@@ -170,7 +170,7 @@ function readText(message: string, recognizes: (name: string) => boolean): Class
 /** Where the name of a text may end, the likeliest first: at a space or a colon; and it may have spaces or colons in it. */
 function* readingsOf(message: string): Generator<ClassicMessage> {
   const ends = [/[\s:]/, /\s/, /:/].map((end) => message.search(end));
-  const words = [...message.matchAll(/\S+/g)].slice(1, MAX_NAME_WORDS);
+  const words = message.matchAll(/\S+/g).take(MAX_NAME_WORDS).drop(1);
   ends.push(...words.map(({ index, 0: word }) => index + word.replace(/:$/, "").length));
   for (const end of new Set(ends)) {
     const written = end === -1 ? message : message.slice(0, end);

@@ -150,3 +150,16 @@ Deno.test(
     assertEquals(await deaf.stdout.rest(), "");
   },
 );
+
+Deno.test({ name: "mq server --classic with a catalog: data that does not fit goes to nobody", ignore }, async () => {
+  const catalog = new URL("../files/catalog.json", import.meta.url).pathname;
+  await using server = await new Server("json", "--events", catalog).listening();
+  await using raw = await server.node("logger_raw");
+  const entries: [string, { example?: unknown }][] = Object.entries(JSON.parse(await Deno.readTextFile(catalog)));
+  const [event, { example }] = entries.find(([, { example }]) => typeof example === "object")!;
+  await server.run("app_once", JSON.stringify({ event, payload: 7 }));
+  const { data } = JSON.parse(await server.program.stdout.find('"event":"mq.refused"'));
+  assertEquals(data.code, "invalid-data");
+  await server.run("app_once", JSON.stringify({ event, payload: example }));
+  await expect(raw, JSON.stringify({ event, payload: example }));
+});

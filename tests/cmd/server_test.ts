@@ -120,6 +120,31 @@ for (const host of ["0.0.0.0", "::"]) {
   });
 }
 
+Deno.test("mq server --classic says where old clients come in, and that nothing secures it", async () => {
+  const { program, port, head } = await startServer("--host", "0.0.0.0", "--classic", "text", "--classic-port", "0");
+  await using _ = program;
+  const places = new RegExp(
+    `listens on 0\\.0\\.0\\.0:${port}, and on 0\\.0\\.0\\.0:\\d+ for classic clients, which get text$`,
+  );
+  assertMatch(head[0], places);
+  assertEquals(
+    await program.stdout.next(),
+    "Anyone on the network can connect and publish: classic clients know neither tokens nor TLS.",
+  );
+});
+
+Deno.test("mq server --classic alone is for old clients, and tells of their stuck messages", async () => {
+  await using program = new Program(["server", "--port", "0", "--classic", "json", "--events", "create,in transit"]);
+  const [, port] = /:(\d+)(?: and \S+)? for classic clients, which get json$/.exec((await program.stdout.next())!)!;
+  assertEquals(await program.stdout.next(), "It recognizes these events: create, in-transit");
+  const client = await RawClient.connect(Number(port));
+  await client.send("create onecreate two");
+  await client.expect('{"event":"create","payload":"onecreate two"}');
+  assertEquals(await logged(program), "+ client-1 connected from ADDRESS (classic)");
+  assertMatch(await logged(program), /^! client-1: "create" stands in the middle of a message, which may be two/);
+  client.close();
+});
+
 for (
   const [slow, sentence, after] of [
     ["disconnect", "so it is closed", /^\S+ {2}- sleepy left \(slow\)/],

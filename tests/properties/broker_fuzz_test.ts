@@ -16,6 +16,8 @@ interface Attacker {
   parts: Uint8Array[];
   pieceBytes: number;
   waits: boolean;
+  /** Whether it comes in by the door for classic clients, where there is one; then it does not wait. */
+  isClassic: boolean;
 }
 
 const LINES = [
@@ -45,6 +47,8 @@ const LINES = [
   "/",
   " ",
   "GET / HTTP/1.1",
+  '{"event":"create","payload":{"id":1}}{"name":"bogus"}',
+  '{"event":"create","x":"}{',
   "\x16\x03\x01\x02\0\x01",
 ];
 
@@ -59,6 +63,7 @@ const someAttacker = fc.record<Attacker>({
   parts: fc.array(part, { maxLength: 30, size: "max" }),
   pieceBytes: fc.integer({ min: 1, max: 300 }),
   waits: fc.boolean(),
+  isClassic: fc.boolean(),
 });
 
 Deno.test("Broker serves those who keep to the protocol, whatever others throw at it", async () => {
@@ -74,12 +79,13 @@ async function assertUnharmed(attackers: Attacker[], hasTokens: boolean): Promis
     limits: { lineBytes: MAX_LINE_BYTES },
     onPublish: (_name, line) => published.push(line),
   });
+  if (!hasTokens) await server.broker.listen({ hostname: "127.0.0.1", port: 0, classic: "json" });
   const [publisher, listener, bystander] = await server.connect(3);
   if (hasTokens) {
     for (const client of [publisher, listener, bystander]) await client.ask(`/hello {"token":"${TOKEN}"}`);
   }
   assertEquals(await listener.ask("/sub healthy"), "/ok sub");
-  const attacks = attackers.map((attacker) => attack(server.port, attacker));
+  const attacks = attackers.map((attacker) => attack(server, attacker));
   await exchange(publisher, listener);
   await Promise.all(attacks);
   const haveCome = () => server.told("mq.connect").length === 3 + attackers.length;
@@ -97,8 +103,10 @@ async function exchange(publisher: RawClient, listener: RawClient): Promise<void
   }
 }
 
-async function attack(port: number, { parts, pieceBytes, waits }: Attacker): Promise<void> {
-  const client = await RawClient.connect(port);
+async function attack({ port, broker }: TestBroker, { parts, pieceBytes, ...attacker }: Attacker): Promise<void> {
+  const [classic] = attacker.isClassic ? broker.classicAddrs : [];
+  const waits = attacker.waits && classic === undefined; // It would be given one message in 20 ms.
+  const client = await RawClient.connect(classic?.port ?? port);
   const heard = waits ? client.lines.rest() : undefined;
   try {
     const bytes = new Uint8Array(parts.flatMap((part) => [...part]));
