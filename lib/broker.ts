@@ -24,6 +24,7 @@ import { Heartbeat, tickMs } from "./heartbeat.ts";
 import { Life } from "./life.ts";
 import { checkLimits, DEFAULT_LIMITS, FAULT_GRACE_MS, type Limits } from "./limits.ts";
 import { acceptAll, type Listener, type ListenOptions, listenTcp } from "./listen.ts";
+import { Patience } from "./patience.ts";
 import {
   BROKER_NAME,
   formatErr,
@@ -39,7 +40,6 @@ import {
   PROTOCOL_VERSION,
   takeWord,
 } from "./protocol.ts";
-import { Patience } from "./patience.ts";
 import { type Route, Router } from "./router.ts";
 import { Gate } from "./tokens.ts";
 import { atTurnEnd } from "./turn.ts";

@@ -14,7 +14,8 @@ import { ANSWER_BYTES, CLASSIC_OUTBOX_BYTES, type Limits, MAX_GREETING_BYTES } f
 import { type LineObserver, LineReader } from "./lines.ts";
 import { MessageReader } from "./messages.ts";
 import { Outbox, type OutboxOptions } from "./outbox.ts";
-import type { Listener, Route } from "./router.ts";
+import type { Listener } from "./audience.ts";
+import type { Route } from "./router.ts";
 import { Tally } from "./tally.ts";
 import { Throttle } from "./throttle.ts";
 import { sleep } from "./time.ts";

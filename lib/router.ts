@@ -10,6 +10,7 @@
  * @module
  */
 import { monotonicUlid } from "@std/ulid";
+import { Audience, type Listener } from "./audience.ts";
 import { type ClassicForm, type ClassicMessage, formatMessage, MAX_MESSAGE_BYTES, messageOf } from "./classic.ts";
 import { checkName, detach, Pattern } from "./event.ts";
 import { ANSWER_BYTES } from "./limits.ts";
@@ -20,42 +21,6 @@ import { encodeText, isLongerThan } from "./utf8.ts";
 
 /** How many names the router remembers the audiences of. Past that it forgets them all and looks them up again. */
 const MAX_ROUTES = 10_000;
-
-/** How much text gathers for an audience, in UTF-16 code units, before it is delivered without waiting for the turn. */
-const MAX_BATCH_CHARACTERS = 256 * 1024;
-
-/** One who hears events: a connection, to the router. */
-export interface Listener {
-  /** Identifies it among all listeners. */
-  readonly id: string;
-  /** What it is called in the events it publishes. */
-  readonly name: string;
-  /** The patterns it hears, by their text. To change them, take it out of the router and put it back. */
-  readonly patterns: ReadonlyMap<string, Pattern>;
-  /** Whether it gets events with their id and sender. */
-  readonly meta: boolean;
-  /** How events are written to it, if not as lines. */
-  readonly classic?: ClassicForm;
-  /** Whether it gets the events it publishes itself. */
-  readonly echo: boolean;
-  /** Where what it hears is queued. */
-  readonly outbox: Outbox;
-  /** How many events were queued for it. */
-  delivered: number;
-  /**
-   * Called when something could not be queued because its outbox is full.
-   *
-   * @param bytes How much was lost, at least: what nobody had room for is not encoded to find out.
-   * @param events How many events that were; 0 if it was anything else.
-   */
-  overflow(bytes: number, events: number): void;
-  /**
-   * Called when an event was left out, since no message to a classic client may be as long.
-   *
-   * @param bytes How long it would be, at least.
-   */
-  onTooLong?(bytes: number): void;
-}
 
 /** What the router knows of a name. */
 export interface Route {
@@ -69,113 +34,6 @@ export interface Route {
   isKnown: boolean;
   /** The route of the name that a publisher sent after this one the last time. */
   next: Route | undefined;
-}
-
-/** The listeners that share a set of patterns, and the text that waits for all of them. */
-export class Audience {
-  /** What its members have in common. */
-  readonly key: string;
-  /** Whether its members get events with their id and sender. */
-  readonly meta: boolean;
-  /** How events are written to its members, if not as lines. */
-  readonly classic: ClassicForm | undefined;
-  /** Its members. */
-  readonly members: Set<Listener> = new Set();
-  readonly #names: ReadonlySet<string>;
-  readonly #patterns: readonly Pattern[];
-  #text = "";
-  #events = 0;
-  /** Whether no member had room when the first of them came: then they are counted, and not gathered. */
-  #isDeaf = false;
-  #lostBytes = 0;
-
-  /**
-   * Makes an audience without members.
-   *
-   * @param key What its members have in common.
-   * @param founder Its first member to be, whose patterns and form it takes.
-   */
-  constructor(key: string, founder: Listener) {
-    this.key = key;
-    this.meta = founder.meta;
-    this.classic = founder.classic;
-    const patterns = [...founder.patterns.values()];
-    this.#names = new Set(patterns.filter(({ isLiteral }) => isLiteral).map(({ text }) => text));
-    this.#patterns = patterns.filter(({ isLiteral }) => !isLiteral);
-  }
-
-  /**
-   * Whether its members hear a name.
-   *
-   * @param name A well-formed event name.
-   * @returns True if one of their patterns matches.
-   */
-  hears(name: string): boolean {
-    if (this.#names.has(name)) return true;
-    const tokens = name.split(".");
-    return this.#patterns.some((pattern) => pattern.matchesTokens(tokens));
-  }
-
-  /** Whether nothing waits. */
-  get isEmpty(): boolean {
-    return this.#events === 0;
-  }
-
-  /** Whether so much waits that it should be delivered before the turn is over. */
-  get isFull(): boolean {
-    return this.#text.length > MAX_BATCH_CHARACTERS;
-  }
-
-  /**
-   * Adds an event to the text that waits.
-   *
-   * @param line What is written of it, without the LF.
-   */
-  add(line: string): void {
-    if (this.#events++ === 0) this.#isDeaf = this.#hasNoRoom();
-    if (this.#isDeaf) this.#lostBytes += line.length + 1;
-    else this.#text += line + "\n";
-  }
-
-  /**
-   * Puts the text that waits into every member's outbox.
-   *
-   * @param each Called for every member that got something, with how many events that is.
-   */
-  deliver(each: (member: Listener, events: number) => void): void {
-    if (this.#events === 0) return;
-    const [events, lostBytes] = [this.#events, this.#lostBytes];
-    const bytes = encodeText(this.#text);
-    this.#text = "";
-    this.#events = this.#lostBytes = 0;
-    const full: Listener[] = [];
-    for (const member of this.members) {
-      if (this.#isDeaf || !member.outbox.push(bytes)) {
-        full.push(member);
-        continue;
-      }
-      member.delivered += events;
-      each(member, events);
-    }
-    // Only now: to be told may lead to more events for these very members.
-    for (const member of full) member.overflow(bytes.length + lostBytes, events);
-  }
-
-  /**
-   * Leaves an event out that is too long for its members.
-   *
-   * @param bytes How long it would be, at least.
-   */
-  leaveOut(bytes: number): void {
-    for (const member of [...this.members]) member.onTooLong?.(bytes);
-  }
-
-  #hasNoRoom(): boolean {
-    for (const { outbox } of this.members) {
-      if (!outbox.isFull) return false;
-    }
-    return true;
-  }
 }
 
 /**

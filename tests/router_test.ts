@@ -5,7 +5,8 @@ import { Pattern } from "../lib/event.ts";
 import { ANSWER_BYTES } from "../lib/limits.ts";
 import { type ClassicForm, MAX_MESSAGE_BYTES } from "../lib/classic.ts";
 import { Outbox } from "../lib/outbox.ts";
-import { type Listener, type Route, Router } from "../lib/router.ts";
+import type { Listener } from "../lib/audience.ts";
+import { type Route, Router } from "../lib/router.ts";
 
 const BROKER = { name: "mq" };
 const ULID = "01ARYZ6S41TSV4RRFFQ69G5FAV";

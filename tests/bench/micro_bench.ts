@@ -12,7 +12,8 @@ import { decodeData, encodeData, Pattern } from "../../lib/event.ts";
 import { type ByteReader, LineReader } from "../../lib/lines.ts";
 import { Outbox } from "../../lib/outbox.ts";
 import { formatEvent, formatOk, parseBrokerLine, wordEnd } from "../../lib/protocol.ts";
-import { type Listener, type Route, Router } from "../../lib/router.ts";
+import type { Listener } from "../../lib/audience.ts";
+import { type Route, Router } from "../../lib/router.ts";
 import { encodeText } from "../../lib/utf8.ts";
 
 const BLOCK_BYTES = 128 * 1024;
