@@ -17,11 +17,7 @@ import { parseAnswer, Session } from "./session.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 import { sleep, within } from "./time.ts";
 import { atTurnEnd } from "./turn.ts";
-
-/** The most bytes of UTF-8 that a UTF-16 code unit takes. */
-const MAX_UTF8_BYTES = 3;
-
-const encoder = new TextEncoder();
+import { byteLength, isLongerThan } from "./utf8.ts";
 
 /** One who hears events, and when it began to. */
 interface Hearer extends Handler {
@@ -434,8 +430,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   #checkRoom(line: string): void {
     const queuedBytes = this.#session?.queuedBytes ?? this.#unsentBytes;
     const { queueBytes } = this.#settings;
-    const mayBeTooMuch = queuedBytes + line.length * MAX_UTF8_BYTES > queueBytes;
-    if (!mayBeTooMuch || queuedBytes + byteLength(line) <= queueBytes) return;
+    if (!isLongerThan(queueBytes - queuedBytes, line)) return;
     const why = this.#session ? "to be sent" : "for a connection";
     const message = `Cannot publish: ${queuedBytes} bytes wait ${why} already, of ${queueBytes} allowed`;
     throw new ConnectionError("queue-full", message);
@@ -534,14 +529,7 @@ function checkRaw(data: Json | undefined): string {
 }
 
 function checkLineLength(line: string, lineBytes: number): void {
-  const mayBeTooLong = line.length * MAX_UTF8_BYTES > lineBytes;
-  if (!mayBeTooLong) return;
-  const bytes = byteLength(line);
-  if (bytes > lineBytes) {
-    throw new ProtocolError("line-too-long", `Cannot publish ${bytes} bytes: the broker takes lines of ${lineBytes}`);
-  }
-}
-
-function byteLength(text: string): number {
-  return encoder.encode(text).length;
+  if (!isLongerThan(lineBytes, line)) return;
+  const message = `Cannot publish ${byteLength(line)} bytes: the broker takes lines of ${lineBytes}`;
+  throw new ProtocolError("line-too-long", message);
 }

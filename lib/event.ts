@@ -7,6 +7,7 @@
 import { decodeTime } from "@std/ulid";
 import { ProtocolError, quote } from "./errors.ts";
 import { MAX_NAME_BYTES } from "./limits.ts";
+import { isLongerThan } from "./utf8.ts";
 
 /** Any value that JSON can carry. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -23,7 +24,6 @@ const TOKEN = String.raw`[\p{L}\p{M}\p{Nd}_-]+`;
 const NAME = new RegExp(String.raw`^${TOKEN}(?:\.${TOKEN})*$`, "u");
 const PATTERN_TOKEN = String.raw`(?:${TOKEN}|\*)`;
 const PATTERN = new RegExp(String.raw`^(?:${PATTERN_TOKEN}(?:\.${PATTERN_TOKEN})*(?:\.>)?|>)$`, "u");
-const encoder = new TextEncoder();
 
 /**
  * Checks the name of an event: tokens of letters, marks, digits, `_` or `-`, joined by `.`; 255 bytes at most.
@@ -65,7 +65,7 @@ export function checkName(name: string): void {
  * ```
  */
 export function isName(text: string): boolean {
-  return NAME.test(text) && !isTooLong(text);
+  return NAME.test(text) && !isLongerThan(MAX_NAME_BYTES, text);
 }
 
 /**
@@ -369,13 +369,9 @@ export class MqEvent {
 }
 
 function checkLength(text: string, code: "bad-name" | "bad-pattern"): void {
-  if (isTooLong(text)) {
+  if (isLongerThan(MAX_NAME_BYTES, text)) {
     throw new ProtocolError(code, `Cannot take ${quote(text)}: it is longer than ${MAX_NAME_BYTES} bytes`);
   }
-}
-
-function isTooLong(text: string): boolean {
-  return encoder.encode(text).length > MAX_NAME_BYTES;
 }
 
 function canStandBare(text: string): boolean {

@@ -13,6 +13,7 @@ import { Outbox } from "./outbox.ts";
 import { type BrokerLine, type Introduction, parseBrokerLine } from "./protocol.ts";
 import { within } from "./time.ts";
 import { atTurnEnd } from "./turn.ts";
+import { byteLength } from "./utf8.ts";
 
 /** The longest line a client takes from its broker, in bytes: lists of ten thousand clients fit. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
@@ -325,8 +326,4 @@ export function parseAnswer<T>(json: string): T {
   } catch (cause) {
     throw new MqError("bad-reply", `Cannot read the broker's answer ${quote(json)}`, { cause });
   }
-}
-
-function byteLength(line: string): number {
-  return encoder.encode(line).length;
 }

@@ -1,5 +1,5 @@
 /**
- * Text to bytes, as fast as the runtime can.
+ * Text to bytes, as fast as the runtime can, and how many those are.
  *
  * @module
  */
@@ -41,6 +41,23 @@ export function encodeText(text: string): Uint8Array {
 }
 
 /**
+ * How long a text is as UTF-8.
+ *
+ * @param text The text.
+ * @returns The number of its bytes.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(byteLength("é"), 2);
+ * ```
+ */
+export function byteLength(text: string): number {
+  return encoder.encode(text).length;
+}
+
+/**
  * Whether a text is longer than so many bytes of UTF-8.
  *
  * @param bytes How many.
@@ -56,5 +73,5 @@ export function encodeText(text: string): Uint8Array {
  * ```
  */
 export function isLongerThan(bytes: number, text: string): boolean {
-  return text.length * MAX_UTF8_BYTES > bytes && encoder.encode(text).length > bytes;
+  return text.length * MAX_UTF8_BYTES > bytes && byteLength(text) > bytes;
 }
