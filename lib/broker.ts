@@ -9,6 +9,7 @@ import type { BrokerStats, ClientInfo, EventInfo, Why } from "./answers.ts";
 import type { Activity, BrokerOptions } from "./broker_options.ts";
 import { type ClassicForm, type ClassicMessage, findGlued, readMessage } from "./classic.ts";
 import { Connection } from "./connection.ts";
+import { Enrolment } from "./enrolment.ts";
 import { Entrance } from "./entrance.ts";
 import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } from "./errors.ts";
 import {
@@ -36,17 +37,12 @@ import {
   isFirstWord,
   isHttpRequest,
   parseHello,
-  parsePatterns,
   PROTOCOL_VERSION,
   takeWord,
 } from "./protocol.ts";
 import { type Route, Router } from "./router.ts";
 import { Gate } from "./tokens.ts";
-import { atTurnEnd } from "./turn.ts";
 import { VERSION } from "./version.ts";
-
-/** How many changes of patterns are told one by one in a turn of the event loop. */
-const MAX_TOLD_IN_TURN = 100;
 
 /** The longest REF and verb that are answered by their own name, in UTF-16 code units. */
 const MAX_WHAT_CHARACTERS = 64;
@@ -99,8 +95,8 @@ export class Broker implements AsyncDisposable {
   readonly #patience: Patience;
   readonly #verbs = new Map<string, (connection: Connection, rest: string) => string>([
     ["hello", (connection, rest) => this.#hello(connection, rest)],
-    ["sub", (connection, rest) => this.#subscribe(connection, rest)],
-    ["unsub", (connection, rest) => this.#unsubscribe(connection, rest)],
+    ["sub", (connection, rest) => this.#enrolment.subscribe(connection, rest)],
+    ["unsub", (connection, rest) => this.#enrolment.unsubscribe(connection, rest)],
     ["pub", (connection, rest) => this.#publish(connection, rest)],
     ["ping", (_connection, rest) => rest === "" ? "/pong" : `/pong ${rest}`],
     ["stats", () => formatOk("stats", this.stats())],
@@ -109,12 +105,10 @@ export class Broker implements AsyncDisposable {
     ["why", (_connection, rest) => formatOk("why", this.why(rest.trim()))],
     ["help", () => HELP],
   ]);
+  readonly #enrolment: Enrolment;
   readonly #entrance: Entrance;
   /** The names that are recognized, but for those that a pattern stands for. */
   readonly #names: readonly string[];
-  /** How many changes of patterns this turn has told, and those connections of which it is still to be told. */
-  #toldInTurn = 0;
-  readonly #untold = new Set<Connection>();
   #accepted = 0;
   #published = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
@@ -137,6 +131,7 @@ export class Broker implements AsyncDisposable {
     this.#router = new Router(this.events);
     this.#names = this.events.filter((text) => new Pattern(text).isLiteral);
     this.#gate = new Gate(options.tokens ?? []);
+    this.#enrolment = new Enrolment(this.#router, this.#life, this.#limits.patterns);
     this.#entrance = this.#makeEntrance();
     this.#patience = this.#makePatience();
     const { helloMs, silenceMs, answerMs } = this.#limits;
@@ -444,61 +439,12 @@ export class Broker implements AsyncDisposable {
     const self = { id, server: `mq/${VERSION}`, version: PROTOCOL_VERSION, limits: this.#limits, events: this.events };
     const answer = formatOk("hello", self);
     checkAnswer(answer, this.#limits); // Before anything changes.
-    this.#change(connection, () => {
+    this.#enrolment.change(connection, () => {
       if (connection.scope === undefined) connection.letIn(scope);
       Object.assign(connection, { name, meta, echo });
       this.#life.introduced(connection, was);
     });
     return answer;
-  }
-
-  #subscribe(connection: Connection, rest: string): string {
-    if (connection.scope === "publish") {
-      throw new ProtocolError("forbidden", "Cannot subscribe: this connection's token is for publishing only");
-    }
-    const patterns = parsePatterns("sub", rest, this.#limits.patterns);
-    if (connection.checkSubscribe(patterns, this.#limits.patterns)) {
-      this.#change(connection, () => {
-        connection.subscribe(patterns);
-        this.#tellSubscribed(connection);
-      });
-    }
-    return formatOk("sub");
-  }
-
-  #unsubscribe(connection: Connection, rest: string): string {
-    const patterns = parsePatterns("unsub", rest, this.#limits.patterns);
-    connection.checkUnsubscribe(patterns);
-    this.#change(connection, () => {
-      connection.unsubscribe(patterns);
-      this.#tellSubscribed(connection);
-    });
-    return formatOk("unsub");
-  }
-
-  /** Told at once; but of the connections that change their patterns all the time, once for all that a turn brings. */
-  #tellSubscribed(connection: Connection): void {
-    if (this.#toldInTurn === 0) atTurnEnd(() => this.#tellRest());
-    if (++this.#toldInTurn > MAX_TOLD_IN_TURN) this.#untold.add(connection);
-    else this.#life.subscribed(connection);
-  }
-
-  #tellRest(): void {
-    this.#toldInTurn = 0;
-    const connections = [...this.#untold];
-    this.#untold.clear();
-    for (const connection of connections) this.#change(connection, () => this.#life.subscribed(connection));
-  }
-
-  /** Changes what a connection hears. It is out of the router meanwhile, and so does not hear of it itself. */
-  #change(connection: Connection, change: () => void): void {
-    this.#router.leave(connection);
-    try {
-      change();
-    } finally {
-      const isStillThere = !connection.ended; // What waited for it may have been too much.
-      if (isStillThere) this.#router.join(connection);
-    }
   }
 
   #publish(connection: Connection, rest: string): string {
@@ -552,9 +498,8 @@ export class Broker implements AsyncDisposable {
   ): void {
     if (connection.ended) return;
     connection.ended = true;
-    this.#router.leave(connection);
     this.#pool.delete(connection.id);
-    if (this.#untold.delete(connection)) this.#life.subscribed(connection);
+    this.#enrolment.leave(connection);
     this.#keep(this.#finish(connection, lastWords, graceMs, droppedBytes));
     this.#life.disconnected(connection, reason);
   }
