@@ -87,6 +87,7 @@ interface LogOptions {
 async function log(client: Client, { patterns, limit, format, until }: LogOptions, io: Io): Promise<number> {
   let logged = 0;
   const subscription = client.subscribe(...patterns.length > 0 ? patterns : [EVERYTHING], { signal: until });
+  await subscription.ready; // Who reads that it hears something may publish at once.
   if (io.stderr.isTerminal) {
     const heard = patterns.length > 0 ? patterns.join(" ") : "every event";
     io.stderr.line(dim(`Connected to ${client.address}, hears ${heard}. Ctrl-C ends it.`));

@@ -1,4 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { parseCommand } from "../../cmd/command.ts";
+import { logger as command } from "../../cmd/logger.ts";
+import { Output } from "../../cmd/stdio.ts";
 import { Broker } from "../../mod.ts";
 import { mq, Program, startBroker, type TestBroker, until } from "../helpers.ts";
 
@@ -142,4 +145,19 @@ Deno.test("mq logger ends on Ctrl-C while it waits for a broker", async () => {
   await logger.stderr.next();
   logger.kill("SIGINT");
   assertEquals((await logger.outcome()).code, 0);
+});
+
+Deno.test("mq logger says on a terminal what it hears once the broker has confirmed it", async () => {
+  await using server = await startBroker();
+  const ending = new AbortController();
+  const heard: unknown[] = [];
+  const write = (chunk: Uint8Array) => {
+    assertMatch(new TextDecoder().decode(chunk), /Connected to 127\.0\.0\.1:\d+, hears create\. Ctrl-C ends it\./);
+    heard.push(server.told("mq.subscribe").at(-1)?.patterns);
+    ending.abort();
+  };
+  const output = new Output(new WritableStream({ write }), { isTerminal: true });
+  const io = { stdin: new ReadableStream(), stdout: output, stderr: output, signal: ending.signal, env: {} };
+  await command.run(parseCommand(command, ["create", "-s", `127.0.0.1:${server.port}`]), io);
+  assertEquals(heard, [["create"]]);
 });
