@@ -12,6 +12,9 @@ const ROOT = new URL("../../", import.meta.url).pathname;
 /** The ports that lessons name. */
 const PORTS = ["3001", "3002"];
 
+/** Wipes a line away: what stands before it, such as the progress of a benchmark, is seen no more. */
+const WIPE = "\r\x1b[K";
+
 const encoder = new TextEncoder();
 
 /** What a terminal needs to be one: `script` gives a shell a terminal of its own. */
@@ -59,7 +62,7 @@ export class Classroom implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const terminal of this.#terminals.values()) await terminal[Symbol.asyncDispose]();
+    await Promise.all([...this.#terminals.values()].map((terminal) => terminal[Symbol.asyncDispose]()));
     await shell(`rm -rf '${this.#folder}'`);
   }
 }
@@ -115,7 +118,7 @@ class Terminal implements AsyncDisposable {
     const seen: string[] = [];
     try {
       for (let line = await this.#lines.next(); line !== null; line = await this.#lines.next()) {
-        const shown = line.replaceAll("\r", "");
+        const shown = line.split(WIPE).at(-1)!.replaceAll("\r", "");
         if (isShown(expected, shown)) return;
         seen.push(shown);
       }
