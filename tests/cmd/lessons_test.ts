@@ -40,6 +40,15 @@ Deno.test("there are eight lessons, and the first page names them all", async ()
   for (const file of LESSONS) assert(index.includes(`(${file})`), file);
 });
 
+for (const [file, most] of [["7-your-own-client.md", 15], ["8-your-own-broker.md", 40]] as const) {
+  Deno.test(`the programs of lesson ${file} have at most ${most} lines`, async () => {
+    const steps = parseLesson(await Deno.readTextFile(new URL(file, FOLDER)));
+    const programs = steps.filter(({ kind }) => kind === "write");
+    assert(programs.length > 2, "one for each language");
+    for (const { name, lines } of programs) assert(lines.length <= most, name);
+  });
+}
+
 Deno.test("parseLesson finds what is typed, shown and written, and what it needs", () => {
   const lesson = [
     "```sh server",
