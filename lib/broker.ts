@@ -7,7 +7,7 @@ import process from "node:process";
 import { monotonicUlid } from "@std/ulid";
 import type { BrokerStats, ClientInfo, EventInfo, Why } from "./answers.ts";
 import type { Activity, BrokerOptions } from "./broker_options.ts";
-import { type ClassicForm, type ClassicMessage, findGlued, readMessage } from "./classic.ts";
+import { type ClassicForm, type ClassicMessage, findGlued, lineOf, readMessage } from "./classic.ts";
 import { Connection } from "./connection.ts";
 import { Enrolment } from "./enrolment.ts";
 import { Entrance } from "./entrance.ts";
@@ -364,7 +364,7 @@ export class Broker implements AsyncDisposable {
     const mayBeGlued = message.object === undefined && !isJson(message.text);
     const glued = mayBeGlued ? findGlued(text, [...this.#names, message.written]) : undefined;
     if (glued !== undefined) this.#life.findsGlued(connection, glued);
-    this.#event(connection, formatEvent(message.name, message.text), message);
+    this.#event(connection, lineOf(message), message);
   }
 
   #event(connection: Connection, line: string, message?: ClassicMessage): void {

@@ -36,6 +36,8 @@ export interface ClassicMessage {
   readonly name: string;
   /** Its data as modern clients have it; may be empty. */
   readonly text: string;
+  /** The spaces and tabs between the two, if it came as text. */
+  readonly gap?: string;
   /** The JSON object that it came as, on one line; undefined if it came as text. */
   readonly object?: string;
 }
@@ -83,10 +85,28 @@ export function readMessage(message: string, recognizes: (name: string) => boole
  * assertEquals(formatMessage(message, "json"), '{"event":"in transit","payload":{"id":1}}');
  * ```
  */
-export function formatMessage({ written, text, object }: ClassicMessage, form: ClassicForm): string {
+export function formatMessage({ written, text, gap = " ", object }: ClassicMessage, form: ClassicForm): string {
   if (form === "json") return object ?? `{"event":${JSON.stringify(written)},"payload":${payloadOf(text)}}`;
   const bare = onOneLine(bareText(text));
-  return bare === "" ? written : `${written} ${bare}`;
+  return bare === "" ? written : written + gap + bare;
+}
+
+/**
+ * Writes an event as a line.
+ *
+ * @param message The event.
+ * @returns The line, without its LF: a text as it came, if its name was written so.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(lineOf(readMessage("create   two  words", () => true)), "create   two  words");
+ * assertEquals(lineOf(readMessage("create:two  words", () => true)), "create two  words");
+ * ```
+ */
+export function lineOf({ name, text, gap = " " }: ClassicMessage): string {
+  return text === "" ? name : name + gap + text;
 }
 
 /**
@@ -174,8 +194,8 @@ function* readingsOf(message: string): Generator<ClassicMessage> {
   ends.push(...words.map(({ index, 0: word }) => index + word.replace(/:$/, "").length));
   for (const end of new Set(ends)) {
     const written = end === -1 ? message : message.slice(0, end);
-    const text = end === -1 ? "" : message.slice(end).replace(/^:?\s*/, "");
-    yield { written, name: written.trim().replace(/[\s:]+/g, "-"), text };
+    const [, gap, text] = /^(?::\s*|([ \t]+)|\s+)?([^]*)$/.exec(end === -1 ? "" : message.slice(end))!;
+    yield { written, name: written.trim().replace(/[\s:]+/g, "-"), text, gap };
   }
 }
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { findGlued, formatMessage, messageOf, readMessage } from "../lib/classic.ts";
+import { findGlued, formatMessage, lineOf, messageOf, readMessage } from "../lib/classic.ts";
 import { ProtocolError } from "../lib/errors.ts";
 
 const RECOGNIZED = ["create", "in-transit", "order-paid"];
@@ -44,7 +44,7 @@ const MESSAGES: [message: string, written: string, name: string, text: string][]
 
 for (const [message, written, name, text] of MESSAGES) {
   Deno.test(`readMessage reads ${message}`, () => {
-    const { object: _object, ...read } = readMessage(message, (name) => RECOGNIZED.includes(name));
+    const { object: _object, gap: _gap, ...read } = readMessage(message, (name) => RECOGNIZED.includes(name));
     assertEquals(read, { written, name, text });
   });
 }
@@ -92,6 +92,13 @@ Deno.test("formatMessage gives an object as it came, every key of it, on one lin
   assertEquals(formatMessage(message, "json"), '{"name":"create",   "big":12345678901234567890, "payload":"a\\nb"}');
   assertEquals(formatMessage(message, "text"), "create a b");
 });
+
+for (const message of ["create  two  spaces", "create\ttabbed", "create 1", "create", 'create   {"id": 1}']) {
+  Deno.test(`a text goes out as it came: ${JSON.stringify(message)}`, () => {
+    assertEquals(lineOf(read(message)), message);
+    assertEquals(formatMessage(read(message), "text"), message);
+  });
+}
 
 Deno.test("formatMessage keeps a space in a name", () => {
   const message = read('{"event":"in transit"}');
