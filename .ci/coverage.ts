@@ -20,6 +20,7 @@ try {
     `--coverage=${folder}`,
     "tests",
   ]);
+  for (const { name } of Deno.readDirSync(folder)) removeTorn(`${folder}/${name}`);
   const report = await deno(["coverage", "--lcov", folder], "piped");
   Deno.exitCode = tell(linesOf(report)) ? 0 : 1;
 } finally {
@@ -33,6 +34,16 @@ async function deno(args: string[], stdout: "inherit" | "piped" = "inherit"): Pr
   const output = await child.output();
   if (!output.success) Deno.exit(output.code);
   return stdout === "piped" ? new TextDecoder().decode(output.stdout) : "";
+}
+
+/** A program that is killed while it writes what of it was run leaves a piece that nothing can read. */
+function removeTorn(path: string): void {
+  try {
+    JSON.parse(Deno.readTextFileSync(path));
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    Deno.removeSync(path);
+  }
 }
 
 /** A file and how many of its lines there are, and are reached. */
