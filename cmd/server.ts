@@ -115,8 +115,7 @@ export async function startServer(flags: ServerFlags, io: Io): Promise<Broker> {
       : undefined,
   };
   checkClassic(flags, security);
-  checkTyped("mq server --events 'order.*,user.>'", () => void new Broker(options));
-  const broker = new Broker(options);
+  const broker = checkTyped("mq server --events 'order.*,user.>'", () => new Broker(options));
   await listen(broker, flags, security);
   log.listening(broker);
   return broker;
@@ -147,10 +146,10 @@ function checkClassic({ classic, ...flags }: ServerFlags, { tokens, tls }: Secur
     throw new UsageError("--classic-port needs --classic, too", "mq server --classic json --classic-port 3002");
   }
   if (tokens.length === 0 && tls === undefined) return;
-  const what = tls === undefined ? "a token" : "TLS";
+  const [what, without] = tls === undefined ? ["a token", "--token-file and MQ_TOKEN"] : ["TLS", "--tls-cert"];
   throw new UsageError(
     `--classic lets in clients that know nothing of ${what}`,
-    `a server of their own, without ${what}`,
+    `a server of their own, without ${without}`,
   );
 }
 

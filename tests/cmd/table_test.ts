@@ -119,7 +119,7 @@ const ROWS: Row[] = [
     env: { MQ_TOKEN: "s3cret" },
     code: 2,
     stderr:
-      "mq server: --classic lets in clients that know nothing of a token\nTry: a server of their own, without a token\n",
+      "mq server: --classic lets in clients that know nothing of a token\nTry: a server of their own, without --token-file and MQ_TOKEN\n",
   },
   {
     args: "server --port 0 --classic json --classic-port PORT --host 127.0.0.1",
