@@ -31,6 +31,7 @@ export { Catalog, parseCatalog } from "./lib/catalog.ts";
 export { type ClassicForm, MAX_MESSAGE_BYTES, MESSAGE_PACE_MS, modernName } from "./lib/classic.ts";
 export * from "./lib/client.ts";
 export * from "./lib/client_options.ts";
+export * from "./lib/data.ts";
 export { dial, type DialOptions } from "./lib/dial.ts";
 export * from "./lib/errors.ts";
 export * from "./lib/event.ts";

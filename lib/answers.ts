@@ -4,7 +4,7 @@
  * @module
  */
 import type { ClassicForm } from "./classic.ts";
-import type { Json } from "./event.ts";
+import type { Json } from "./data.ts";
 import type { Limits } from "./limits.ts";
 
 /** What a broker says of itself: the answer to `/hello`. */

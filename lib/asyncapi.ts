@@ -6,8 +6,8 @@
  * @module
  */
 import type { EventInfo } from "./answers.ts";
+import type { Json } from "./data.ts";
 import { quote } from "./errors.ts";
-import type { Json } from "./event.ts";
 import { isObject, type JsonSource, parsePointer, type Path } from "./json_source.ts";
 
 /** An event as it stands in a text. */

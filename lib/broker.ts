@@ -9,18 +9,11 @@ import type { BrokerStats, ClientInfo, EventInfo, Why } from "./answers.ts";
 import type { Activity, BrokerOptions } from "./broker_options.ts";
 import { type ClassicForm, type ClassicMessage, findGlued, lineOf, readMessage } from "./classic.ts";
 import { Connection } from "./connection.ts";
+import { isJson } from "./data.ts";
 import { Enrolment } from "./enrolment.ts";
 import { Entrance } from "./entrance.ts";
 import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } from "./errors.ts";
-import {
-  checkPublishable,
-  checkRecognizable,
-  DEFAULT_EVENTS,
-  formatPatterns,
-  isJson,
-  isReserved,
-  Pattern,
-} from "./event.ts";
+import { checkPublishable, checkRecognizable, DEFAULT_EVENTS, formatPatterns, isReserved } from "./event.ts";
 import { Heartbeat, tickMs } from "./heartbeat.ts";
 import { Life } from "./life.ts";
 import { checkLimits, DEFAULT_LIMITS, FAULT_GRACE_MS, type Limits } from "./limits.ts";
@@ -107,8 +100,6 @@ export class Broker implements AsyncDisposable {
   ]);
   readonly #enrolment: Enrolment;
   readonly #entrance: Entrance;
-  /** The names that are recognized, but for those that a pattern stands for. */
-  readonly #names: readonly string[];
   #accepted = 0;
   #published = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
@@ -129,7 +120,6 @@ export class Broker implements AsyncDisposable {
     checkRecognizable(this.events);
     checkLimits(this.#limits);
     this.#router = new Router(this.events);
-    this.#names = this.events.filter((text) => new Pattern(text).isLiteral);
     this.#gate = new Gate(options.tokens ?? []);
     this.#enrolment = new Enrolment(this.#router, this.#life, this.#limits.patterns);
     this.#entrance = this.#makeEntrance();
@@ -362,7 +352,7 @@ export class Broker implements AsyncDisposable {
     if (isFirstWord("/hello", text)) throw new FatalProtocolError("bad-message", NOT_CLASSIC);
     const message = readMessage(text, (name) => this.#router.recognizedBy(name) !== undefined);
     const mayBeGlued = message.object === undefined && !isJson(message.text);
-    const glued = mayBeGlued ? findGlued(text, [...this.#names, message.written]) : undefined;
+    const glued = mayBeGlued ? findGlued(text, [...this.#router.names, message.written]) : undefined;
     if (glued !== undefined) this.#life.findsGlued(connection, glued);
     this.#event(connection, lineOf(message), message);
   }

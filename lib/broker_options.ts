@@ -4,7 +4,7 @@
  * @module
  */
 import type { Catalog } from "./catalog.ts";
-import type { Json } from "./event.ts";
+import type { Json } from "./data.ts";
 import type { Limits } from "./limits.ts";
 import type { Token } from "./tokens.ts";
 

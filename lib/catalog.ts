@@ -5,8 +5,9 @@
  */
 import type { EventInfo } from "./answers.ts";
 import { type Draft, readAsyncApi } from "./asyncapi.ts";
+import { decodeData } from "./data.ts";
 import { ProtocolError, quote } from "./errors.ts";
-import { checkRecognizable, decodeData, Pattern } from "./event.ts";
+import { checkRecognizable, Pattern } from "./event.ts";
 import { isObject, JsonSource, parsePointer } from "./json_source.ts";
 import { takeWord } from "./protocol.ts";
 import { explain, type Judge, Schemas } from "./schema.ts";

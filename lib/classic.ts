@@ -5,8 +5,9 @@
  *
  * @module
  */
+import { decodeData, encodeData, isJson, type Json } from "./data.ts";
 import { ProtocolError, quote } from "./errors.ts";
-import { decodeData, encodeData, isJson, isName, type Json } from "./event.ts";
+import { isName } from "./event.ts";
 import { takeWord } from "./protocol.ts";
 
 /** How events are written to classic clients: as `NAME DATA`, or as the JSON object `{"event":NAME,"payload":DATA}`. */

@@ -6,10 +6,11 @@
 import { type Address, formatAddress, parseAddress } from "./address.ts";
 import type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "./answers.ts";
 import type { ClientEventMap, ConnectOptions, PublishOptions, Receipt } from "./client_options.ts";
+import { encodeData, type Json } from "./data.ts";
 import { dial, whyNoGreeting } from "./dial.ts";
 import { Dispatcher, type Handler } from "./dispatcher.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./errors.ts";
-import { checkName, checkPublishable, encodeData, type Json, type MqEvent, Pattern } from "./event.ts";
+import { checkName, checkPublishable, type MqEvent, Pattern } from "./event.ts";
 import type { HeartbeatTimes } from "./heartbeat.ts";
 import { DEFAULT_LIMITS, DEFAULT_PORT } from "./limits.ts";
 import { formatEvent } from "./protocol.ts";

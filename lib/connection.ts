@@ -6,6 +6,7 @@
 import { monotonicUlid } from "@std/ulid";
 import { formatAddress } from "./address.ts";
 import type { ClientInfo } from "./answers.ts";
+import type { Listener } from "./audience.ts";
 import { type ClassicForm, MAX_MESSAGE_BYTES, MESSAGE_PACE_MS } from "./classic.ts";
 import { ProtocolError, quote } from "./errors.ts";
 import { formatPatterns, Pattern } from "./event.ts";
@@ -14,7 +15,6 @@ import { ANSWER_BYTES, CLASSIC_OUTBOX_BYTES, type Limits, MAX_GREETING_BYTES } f
 import { type LineObserver, LineReader } from "./lines.ts";
 import { MessageReader } from "./messages.ts";
 import { Outbox, type OutboxOptions } from "./outbox.ts";
-import type { Listener } from "./audience.ts";
 import type { Route } from "./router.ts";
 import { Tally } from "./tally.ts";
 import { Throttle } from "./throttle.ts";

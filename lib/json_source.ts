@@ -4,8 +4,8 @@
  * @module
  */
 import type { Node, ParseError } from "jsonc-parser";
+import type { Json } from "./data.ts";
 import { MqError, quote, visible } from "./errors.ts";
-import type { Json } from "./event.ts";
 
 /** Where a value stands: the keys and indices that lead to it. */
 export type Path = readonly string[];

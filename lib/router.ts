@@ -49,6 +49,8 @@ export interface Route {
  * ```
  */
 export class Router {
+  /** The names that are recognized, but for those that a pattern stands for. */
+  readonly names: readonly string[];
   readonly #recognized: readonly Pattern[];
   readonly #audiences = new Map<string, Audience>();
   readonly #audienceOf = new Map<Listener, Audience>();
@@ -68,6 +70,7 @@ export class Router {
    */
   constructor(events: readonly string[]) {
     this.#recognized = events.map((text) => new Pattern(text));
+    this.names = this.#recognized.filter(({ isLiteral }) => isLiteral).map(({ text }) => text);
   }
 
   /** How many events were queued for listeners; one that goes to three counts three. */

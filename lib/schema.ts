@@ -4,8 +4,9 @@
  * @module
  */
 import type { Ajv, AnySchema, ErrorObject } from "ajv";
+import type { Json } from "./data.ts";
 import { MqError, quote, visible } from "./errors.ts";
-import { formatPatterns, type Json } from "./event.ts";
+import { formatPatterns } from "./event.ts";
 import { isObject, type JsonSource, parsePointer, type Path } from "./json_source.ts";
 
 /** What schemas are written in: JSON Schema 2020-12, or the dialect of AsyncAPI, which extends draft-07. */

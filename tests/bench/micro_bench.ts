@@ -8,7 +8,8 @@
  * @module
  */
 import { TextLineStream } from "@std/streams/text-line-stream";
-import { decodeData, encodeData, Pattern } from "../../lib/event.ts";
+import { decodeData, encodeData } from "../../lib/data.ts";
+import { Pattern } from "../../lib/event.ts";
 import { type ByteReader, LineReader } from "../../lib/lines.ts";
 import { Outbox } from "../../lib/outbox.ts";
 import { formatEvent, formatOk, parseBrokerLine, wordEnd } from "../../lib/protocol.ts";

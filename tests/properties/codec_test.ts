@@ -1,7 +1,7 @@
 /** Data survives its way onto a line and back. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { decodeData, encodeData, isJson, type Json } from "../../lib/event.ts";
+import { decodeData, encodeData, isJson, type Json } from "../../lib/data.ts";
 import { runs, someJson, someText } from "./arbitraries.ts";
 
 Deno.test("decodeData reads every JSON value that encodeData writes", () => {

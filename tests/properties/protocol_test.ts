@@ -1,8 +1,8 @@
 /** What reads lines takes any text there is: it reads it or refuses it, and does nothing else. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { decodeData, encodeData } from "../../lib/data.ts";
 import { ProtocolError } from "../../lib/errors.ts";
-import { decodeData, encodeData } from "../../lib/event.ts";
 import {
   formatErr,
   formatEvent,
