@@ -261,7 +261,8 @@ function joinValues(command: string, flags: Flags, argv: readonly string[]): str
     }
     const value = attached ?? argv[++index];
     if (value === undefined || (attached === undefined && /^--?[A-Za-z]|^--$/.test(value))) {
-      throw usage(command, `--${name} needs a value: ${flags[name].placeholder}`);
+      const { placeholder, read } = flags[name];
+      throw usage(command, `--${name} needs a value: ${read.words?.join(" or ") ?? placeholder}`);
     }
     joined.push(`--${name}=${value}`);
   }
@@ -315,6 +316,7 @@ function usage(command: string, message: string): UsageError {
 
 /** The word of a list that somebody most likely meant; undefined if none is near. */
 export function suggest(word: string, words: readonly string[]): string | undefined {
+  if (words.length === 0) return undefined;
   const nearest = words.find((candidate) => word.startsWith(candidate)) ?? closestString(word, words);
   if (word.startsWith(nearest)) return nearest;
   return levenshteinDistance(word, nearest) <= Math.max(1, nearest.length / 2) ? nearest : undefined;

@@ -8,6 +8,7 @@ import { bold, dim, green, red } from "@std/fmt/colors";
 import stringWidth from "string-width";
 import type { Why } from "../mod.ts";
 import { formatBytes } from "./bench/figures.ts";
+import { suggest } from "./command.ts";
 import { admittingFlag, colorOf, count, formatSome, layOut } from "./format.ts";
 
 /**
@@ -22,7 +23,11 @@ export function drawWhy(why: Why, events: readonly string[], most: number): stri
   const name = layOut(why.name);
   const verdict = recognized ? [green("recognized by"), bold(layOut(by!))] : [red("not recognized")];
   const broker = arrowTo(boxed("broker", verdict), `${colorOf(name)(name)} ──▶`);
-  const advice = recognized ? [] : [`To admit it: mq server ${admittingFlag(events, name)}`];
+  const meant = suggest(name, events.map(layOut).filter((event) => !/[*>]/.test(event)));
+  const advice = recognized ? [] : [
+    ...meant === undefined ? [] : [`Did you mean ${meant}?`],
+    `To admit it: mq server ${admittingFlag(events, name)}`,
+  ];
   return [
     ...sideBySide(broker, recognized ? branches(connections(why, most)) : []),
     ...advice,

@@ -127,6 +127,11 @@ const ROWS: Row[] = [
     stderr: "mq server: Cannot listen on 127.0.0.1:PORT: another program does already; " +
       "choose another port with --port, or end that program\n",
   },
+  {
+    args: "server --slow",
+    code: 2,
+    stderr: "mq server: --slow needs a value: disconnect or drop\nTry: mq server --help\n",
+  },
   { args: "server --port", code: 2, stderr: "mq server: --port needs a value: PORT\nTry: mq server --help\n" },
   { args: "server --port --json", code: 2, stderr: "mq server: --port needs a value: PORT\nTry: mq server --help\n" },
   { args: "server --prot 1", code: 2, stderr: "mq server: unknown flag --prot\nTry: mq server --port\n" },
@@ -461,6 +466,11 @@ Examples:
     code: 0,
     stdout:
       /^[^]*│ not recognized │\n.*\nTo admit it: mq server --events 'create,read,update,delete,error,archive'\n0 of 0 /,
+  },
+  {
+    args: "why creat -s 127.0.0.1:PORT",
+    code: 0,
+    stdout: /^[^]*│ not recognized │\n.*\nDid you mean create\?\nTo admit it: mq server --events /,
   },
   {
     args: "why archive --json -s 127.0.0.1:PORT",

@@ -63,6 +63,19 @@ Deno.test("drawWhy ends an event that is not recognized at the broker, and names
   assertEquals(drawWhy(why, ["create", "order.>"], 20), lines(drawing));
 });
 
+for (
+  const [name, events, meant] of [["creat", ["create", "order.>"], "create"], [
+    "a",
+    [">", "*", "b.*"],
+    undefined,
+  ]] as const
+) {
+  Deno.test(`drawWhy takes ${name} for a slip of ${meant ?? "nothing"} where ${events.join()} are recognized`, () => {
+    const why: Why = { ...answer(0, 0), name, recognized: false, by: null };
+    assertEquals(/Did you mean (.*)\?/.exec(drawWhy(why, events, 20))?.[1], meant);
+  });
+}
+
 Deno.test("drawWhy draws one connection, and none", () => {
   const one = `
               ┌─ broker ──────┐
