@@ -39,8 +39,12 @@ export interface ClientInfo {
   delivered: number;
   /** The bytes that wait for it to read them. */
   queuedBytes: number;
+  /** How many events were dropped because it had no room for them. */
+  dropped: number;
   /** How events are written to it, if it is a classic client; null if it speaks lines. */
   classic: ClassicForm | null;
+  /** Of how many events a second it gets a sample, if it is an observer; null if it is not. */
+  observe: number | null;
 }
 
 /** What a broker has counted since it was made: the answer to `/stats`. */

@@ -6,6 +6,7 @@
 import type { ClassicForm } from "./classic.ts";
 import type { Pattern } from "./event.ts";
 import type { Outbox } from "./outbox.ts";
+import { Sampler } from "./sampler.ts";
 import { encodeText } from "./utf8.ts";
 
 /** How much text gathers for an audience, in UTF-16 code units, before it is delivered without waiting for the turn. */
@@ -25,6 +26,8 @@ export interface Listener {
   readonly classic?: ClassicForm;
   /** Whether it gets the events it publishes itself. */
   readonly echo: boolean;
+  /** If it is an observer: of how many events a second it gets a sample. */
+  readonly observe?: number;
   /** Where what it hears is queued. */
   readonly outbox: Outbox;
   /** How many events were queued for it. */
@@ -44,6 +47,14 @@ export interface Listener {
   onTooLong?(bytes: number): void;
 }
 
+/** Which events observers get. */
+export interface Samplers {
+  /** Of the broker's own. */
+  readonly own: Sampler;
+  /** Of all others. */
+  readonly others: Sampler;
+}
+
 /** The listeners that share a set of patterns, and the text that waits for all of them. */
 export class Audience {
   /** What its members have in common. */
@@ -52,6 +63,8 @@ export class Audience {
   readonly meta: boolean;
   /** How events are written to its members, if not as lines. */
   readonly classic: ClassicForm | undefined;
+  /** If its members are observers: which events they get. */
+  readonly samplers: Samplers | undefined;
   /** Its members. */
   readonly members: Set<Listener> = new Set();
   readonly #names: ReadonlySet<string>;
@@ -72,6 +85,8 @@ export class Audience {
     this.key = key;
     this.meta = founder.meta;
     this.classic = founder.classic;
+    const { observe } = founder;
+    if (observe !== undefined) this.samplers = { own: new Sampler(observe), others: new Sampler(observe) };
     const patterns = [...founder.patterns.values()];
     this.#names = new Set(patterns.filter(({ isLiteral }) => isLiteral).map(({ text }) => text));
     this.#patterns = patterns.filter(({ isLiteral }) => !isLiteral);

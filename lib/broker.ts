@@ -222,7 +222,8 @@ export class Broker implements AsyncDisposable {
     const { recognizedBy } = this.#router.route(name);
     const by = recognizedBy ?? (isReserved(name) ? "mq.>" : null);
     const why: Why = { name, recognized: by !== null, by, receivers: 0, hears: [], ignores: [] };
-    for (const { id, name: client, patterns, outbox } of this.#pool.values()) {
+    for (const { id, name: client, patterns, outbox, observe } of this.#pool.values()) {
+      if (observe !== undefined) continue;
       const match = [...patterns.values()].find((pattern) => pattern.matches(name));
       if (match) why.hears.push({ id, name: client, pattern: match.text, queuedBytes: outbox.queuedBytes });
       else why.ignores.push({ id, name: client, patterns: [...patterns.keys()] });
@@ -420,7 +421,8 @@ export class Broker implements AsyncDisposable {
 
   #hello(connection: Connection, rest: string): string {
     const { name: was } = connection;
-    const { name = was, meta = connection.meta, echo = connection.echo, token } = parseHello(rest);
+    const { name = was, meta = connection.meta, echo = connection.echo, token, ...more } = parseHello(rest);
+    const observe = more.observe === undefined ? connection.observe : more.observe ?? undefined;
     const scope = connection.scope ?? this.#gate.scopeOf(token ?? "");
     if (scope === undefined) {
       throw unauthorized(token === undefined ? "this broker asks for a token" : "it is not the right token");
@@ -431,7 +433,7 @@ export class Broker implements AsyncDisposable {
     checkAnswer(answer, this.#limits); // Before anything changes.
     this.#enrolment.change(connection, () => {
       if (connection.scope === undefined) connection.letIn(scope);
-      Object.assign(connection, { name, meta, echo });
+      Object.assign(connection, { name, meta, echo, observe });
       this.#life.introduced(connection, was);
     });
     return answer;

@@ -64,6 +64,8 @@ export class Connection implements Listener {
   meta = false;
   /** Whether it gets the events it publishes itself. */
   echo = true;
+  /** If it is an observer: of how many events a second it gets a sample. */
+  observe: number | undefined;
   /** Whether it has sent a control line: only then it is sent any. */
   speaksControl = false;
   /** What it may do; undefined until it is let in. */
@@ -78,6 +80,8 @@ export class Connection implements Listener {
   published = 0;
   /** How many events were queued for it. */
   delivered = 0;
+  /** How many events were dropped since it had no room for them. */
+  dropped = 0;
   /** Set once it is out of the pool: nothing it sends counts any more. */
   ended = false;
   /** Why its lines were refused: the names of events that are not recognized, and the codes of errors. */
@@ -187,7 +191,9 @@ export class Connection implements Listener {
       published: this.published,
       delivered: this.delivered,
       queuedBytes: this.outbox.queuedBytes,
+      dropped: this.dropped,
       classic: this.classic ?? null,
+      observe: this.observe ?? null,
     };
   }
 

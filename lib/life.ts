@@ -36,8 +36,8 @@ export class Life {
   }
 
   /** A client has introduced itself; what it was called before. */
-  introduced({ id, name }: Connection, was: string): void {
-    this.#tell("mq.hello", { id, name, was });
+  introduced({ id, name, observe }: Connection, was: string): void {
+    this.#tell("mq.hello", observe === undefined ? { id, name, was } : { id, name, was, observe });
   }
 
   /** A connection hears other patterns. */

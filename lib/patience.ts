@@ -83,6 +83,7 @@ export class Patience {
     missed.events += events;
     missed.bytes += bytes;
     this.dropped += events;
+    connection.dropped += events;
     if (!connection.isSlow) this.#options.life.findsSlow(connection, bytes, "drop");
     connection.isSlow = true;
     if (outbox.isFull) return;

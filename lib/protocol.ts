@@ -5,7 +5,7 @@
  */
 import { ProtocolError, quote } from "./errors.ts";
 import { Pattern } from "./event.ts";
-import { MAX_CLIENT_NAME_CHARACTERS } from "./limits.ts";
+import { MAX_CLIENT_NAME_CHARACTERS, MAX_OBSERVED } from "./limits.ts";
 
 /** The version of the line protocol that this library speaks. */
 export const PROTOCOL_VERSION = 1;
@@ -21,7 +21,7 @@ export const HTTP_REFUSAL: string = "HTTP/1.1 400 Bad Request\r\nContent-Type: t
 /** The answer to `/help`. */
 export const HELP: string = [
   'NAME [DATA]               publish an event, such as: create {"id":1}',
-  "/hello [JSON]             introduce yourself: name, meta, echo, token",
+  "/hello [JSON]             introduce yourself: name, meta, echo, observe, token",
   "/sub PATTERN...           hear these, the first time instead of everything: /sub order.* user.>",
   "/unsub PATTERN...         stop hearing these; /unsub > hears nothing",
   "/pub REF NAME [DATA]      publish, and be told how many it reached",
@@ -210,7 +210,7 @@ export type BrokerLine =
   | { type: "ping"; text: string }
   | { type: "pong"; text: string }
   | { type: "bye"; text: string }
-  | { type: "dropped"; events: number }
+  | { type: "dropped" | "skipped"; events: number }
   | { type: "help"; text: string };
 
 /**
@@ -246,8 +246,9 @@ export function parseBrokerLine(line: string): BrokerLine {
     case "/bye":
       return { type: first.slice(1) as "ping" | "pong" | "bye", text: rest };
     case "/dropped":
+    case "/skipped":
       if (!/^\d+$/.test(rest)) throw badReply(line);
-      return { type: "dropped", events: Number(rest) };
+      return { type: first.slice(1) as "dropped" | "skipped", events: Number(rest) };
     case "/#":
       return { type: "help", text: rest };
     default:
@@ -289,6 +290,8 @@ export interface Introduction {
   meta?: boolean;
   /** Whether it wants the events it publishes itself. */
   echo?: boolean;
+  /** Of how many events a second it wants a sample, as an observer; null for all of them. */
+  observe?: number | null;
   /** What lets it in. */
   token?: string;
 }
@@ -313,6 +316,7 @@ export function parseHello(text: string): Introduction {
   for (const key of ["meta", "echo"]) {
     if (hello[key] !== undefined && typeof hello[key] !== "boolean") throw badHello(`"${key}" takes true or false`);
   }
+  if (!isRate(hello.observe ?? 1)) throw badHello(`"observe" takes a whole number, 1 to ${MAX_OBSERVED}, or null`);
   if (hello.name !== undefined) checkClientName(hello.name);
   if (hello.token !== undefined && typeof hello.token !== "string") throw badHello('"token" takes a string');
   return hello;
@@ -354,6 +358,10 @@ function parseObject(text: string): Record<string, unknown> {
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw badHello("it takes a JSON object");
   return value as Record<string, unknown>;
+}
+
+function isRate(value: unknown): boolean {
+  return Number.isInteger(value) && value as number >= 1 && value as number <= MAX_OBSERVED;
 }
 
 function checkClientName(name: unknown): void {

@@ -10,7 +10,7 @@
  * @module
  */
 import { monotonicUlid } from "@std/ulid";
-import { Audience, type Listener } from "./audience.ts";
+import { Audience, type Listener, type Samplers } from "./audience.ts";
 import { type ClassicForm, type ClassicMessage, formatMessage, MAX_MESSAGE_BYTES, messageOf } from "./classic.ts";
 import { checkName, detach, Pattern } from "./event.ts";
 import { ANSWER_BYTES } from "./limits.ts";
@@ -36,6 +36,9 @@ export interface Route {
   next: Route | undefined;
 }
 
+/** Who publishes an event: a listener or, by name alone, the broker. */
+export type Sender = Listener | { readonly name: string; readonly id?: undefined; readonly echo?: undefined };
+
 /**
  * Routes events by name to the listeners whose patterns match.
  *
@@ -56,6 +59,8 @@ export class Router {
   readonly #audienceOf = new Map<Listener, Audience>();
   /** Those that join before the next event: one that changes its patterns a thousand times joins once. */
   readonly #joining = new Set<Listener>();
+  /** The audiences of observers. */
+  readonly #observers = new Set<Audience>();
   readonly #routes = new Map<string, Route>();
   #waiting: Audience[] = [];
   readonly #touched = new Set<Outbox>();
@@ -101,6 +106,7 @@ export class Router {
     audience.members.delete(listener);
     if (audience.members.size > 0) return;
     this.#audiences.delete(audience.key);
+    this.#observers.delete(audience);
     this.#forgetRoutes();
   }
 
@@ -150,16 +156,20 @@ export class Router {
    *
    * @param route The route of its name.
    * @param line Its line, without the LF.
-   * @param sender Who published it: a listener or, by name alone, the broker.
+   * @param sender Who published it.
    * @param id Its ULID, where it has one already. Otherwise one is made if a listener asked for it.
    * @param message The message that it came as, if it did not come as a line.
-   * @returns How many listeners it was sent to.
+   * @returns How many listeners it was sent to. Observers do not count.
    */
-  publish(route: Route, line: string, sender: { name: string }, id?: string, message?: ClassicMessage): number {
+  publish(route: Route, line: string, sender: Sender, id?: string, message?: ClassicMessage): number {
     let receivers = 0;
     let metaLine: string | undefined;
     for (const audience of route.audiences) {
       if (isOwnEcho(audience, sender)) continue;
+      if (audience.samplers !== undefined) {
+        this.#show(audience, audience.samplers, line, sender, id);
+        continue;
+      }
       if (audience.classic !== undefined) {
         receivers += this.#addMessage(audience, audience.classic, message ??= messageOf(line));
         continue;
@@ -178,6 +188,15 @@ export class Router {
     audience.add(text);
     if (audience.isFull) this.#deliver(audience);
     return receivers;
+  }
+
+  /** Adds an event to what waits for observers, if it is in their sample. */
+  #show(audience: Audience, { own, others }: Samplers, line: string, { id: from, name }: Sender, id?: string): void {
+    this.#schedule(); // The samplers are to know that it came.
+    const skipped = (from === undefined ? own : others).take();
+    if (skipped === undefined) return;
+    const gap = skipped === 0 ? "" : `/skipped ${skipped}\n`;
+    this.#add(audience, `${gap}/event ${id ?? monotonicUlid()} ${from ?? name} ${line}`);
   }
 
   #addMessage(audience: Audience, form: ClassicForm, message: ClassicMessage): number {
@@ -205,10 +224,19 @@ export class Router {
   /** Hands all that waits to the outboxes, and has them write it. Happens by itself at the end of each turn. */
   flush(): void {
     this.#isScheduled = false;
+    if (this.#observers.size > 0) this.#tick();
     for (const audience of this.#waiting) this.#deliver(audience); // May add to it: see Audience.deliver.
     this.#waiting = [];
     for (const outbox of this.#touched) outbox.flush();
     this.#touched.clear();
+  }
+
+  #tick(): void {
+    const now = Date.now();
+    for (const { samplers } of this.#observers) {
+      samplers!.own.tick(now);
+      samplers!.others.tick(now);
+    }
   }
 
   #joinAll(): void {
@@ -226,6 +254,7 @@ export class Router {
   #found(key: string, founder: Listener): Audience {
     const audience = new Audience(key, founder);
     this.#audiences.set(key, audience);
+    if (audience.samplers) this.#observers.add(audience);
     this.#forgetRoutes();
     return audience;
   }
@@ -269,9 +298,10 @@ export class Router {
 /** Listeners share an audience if they hear the same, in the same form; who wants no echo has one for itself. */
 function audienceKey(listener: Listener): string {
   const patterns = [...listener.patterns.keys()].sort().join(" ");
-  return `${listener.classic ?? listener.meta} ${listener.echo ? "" : listener.id} ${patterns}`;
+  const form = listener.classic ?? listener.observe ?? listener.meta;
+  return `${form} ${listener.echo ? "" : listener.id} ${patterns}`;
 }
 
-function isOwnEcho(audience: Audience, sender: { name: string; echo?: boolean }): boolean {
+function isOwnEcho(audience: Audience, sender: Sender): boolean {
   return sender.echo === false && audience.members.has(sender as Listener);
 }

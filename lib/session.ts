@@ -285,6 +285,8 @@ export class Session {
         return this.#goodbye(line.text);
       case "dropped":
         return this.#observer.onDropped(line.events);
+      case "skipped":
+        return; // Nobody asks for a sample here.
     }
   }
 
