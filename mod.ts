@@ -42,4 +42,8 @@ export * from "./lib/protocol.ts";
 export * from "./lib/subscription.ts";
 export { parseTokens, type Scope, type Token } from "./lib/tokens.ts";
 export { atTurnEnd } from "./lib/turn.ts";
+export type { Transport } from "./lib/transport.ts";
 export { VERSION } from "./lib/version.ts";
+export { parseOrigin } from "./lib/web/access.ts";
+export { DEFAULT_WEB_PORT, serveWeb, type WebGateway, type WebOptions } from "./lib/web/gateway.ts";
+export type { Page } from "./lib/web/page.ts";

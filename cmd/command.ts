@@ -18,7 +18,7 @@ export class UsageError extends Error {
   }
 }
 
-/** Reads the value of a flag; throws an Error that says what it takes. */
+/** Reads the value of a flag; throws an Error that says what it takes, or a UsageError if it is not about the value. */
 export interface Reader<T> {
   (text: string): T;
   /** All that it takes, where that is a few words. */
@@ -297,6 +297,7 @@ function readFlag(command: string, name: string, flag: Flag<unknown>, text: unkn
   try {
     return flag.read(text as string);
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     throw usage(command, `--${name} takes ${(error as Error).message}, not ${JSON.stringify(text)}`);
   }
 }

@@ -9,6 +9,7 @@ import { type Command, defineCommand, duration, option, parseCommand } from "./c
 import { logger } from "./logger.ts";
 import { server, type ServerFlags, startServer } from "./server.ts";
 import { aborted, type Io, Output } from "./stdio.ts";
+import { webFlagOrFree } from "./web_flags.ts";
 
 const INTRODUCTION = [
   "Four programs talk over TCP: a server, a logger that hears every event, and two apps that bark them. Ctrl-C ends all.",
@@ -16,7 +17,7 @@ const INTRODUCTION = [
   "The same in three terminals: mq server, mq logger and mq app (or deno task server, deno task logger, deno task app).",
 ];
 
-const flags = { for: option("DURATION", "End after that time.", duration) };
+const flags = { for: option("DURATION", "End after that time.", duration), web: webFlagOrFree };
 
 /** The command. */
 export const demo = defineCommand({
@@ -31,13 +32,15 @@ export const demo = defineCommand({
   ],
   permissions: ["net"],
   async run({ flags }, io) {
-    for (const line of INTRODUCTION) io.stdout.line(line);
-    io.stdout.line("");
     const until = flags.for === undefined ? io.signal : AbortSignal.any([io.signal, AbortSignal.timeout(flags.for)]);
+    const introduced = Promise.withResolvers<void>();
     const named = (name: string, color: (text: string) => string) =>
-      prefixed({ ...io, signal: until }, color(name.padEnd(8)));
-    const serverFlags = parseCommand(server, ["--port", "0"]).flags as ServerFlags;
-    const broker = await startServer(serverFlags, named("server", bold));
+      prefixed({ ...io, signal: until }, color(name.padEnd(8)), introduced.promise);
+    const serverFlags = { ...parseCommand(server, ["--port", "0"]).flags, web: flags.web } as ServerFlags;
+    const { broker, web } = await startServer(serverFlags, named("server", bold));
+    for (const line of INTRODUCTION) io.stdout.line(line);
+    io.stdout.line(`Who talks to whom is to be seen at ${bold(web!.url)}\n`);
+    introduced.resolve();
     const address = `localhost:${broker.addr!.port}`;
     await Promise.all([
       start(logger, ["-s", address], named("logger", green)),
@@ -46,6 +49,7 @@ export const demo = defineCommand({
       aborted(until),
     ]);
     await broker.close();
+    await web!.close();
     return 0;
   },
 });
@@ -54,11 +58,12 @@ function start(command: Command, argv: string[], io: Io): Promise<number> {
   return command.run(parseCommand(command, argv), io);
 }
 
-/** An Io whose lines appear on another's stdout, each behind a prefix. */
-function prefixed(io: Io, prefix: string): Io {
+/** An Io whose lines appear on another's stdout, each behind a prefix, and none of them too early. */
+function prefixed(io: Io, prefix: string, ready: Promise<void>): Io {
   const decoder = new TextDecoder();
   const sink = () =>
     new WritableStream<Uint8Array>({
+      start: () => ready,
       write(chunk) {
         const text = decoder.decode(chunk, { stream: true });
         for (const line of text.trimEnd().split("\n")) io.stdout.line(`${prefix} ${line}`);

@@ -9,11 +9,14 @@ import {
   type ClassicForm,
   DEFAULT_EVENTS,
   DEFAULT_PORT,
+  DEFAULT_WEB_PORT,
   modernName,
   MqError,
   parseTokens,
+  serveWeb,
   type SlowPolicy,
   type Token,
+  type WebGateway,
 } from "../mod.ts";
 import { certificateFile, checkTyped, jsonFlag } from "./broker_flags.ts";
 import { choice, defineCommand, integer, option, textFile, toggle, UsageError, type Values } from "./command.ts";
@@ -21,6 +24,7 @@ import { eventsFlag, isList, readCatalog } from "./events_flag.ts";
 import { limitFlags, limitsOf } from "./limit_flags.ts";
 import { jsonLog, type Security, TextLog } from "./server_log.ts";
 import { aborted, type Io } from "./stdio.ts";
+import { webFlag, webOriginFlag } from "./web_flags.ts";
 
 const port = integer(0, 65535);
 
@@ -51,6 +55,8 @@ const flags = {
   "classic-port": option("PORT", "Where these come in, beside all others.", port, {
     fallback: ["--port, and no others", undefined],
   }),
+  web: webFlag,
+  "web-origin": webOriginFlag,
   ...limitFlags,
   verbose: toggle("Log every event, too.", { short: "v" }),
   json: jsonFlag,
@@ -89,19 +95,27 @@ export const server = defineCommand({
     ["mq server --host 0.0.0.0 --token-file token.txt", "for the whole network, with a token"],
     ["mq server --tls-cert cert.pem --tls-key key.pem", "encrypted; clients take mqs://HOST:PORT"],
     ["mq server --classic json --classic-port 3002", "old clients, without line ends, on a port of their own"],
+    ["mq server --web 8080", "with a page that shows who talks to whom, at http://localhost:8080/"],
     ["mq server --slow drop --max-queue 1MiB", "never closes who reads slowly, but drops events"],
   ],
   permissions: ["net"],
   async run({ flags }, io) {
-    const broker = await startServer(flags, io);
+    const { broker, web } = await startServer(flags, io);
     await aborted(io.signal);
     await broker.close();
+    await web?.close();
     return 0;
   },
 });
 
-/** Starts a broker that logs to an Io's stdout. */
-export async function startServer(flags: ServerFlags, io: Io): Promise<Broker> {
+/** What {@linkcode startServer} has started; the broker is to be closed first. */
+export interface Server {
+  readonly broker: Broker;
+  readonly web: WebGateway | undefined;
+}
+
+/** Starts a broker that logs to an Io's stdout, with its page if there is to be one. */
+export async function startServer(flags: ServerFlags, io: Io): Promise<Server> {
   const security = securityOf(flags, io);
   const log = flags.json ? jsonLog(io) : new TextLog(io, flags, security);
   const options: BrokerOptions = {
@@ -115,10 +129,11 @@ export async function startServer(flags: ServerFlags, io: Io): Promise<Broker> {
       : undefined,
   };
   checkClassic(flags, security);
+  checkWeb(flags);
   const broker = checkTyped("mq server --events 'order.*,user.>'", () => new Broker(options));
-  await listen(broker, flags, security);
-  log.listening(broker);
-  return broker;
+  const web = await listen(broker, flags, security);
+  log.listening(broker, web);
+  return { broker, web };
 }
 
 /** What it is to recognize. The names of classic clients may have other forms, which a list may be written in, too. */
@@ -153,25 +168,44 @@ function checkClassic({ classic, ...flags }: ServerFlags, { tokens, tls }: Secur
   );
 }
 
-async function listen(broker: Broker, flags: ServerFlags, { tls }: Security): Promise<void> {
-  const { host: hostname, port, classic, "classic-port": classicPort } = flags;
+function checkWeb({ web, "web-origin": origins }: ServerFlags): void {
+  if (web !== undefined || origins === undefined) return;
+  throw new UsageError("--web-origin needs --web, too", `mq server --web ${DEFAULT_WEB_PORT} --web-origin ${origins}`);
+}
+
+async function listen(broker: Broker, flags: ServerFlags, { tls }: Security): Promise<WebGateway | undefined> {
+  const { host: hostname, port, classic, "classic-port": classicPort, web, "web-origin": origins } = flags;
+  const isApart = classicPort !== undefined;
+  await hinting(
+    ["--port", "--host"],
+    () => broker.listen({ hostname, port, tls, classic: isApart ? undefined : classic }),
+  );
+  if (isApart) {
+    await hinting(["--classic-port", "--host"], () => broker.listen({ hostname, port: classicPort, classic }));
+  }
+  if (web) return await hinting(["--web", "--web"], () => serveWeb(broker, { ...web, tls, origins }));
+}
+
+/** What the flags are called that say where to listen. */
+type PlaceFlags = [port: string, host: string];
+
+/** Listens; where that fails, the error says what to do. */
+async function hinting<T>(flags: PlaceFlags, listen: () => Promise<T>): Promise<T> {
   try {
-    if (classicPort === undefined) return void await broker.listen({ hostname, port, tls, classic });
-    await broker.listen({ hostname, port, tls });
-    await broker.listen({ hostname, port: classicPort, classic });
+    return await listen();
   } catch (error) {
     if (!(error instanceof MqError)) throw error;
-    throw new MqError(error.code, `${error.message}; ${hintFor(error)}`, { cause: error });
+    throw new MqError(error.code, `${error.message}; ${hintFor(error, flags)}`, { cause: error });
   }
 }
 
-function hintFor({ code }: MqError): string {
+function hintFor({ code }: MqError, [port, host]: PlaceFlags): string {
   switch (code) {
     case "address-in-use":
-      return "choose another port with --port, or end that program";
+      return `choose another port with ${port}, or end that program`;
     case "bad-certificate":
       return "--tls-cert takes a certificate and --tls-key its key, both in the PEM format";
     default:
-      return "--host takes a name or an address of this machine";
+      return `${host} takes a name or an address of this machine`;
   }
 }

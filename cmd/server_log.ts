@@ -17,6 +17,7 @@ import {
   MqEvent,
   type Token,
   VERSION,
+  type WebGateway,
 } from "../mod.ts";
 import { type Events, eventsArgument, isList } from "./events_flag.ts";
 import {
@@ -30,6 +31,7 @@ import {
   localTime,
 } from "./format.ts";
 import type { Io } from "./stdio.ts";
+import type { WebPlace } from "./web_flags.ts";
 
 const OPEN_TO_CLASSIC = "Anyone on the network can connect and publish: classic clients know neither tokens nor TLS.";
 
@@ -45,11 +47,12 @@ export interface Place {
   readonly port: number;
   readonly events: Events;
   readonly classic: ClassicForm | undefined;
+  readonly web: WebPlace | undefined;
 }
 
 /** Who is told what the broker does. */
 export interface ServerLog {
-  listening(broker: Broker): void;
+  listening(broker: Broker, web: WebGateway | undefined): void;
   activity(name: string, data: Activity): void;
   published(name: string, text: string, from: string, receivers: number): void;
 }
@@ -60,10 +63,11 @@ export function jsonLog(io: Io): ServerLog {
     io.stdout.line(formatJson(new MqEvent(name, text, undefined, from), { at: new Date() }));
   const activity = (name: string, data: Json) => print(name, "mq", JSON.stringify(data));
   return {
-    listening: ({ addrs, classicAddrs, events }) =>
+    listening: ({ addrs, classicAddrs, events }, web) =>
       activity("mq.listen", {
         addresses: addrs.map(formatAddress),
         classicAddresses: classicAddrs.map(formatAddress),
+        web: web?.addrs.map(formatAddress) ?? [],
         events: [...events],
       }),
     activity,
@@ -83,7 +87,7 @@ export class TextLog implements ServerLog {
     this.#security = security;
   }
 
-  listening({ addrs, classicAddrs, events }: Broker): void {
+  listening({ addrs, classicAddrs, events }: Broker, web: WebGateway | undefined): void {
     const { tokens, tls } = this.#security;
     const { classic } = this.#flags;
     const how = `${tls ? " with TLS" : ""}${tokens.length > 0 ? ", for those who know a token" : ""}`;
@@ -96,7 +100,9 @@ export class TextLog implements ServerLog {
     if (addrs.length > 0) {
       this.#io.stdout.line(dim(`In other terminals: ${this.#tryThis(addrs[0].port)}. Ctrl-C ends it.`));
     }
-    if ([...addrs, ...classicAddrs].some(({ hostname }) => !isLoopback(hostname))) this.#warn();
+    if (web) this.#io.stdout.line(`See it at ${bold(web.url)}`);
+    const all = [...addrs, ...classicAddrs, ...web?.addrs ?? []];
+    if (all.some(({ hostname }) => !isLoopback(hostname))) this.#warn();
   }
 
   #tryThis(port: number): string {
@@ -187,11 +193,12 @@ function isLoopback(hostname: string): boolean {
 }
 
 /** The flags of a command that would be secure, those that were given included. */
-function securingFlags({ host, port, events }: Place, needsToken: boolean): string {
+function securingFlags({ host, port, events, web }: Place, needsToken: boolean): string {
   const given = [
     `--host ${host}`,
     port === DEFAULT_PORT || port === 0 ? "" : `--port ${port}`,
     isList(events) && events.join() === DEFAULT_EVENTS.join() ? "" : eventsArgument(events),
+    web ? `--web ${web.hostname === "localhost" ? web.port : formatAddress(web)}` : "",
     needsToken ? "--token-file token.txt" : "",
     "--tls-cert cert.pem --tls-key key.pem",
   ];

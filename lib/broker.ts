@@ -34,7 +34,8 @@ import {
   takeWord,
 } from "./protocol.ts";
 import { type Route, Router } from "./router.ts";
-import { Gate } from "./tokens.ts";
+import { Gate, type Scope } from "./tokens.ts";
+import type { Transport } from "./transport.ts";
 import { VERSION } from "./version.ts";
 
 /** The longest REF and verb that are answered by their own name, in UTF-16 code units. */
@@ -164,11 +165,36 @@ export class Broker implements AsyncDisposable {
       const listeners = listenTcp(options);
       this.#listeners.push(...listeners.map((listener) => ({ listener, classic })));
       for (const listener of listeners) this.#keep(acceptAll(listener, this.#entrance.door(classic)));
-      this.#ticking ??= setInterval(() => this.#tick(), this.#tickMs);
+      this.#startTicking();
       return Promise.resolve(listeners[0].addr as Deno.NetAddr);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /**
+   * Takes a connection that came in some other way as if it had been accepted: the same limits hold for it.
+   *
+   * @param transport The connection. The broker closes it, at once if it is closed itself.
+   */
+  enter(transport: Transport): void {
+    if (!this.#closing) this.#startTicking();
+    this.#entrance.door().enter(transport);
+  }
+
+  /** What it allows. */
+  get limits(): Readonly<Limits> {
+    return this.#limits;
+  }
+
+  /**
+   * What one may do who shows a token.
+   *
+   * @param token The token; undefined for none.
+   * @returns Everything, where no token is asked for; undefined if it does not let anybody in.
+   */
+  scopeOf(token: string | undefined): Scope | undefined {
+    return this.#gate.isOpen ? "all" : this.#gate.scopeOf(token ?? "");
   }
 
   /**
@@ -279,7 +305,7 @@ export class Broker implements AsyncDisposable {
     return new Patience({ policy: slow, outboxBytes: this.#limits.outboxBytes, life: this.#life, end });
   }
 
-  #enter(conn: Deno.Conn, classic?: ClassicForm): void {
+  #enter(conn: Transport, classic?: ClassicForm): void {
     const connection = new Connection(conn, `client-${++this.#accepted}`, this.#limits, classic);
     this.#patience.watch(connection);
     if (this.#gate.isOpen) connection.letIn("all");
@@ -288,6 +314,10 @@ export class Broker implements AsyncDisposable {
     this.#life.connected(connection);
     this.#keep(this.#serve(connection));
     if (this.#closing) this.#endDraining(connection);
+  }
+
+  #startTicking(): void {
+    this.#ticking ??= setInterval(() => this.#tick(), this.#tickMs);
   }
 
   /** Sees who has not been let in, and who has fallen silent. */
@@ -423,7 +453,7 @@ export class Broker implements AsyncDisposable {
     const { name: was } = connection;
     const { name = was, meta = connection.meta, echo = connection.echo, token, ...more } = parseHello(rest);
     const observe = more.observe === undefined ? connection.observe : more.observe ?? undefined;
-    const scope = connection.scope ?? this.#gate.scopeOf(token ?? "");
+    const scope = connection.scope ?? this.scopeOf(token);
     if (scope === undefined) {
       throw unauthorized(token === undefined ? "this broker asks for a token" : "it is not the right token");
     }

@@ -20,6 +20,7 @@ import { Tally } from "./tally.ts";
 import { Throttle } from "./throttle.ts";
 import { sleep } from "./time.ts";
 import type { Scope } from "./tokens.ts";
+import type { Transport } from "./transport.ts";
 
 const encoder = new TextEncoder();
 
@@ -96,7 +97,7 @@ export class Connection implements Listener {
   onRoom: () => void = () => {};
   /** Called when an event was left out, being longer than a message to a classic client may be. */
   onTooLong: (bytes: number) => void = () => {};
-  readonly #conn: Deno.Conn;
+  readonly #conn: Transport;
   readonly #lines: LineReader | undefined;
   readonly #lineBytes: number;
   readonly #throttle: Throttle | undefined;
@@ -106,14 +107,14 @@ export class Connection implements Listener {
   readonly #inputEnd = Promise.withResolvers<void>();
 
   /**
-   * Takes a socket into the pool. It hears nothing until it is let in.
+   * Takes a socket, or what does for one, into the pool. It hears nothing until it is let in.
    *
    * @param conn The socket.
    * @param name What it is called until its client gives itself a name.
    * @param limits The limits of its lines and its outbox.
    * @param classic How events are written to it, if it is a classic client.
    */
-  constructor(conn: Deno.Conn, name: string, limits: Limits, classic?: ClassicForm) {
+  constructor(conn: Transport, name: string, limits: Limits, classic?: ClassicForm) {
     this.#conn = conn;
     sendAtOnce(conn);
     this.name = name;
@@ -293,7 +294,7 @@ export class Connection implements Listener {
 }
 
 /** Until it is let in, a line may be no longer than a greeting, and no more is read ahead. */
-function lineReader(conn: Deno.Conn, { lineBytes }: Limits): LineReader {
+function lineReader(conn: Transport, { lineBytes }: Limits): LineReader {
   return new LineReader(conn, { maxLineBytes: Math.min(lineBytes, MAX_GREETING_BYTES), isCautious: true });
 }
 
@@ -303,7 +304,7 @@ function outboxOptions({ outboxBytes }: Limits, classic: ClassicForm | undefined
 }
 
 /** A turn's output is one write: to hold it back in the hope of more (Nagle's algorithm) only adds delay. */
-function sendAtOnce(conn: Deno.Conn): void {
+function sendAtOnce(conn: Transport): void {
   try {
     if (isTcp(conn)) conn.setNoDelay();
   } catch {
@@ -311,7 +312,7 @@ function sendAtOnce(conn: Deno.Conn): void {
   }
 }
 
-function isTcp(conn: Deno.Conn): conn is Deno.TcpConn {
+function isTcp(conn: Transport): conn is Deno.TcpConn {
   return "setNoDelay" in conn;
 }
 
@@ -323,7 +324,7 @@ function isTcp(conn: Deno.Conn): conn is Deno.TcpConn {
  * @param limits The limits of what is read meanwhile.
  * @param deadlineMs After how many milliseconds the socket is closed in any case.
  */
-export async function turnAway(conn: Deno.Conn, lastWords: string, limits: Limits, deadlineMs: number): Promise<void> {
+export async function turnAway(conn: Transport, lastWords: string, limits: Limits, deadlineMs: number): Promise<void> {
   const connection = new Connection(conn, "", limits);
   const reading = connection.intake.readAll({ onLine: () => {}, onFault: () => {} })
     .catch(() => {}) // That it breaks is no loss.

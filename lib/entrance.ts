@@ -12,6 +12,7 @@ import type { Acceptor } from "./listen.ts";
 import { formatErr } from "./protocol.ts";
 import { Tally } from "./tally.ts";
 import { explainHandshake } from "./tls.ts";
+import type { Transport } from "./transport.ts";
 
 /** How many connections for which there is no room are told so at the same time. Others are closed without a word. */
 const MAX_TURNING_AWAY = 100;
@@ -28,7 +29,7 @@ export interface Host {
    * @param conn The connection.
    * @param classic How events are written to it, if it is a classic client.
    */
-  enter(conn: Deno.Conn, classic?: ClassicForm): void;
+  enter(conn: Transport, classic?: ClassicForm): void;
   /**
    * Told of each connection that is not let in.
    *
@@ -86,7 +87,7 @@ export class Entrance {
     for (const conn of this.#shaking) conn.close();
   }
 
-  #enter(conn: Deno.Conn, classic?: ClassicForm): void {
+  #enter(conn: Transport, classic?: ClassicForm): void {
     if (this.#host.connections() + this.#shaking.size >= this.#limits.connections) this.#turnAway(conn, classic);
     else if (isTls(conn)) this.#host.keep(this.#shakeHands(conn));
     else this.#host.enter(conn, classic);
@@ -98,7 +99,7 @@ export class Entrance {
     this.#host.refused(new ProtocolError("cannot-accept", message), times);
   }
 
-  #turnAway(conn: Deno.Conn, classic?: ClassicForm): void {
+  #turnAway(conn: Transport, classic?: ClassicForm): void {
     const error = new FatalProtocolError(
       "too-many-connections",
       `This broker has room for ${this.#limits.connections} connections, and none is free`,
@@ -147,6 +148,6 @@ function closeQuietly(conn: Deno.TlsConn): void {
   }
 }
 
-function isTls(conn: Deno.Conn): conn is Deno.TlsConn {
+function isTls(conn: Transport): conn is Deno.TlsConn {
   return "handshake" in conn;
 }

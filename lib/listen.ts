@@ -8,6 +8,7 @@ import type { ClassicForm } from "./classic.ts";
 import { MqError } from "./errors.ts";
 import { DEFAULT_PORT } from "./limits.ts";
 import { sleep } from "./time.ts";
+import type { Transport } from "./transport.ts";
 
 /** How often another port is tried when a free one was asked for and is taken on one of localhost's two addresses. */
 const FREE_PORT_TRIES = 10;
@@ -69,8 +70,46 @@ export interface ListenOptions {
  * ```
  */
 export function listenTcp(options: ListenOptions): Listener[] {
+  const { tls } = options;
+  return listenAt(options, (place) => tls ? Deno.listenTls({ ...place, ...tls }) : Deno.listen(place));
+}
+
+/** One address that something listens on. */
+export interface Place {
+  /** Its IP address or host name. */
+  readonly hostname: string;
+  /** Its port; 0 is one that is free. */
+  readonly port: number;
+  /** How many connections the system completes before they are accepted. */
+  readonly tcpBacklog: number;
+}
+
+/** What listens on one address. */
+export interface Closable {
+  /** Where it listens. */
+  readonly addr: Deno.Addr;
+  /** Listens no more. */
+  close(): void;
+}
+
+/**
+ * Listens at a host in some way.
+ *
+ * @param options Where.
+ * @param listen Listens on one address; its errors are explained.
+ * @returns What it returned, or for `localhost` that of each of its addresses.
+ * @throws {MqError} With the code `address-in-use`, `cannot-listen` or `bad-certificate`.
+ */
+export function listenAt<L extends Closable>(options: ListenOptions, listen: (place: Place) => L): L[] {
   const { hostname = "localhost", port = DEFAULT_PORT, tls } = options;
-  return hostname === "localhost" ? listenOnLocalhost(port, tls) : [listenOn(hostname, port, tls)];
+  const listenOn = (hostname: string, port: number): L => {
+    try {
+      return listen({ hostname, port, tcpBacklog: TCP_BACKLOG });
+    } catch (cause) {
+      throw explain(cause, { hostname, port }, tls);
+    }
+  };
+  return hostname === "localhost" ? listenOnLocalhost(port, listenOn) : [listenOn(hostname, port)];
 }
 
 /** Who takes the connections that are accepted. */
@@ -82,7 +121,7 @@ export interface Acceptor {
    *
    * @param conn The connection.
    */
-  enter(conn: Deno.Conn): void;
+  enter(conn: Transport): void;
   /**
    * Called when the system has no room for another connection.
    *
@@ -120,11 +159,11 @@ function isExhausted(error: Error & { code?: string }): boolean {
 }
 
 /** Both of localhost's addresses, on the same port. */
-function listenOnLocalhost(port: number, tls?: Certificate): Listener[] {
+function listenOnLocalhost<L extends Closable>(port: number, listenOn: (hostname: string, port: number) => L): L[] {
   for (let tries = 1;; tries++) {
-    const ipv4 = listenOn("127.0.0.1", port, tls);
+    const ipv4 = listenOn("127.0.0.1", port);
     try {
-      return [ipv4, ...listenOnIpv6Loopback((ipv4.addr as Deno.NetAddr).port, tls)];
+      return [ipv4, ...ifThere(() => listenOn("::1", (ipv4.addr as Deno.NetAddr).port))];
     } catch (error) {
       ipv4.close();
       if (port !== 0 || tries === FREE_PORT_TRIES) throw error;
@@ -133,29 +172,25 @@ function listenOnLocalhost(port: number, tls?: Certificate): Listener[] {
 }
 
 /** Not every machine has ::1; where it is there and taken, clients that dial it would reach another program. */
-function listenOnIpv6Loopback(port: number, tls?: Certificate): Listener[] {
+function ifThere<L>(listen: () => L): L[] {
   try {
-    return [listenOn("::1", port, tls)];
+    return [listen()];
   } catch (error) {
     if (error instanceof MqError && error.code === "address-in-use") throw error;
     return [];
   }
 }
 
-function listenOn(hostname: string, port: number, tls?: Certificate): Listener {
-  const options = { hostname, port, tcpBacklog: TCP_BACKLOG };
-  try {
-    return tls ? Deno.listenTls({ ...options, ...tls }) : Deno.listen(options);
-  } catch (cause) {
-    if (tls && isAboutKeys(cause)) {
-      throw new MqError("bad-certificate", `Cannot use the certificate: ${reasonOf(cause)}`, { cause });
-    }
-    const where = formatAddress({ hostname, port });
-    if (cause instanceof Deno.errors.AddrInUse) {
-      throw new MqError("address-in-use", `Cannot listen on ${where}: another program does already`, { cause });
-    }
-    throw new MqError("cannot-listen", `Cannot listen on ${where}: ${reasonOf(cause)}`, { cause });
+/** What an error of the system means. */
+function explain(cause: unknown, address: { hostname: string; port: number }, tls?: Certificate): MqError {
+  if (tls && isAboutKeys(cause)) {
+    return new MqError("bad-certificate", `Cannot use the certificate: ${reasonOf(cause)}`, { cause });
   }
+  const where = formatAddress(address);
+  if (cause instanceof Deno.errors.AddrInUse) {
+    return new MqError("address-in-use", `Cannot listen on ${where}: another program does already`, { cause });
+  }
+  return new MqError("cannot-listen", `Cannot listen on ${where}: ${reasonOf(cause)}`, { cause });
 }
 
 /** Whether an error is about the certificate or its key, and not about the address. */

@@ -32,11 +32,11 @@ const SILENT_IO: Io = {
 };
 
 /** A broker on a free port that was started with some flags of `mq server`. */
-function start(flags = ""): Promise<Broker> {
+async function start(flags = ""): Promise<Broker> {
   const words = parseWords(flags.replace(/(?<=--classic-port )\d+/, "0"))
     .map((word) => word.startsWith("tests/") ? `${ROOT}${word}` : word);
   const argv = ["--host", "127.0.0.1", "--port", "0", ...words];
-  return startServer(parseCommand(server, argv).flags as ServerFlags, SILENT_IO);
+  return (await startServer(parseCommand(server, argv).flags as ServerFlags, SILENT_IO)).broker;
 }
 
 for (const script of SCRIPTS) {

@@ -87,7 +87,7 @@ Deno.test("docs/protocol.md names the events that are recognized unless told oth
 Deno.test("docs/architecture.md says of every file of lib/ and cmd/ what it is for", async () => {
   const architecture = await read("docs/architecture.md");
   const commands = COMMANDS.map(({ name }) => `${name.replace(" ", "/")}.ts`);
-  const files = ["lib", "cmd", "cmd/bench"].flatMap((folder) =>
+  const files = ["lib", "lib/web", "cmd", "cmd/bench"].flatMap((folder) =>
     [...Deno.readDirSync(new URL(folder, root))].filter(({ isFile }) => isFile).map(({ name }) => `${folder}/${name}`)
   ).map((path) => path.replace(/^\w+\//, ""));
   for (const file of files) assert(architecture.includes(`\`${file}\``) || commands.includes(file), file);

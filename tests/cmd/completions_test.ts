@@ -108,7 +108,7 @@ Deno.test("offerAt leaves names and patterns to the broker that the line names",
 });
 
 Deno.test("offerAt offers flags where a command takes nothing more, and operands beside unknown flags", () => {
-  assertEquals(words("demo "), ["--for", "--help"]);
+  assertEquals(words("demo "), ["--for", "--web", "--help"]);
   assertEquals(words("on --quiet --frobnicate -", [ON]), ["--emit", "--log", "--help", "-h"]);
   assertEquals(words("demo now"), []);
 });

@@ -3,7 +3,7 @@ import { Program } from "../helpers.ts";
 
 Deno.test("mq demo shows a server, a logger and two apps at work, and ends on Ctrl-C", async () => {
   await using demo = new Program(["demo"]);
-  for (let index = 0; index < 4; index++) await demo.stdout.next(); // Three lines of introduction and a blank one.
+  for (let index = 0; index < 5; index++) await demo.stdout.next(); // Four lines of introduction and a blank one.
   for (
     const part of [/^server {3}.* listens on /, /^server .* is logger$/, /^server .* is app-/, /^(app-1|app-2) {4}\w+ /]
   ) {

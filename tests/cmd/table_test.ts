@@ -125,7 +125,7 @@ const ROWS: Row[] = [
     args: "server --port 0 --classic json --classic-port PORT --host 127.0.0.1",
     code: 1,
     stderr: "mq server: Cannot listen on 127.0.0.1:PORT: another program does already; " +
-      "choose another port with --port, or end that program\n",
+      "choose another port with --classic-port, or end that program\n",
   },
   {
     args: "server --slow",
@@ -524,7 +524,7 @@ Examples:
     args: "demo --for 500ms",
     code: 0,
     stdout:
-      /^Four programs .*\nThe server .*\nThe same in three terminals: .*\n\nserver {3}mq server \S+ listens on 127/,
+      /^Four programs .*\nThe server .*\nThe same in three terminals: .*\nWho talks .* http:\/\/localhost:\d+\/\n\nserver {3}mq server \S+ listens on 127/,
   },
   {
     args: "demo --for ever",

@@ -1,0 +1,65 @@
+/**
+ * `--web` and `--web-origin`: the page, and what else is served over HTTP.
+ *
+ * @module
+ */
+import { type Page, parseOrigin, type WebOptions } from "../mod.ts";
+import { type Flag, list, option, UsageError } from "./command.ts";
+
+/** Where `deno task page` puts the page; `deno compile` takes it into the executable. */
+const PAGE = new URL("../dist/page/", import.meta.url);
+
+/** Where the page is shown, and the page. */
+export type WebPlace = Required<Pick<WebOptions, "hostname" | "port" | "page">>;
+
+/** `--web [HOST:]PORT`. */
+export const webFlag: Flag<WebPlace | undefined> = option(
+  "[HOST:]PORT",
+  "Show who talks to whom on a page there, and serve HTTP.",
+  webPlace,
+);
+
+/** The same where there is a page in any case. */
+export const webFlagOrFree: Flag<WebPlace> = {
+  ...option("[HOST:]PORT", "Where the page is shown.", webPlace),
+  fallbackText: "localhost and a free port",
+  /** The page is read while the flags are: then files still may be. */
+  get fallback() {
+    return webPlace("0");
+  },
+};
+
+/** `--web-origin ORIGIN[,ORIGIN]`. */
+export const webOriginFlag: Flag<string[] | undefined> = option(
+  "ORIGIN[,ORIGIN]",
+  "Other pages that may use that, such as https://example.org.",
+  (text) => list(text).map(origin),
+);
+
+function webPlace(text: string): WebPlace {
+  const [, ipv6, host, digits] = /^(?:(?:\[([\da-fA-F:.]+)\]|([^\s:/@[\]]+)):)?(\d{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  if (digits === undefined || port > 65535) throw new Error("a port, or HOST:PORT");
+  return { hostname: ipv6 ?? host ?? "localhost", port, page: readPage() };
+}
+
+function readPage(): Page {
+  const [html, script, style, icon] = ["index.html", "page.js", "page.css", "favicon.svg"].map(readPart);
+  return { html, script, style, icon };
+}
+
+function readPart(file: string): string {
+  try {
+    return Deno.readTextFileSync(new URL(file, PAGE));
+  } catch {
+    throw new UsageError(`there is no dist/page/${file} to show yet`, "deno task page, which makes it");
+  }
+}
+
+function origin(text: string): string {
+  try {
+    return parseOrigin(text);
+  } catch {
+    throw new Error("origins such as https://example.org");
+  }
+}
