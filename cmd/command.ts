@@ -214,14 +214,15 @@ export function parseCommand<F extends Flags>(
     boolean: names.filter((name) => isSwitch(flags[name])),
     string: ["_", ...names.filter((name) => !isSwitch(flags[name]))],
   });
-  const values = Object.fromEntries(
+  const help = parsed.help === true; // Then nobody looks at the other flags.
+  const values = help ? {} : Object.fromEntries(
     names.map((name) => [name, readFlag(command.name, name, flags[name], parsed[name])]),
   );
   const [operands, commandLine] = command.operands.commandLine
     ? [parsed._, parsed["--"]]
     : [[...parsed._, ...parsed["--"]], []];
-  if (!values.help) checkOperands(command, operands);
-  return { flags: values as Values<F>, operands, commandLine, help: values.help as boolean };
+  if (!help) checkOperands(command, operands);
+  return { flags: values as Values<F>, operands, commandLine, help };
 }
 
 /** Without its `--`, a command line would be read as operands and flags, and any of them would get the blame. */
@@ -336,9 +337,9 @@ export function helpOf(command: Command): string {
     description,
     "",
     "Flags:",
-    ...columns(flags.map(([flag, { help, fallbackText, ...rest }]) => [
-      flagForm(flag, rest),
-      fallbackText ? `${help} Default: ${fallbackText}.` : help,
+    ...columns(flags.map(([name, flag]) => [
+      flagForm(name, flag),
+      flag.fallbackText ? `${flag.help} Default: ${flag.fallbackText}.` : flag.help,
     ])),
     "",
     "Examples:",
