@@ -19,6 +19,7 @@ import { on } from "./on.ts";
 import { pub } from "./pub.ts";
 import { server } from "./server.ts";
 import { type Io, systemIo } from "./stdio.ts";
+import { top } from "./top.ts";
 import { why } from "./why.ts";
 
 /** The subcommands, in the order of the help. */
@@ -30,6 +31,7 @@ export const COMMANDS: readonly Command[] = [
   events,
   on,
   why,
+  top,
   demo,
   benchThroughput,
   benchLatency,
@@ -156,6 +158,7 @@ function isBrokenPipe(io: Io): boolean {
 function catchStrays(io: Io): void {
   const end = async (event: Event, error: unknown) => {
     event.preventDefault();
+    io.terminal?.release();
     const code = fail(Deno.args, error, io);
     await io.stderr.flush();
     Deno.exit(code);

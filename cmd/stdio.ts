@@ -4,6 +4,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
+import { systemTerminal, type Terminal } from "./terminal.ts";
 
 const encoder = new TextEncoder();
 
@@ -23,6 +24,8 @@ export interface Io {
   readonly stdout: Output;
   /** Everything else. */
   readonly stderr: Output;
+  /** The terminal that shows stdout, if one does. */
+  readonly terminal?: Terminal;
   /** Aborted when the command should end: Ctrl-C, SIGTERM, or nobody reads its output any more. */
   readonly signal: AbortSignal;
   readonly env: Partial<Record<typeof ENVIRONMENT[number], string>>;
@@ -65,6 +68,11 @@ export class Output {
   /** Shows a line of which the next one takes the place; only to a person. */
   status(text: string): void {
     if (this.isTerminal && !this.isFull) this.#add(`\r\x1b[K${text}`);
+  }
+
+  /** Draws a terminal's screen, line by line from its top; one that nobody could see in time is left out. */
+  screen(lines: readonly string[]): void {
+    if (!this.isFull) this.#add("\x1b[H" + lines.map((line) => `\x1b[K${line}`).join("\r\n"));
   }
 
   /** Whether so much waits to be written (the terminal is paused, say) that one should wait for a flush. */
@@ -112,6 +120,7 @@ export function systemIo(): Io {
     stdin: Deno.stdin.readable,
     stdout: new Output(Deno.stdout.writable, { isTerminal: Deno.stdout.isTerminal(), onBroken }),
     stderr: new Output(Deno.stderr.writable, { isTerminal: Deno.stderr.isTerminal(), onBroken }),
+    terminal: systemTerminal(),
     signal: ending.signal,
     env: Object.fromEntries(ENVIRONMENT.map((name) => [name, variable(name)])),
   };

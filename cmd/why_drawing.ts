@@ -8,6 +8,7 @@ import { bold, dim, green, red } from "@std/fmt/colors";
 import stringWidth from "string-width";
 import type { Why } from "../mod.ts";
 import { formatBytes } from "./bench/figures.ts";
+import { pad } from "./cells.ts";
 import { suggest } from "./command.ts";
 import { admittingFlag, colorOf, count, formatSome, layOut } from "./format.ts";
 
@@ -85,9 +86,4 @@ function sideBySide(box: readonly string[], lines: readonly string[]): string[] 
   const height = Math.max(box.length, lines.length + 1);
   const width = stringWidth(box[0]);
   return Array.from({ length: height }, (_, row) => (pad(box[row] ?? "", width) + (lines[row - 1] ?? "")).trimEnd());
-}
-
-/** Text as wide as so many columns of a terminal, its colours not counted. */
-function pad(text: string, width: number): string {
-  return text + " ".repeat(width - stringWidth(text));
 }

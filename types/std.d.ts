@@ -48,6 +48,7 @@ declare module "@std/encoding/hex" {
 declare module "@std/fmt/colors" {
   export function bold(text: string): string;
   export function dim(text: string): string;
+  export function inverse(text: string): string;
   export function red(text: string): string;
   export function green(text: string): string;
   export function yellow(text: string): string;

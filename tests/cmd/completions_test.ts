@@ -75,6 +75,7 @@ for (const command of COMMANDS) {
 Deno.test("offerAt offers the words that a flag or an operand takes", () => {
   assertEquals(words("server --slow "), ["disconnect", "drop"]);
   assertEquals(words("server --slow=dr"), ["--slow=drop"]);
+  assertEquals(words("top --sort d"), ["delivered", "dropped"]);
   assertEquals(words("completions "), ["bash", "zsh", "fish"]);
   assertEquals(words("on --log j", [ON]), ["json"]);
   assertEquals(words("server --port "), []);

@@ -35,13 +35,13 @@ const ROWS: Row[] = [
     args: "frobnicate",
     code: 2,
     stderr:
-      "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, events, on, why, demo, bench, completions, or mq --help\n",
+      "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, events, on, why, top, demo, bench, completions, or mq --help\n",
   },
   {
     args: "--frobnicate",
     code: 2,
     stderr:
-      "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, events, on, why, demo, bench, completions, or mq --help\n",
+      "mq: unknown flag --frobnicate\nTry: one of server, logger, app, pub, events, on, why, top, demo, bench, completions, or mq --help\n",
   },
   { args: "version", code: 0, stdout: `mq ${VERSION}\n` },
   { args: "help help", code: 0, stdout: /^mq / },
@@ -493,6 +493,40 @@ Examples:
     args: `why create -s ${NOBODY}`,
     code: 1,
     stderr: `mq why: No broker answers at localhost:${NOBODY}; start one with: mq server --port ${NOBODY}\n`,
+  },
+
+  // mq top
+  {
+    args: "top --once --every 10ms -s 127.0.0.1:PORT",
+    code: 0,
+    stdout: /^mq\/\S+ at 127\.0\.0\.1:\d+ {2}up [^]*\n1 connection {2}[^]*\n {2}name .*\n· top [^\n]*\n$/,
+  },
+  {
+    args: "top --once --json --every 10ms --sort queue",
+    env: { MQ_URL: "mq://127.0.0.1:PORT" },
+    code: 0,
+    stdout: /^\{"at":"[^"]+Z","stats":\{"uptimeMs":.*\},"clients":\[\{.*"name":"top".*\}\]\}\n$/,
+  },
+  {
+    args: "top --sort size",
+    code: 2,
+    stderr: "mq top: --sort takes name or published or delivered or queue or dropped or connected, " +
+      'not "size"\nTry: mq top --help\n',
+  },
+  {
+    args: "top --every 0s",
+    code: 2,
+    stderr: 'mq top: --every takes a duration such as 500ms, 2s or 1m, not "0s"\nTry: mq top --help\n',
+  },
+  {
+    args: "top shop",
+    code: 2,
+    stderr: 'mq top: it takes no arguments; this is too much: "shop"\nTry: mq top --help\n',
+  },
+  {
+    args: `top --once -s ${NOBODY}`,
+    code: 1,
+    stderr: `mq top: No broker answers at localhost:${NOBODY}; start one with: mq server --port ${NOBODY}\n`,
   },
 
   // mq completions

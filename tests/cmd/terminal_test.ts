@@ -55,6 +55,15 @@ class Terminals implements AsyncDisposable {
     await this.#tmux("send-keys", "-t", name, "--", ...keys);
   }
 
+  /** What tmux knows of a terminal, as its formats name it. */
+  async state(name: string, format: string): Promise<string> {
+    return (await this.#tmux("display-message", "-p", "-t", name, format)).trim();
+  }
+
+  async resize(name: string, columns: number, rows: number): Promise<void> {
+    await this.#tmux("resize-window", "-t", name, "-x", String(columns), "-y", String(rows));
+  }
+
   /** Closes a terminal, as who closes its window does. */
   async close(name: string): Promise<void> {
     await this.#tmux("kill-session", "-t", name);
@@ -209,3 +218,69 @@ Deno.test({
     await until(async () => !await isRunning(), "the handler is gone");
   },
 });
+
+/** Which screen a terminal shows, whether its cursor is seen, and whether long lines go on in the next. */
+const STATE = "#{alternate_on} #{cursor_flag} #{wrap_flag}";
+
+Deno.test({
+  name: "on a terminal, mq top obeys keys, fits another size, finds a restarted broker, and leaves all as it was",
+  ignore: !has("tmux"),
+  async fn() {
+    await using terminals = new Terminals();
+    const mq = programLine();
+    const address = await terminals.openServer(...mq);
+    const port = address.split(":")[1];
+    const shell = ["sh", "-c", `echo before; "$@"; echo "exit $?"; stty -a; cat`, "sh"];
+    await terminals.open("watch", ...shell, ...mq, "top", "-s", address, "--every", "100ms");
+    await terminals.shows("watch", /published\/s▼/);
+    assertEquals(await terminals.state("watch", STATE), "1 0 0");
+    assert(!(await terminals.screen("watch")).includes("before"));
+    await terminals.type("watch", "n", "n");
+    await terminals.shows("watch", /name▼/);
+    await terminals.resize("watch", 30, 8);
+    await terminals.shows("watch", /^q:quit ↑↓:scroll n:name p:pub…$/m);
+    await terminals.resize("watch", 150, 50);
+
+    await terminals.type("server", "C-c");
+    await terminals.shows("watch", /lost; trying again/);
+    await terminals.open("second", ...mq, "server", "--port", port);
+    await terminals.shows("watch", /up \d+s[^]*name▼/);
+
+    await terminals.type("watch", "q");
+    assertMatch(await terminals.shows("watch", /icanon/), /^before\nexit 0\n[^]* icanon [^]* echo /);
+    assertEquals(await terminals.state("watch", STATE), "0 1 1");
+  },
+});
+
+for (const [variable, isColoured] of [["NO_COLOR=", true], ["NO_COLOR=1", false]] as const) {
+  Deno.test({
+    name: `on a terminal, mq top ${isColoured ? "is coloured" : "obeys NO_COLOR"}`,
+    ignore: !has("tmux"),
+    async fn() {
+      await using server = await startBroker();
+      await using terminals = new Terminals();
+      const mq = programLine();
+      await terminals.open(
+        "watch",
+        "env",
+        variable,
+        ...mq,
+        "top",
+        "-s",
+        `127.0.0.1:${server.port}`,
+        "--every",
+        "100ms",
+      );
+      await terminals.shows("watch", "· top");
+      const [client] = await server.connect(1);
+      const flooding = setInterval(() => client.line("archive"), 10);
+      try {
+        const screen = await terminals.shows("watch", /unrecognized \d+ \(\+/, "-e");
+        assertEquals(screen.includes("\x1b["), isColoured, JSON.stringify(screen));
+        assertEquals(screen.includes("\x1b[33munrecognized"), isColoured);
+      } finally {
+        clearInterval(flooding);
+      }
+    },
+  });
+}

@@ -1,0 +1,181 @@
+/**
+ * How `mq top` shows what goes on in a broker. Everything here is pure.
+ *
+ * @module
+ */
+import { bold, dim, inverse, red, yellow } from "@std/fmt/colors";
+import { formatBytes, formatNumber } from "./bench/figures.ts";
+import { type Column, drawLine, layOutTable, pad, type Piece } from "./cells.ts";
+import { count, formatSome, layOut } from "./format.ts";
+import { type ClientFigures, type Figures, type Order, sorted, type SortKey } from "./top_figures.ts";
+import type { Size } from "./terminal.ts";
+
+/** What the terminal shows besides connections: three lines of head, the titles, and the keys. */
+const OTHER_ROWS = 5;
+
+/** The keys that sort. */
+export const SORTING: ReadonlyMap<string, SortKey> = new Map([
+  ["n", "name"],
+  ["p", "published"],
+  ["d", "delivered"],
+  ["u", "queue"],
+  ["x", "dropped"],
+  ["c", "connected"],
+]);
+
+/** The broker that is shown. */
+export interface Subject {
+  /** Where it is, as `HOST:PORT`. */
+  readonly address: string;
+  /** The program and its version. */
+  readonly server: string;
+  /** Why its figures are out of date, if they are. */
+  readonly trouble?: string;
+}
+
+/** What of it is shown: connections in an order, from some row on. */
+export interface View extends Order {
+  readonly first: number;
+}
+
+/** How many connections fit into a terminal. */
+export function roomFor({ rows }: Size): number {
+  return Math.max(0, rows - OTHER_ROWS);
+}
+
+/** The row from which on connections are shown: as near as can be to some row, without empty ones at the end. */
+export function firstRow(wanted: number, total: number, size: Size): number {
+  return Math.max(0, Math.min(wanted, total - roomFor(size)));
+}
+
+/** All that a terminal shows: exactly as many lines as it has. What is out of date is dim. */
+export function drawScreen(figures: Figures, subject: Subject, view: View, size: Size): string[] {
+  const { length } = figures.clients;
+  const first = firstRow(view.first, length, size);
+  const last = Math.min(length, first + roomFor(size));
+  const shown = last > first && last - first < length ? ` (${first + 1}-${last} shown)` : "";
+  const table = drawTable(figures.clients, view, size.columns, [first, last], subject.trouble !== undefined);
+  const empty = Array.from({ length: Math.max(0, size.rows - table.length - 4) }, () => "");
+  const lines = [...drawHead(figures, subject, size.columns, shown), ...table, ...empty];
+  return [...lines.slice(0, size.rows - 1), drawKeys(view, size.columns)];
+}
+
+/** The head and the table of all connections. */
+export function drawAll(figures: Figures, subject: Subject, order: Order, width: number): string {
+  const table = drawTable(figures.clients, order, width, [0, figures.clients.length], false);
+  return [...drawHead(figures, subject, width, ""), ...table].join("\n");
+}
+
+function drawHead({ stats, clients }: Figures, subject: Subject, width: number, shown: string): string[] {
+  const { address, server, trouble } = subject;
+  const { perSecond } = stats;
+  const state: Piece[] = trouble === undefined
+    ? [[`  up ${formatAge(stats.uptimeMs)}  CPU ${Math.round(perSecond.cpuMs / 10)} %  ${formatBytes(stats.rssBytes)}`]]
+    : [["  "], [layOut(trouble), (text) => bold(red(text))]];
+  const traffic = [
+    `${count(clients.length, "connection")}${shown}`,
+    `${formatRate(perSecond.published)} published/s`,
+    `${formatRate(perSecond.delivered)} delivered/s`,
+  ];
+  const counts = WARNINGS.flatMap(([key, paint], index): Piece[] => {
+    const rate = formatRate(perSecond[key]);
+    const text = `${key} ${stats[key].toLocaleString("en-US")}`;
+    return [[index === 0 ? "" : "  "], rate === "0" ? [text] : [`${text} (+${rate}/s)`, paint]];
+  });
+  const dimmed = ([text]: Piece): Piece => [text, dim];
+  return [
+    drawLine([[layOut(server), bold], [` at ${layOut(address)}`], ...state], width),
+    ...[[[traffic.join("  ")] as const], counts].map((pieces) =>
+      drawLine(trouble === undefined ? pieces : pieces.map(dimmed), width)
+    ),
+  ];
+}
+
+/** What should not grow, and how it is shown when it does. */
+const WARNINGS = [
+  ["unrecognized", yellow],
+  ["dropped", red],
+  ["slow", red],
+  ["refused", yellow],
+] as const;
+
+/** The titles and the connections of some rows. */
+function drawTable(
+  clients: readonly ClientFigures[],
+  order: Order,
+  width: number,
+  [first, last]: readonly [number, number],
+  isOld: boolean,
+): string[] {
+  const shown = sorted(clients, order).slice(first, last);
+  const [titles, ...rows] = layOutTable(columnsOf(shown, order), width);
+  const title = inverse(Number.isFinite(width) ? pad(titles, width) : titles);
+  return [isOld ? dim(title) : title, ...rows.map((row, index) => paintOf(shown[index], isOld)(row))];
+}
+
+function paintOf({ isSlow, looksOn }: ClientFigures, isOld: boolean): (text: string) => string {
+  if (isOld || looksOn) return dim;
+  return isSlow ? red : (text) => text;
+}
+
+/** One who reads too slowly is marked where there are no colours, too, and so is one that only looks on. */
+function markOf({ isSlow, looksOn }: ClientFigures): string {
+  return isSlow ? "!" : looksOn ? "·" : " ";
+}
+
+function columnsOf(clients: readonly ClientFigures[], order: Order): Column[] {
+  const column = (
+    title: string,
+    cell: (client: ClientFigures) => string,
+    layout: Omit<Column, "cells">,
+    sort?: SortKey,
+  ): Column => ({ cells: [title + arrow(order, sort), ...clients.map(cell)], ...layout });
+  const text = (worth: number, least?: number) => ({ isNumber: false, worth, least });
+  const number = (worth: number) => ({ isNumber: true, worth });
+  return [
+    column("  name", (client) => `${markOf(client)} ${layOut(client.name)}`, text(8, 12), "name"),
+    column("address", ({ address }) => layOut(address), text(1)),
+    column("patterns", ({ patterns }) => formatSome(patterns), text(4, 8)),
+    column("published/s", ({ perSecond }) => formatRate(perSecond.published), number(6), "published"),
+    column("delivered/s", ({ perSecond }) => formatRate(perSecond.delivered), number(7), "delivered"),
+    column("queue", ({ queuedBytes }) => queuedBytes === 0 ? "0" : formatBytes(queuedBytes), number(5), "queue"),
+    column("dropped", ({ dropped }) => dropped.toLocaleString("en-US"), number(3), "dropped"),
+    column("connected", ({ connectedMs }) => formatAge(connectedMs), number(2), "connected"),
+  ];
+}
+
+/** Names are from A to Z, and of all else the most is first. */
+function arrow({ sort, isReversed }: Order, column: SortKey | undefined): string {
+  if (sort !== column) return "";
+  return (sort === "name") === isReversed ? "▼" : "▲";
+}
+
+function drawKeys({ sort }: Order, width: number): string {
+  const sorting = [...SORTING].flatMap(([key, name]): Piece[] => [
+    [`${key}:`, bold],
+    [name, name === sort ? bold : dim],
+    [" "],
+  ]);
+  return drawLine([["q:", bold], ["quit ", dim], ["↑↓:", bold], ["scroll ", dim], ...sorting], width);
+}
+
+/** A number a second for people: `0`, `0.3`, `12`, `1,930,000`. */
+export function formatRate(perSecond: number): string {
+  const tenths = Math.round(perSecond * 10) / 10;
+  return tenths < 10 ? String(tenths) : formatNumber(Math.round(perSecond));
+}
+
+/** How long something has lasted: `12s`, `2m 05s`, `1h 02m`, `3d 04h`. */
+export function formatAge(ms: number): string {
+  const seconds = Math.floor(ms / 1000);
+  if (seconds < 60) return `${seconds}s`;
+  const [size, unit, part] = UNITS.find(([size]) => seconds >= size)!;
+  const rest = Math.floor(seconds % size / (size / part.count));
+  return `${Math.floor(seconds / size)}${unit} ${String(rest).padStart(2, "0")}${part.unit}`;
+}
+
+const UNITS = [
+  [86_400, "d", { count: 24, unit: "h" }],
+  [3600, "h", { count: 60, unit: "m" }],
+  [60, "m", { count: 60, unit: "s" }],
+] as const;

@@ -1,0 +1,538 @@
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { setColorEnabled } from "@std/fmt/colors";
+import stringWidth from "string-width";
+import { parseCommand } from "../../cmd/command.ts";
+import { type Io, Output } from "../../cmd/stdio.ts";
+import type { Terminal } from "../../cmd/terminal.ts";
+import { top } from "../../cmd/top.ts";
+import { drawAll, drawScreen, firstRow, formatAge, formatRate } from "../../cmd/top_drawing.ts";
+import { compare, type Figures, formatFigures, type Snapshot, sorted } from "../../cmd/top_figures.ts";
+import {
+  Broker,
+  type BrokerOptions,
+  type BrokerStats,
+  type ClientInfo,
+  parseTokens,
+  ProtocolError,
+} from "../../mod.ts";
+import { FakeBroker, HELLO } from "../fake_broker.ts";
+import { mq, Program, soon, startBroker, until } from "../helpers.ts";
+
+setColorEnabled(false);
+
+const NOON = Date.parse("2026-03-01T12:00:00Z");
+const SUBJECT = { address: "localhost:3001", server: "mq/0.5.0" };
+const BY_NAME = { sort: "name", isReversed: false, first: 0 } as const;
+
+/** What a broker answers of a connection that came a while ago. */
+function client(name: string, more: Partial<ClientInfo> = {}, ageMs = 60_000): ClientInfo {
+  return {
+    id: name,
+    name,
+    address: "127.0.0.1:50000",
+    connectedAt: new Date(NOON - ageMs).toISOString(),
+    patterns: [">"],
+    published: 0,
+    delivered: 0,
+    dropped: 0,
+    queuedBytes: 0,
+    classic: null,
+    observe: null,
+    ...more,
+  };
+}
+
+/** What a broker answers whose clock shows noon; the last of its connections is the one that asks. */
+function snapshot(clients: ClientInfo[], more: Partial<BrokerStats> = {}): Snapshot {
+  const counts = { published: 0, delivered: 0, unrecognized: 0, refused: 0, slow: 0, dropped: 0, droppedBytes: 0 };
+  const stats = { uptimeMs: 100_000, connections: clients.length, ...counts, cpuMs: 0, rssBytes: 82e6, ...more };
+  const own = { id: "top", ageMs: 60_000 };
+  return { at: new Date(0), stats, clients: [...clients, client("top", { patterns: [] })], own, outboxBytes: 1e6 };
+}
+
+Deno.test("compare makes rates of the differences between two answers, by the broker's own clock", () => {
+  const before = snapshot([client("app", { published: 100, delivered: 7, dropped: 1 })], {
+    uptimeMs: 98_000,
+    published: 100,
+    cpuMs: 500,
+  });
+  const now = snapshot([client("app", { published: 300, delivered: 7, dropped: 2 })], {
+    uptimeMs: 100_000,
+    published: 300,
+    cpuMs: 1500,
+    refused: 1,
+  });
+  const { stats, clients: [app] } = compare(before, now);
+  assertEquals(app.perSecond, { published: 100, delivered: 0, dropped: 0.5 });
+  const still = { delivered: 0, unrecognized: 0, slow: 0, dropped: 0 };
+  assertEquals(stats.perSecond, { published: 100, ...still, refused: 0.5, cpuMs: 500 });
+});
+
+Deno.test("compare gives a connection that is new its rates since it connected, and at least a second", () => {
+  const counts = { published: 100 };
+  const now = snapshot([client("new", counts, 4000), client("newest", counts, 10)], { uptimeMs: 100_000 });
+  const { clients } = compare(snapshot([], { uptimeMs: 90_000 }), now);
+  assertEquals(clients.map(({ perSecond }) => perSecond.published), [25, 100, 0]);
+});
+
+Deno.test("compare without an answer before gives rates since the broker was made", () => {
+  const { stats, clients: [app] } = compare(
+    undefined,
+    snapshot([client("app", { published: 120 })], { published: 500 }),
+  );
+  assertEquals([stats.perSecond.published, app.perSecond.published], [5, 2]);
+});
+
+Deno.test("compare tells how long a connection has lasted though this machine's clock differs from the broker's", () => {
+  const { clients } = compare(undefined, snapshot([client("old", {}, 3_600_000), client("later", {}, -50)]));
+  assertEquals(clients.map(({ connectedMs }) => connectedMs), [3_600_000, 0, 60_000]);
+});
+
+Deno.test("compare tells who is slow, and who only looks on", () => {
+  const before = snapshot([client("shop"), client("gone")]);
+  const now = snapshot([
+    client("shop", { dropped: 3 }),
+    client("reader", { queuedBytes: 100_000 }),
+    client("sleepy", { queuedBytes: 100_001 }),
+    client("page", { observe: 100 }),
+  ]);
+  const { clients } = compare(before, now);
+  assertEquals(clients.filter(({ isSlow }) => isSlow).map(({ name }) => name), ["shop", "sleepy"]);
+  assertEquals(clients.filter(({ looksOn }) => looksOn).map(({ name }) => name), ["page", "top"]);
+});
+
+/** Some of everything. */
+function figures(): Figures {
+  const before = snapshot([client("client-10"), client("client-2", { dropped: 5 })], { uptimeMs: 99_000 });
+  return compare(
+    before,
+    snapshot([
+      client("client-10", { published: 1234, patterns: ["create", "order.*"] }),
+      client("client-2", { dropped: 10, queuedBytes: 81_234 }),
+      client("注文", { delivered: 3 }, 3_725_000),
+      client("page", { observe: 100, patterns: ["mq.>", ">"], delivered: 2 }, 5000),
+    ], { published: 12_345, delivered: 20, unrecognized: 7, dropped: 10 }),
+  );
+}
+
+for (
+  const [sort, names] of [
+    ["name", ["client-2", "client-10", "page", "top", "注文"]],
+    ["published", ["client-10", "client-2", "注文", "page", "top"]],
+    ["delivered", ["page", "注文", "client-10", "client-2", "top"]],
+    ["queue", ["client-2", "client-10", "注文", "page", "top"]],
+    ["dropped", ["client-2", "client-10", "注文", "page", "top"]],
+    ["connected", ["注文", "client-10", "client-2", "top", "page"]],
+  ] as const
+) {
+  Deno.test(`sorted puts first what is first by ${sort}, and last if it is reversed`, () => {
+    const { clients } = figures();
+    assertEquals(sorted(clients, { sort, isReversed: false }).map(({ name }) => name), [...names]);
+    assertEquals(sorted(clients, { sort, isReversed: true }).at(-1)?.name, names[0]);
+  });
+}
+
+Deno.test("formatRate and formatAge are short", () => {
+  assertEquals([0, 0.04, 0.25, 9.94, 9.96, 12.4, 1_234_567].map(formatRate), [
+    "0",
+    "0",
+    "0.3",
+    "9.9",
+    "10",
+    "12",
+    "1,230,000",
+  ]);
+  assertEquals([0, 59_999, 60_000, 3_599_000, 3_720_000, 86_400_000 * 3 + 3_600_000 * 4].map(formatAge), [
+    "0s",
+    "59s",
+    "1m 00s",
+    "59m 59s",
+    "1h 02m",
+    "3d 04h",
+  ]);
+});
+
+/** A drawing as it stands below, without the margin. */
+function lines(drawing: string): string[] {
+  return drawing.replace(/^\n/, "").replace(/^ {4}/gm, "").trimEnd().split("\n");
+}
+
+/** What a screen shows, but for the spaces at the ends of its lines. */
+function screen(...args: Parameters<typeof drawScreen>): string[] {
+  return drawScreen(...args).map((line) => line.trimEnd());
+}
+
+Deno.test("drawAll shows the broker and all of its connections, as wide as they are", () => {
+  const drawing = `
+    mq/0.5.0 at localhost:3001  up 1m 40s  CPU 0 %  82 MB
+    5 connections  12,300 published/s  20 delivered/s
+    unrecognized 7 (+7/s)  dropped 10 (+10/s)  slow 0  refused 0
+      name▲      address          patterns        published/s  delivered/s    queue  dropped  connected
+    ! client-2   127.0.0.1:50000  >                         0            0  81.2 kB       10     1m 00s
+      client-10  127.0.0.1:50000  create order.*        1,230            0        0        0     1m 00s
+    · page       127.0.0.1:50000  mq.> >                    0          0.4        0        0         5s
+    · top        127.0.0.1:50000  nothing                   0            0        0        0     1m 00s
+      注文       127.0.0.1:50000  >                         0            0        0        0     1h 02m
+  `;
+  assertEquals(drawAll(figures(), SUBJECT, BY_NAME, Infinity).split("\n"), lines(drawing));
+});
+
+Deno.test("drawScreen in 80 columns has no room for addresses, and says which keys there are", () => {
+  const drawing = `
+    mq/0.5.0 at localhost:3001  up 1m 40s  CPU 0 %  82 MB
+    5 connections  12,300 published/s  20 delivered/s
+    unrecognized 7 (+7/s)  dropped 10 (+10/s)  slow 0  refused 0
+      name       patterns     published/s▲  delivered/s    queue  dropped  connected
+    ! client-2   >                       0            0  81.2 kB       10     1m 00s
+      注文       >                       0            0        0        0     1h 02m
+    · page       mq.> >                  0          0.4        0        0         5s
+    · top        nothing                 0            0        0        0     1m 00s
+      client-10  create ord…         1,230            0        0        0     1m 00s
+
+    q:quit ↑↓:scroll n:name p:published d:delivered u:queue x:dropped c:connected
+  `;
+  const view = { sort: "published", isReversed: true, first: 0 } as const;
+  assertEquals(screen(figures(), SUBJECT, view, { columns: 80, rows: 11 }), lines(drawing));
+});
+
+Deno.test("drawScreen in 40 columns keeps who publishes and gets how much, and says which are shown", () => {
+  const drawing = `
+    mq/0.5.0 at localhost:3001  up 1m 40s  …
+    5 connections (2-4 shown)  12,300 publi…
+    unrecognized 7 (+7/s)  dropped 10 (+10/…
+      name▲      published/s  delivered/s
+      client-10        1,230            0
+    · page                 0          0.4
+    · top                  0            0
+    q:quit ↑↓:scroll n:name p:published d:d…
+  `;
+  assertEquals(screen(figures(), SUBJECT, { ...BY_NAME, first: 1 }, { columns: 40, rows: 8 }), lines(drawing));
+});
+
+Deno.test("drawScreen fills a terminal of any size, and never a line or a column more", () => {
+  for (let columns = 1; columns <= 130; columns++) {
+    for (const rows of [1, 2, 3, 4, 5, 6, 9, 24]) {
+      const drawn = drawScreen(figures(), SUBJECT, { ...BY_NAME, first: 2 }, { columns, rows });
+      assertEquals(drawn.length, rows, `${columns}x${rows}`);
+      for (const line of drawn) assert(stringWidth(line) <= columns, `${columns}x${rows}: ${JSON.stringify(line)}`);
+    }
+  }
+});
+
+Deno.test("drawScreen lets nothing through that a terminal would obey", () => {
+  const bad = "\x1b[31m\x07\x9b1m\r\n\u202e";
+  const { stats, clients } = figures();
+  const hostile = clients.map((client) => ({ ...client, name: bad, address: bad, patterns: [bad] }));
+  const subject = { address: bad, server: bad, trouble: bad };
+  for (const columns of [40, 80, 1000]) {
+    const drawn = drawScreen({ at: new Date(), stats, clients: hostile }, subject, BY_NAME, { columns, rows: 24 });
+    for (const line of drawn) assert(!/\p{Cc}|\u202e/u.test(line), JSON.stringify(line));
+    assert(drawn.join().includes("\\x1b[31m"));
+  }
+});
+
+Deno.test("firstRow stays where there are rows to show", () => {
+  const size = { columns: 80, rows: 15 };
+  assertEquals([-3, 0, 7, 99].map((wanted) => firstRow(wanted, 30, size)), [0, 0, 7, 20]);
+  assertEquals(firstRow(5, 4, size), 0);
+});
+
+Deno.test("formatFigures is one JSON object, sorted, with rates and nothing that was only drawn", () => {
+  const text = formatFigures(figures(), { sort: "queue", isReversed: false });
+  assert(!text.includes("\n"));
+  const { at, stats, clients: [first] } = JSON.parse(text);
+  assertEquals([at, stats.published, stats.perSecond.unrecognized], ["1970-01-01T00:00:00.000Z", 12_345, 7]);
+  const { perSecond, connectedMs, slow, ...info } = first;
+  assertEquals([perSecond, connectedMs, slow], [{ published: 0, delivered: 0, dropped: 5 }, 60_000, true]);
+  assertEquals(info, client("client-2", { dropped: 10, queuedBytes: 81_234 }));
+});
+
+/** `mq top` in a terminal that a test plays. */
+class Watched implements AsyncDisposable {
+  readonly terminal: Terminal & { columns: number; rows: number; isTaken: boolean; onResized: () => void } = {
+    columns: 80,
+    rows: 10,
+    isTaken: false,
+    onResized: () => {},
+    size: () => ({ columns: this.terminal.columns, rows: this.terminal.rows }),
+    take: () => this.terminal.isTaken = true,
+    release: () => this.terminal.isTaken = false,
+    onResize: (listener) => {
+      this.terminal.onResized = listener;
+      return () => this.terminal.onResized = () => {};
+    },
+  };
+  readonly code: Promise<number>;
+  readonly #ending = new AbortController();
+  readonly #keys = new TransformStream<Uint8Array, Uint8Array>();
+  readonly #writer = this.#keys.writable.getWriter();
+  #shown = "";
+
+  constructor(port: number, args: string[] = [], every = "20ms") {
+    const sink = new WritableStream<Uint8Array>({
+      write: (bytes) => void (this.#shown += new TextDecoder().decode(bytes)),
+    });
+    const output = new Output(sink, { isTerminal: true });
+    const { signal } = this.#ending;
+    const io: Io = {
+      stdin: this.#keys.readable,
+      stdout: output,
+      stderr: output,
+      terminal: this.terminal,
+      signal,
+      env: {},
+    };
+    this.code = top.run(parseCommand(top, ["-s", `127.0.0.1:${port}`, "--every", every, ...args]), io);
+    this.code.catch(() => {});
+  }
+
+  /** The lines that are on the screen. */
+  get screen(): string[] {
+    return this.#shown.split("\x1b[H").at(-1)!.replaceAll("\x1b[K", "").split("\r\n").map((line) => line.trimEnd());
+  }
+
+  /** The names in the table. */
+  get names(): string[] {
+    return this.screen.slice(4, -1).map((line) => line.slice(2).split(" ")[0]).filter((name) => name !== "");
+  }
+
+  async shows(what: RegExp): Promise<void> {
+    await until(() => what.test(this.screen.join("\n")), `it shows ${what}: ${this.screen.join("\n")}`);
+  }
+
+  async press(...keys: string[]): Promise<void> {
+    await this.#writer.write(new TextEncoder().encode(keys.join("")));
+  }
+
+  async closeStdin(): Promise<void> {
+    await this.#writer.close();
+  }
+
+  end(): void {
+    this.#ending.abort("SIGTERM");
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.end();
+    await soon(this.code.catch(() => {}), "the end of mq top");
+    await this.#writer.abort().catch(() => {});
+  }
+}
+
+/** A broker with so many connections, the last of them the only one that hears nothing. */
+async function crowd(count: number, options: BrokerOptions = {}) {
+  const server = await startBroker(options);
+  const clients = await server.connect(count);
+  for (const [index, client] of clients.entries()) await client.ask(`/hello {"name":"c${index}"}`);
+  return server;
+}
+
+Deno.test("mq top sorts by keys, and the other way round by the same key again", async () => {
+  await using server = await crowd(3);
+  await using watched = new Watched(server.port, ["--sort", "connected"]);
+  await watched.shows(/connected▲|connected▼/);
+  assertEquals(watched.names, ["c0", "c1", "c2", "top"]);
+  await watched.press("n");
+  await watched.shows(/name▲/);
+  assertEquals(watched.names, ["c0", "c1", "c2", "top"]);
+  await watched.press("n");
+  await watched.shows(/name▼/);
+  assertEquals(watched.names, ["top", "c2", "c1", "c0"]);
+  await watched.press("?", "\x1b[24~", "q"); // Those that mean nothing do nothing.
+  assertEquals(await soon(watched.code, "its end"), 0);
+});
+
+Deno.test("mq top scrolls no further than there are connections", async () => {
+  await using server = await crowd(9); // Ten with itself, of which five fit.
+  await using watched = new Watched(server.port, ["--sort", "name"]);
+  await watched.shows(/\(1-5 shown\)/);
+  const steps: [string[], RegExp][] = [
+    [["j"], /\(2-6 shown\)/],
+    [["\x1b[B", "\x1bOB"], /\(4-8 shown\)/],
+    [["k"], /\(3-7 shown\)/],
+    [["\x1b[6~", "\x1b[6~", "j"], /\(6-10 shown\)/],
+    [["\x1b[A"], /\(5-9 shown\)/],
+    [["\x1b[5~", "\x1bOA"], /\(1-5 shown\)/],
+    [["j", "p"], /\(1-5 shown\)[^]*published\/s▼/], // Another order is seen from its beginning.
+  ];
+  for (const [keys, what] of steps) {
+    await watched.press(...keys);
+    await watched.shows(what);
+  }
+});
+
+Deno.test("mq top draws anew when the terminal has another size", async () => {
+  await using server = await crowd(1);
+  await using watched = new Watched(server.port, [], "1h");
+  await watched.shows(/q:quit/);
+  assertEquals(watched.screen.length, 10);
+  Object.assign(watched.terminal, { columns: 12, rows: 6 });
+  watched.terminal.onResized();
+  await watched.shows(/^mq\/\S+ .*…\n2 connectio…\n/);
+  assertEquals(watched.screen.length, 6);
+});
+
+for (
+  const [how, end] of [
+    ["q", (watched: Watched) => watched.press("q")],
+    ["Ctrl-C", (watched: Watched) => watched.press("\x03")],
+    ["a signal", (watched: Watched) => watched.end()],
+  ] as const
+) {
+  Deno.test(`mq top ends by ${how} with exit code 0, and leaves the terminal as it was`, async () => {
+    await using server = await crowd(1);
+    await using watched = new Watched(server.port);
+    await watched.shows(/q:quit/);
+    assert(watched.terminal.isTaken);
+    await end(watched);
+    assertEquals(await soon(watched.code, "its end"), 0);
+    assert(!watched.terminal.isTaken);
+  });
+}
+
+Deno.test("mq top goes on where there are no keys", async () => {
+  await using server = await crowd(1);
+  await using watched = new Watched(server.port);
+  await watched.closeStdin();
+  await watched.shows(/2 connections/);
+  await server.connect(1);
+  await watched.shows(/3 connections/);
+});
+
+Deno.test("mq top says that the broker is lost, and finds it again", async () => {
+  const first = await crowd(1);
+  const { port } = first;
+  await using watched = new Watched(port);
+  await watched.shows(/up \d+s[^]*c0/);
+  await first[Symbol.asyncDispose]();
+  await watched.shows(/at 127\.0\.0\.1:\d+ {2}lost; trying again[^]*c0/);
+  await using second = new Broker();
+  await second.listen({ hostname: "127.0.0.1", port });
+  await watched.shows(/up \d+s[^]*\n1 connection {2}/);
+  assertEquals(watched.names, ["top"]);
+  await watched.press("q");
+  assertEquals(await soon(watched.code, "its end"), 0);
+});
+
+Deno.test("mq top ends while the broker is lost", async () => {
+  const server = await crowd(1);
+  await using watched = new Watched(server.port);
+  await watched.shows(/c0/);
+  await server[Symbol.asyncDispose]();
+  await watched.shows(/lost; trying again/);
+  await watched.press("q");
+  assertEquals(await soon(watched.code, "its end"), 0);
+  assert(!watched.terminal.isTaken);
+});
+
+Deno.test("mq top leaves the terminal as it was when the broker takes it no more, and says why", async () => {
+  const first = await crowd(1);
+  const { port } = first;
+  await using watched = new Watched(port);
+  await watched.shows(/c0/);
+  await first[Symbol.asyncDispose]();
+  await using second = new Broker({ tokens: parseTokens("s3cret") });
+  await second.listen({ hostname: "127.0.0.1", port });
+  await assertRejects(() => soon(watched.code, "its end"), ProtocolError, "token");
+  assert(!watched.terminal.isTaken);
+});
+
+Deno.test("mq top says that the broker does not answer", async () => {
+  await using broker = new FakeBroker();
+  await using watched = new Watched(broker.port);
+  const peer = await broker.welcome();
+  const { stats, clients } = snapshot([client("shop")]);
+  await peer.expect("/clients", "/stats");
+  await peer.say(`/ok clients ${JSON.stringify(clients)}`, `/ok stats ${JSON.stringify(stats)}`);
+  await watched.shows(/shop/);
+  await watched.shows(/no answer for \ds/);
+  await peer.expect("/clients", "/stats");
+  await peer.say(`/ok clients []`, `/ok stats ${JSON.stringify({ ...stats, uptimeMs: 200_000 })}`);
+  await watched.shows(/up 3m 20s[^]*\n0 connections/);
+  peer.close();
+});
+
+Deno.test("mq top shows the connections of a broker before 0.5, which tells less of them", async () => {
+  await using broker = new FakeBroker();
+  await using watched = new Watched(broker.port);
+  const peer = await broker.welcome();
+  const { stats, clients } = snapshot([client("shop")]);
+  const before = clients.map(({ dropped: _, observe: __, ...info }) => info);
+  await peer.expect("/clients", "/stats");
+  await peer.say(`/ok clients ${JSON.stringify(before)}`, `/ok stats ${JSON.stringify(stats)}`);
+  await watched.shows(new RegExp(`^${HELLO.server} at [^]*^  shop .* 0 {8}0 `, "m"));
+  peer.close();
+});
+
+Deno.test("mq top --once prints the head and the table once, without colours in a pipe", async () => {
+  await using server = await crowd(2);
+  const { code, stdout, stderr } = await mq(["top", "--once", "--every", "50ms", "-s", `127.0.0.1:${server.port}`]);
+  assertEquals([code, stderr], [0, ""]);
+  const [head, traffic, counts, titles, ...rows] = stdout.trimEnd().split("\n");
+  assertMatch(head, /^mq\/\S+ at 127\.0\.0\.1:\d+ {2}up \d+s {2}CPU \d+ % {2}\S+ MB$/);
+  assertEquals([traffic, counts], [
+    "3 connections  0 published/s  0 delivered/s",
+    "unrecognized 0  dropped 0  slow 0  refused 0",
+  ]);
+  assertMatch(titles, /^ {2}name +address +patterns +published\/s▼ +delivered\/s +queue +dropped +connected$/);
+  assertEquals(rows.map((row) => row.split(" ").filter((cell) => cell !== "").slice(0, 2).join(" ").slice(0, 12)), [
+    "c0 127.0.0.1",
+    "c1 127.0.0.1",
+    "· top",
+  ]);
+});
+
+Deno.test("mq top --once --json prints one object, of what happened in the interval", async () => {
+  await using server = await crowd(2);
+  const args = ["top", "--once", "--json", "--every", "10ms", "--sort", "name", "-s", `127.0.0.1:${server.port}`];
+  const { code, stdout, stderr } = await mq(args);
+  assertEquals([code, stderr, stdout.split("\n").length], [0, "", 2]);
+  const { at, stats, clients } = JSON.parse(stdout);
+  assert(new Date(at).toISOString() === at && stats.connections === 3 && stats.perSecond.published === 0);
+  assertEquals(clients.map(({ name }: ClientInfo) => name), ["c0", "c1", "top"]);
+  assertEquals(clients[0].perSecond, { published: 0, delivered: 0, dropped: 0 });
+});
+
+Deno.test("mq top in a pipe prints again and again, without a code for terminals, and ends when nobody reads", async () => {
+  await using server = await crowd(1);
+  await using program = new Program(["top", "--every", "10ms", "-s", `127.0.0.1:${server.port}`]);
+  for (let times = 0; times < 3; times++) {
+    assertMatch((await program.stdout.find("mq/"))!, /^mq\/\S+ at 127/);
+    const table = [];
+    for (let line = await program.stdout.next(); line !== ""; line = await program.stdout.next()) table.push(line);
+    assertEquals(table.length, 5);
+    assert(!/\p{Cc}/u.test(table.join()));
+  }
+  await program.breakStdout();
+  const { code, stderr } = await program.outcome();
+  assertEquals([code, stderr], [0, ""]);
+});
+
+Deno.test("mq top --json prints a line each interval, through a restart, until a signal", async () => {
+  const first = await crowd(1);
+  const { port } = first;
+  await using program = new Program(["top", "--json", "--every", "20ms", "-s", `127.0.0.1:${port}`]);
+  const names = (line: string | null) => JSON.parse(line!).clients.map(({ name }: ClientInfo) => name);
+  assertEquals(names(await program.stdout.next()).toSorted(), ["c0", "top"]);
+  await first[Symbol.asyncDispose]();
+  assertMatch(await program.stderr.find("lost the broker"), /^mq top: lost the broker.*; trying again$/);
+  await using second = new Broker();
+  await second.listen({ hostname: "127.0.0.1", port });
+  await program.stdout.find('"connections":1,');
+  program.kill("SIGTERM");
+  assertEquals((await program.outcome()).code, 0);
+});
+
+Deno.test("mq top --once fails when it is interrupted, or its broker goes, before it has anything to print", async () => {
+  const server = await crowd(1);
+  const args = ["top", "--once", "--every", "1h", "-s", `127.0.0.1:${server.port}`];
+  await using one = new Program(args);
+  await using other = new Program(args);
+  await until(() => server.broker.stats().connections === 3, "both are connected");
+  one.kill("SIGINT");
+  assertEquals(await one.outcome(), { code: 1, stdout: "", stderr: "" });
+  await server[Symbol.asyncDispose]();
+  const { code, stdout, stderr } = await other.outcome();
+  assertEquals([code, stdout], [1, ""]);
+  assertMatch(stderr, /^mq top: .+\n$/);
+});
