@@ -17,6 +17,9 @@ export interface Policy {
   readonly origins: readonly string[];
 }
 
+/** What is looked at of a request. */
+export type Asked = Pick<Request, "headers" | "url">;
+
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
 const BEARER = /^Bearer +([^\s]+)$/i;
 
@@ -45,7 +48,7 @@ export function parseOrigin(text: string): string {
 /**
  * Checks where a request comes from, and whom it was meant for.
  *
- * @param request Its method and headers.
+ * @param request The request.
  * @param policy What the gateway takes for its own.
  * @returns The origin of another page, which is allowed; undefined for its own page and for what is no browser.
  * @throws {MqError} With the code `bad-host` or `bad-origin`.
@@ -55,14 +58,15 @@ export function parseOrigin(text: string): string {
  * import { assertEquals, assertThrows } from "@std/assert";
  *
  * const policy = { isSecure: false, hostname: "localhost", origins: ["https://example.org"] };
- * const from = (origin: string) => ({ headers: new Headers({ host: "localhost:8080", origin }) });
+ * const url = "http://localhost:8080/";
+ * const from = (origin: string) => new Request(url, { headers: { origin } });
  * assertEquals(checkAccess(from("http://localhost:8080"), policy), undefined);
  * assertEquals(checkAccess(from("https://example.org"), policy), "https://example.org");
  * assertThrows(() => checkAccess(from("http://localhost:3000"), policy));
  * ```
  */
-export function checkAccess({ headers }: Pick<Request, "headers">, policy: Policy): string | undefined {
-  const host = headers.get("host") ?? "";
+export function checkAccess({ headers, url }: Asked, policy: Policy): string | undefined {
+  const host = headers.get("host") ?? new URL(url).host; // HTTP/2 has no such header.
   const own = urlOf(`${policy.isSecure ? "https" : "http"}://${host}`);
   if (own === undefined || !isKnownAs(own.hostname, policy)) {
     const message =

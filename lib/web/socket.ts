@@ -51,7 +51,7 @@ export class SocketTransport implements Transport {
     this.#incoming = new ChunkReader(new ReadableStream<Uint8Array>({ start }, strategy));
     this.writable = new WritableStream({ write: (bytes) => this.#send(bytes) });
     socket.onmessage = ({ data }) => this.#receive(data);
-    socket.onclose = ({ wasClean }) => this.#ended(wasClean);
+    socket.addEventListener("close", ({ wasClean }) => this.#ended(wasClean), { once: true }); // Some come twice.
     socket.onerror = () => {}; // It is closed after that, and not in a clean way.
   }
 
