@@ -47,10 +47,27 @@ for (const script of SCRIPTS) {
   });
 }
 
-Deno.test("every numbered rule of docs/protocol.md has a script, and every script a rule", async () => {
+/** What is not about lines over TCP, and so for no script: tests/web holds the gateway to it. */
+const isOfWeb = (rule: string) => rule.startsWith("13.");
+
+async function readRules(): Promise<string[]> {
   const protocol = await Deno.readTextFile(`${ROOT}docs/protocol.md`);
-  const rules = [...protocol.matchAll(/^(?:### )?(\d+\.\d+) /gm)].map(([, rule]) => rule);
+  return [...protocol.matchAll(/^(?:### )?(\d+\.\d+) /gm)].map(([, rule]) => rule);
+}
+
+Deno.test("every numbered rule of docs/protocol.md that is about lines has a script, and every script a rule", async () => {
+  const rules = (await readRules()).filter((rule) => !isOfWeb(rule));
   assertEquals([...new Set(SCRIPTS.map(({ rule }) => rule))], rules);
+});
+
+Deno.test("every rule of docs/protocol.md about WebSocket and HTTP has a test in tests/web, and each there a rule", async () => {
+  const names: string[] = [];
+  for await (const { name } of Deno.readDir(`${ROOT}tests/web`)) {
+    const text = await Deno.readTextFile(`${ROOT}tests/web/${name}`);
+    names.push(...[...text.matchAll(/(?:Deno\.test\(|name: )\s*"(13\.\d+) /g)].map(([, rule]) => rule));
+  }
+  const byNumber = (a: string, b: string) => Number(a.slice(3)) - Number(b.slice(3));
+  assertEquals([...new Set(names)].toSorted(byNumber), (await readRules()).filter(isOfWeb));
 });
 
 // The scripts' notation

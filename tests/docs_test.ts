@@ -5,6 +5,7 @@ import jsrJson from "../deno.jsr.json" with { type: "json" };
 import { V8_FLAGS } from "../cmd/bench/subject.ts";
 import { limitFlags, limitsOf } from "../cmd/limit_flags.ts";
 import { COMMANDS } from "../cmd/main.ts";
+import { STATUSES } from "../lib/web/replies.ts";
 import {
   ANSWER_BYTES,
   DEFAULT_EVENTS,
@@ -67,6 +68,12 @@ Deno.test("docs/protocol.md lists every code that the broker answers with, and n
   const protocol = await read("docs/protocol.md");
   const [, table] = /^## 8\. Codes$([^]*?)^## /m.exec(protocol)!;
   assertEquals([...table.matchAll(/^\| `([\w-]+)`/gm)].map(([, code]) => code), [...WIRE_CODES]);
+});
+
+Deno.test("docs/protocol.md gives the status of each refusal over HTTP", async () => {
+  const [, table] = /^13\.8 ([^]*?)^13\.9 /m.exec(await read("docs/protocol.md"))!;
+  const rows = [...table.matchAll(/^\| `([\w-]+)` +\| (\d+) /gm)].map(([, code, status]) => [code, Number(status)]);
+  assertEquals(rows, [...STATUSES].map(([code, [status]]) => [code, status]));
 });
 
 Deno.test("docs/protocol.md has a section for every verb that /help names", async () => {

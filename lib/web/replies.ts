@@ -8,8 +8,8 @@ import { MqError } from "../errors.ts";
 /** Nothing that it sends is to be kept, guessed at, or shown within another page. */
 const HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" };
 
-/** The status of each code, and the headers that belong to it. */
-const STATUSES = new Map<string, [status: number, headers?: Record<string, string>]>([
+/** The status of each code, and the headers that belong to it. With any other code it is 500. */
+export const STATUSES: ReadonlyMap<string, [status: number, headers?: Record<string, string>]> = new Map([
   ["bad-name", [400]],
   ["reserved-name", [400]],
   ["bad-pattern", [400]],
@@ -26,7 +26,6 @@ const STATUSES = new Map<string, [status: number, headers?: Record<string, strin
   ["invalid-data", [422]],
   ["no-upgrade", [426, { upgrade: "websocket", connection: "upgrade" }]],
   ["too-many-connections", [503]],
-  ["slow-consumer", [503]],
   ["draining", [503]],
 ]);
 

@@ -48,6 +48,13 @@ Deno.test("mq server can start no program, write no file and read none, not even
   });
 });
 
+Deno.test("mq server --web and mq demo have read their page, and can read nothing more", async () => {
+  for (const args of [["server", "--web", "0"], ["demo"]]) {
+    const { left, attempts } = await probe(...args);
+    assertEquals([left, attempts["read a file"]], [["net"], "NotCapable"], args.join(" "));
+  }
+});
+
 Deno.test("no command needs more than the network, but for those that start programs: a broker of their own, or what they are told", () => {
   for (const { name, permissions, operands } of COMMANDS) {
     const starts = name.startsWith("bench ") || operands.commandLine !== undefined;

@@ -5,7 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { type BrokerOptions, type Page, serveWeb, type WebGateway, type WebOptions } from "../../mod.ts";
-import { RawClient, soon, startBroker, TestBroker } from "../helpers.ts";
+import { RawClient, soon, startBroker, type TestBroker } from "../helpers.ts";
 
 /** A page of which each part can be told from the others. */
 export const PAGE: Page = { html: "<title>mq</title>", script: "run()", style: "body {}", icon: "<svg/>" };

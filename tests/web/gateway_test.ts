@@ -13,7 +13,7 @@ const TOKENS: Token[] = [
   { token: "listens", scope: "listen" },
 ];
 
-Deno.test("the page comes with headers that keep it from being misused", async () => {
+Deno.test("13.12 the page comes with headers that keep it from being misused", async () => {
   await using test = await startWeb();
   const parts: [path: string, type: string, text: string][] = [
     ["/", "text/html; charset=utf-8", PAGE.html],
@@ -45,7 +45,7 @@ Deno.test("a gateway without a page has none", async () => {
   assertEquals(await test.refused("/"), [404, "not-found"]);
 });
 
-Deno.test("/healthz and /stats tell how the broker is", async () => {
+Deno.test("13.7 /healthz and /stats tell how the broker is", async () => {
   await using test = await startWeb();
   const { status, body } = await test.ask("/healthz");
   assertEquals([status, body], [200, "ok\n"]);
@@ -56,7 +56,7 @@ Deno.test("/healthz and /stats tell how the broker is", async () => {
   assertEquals(Object.keys(JSON.parse(stats.body)), Object.keys(test.server.broker.stats()));
 });
 
-Deno.test("what is not there, and what cannot be done with what is, is refused with what can", async () => {
+Deno.test("13.8 what is not there, and what cannot be done with what is, is refused with what can", async () => {
   await using test = await startWeb();
   for (const path of ["/nope", "/pub", "/page.js/", "/..%2fetc/passwd", "/constructor"]) {
     assertEquals(await test.refused(path), [404, "not-found"], path);
@@ -90,7 +90,7 @@ async function knock(test: TestWeb, headers: Record<string, string>): Promise<[s
   return answers.map(refusalIn);
 }
 
-Deno.test("a page of another origin can neither publish, nor listen, nor open a WebSocket, nor see anything", async () => {
+Deno.test("13.10 a page of another origin can neither publish, nor listen, nor open a WebSocket, nor see anything", async () => {
   await using test = await startWeb();
   for (const origin of ["http://evil.example", "http://127.0.0.1:1", `https://${test.host}`, "null"]) {
     assertEquals(await knock(test, { origin }), Array(5).fill([403, "bad-origin"]), origin);
@@ -101,7 +101,7 @@ Deno.test("a page of another origin can neither publish, nor listen, nor open a 
   assertEquals(test.server.told("mq.connect"), []);
 });
 
-Deno.test("a name that somebody else may give to this machine leads nowhere", async () => {
+Deno.test("13.9 a name that somebody else may give to this machine leads nowhere", async () => {
   await using test = await startWeb();
   for (const host of ["evil.example", `evil.example:${test.port}`, "localhost.evil.example", ""]) {
     assertEquals(await knock(test, { host, origin: `http://${host}` }), Array(5).fill([421, "bad-host"]), host);
@@ -109,7 +109,7 @@ Deno.test("a name that somebody else may give to this machine leads nowhere", as
   assertEquals(test.server.told("mq.connect"), []);
 });
 
-Deno.test("the gateway's own page may do everything", async () => {
+Deno.test("13.10 the gateway's own page may do everything", async () => {
   await using test = await startWeb();
   for (const host of [test.host, `localhost:${test.port}`, `[::1]:${test.port}`]) {
     const { status } = await test.forged("POST /pub/create", { host, origin: `http://${host}` }, "1");
@@ -119,7 +119,7 @@ Deno.test("the gateway's own page may do everything", async () => {
   assertEquals(await socket.lines.next(), "HTTP/1.1 101 Switching Protocols\r");
 });
 
-Deno.test("a page of an origin that is allowed may do everything, too, and its browser is told so", async () => {
+Deno.test("13.10 a page of an origin that is allowed may do everything, too, and its browser is told so", async () => {
   await using test = await startWeb({}, { origins: ["https://A.example"] });
   const origin = "https://a.example";
   const answer = await test.forged("POST /pub/create", { origin }, "1");
@@ -135,7 +135,7 @@ Deno.test("a page of an origin that is allowed may do everything, too, and its b
   assertEquals((await test.forged("GET /stats", { origin: "https://b.example" })).status, 403);
 });
 
-Deno.test("where there are tokens, whoever shows none, or a wrong one, gets no further than the page", async () => {
+Deno.test("13.11 where there are tokens, whoever shows none, or a wrong one, gets no further than the page", async () => {
   await using test = await startWeb({ tokens: TOKENS });
   for (const authorization of [undefined, "Bearer guess", "Basic everything", "Bearer everything2"]) {
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
@@ -149,7 +149,7 @@ Deno.test("where there are tokens, whoever shows none, or a wrong one, gets no f
   for (const path of ["/", "/page.js", "/healthz"]) assertEquals((await test.ask(path)).status, 200, path);
 });
 
-Deno.test("a token is for what it is for", async () => {
+Deno.test("13.11 a token is for what it is for", async () => {
   await using test = await startWeb({ tokens: TOKENS });
   const headers = (token: string) => ({ authorization: `Bearer ${token}` });
   const post = (token: string) => test.ask("/pub/create", { method: "POST", headers: headers(token), body: "1" });
@@ -203,7 +203,7 @@ Deno.test("on localhost the gateway listens on both of its addresses, and a brow
 });
 
 Deno.test({
-  name: "promtool finds nothing wrong with /metrics, while events go through",
+  name: "13.7 promtool finds nothing wrong with /metrics, while events go through",
   ignore: !has("promtool"),
   fn: async () => {
     await using test = await startWeb({ limits: { outboxBytes: 64 * 1024 }, slow: "drop" });
@@ -246,7 +246,7 @@ Deno.test({
   },
 });
 
-Deno.test("/metrics counts from the broker's own figures, each time anew", async () => {
+Deno.test("13.7 /metrics counts from the broker's own figures, each time anew", async () => {
   await using test = await startWeb();
   const published = async () => /^mq_events_published_total (\d+)$/m.exec((await test.ask("/metrics")).body)?.[1];
   assertEquals(await published(), "0");
@@ -272,7 +272,7 @@ Deno.test("closing the gateway ends all that goes through it, and leaves the bro
   await test[Symbol.asyncDispose]();
 });
 
-Deno.test("closing the broker ends WebSockets and streams, and what comes then is told so", async () => {
+Deno.test("13.13 closing the broker ends WebSockets and streams, and what comes then is told so", async () => {
   await using test = await startWeb();
   const socket = await test.socket();
   await socket.ask("/ping");

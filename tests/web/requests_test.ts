@@ -1,10 +1,10 @@
 /** Publishing and listening over HTTP. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { Catalog, parseCatalog } from "../../mod.ts";
+import { type Catalog, parseCatalog } from "../../mod.ts";
 import { Lines, until } from "../helpers.ts";
 import { refusalIn, startWeb, type TestWeb } from "./fixtures.ts";
 
-Deno.test("POST /pub/NAME publishes its body, and answers with the receipt", async () => {
+Deno.test("13.4 POST /pub/NAME publishes its body, and answers with the receipt", async () => {
   await using test = await startWeb({ events: [">"] });
   const [listener] = await test.server.connect(1);
   const bodies: [body: string, line: string][] = [
@@ -27,7 +27,7 @@ Deno.test("POST /pub/NAME publishes its body, and answers with the receipt", asy
   assertEquals(test.server.broker.stats().connections, 1);
 });
 
-Deno.test("a POST is seen as a program that comes, publishes and leaves", async () => {
+Deno.test("13.3 a POST is seen as a program that comes, publishes and leaves", async () => {
   await using test = await startWeb();
   await test.pub("create", "1");
   const told = test.server.activities.filter(({ data }) => data.name !== undefined);
@@ -44,7 +44,7 @@ Deno.test("a POST is seen as a program that comes, publishes and leaves", async 
 
 const CATALOG: Catalog = await parseCatalog('{"create":{"schema":{"type":"object"}}}');
 
-Deno.test("a POST that breaks a rule is refused with the reason, and publishes nothing", async () => {
+Deno.test("13.8 a POST that breaks a rule is refused with the reason, and publishes nothing", async () => {
   await using test = await startWeb({ catalog: CATALOG, limits: { lineBytes: 1000 } });
   const [listener] = await test.server.connect(1);
   const refused: [path: string, body: BodyInit, status: number, code: string][] = [
@@ -68,7 +68,7 @@ Deno.test("a POST that breaks a rule is refused with the reason, and publishes n
   await listener.expect("create {}");
 });
 
-Deno.test("a POST finds no room where there is none for a connection", async () => {
+Deno.test("13.8 a POST finds no room where there is none for a connection", async () => {
   await using test = await startWeb({ limits: { connections: 1 } });
   await test.server.connect(1);
   assertEquals(refusalIn(await test.pub("create", "1")), [503, "too-many-connections"]);
@@ -84,7 +84,7 @@ async function listen(test: TestWeb, query: string): Promise<{ lines: Lines; lea
   return { lines: new Lines(async () => (await reader.read()).value ?? null), leave: () => reader.cancel() };
 }
 
-Deno.test("/events sends events with their ids as server-sent events", async () => {
+Deno.test("13.5 /events sends events with their ids as server-sent events", async () => {
   await using test = await startWeb({ events: [">"] });
   const { lines, leave } = await listen(test, "?pattern=order.*&pattern=error");
   const ids: string[] = [];
@@ -106,7 +106,7 @@ Deno.test("/events sends events with their ids as server-sent events", async () 
   assertEquals(test.server.told("mq.disconnect").at(-1)?.reason, "closed");
 });
 
-Deno.test("/events without a pattern sends everything that is recognized, and nothing of the broker's own", async () => {
+Deno.test("13.5 /events without a pattern sends everything that is recognized, and nothing of the broker's own", async () => {
   await using test = await startWeb();
   const { lines, leave } = await listen(test, "");
   assertEquals(test.server.broker.clients().map(({ name, patterns }) => [name, patterns]), [["http", [">"]]]);
@@ -116,7 +116,7 @@ Deno.test("/events without a pattern sends everything that is recognized, and no
   await leave();
 });
 
-Deno.test("/events refuses what is no pattern before the stream begins", async () => {
+Deno.test("13.8 /events refuses what is no pattern before the stream begins", async () => {
   await using test = await startWeb({ limits: { patterns: 1 } });
   for (const pattern of ["a..b", "", "create read", "x%0Acreate%201", ">.a"]) {
     assertEquals(await test.refused(`/events?pattern=${pattern}`), [400, "bad-pattern"], pattern);
@@ -126,7 +126,7 @@ Deno.test("/events refuses what is no pattern before the stream begins", async (
   assertEquals(test.server.broker.stats().published, 0);
 });
 
-Deno.test("/events answers the broker's /ping, and has its comment keep the stream alive", async () => {
+Deno.test("13.6 /events answers the broker's /ping, and has its comment keep the stream alive", async () => {
   await using test = await startWeb({ limits: { silenceMs: 50, answerMs: 10_000 } });
   const { lines, leave } = await listen(test, "");
   for (let times = 0; times < 3; times++) {
@@ -154,7 +154,7 @@ Deno.test("/events that is not read is a slow consumer, and nobody waits for it"
   await listener.expect("create after");
 });
 
-Deno.test("/events of a broker that drops events tells how many, and goes on", async () => {
+Deno.test("13.6 /events of a broker that drops events tells how many, and goes on", async () => {
   await using test = await startWeb({ limits: { outboxBytes: 64 * 1024 }, slow: "drop" });
   const [publisher] = await test.server.connect(1);
   await publisher.ask("/unsub >");

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { until } from "../helpers.ts";
 import { frame, startWeb } from "./fixtures.ts";
 
-Deno.test("a WebSocket speaks the line protocol, one line a message", async () => {
+Deno.test("13.1 a WebSocket speaks the line protocol, one line a message", async () => {
   await using test = await startWeb();
   const [listener] = await test.server.connect(1);
   const socket = await test.socket();
@@ -18,7 +18,7 @@ Deno.test("a WebSocket speaks the line protocol, one line a message", async () =
   assertEquals([page.name, page.address.replace(/\d+$/, "PORT")], ["page", "127.0.0.1:PORT"]);
 });
 
-Deno.test("what breaks a rule is answered on a WebSocket as it is on TCP", async () => {
+Deno.test("13.1 what breaks a rule is answered on a WebSocket as it is on TCP", async () => {
   await using test = await startWeb({ limits: { lineBytes: 1000 } });
   const socket = await test.socket();
   await socket.ask("/hello");
@@ -33,7 +33,7 @@ Deno.test("what breaks a rule is answered on a WebSocket as it is on TCP", async
   assertEquals(test.server.broker.stats().refused, 3);
 });
 
-Deno.test("/quit closes a WebSocket, behind what is queued", async () => {
+Deno.test("13.1 /quit closes a WebSocket, behind what is queued", async () => {
   await using test = await startWeb();
   const socket = await test.socket();
   for (let index = 0; index < 1000; index++) socket.line(`create ${index} ${"x".repeat(1000)}`);
@@ -58,7 +58,7 @@ Deno.test("a WebSocket that its client closes, or that breaks, leaves the pool",
   assertEquals(test.server.told("mq.disconnect").map(({ reason }) => reason), ["closed", "reset"]);
 });
 
-Deno.test("a binary message closes a WebSocket with the code for that", async () => {
+Deno.test("13.2 a binary message closes a WebSocket with the code for that", async () => {
   await using test = await startWeb();
   const socket = await test.socket();
   socket.line("create before");
@@ -69,7 +69,7 @@ Deno.test("a binary message closes a WebSocket with the code for that", async ()
   await until(() => test.server.broker.stats().connections === 0, "it has left");
 });
 
-Deno.test("a WebSocket without the token that the broker asks for is closed", async () => {
+Deno.test("13.11 a WebSocket without the token that the broker asks for is closed", async () => {
   await using test = await startWeb({ tokens: [{ token: "s3cret", scope: "listen" }], limits: { helloMs: 200 } });
   const early = await test.socket();
   assertStringIncludes(await early.ask("create 1") ?? "", "/err hello unauthorized ");
@@ -85,7 +85,7 @@ Deno.test("a WebSocket without the token that the broker asks for is closed", as
   await silent.expect(undefined);
 });
 
-Deno.test("a WebSocket for which there is no room is told so", async () => {
+Deno.test("13.8 a WebSocket for which there is no room is told so", async () => {
   await using test = await startWeb({ limits: { connections: 1 } });
   const first = await test.socket();
   await first.ask("/ping");
@@ -95,7 +95,7 @@ Deno.test("a WebSocket for which there is no room is told so", async () => {
   assertEquals(await first.ask("/ping"), "/pong");
 });
 
-Deno.test("a WebSocket that does not answer /ping is closed, and one that does is not", async () => {
+Deno.test("13.1 a WebSocket that does not answer /ping is closed, and one that does is not", async () => {
   await using test = await startWeb({ limits: { silenceMs: 100, answerMs: 100 } });
   const [answering, silent] = [await test.socket(), await test.socket()];
   await silent.ask("/hello");
@@ -111,7 +111,7 @@ Deno.test("a WebSocket that does not answer /ping is closed, and one that does i
   await silent.expect(undefined);
 });
 
-Deno.test("a WebSocket that is not read is a slow consumer, and nobody waits for it", async () => {
+Deno.test("13.1 a WebSocket that is not read is a slow consumer, and nobody waits for it", async () => {
   await using test = await startWeb({ limits: { outboxBytes: 256 * 1024 } });
   const [publisher, listener] = await test.server.connect(2);
   await publisher.ask("/unsub >");
@@ -131,7 +131,7 @@ Deno.test("a WebSocket that is not read is a slow consumer, and nobody waits for
   await listener.expect("create after");
 });
 
-Deno.test("a WebSocket that sends faster than it may publish is closed before that fills the memory", async () => {
+Deno.test("13.2 a WebSocket that sends faster than it may publish is closed before that fills the memory", async () => {
   await using test = await startWeb({ limits: { eventsPerSecond: 1, outboxBytes: 64 * 1024 } });
   const socket = await test.socket();
   const event = `create ${"x".repeat(10_000)}`;
