@@ -29,10 +29,10 @@ export const webFlagOrFree: Flag<WebPlace> = {
   },
 };
 
-/** `--web-origin ORIGIN[,ORIGIN]`. */
+/** `--web-origin LIST`. */
 export const webOriginFlag: Flag<string[] | undefined> = option(
-  "ORIGIN[,ORIGIN]",
-  "Other pages that may use that, such as https://example.org.",
+  "LIST",
+  "Origins of other pages that may use that, as https://a.org.",
   (text) => list(text).map(origin),
 );
 
