@@ -50,45 +50,43 @@ export function firstRow(wanted: number, total: number, size: Size): number {
 
 /** All that a terminal shows: exactly as many lines as it has. What is out of date is dim. */
 export function drawScreen(figures: Figures, subject: Subject, view: View, size: Size): string[] {
+  const { columns, rows } = size;
   const { length } = figures.clients;
   const first = firstRow(view.first, length, size);
   const last = Math.min(length, first + roomFor(size));
   const shown = last > first && last - first < length ? ` (${first + 1}-${last} shown)` : "";
-  const table = drawTable(figures.clients, view, size.columns, [first, last], subject.trouble !== undefined);
-  const empty = Array.from({ length: Math.max(0, size.rows - table.length - 4) }, () => "");
-  const lines = [...drawHead(figures, subject, size.columns, shown), ...table, ...empty];
-  return [...lines.slice(0, size.rows - 1), drawKeys(view, size.columns)];
+  const head = drawHead(figures, subject, shown, columns);
+  const table = drawTable(figures.clients, view, [first, last], subject.trouble !== undefined, columns);
+  const lines = [...head, ...table];
+  return [...Array.from({ length: rows - 1 }, (_, row) => lines[row] ?? ""), drawKeys(view, columns)];
 }
 
 /** The head and the table of all connections. */
 export function drawAll(figures: Figures, subject: Subject, order: Order, width: number): string {
-  const table = drawTable(figures.clients, order, width, [0, figures.clients.length], false);
-  return [...drawHead(figures, subject, width, ""), ...table].join("\n");
+  const head = drawHead(figures, subject, "", width);
+  const table = drawTable(figures.clients, order, [0, figures.clients.length], false, width);
+  return [...head, ...table].join("\n");
 }
 
-function drawHead({ stats, clients }: Figures, subject: Subject, width: number, shown: string): string[] {
-  const { address, server, trouble } = subject;
-  const { perSecond } = stats;
-  const state: Piece[] = trouble === undefined
-    ? [[`  up ${formatAge(stats.uptimeMs)}  CPU ${Math.round(perSecond.cpuMs / 10)} %  ${formatBytes(stats.rssBytes)}`]]
-    : [["  "], [layOut(trouble), (text) => bold(red(text))]];
-  const traffic = [
-    `${count(clients.length, "connection")}${shown}`,
-    `${formatRate(perSecond.published)} published/s`,
-    `${formatRate(perSecond.delivered)} delivered/s`,
-  ];
-  const counts = WARNINGS.flatMap(([key, paint], index): Piece[] => {
-    const rate = formatRate(perSecond[key]);
-    const text = `${key} ${stats[key].toLocaleString("en-US")}`;
-    return [[index === 0 ? "" : "  "], rate === "0" ? [text] : [`${text} (+${rate}/s)`, paint]];
-  });
-  const dimmed = ([text]: Piece): Piece => [text, dim];
-  return [
-    drawLine([[layOut(server), bold], [` at ${layOut(address)}`], ...state], width),
-    ...[[[traffic.join("  ")] as const], counts].map((pieces) =>
-      drawLine(trouble === undefined ? pieces : pieces.map(dimmed), width)
-    ),
-  ];
+/** Three lines: which broker it is and how it is, what goes through it, and what should not. */
+function drawHead(figures: Figures, subject: Subject, shown: string, width: number): string[] {
+  const lines = [trafficOf(figures, shown), warningsOf(figures)];
+  const isOld = subject.trouble !== undefined;
+  const counts = isOld ? lines.map((pieces) => pieces.map(([text]): Piece => [text, dim])) : lines;
+  return [stateOf(figures, subject), ...counts].map((pieces) => drawLine(pieces, width));
+}
+
+function stateOf({ stats }: Figures, { address, server, trouble }: Subject): Piece[] {
+  const cpu = Math.round(stats.perSecond.cpuMs / 10);
+  const state: Piece = trouble === undefined
+    ? [`up ${formatAge(stats.uptimeMs)}  CPU ${cpu} %  ${formatBytes(stats.rssBytes)}`]
+    : [layOut(trouble), (text) => bold(red(text))];
+  return [[layOut(server), bold], [` at ${layOut(address)}  `], state];
+}
+
+function trafficOf({ stats: { perSecond }, clients }: Figures, shown: string): Piece[] {
+  const [published, delivered] = [formatRate(perSecond.published), formatRate(perSecond.delivered)];
+  return [[`${count(clients.length, "connection")}${shown}  ${published} published/s  ${delivered} delivered/s`]];
 }
 
 /** What should not grow, and how it is shown when it does. */
@@ -99,13 +97,21 @@ const WARNINGS = [
   ["refused", yellow],
 ] as const;
 
+function warningsOf({ stats }: Figures): Piece[] {
+  return WARNINGS.flatMap(([key, paint], index): Piece[] => {
+    const rate = formatRate(stats.perSecond[key]);
+    const text = `${key} ${stats[key].toLocaleString("en-US")}`;
+    return [[index === 0 ? "" : "  "], rate === "0" ? [text] : [`${text} (+${rate}/s)`, paint]];
+  });
+}
+
 /** The titles and the connections of some rows. */
 function drawTable(
   clients: readonly ClientFigures[],
   order: Order,
-  width: number,
   [first, last]: readonly [number, number],
   isOld: boolean,
+  width: number,
 ): string[] {
   const shown = sorted(clients, order).slice(first, last);
   const [titles, ...rows] = layOutTable(columnsOf(shown, order), width);
@@ -114,8 +120,9 @@ function drawTable(
 }
 
 function paintOf({ isSlow, looksOn }: ClientFigures, isOld: boolean): (text: string) => string {
-  if (isOld || looksOn) return dim;
-  return isSlow ? red : (text) => text;
+  if (isOld) return dim;
+  if (isSlow) return red;
+  return looksOn ? dim : (text) => text;
 }
 
 /** One who reads too slowly is marked where there are no colours, too, and so is one that only looks on. */
