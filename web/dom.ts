@@ -1,0 +1,32 @@
+/**
+ * The page's elements. Whatever comes from the network is put into them as text, never as markup.
+ *
+ * @module
+ */
+
+/** An element of index.html. */
+export function byId<E extends HTMLElement = HTMLElement>(id: string): E {
+  return document.getElementById(id) as E;
+}
+
+/** Makes an element with a class and what is in it: a string becomes text. */
+export function make<K extends keyof HTMLElementTagNameMap>(
+  tag: K,
+  className: string,
+  ...children: (Node | string)[]
+): HTMLElementTagNameMap[K] {
+  const element = document.createElement(tag);
+  if (className !== "") element.className = className;
+  element.append(...children);
+  return element;
+}
+
+/** Sets an element's text, if it is another one: what is read aloud is not read again, and nothing is laid out anew. */
+export function setText(element: Element, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** The class of the colour at a place of the palette. */
+export function colorClass(index: number): string {
+  return `color-${index}`;
+}

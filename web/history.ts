@@ -1,0 +1,38 @@
+/**
+ * What the broker counts, as rates over the last minutes. Everything here is pure.
+ *
+ * @module
+ */
+import type { BrokerStats } from "../lib/answers.ts";
+
+const HISTORY_MS = 5 * 60_000;
+
+/** What is drawn: each with a colour and what is counted. */
+export const SERIES = [
+  { name: "published", color: "blue", of: (stats: BrokerStats) => stats.published },
+  { name: "delivered", color: "green", of: (stats: BrokerStats) => stats.delivered },
+  { name: "dropped", color: "bad", of: (stats: BrokerStats) => stats.unrecognized + stats.dropped + stats.refused },
+] as const;
+
+/** The rates of the last minutes. */
+export class Rates {
+  /** Times in seconds, and for each series the rates. */
+  data: [number[], ...number[][]] = [[], ...SERIES.map(() => [])];
+  #last: { stats: BrokerStats; now: number } | undefined;
+
+  /** Takes in the answer to `/stats`, at a time in milliseconds. */
+  answered(stats: BrokerStats, now: number): void {
+    const last = this.#last;
+    this.#last = { stats, now };
+    if (last === undefined || stats.uptimeMs <= last.stats.uptimeMs) return;
+    const seconds = (stats.uptimeMs - last.stats.uptimeMs) / 1000;
+    this.data[0].push(now / 1000);
+    SERIES.forEach(({ of }, index) => this.data[index + 1].push((of(stats) - of(last.stats)) / seconds));
+    while (this.data[0][0] < (now - HISTORY_MS) / 1000) for (const column of this.data) column.shift();
+  }
+
+  /** The rates of the last second. */
+  get latest(): number[] {
+    return this.data.slice(1).map((column) => column.at(-1) ?? 0);
+  }
+}

@@ -1,0 +1,180 @@
+/**
+ * The canvas of the picture: the lines between the cards and the broker, and the dots on them.
+ *
+ * @module
+ */
+import { type Flight, Flights } from "./flights.ts";
+import { type Layout, type Path, pointOn } from "./layout.ts";
+import { byId } from "./dom.ts";
+import { type Ink, isStill, readInk, rem } from "./theme.ts";
+
+/** Up to so many dots have their names beside them. */
+const MAX_LABELLED = 10;
+/** How long a line stays lit where nothing may travel; it takes another colour no sooner. */
+const LIT_MS = 700;
+const TELL_MS = 250;
+
+/** What is drawn of a card's line. */
+export interface Line {
+  readonly path: Path;
+  /** It only watches, is in trouble, or neither. */
+  readonly look: "watching" | "bad" | "usual";
+}
+
+/** Draws the picture's canvas, as long as something moves. */
+export class Painter {
+  readonly #canvas = byId<HTMLCanvasElement>("lines");
+  readonly #context = this.#canvas.getContext("2d")!;
+  readonly #flights = new Flights();
+  readonly #lit = new Map<string, { color: number; until: number }>();
+  readonly #point = { x: 0, y: 0 };
+  #ink: Ink = readInk();
+  #rem = rem();
+  #layout: Layout | undefined;
+  #lines: ReadonlyMap<string, Line> = new Map();
+  #isDrawing = false;
+  #started = 0;
+  #toldAt = 0;
+
+  /** Takes the colours and sizes of now, and draws everything anew. */
+  refresh(): void {
+    this.#ink = readInk();
+    this.#rem = rem();
+    const ratio = devicePixelRatio;
+    const { clientWidth, clientHeight } = this.#canvas;
+    this.#canvas.width = Math.round(clientWidth * ratio);
+    this.#canvas.height = Math.round(clientHeight * ratio);
+    this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.draw();
+  }
+
+  /** Draws these lines from now on. */
+  setLines(layout: Layout, lines: ReadonlyMap<string, Line>): void {
+    this.#layout = layout;
+    this.#lines = lines;
+    this.draw();
+  }
+
+  /** Sends an event on its way. */
+  fly(flight: Flight): void {
+    if (document.hidden || this.#layout === undefined) return;
+    const now = performance.now();
+    if (isStill()) this.#light(flight, now);
+    else if (!this.#flights.start(flight, now)) return;
+    this.#started++;
+    this.draw();
+  }
+
+  /** Lets go of all that moves. */
+  clear(): void {
+    this.#flights.clear();
+    this.#lit.clear();
+    this.draw();
+  }
+
+  /** Draws with the next frame. */
+  draw(): void {
+    if (this.#isDrawing) return;
+    this.#isDrawing = true;
+    requestAnimationFrame((now) => {
+      this.#isDrawing = false;
+      this.#paint(now);
+      this.#tell(now);
+      if (!this.#flights.isStill) this.draw();
+    });
+  }
+
+  /** Nothing travels: a line takes the colour of what goes over it, and keeps it for a while. */
+  #light({ from, to, color, dropped }: Flight, now: number): void {
+    for (const card of [from, ...dropped === undefined ? to : []]) {
+      const lit = this.#lit.get(card);
+      if (lit === undefined) this.#lit.set(card, { color, until: now + LIT_MS });
+      else lit.until = now + LIT_MS;
+    }
+    setTimeout(() => this.draw(), LIT_MS + 50);
+  }
+
+  #paint(now: number): void {
+    const { width, height } = this.#canvas.getBoundingClientRect();
+    this.#context.clearRect(0, 0, width, height);
+    for (const [card, { until }] of this.#lit) if (now > until) this.#lit.delete(card);
+    for (const [card, { path, look }] of this.#lines) this.#paintLine(path, look, this.#lit.get(card)?.color);
+    const hasLabels = this.#flights.dots <= MAX_LABELLED;
+    this.#flights.see(now, (flight, card, way, isOutward) => this.#paintDot(flight, card, way, isOutward, hasLabels));
+    this.#flights.seeGraves(now, (flight, age, place) => this.#paintGrave(flight, age, place));
+  }
+
+  #paintLine({ startX, curve }: Path, look: Line["look"], lit: number | undefined): void {
+    const context = this.#context;
+    const [x0, y0, x1, y1, x2, y2, x3, y3] = curve;
+    context.strokeStyle = lit !== undefined ? this.#ink.events[lit] : look === "bad" ? this.#ink.bad : this.#ink.line;
+    context.lineWidth = (lit !== undefined || look === "bad" ? 0.22 : 0.12) * this.#rem;
+    context.setLineDash(look === "watching" ? [this.#rem * 0.2, this.#rem * 0.4] : []);
+    context.beginPath();
+    context.moveTo(startX, y0);
+    context.lineTo(x0, y0);
+    context.bezierCurveTo(x1, y1, x2, y2, x3, y3);
+    context.stroke();
+    context.setLineDash([]);
+  }
+
+  #paintDot({ name, color }: Flight, card: string, way: number, isOutward: boolean, hasLabel: boolean): void {
+    const line = this.#lines.get(card);
+    if (line === undefined) return;
+    const [context, point] = [this.#context, this.#point];
+    pointOn(line.path, way, point);
+    context.fillStyle = this.#ink.events[color];
+    context.beginPath();
+    context.arc(point.x, point.y, (isOutward ? 0.36 : 0.46) * this.#rem, 0, 2 * Math.PI);
+    context.fill();
+    context.strokeStyle = this.#ink.ground;
+    context.lineWidth = 1.5;
+    context.stroke();
+    if (hasLabel && way > 0.12 && way < 0.9) this.#write(name, point.x, point.y - 0.95 * this.#rem, context.fillStyle);
+  }
+
+  /** An event that nobody gets falls out of the broker. */
+  #paintGrave({ name, dropped, color }: Flight, age: number, place: number): void {
+    if (this.#layout === undefined) return;
+    const { x, y, height } = this.#layout.broker;
+    const context = this.#context;
+    const fall = Math.min(1, age * 6);
+    const burst = Math.max(0, 1 - age * 5);
+    const deathY = y + height / 2 + (0.3 + fall * 0.9 + place * 1.5) * this.#rem;
+    context.globalAlpha = Math.min(1, (1 - age) * 4);
+    if (burst > 0 && !isStill()) {
+      context.strokeStyle = this.#ink.events[color];
+      context.lineWidth = 0.2 * this.#rem * burst;
+      context.beginPath();
+      context.arc(x, y + height / 2, (2.2 - 1.6 * burst) * this.#rem, 0, 2 * Math.PI);
+      context.stroke();
+    }
+    this.#write(`✕ ${shortened(name)}: ${dropped}`, x, deathY, this.#ink.bad);
+    context.globalAlpha = 1;
+  }
+
+  #write(text: string, x: number, y: number, color: string): void {
+    const context = this.#context;
+    context.font = `600 ${0.85 * this.#rem}px ${this.#ink.font}`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.lineWidth = 0.3 * this.#rem;
+    context.lineJoin = "round";
+    context.strokeStyle = this.#ink.ground;
+    context.strokeText(shortened(text), x, y);
+    context.fillStyle = color;
+    context.fillText(shortened(text), x, y);
+  }
+
+  /** Tells those who cannot see a canvas how much moves. */
+  #tell(now: number): void {
+    if (now - this.#toldAt < TELL_MS && !this.#flights.isStill) return;
+    this.#toldAt = now;
+    this.#canvas.dataset.flights = String(this.#flights.dots);
+    this.#canvas.dataset.flown = String(this.#started);
+  }
+}
+
+function shortened(text: string): string {
+  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+}

@@ -1,0 +1,57 @@
+/**
+ * The form that publishes an event.
+ *
+ * @module
+ */
+import { byId, make, setText } from "./dom.ts";
+import type { Link } from "./link.ts";
+import { count } from "./words.ts";
+
+/** What JSON begins with that is no plain text. */
+const LIKE_JSON = /^\s*[[{"]/;
+
+/** Has the form publish over a connection. */
+export function setUpPublish(link: Link): void {
+  const [name, data] = ["publish-name", "publish-data"].map((id) => byId<HTMLInputElement>(id));
+  const [hint, receipt] = ["publish-hint", "receipt"].map((id) => byId(id));
+  let ref = 0;
+  data.oninput = () => setText(hint, mistakeIn(data.value));
+  byId("publish-form").onsubmit = async (event) => {
+    event.preventDefault();
+    const sent = name.value.trim();
+    try {
+      const { receivers } = await link.ask(`/pub page-${++ref} ${sent} ${data.value}`.trimEnd()) as {
+        receivers: number;
+      };
+      say(receipt, `${sent} went to ${receivers === 0 ? "nobody" : count(receivers, "connection")}.`, true);
+    } catch (error) {
+      say(receipt, `${(error as Error).message}.`, false);
+    }
+  };
+}
+
+/** Offers the names that a broker recognizes. */
+export function offerNames(events: readonly string[]): void {
+  const names = events.filter((event) => !/[*>]/.test(event));
+  byId("names").replaceChildren(...names.map((name) => Object.assign(make("option", ""), { value: name })));
+  const first = byId<HTMLInputElement>("publish-name");
+  first.placeholder = names[0] ?? "order.created";
+  byId<HTMLInputElement>("why-name").placeholder = first.placeholder;
+}
+
+function say(place: HTMLElement, text: string, isGood: boolean): void {
+  place.dataset.good = String(isGood);
+  // The same sentence again is an answer to another question, and is to be read aloud again.
+  place.replaceChildren(text);
+}
+
+/** What is wrong with data that looks like JSON; any text may be sent. */
+function mistakeIn(text: string): string {
+  if (!LIKE_JSON.test(text)) return "";
+  try {
+    JSON.parse(text);
+    return "";
+  } catch (error) {
+    return `Not JSON yet, and would go out as plain text: ${(error as Error).message}`;
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * The rates of the last minutes, as a chart and as text.
+ *
+ * @module
+ */
+import uPlot from "uplot";
+import type { BrokerStats } from "../lib/answers.ts";
+import { byId, make, setText } from "./dom.ts";
+import { Rates as History, SERIES } from "./history.ts";
+import { type Ink, readInk, rem } from "./theme.ts";
+import { formatRate } from "./words.ts";
+
+/** Draws the rates. */
+export class RatesView {
+  readonly #place = byId("chart");
+  readonly #values: HTMLElement[];
+  #history = new History();
+  #chart: uPlot | undefined;
+
+  /** Begins with an empty chart. */
+  constructor() {
+    this.#values = SERIES.map(({ name, color }) => {
+      const value = make("b", "", "–");
+      byId("series").append(make("li", `series-${color}`, make("span", "", name), value));
+      return value;
+    });
+    new ResizeObserver(() => this.#resize()).observe(this.#place);
+  }
+
+  /** Takes the colours and sizes of now. */
+  refresh(): void {
+    this.#chart?.destroy();
+    const { clientWidth: width, clientHeight: height } = this.#place;
+    this.#chart = new uPlot(options(readInk(), width, height), this.#history.data, this.#place);
+  }
+
+  /** Forgets what was. */
+  clear(): void {
+    this.#history = new History();
+  }
+
+  /** Takes in the answer to `/stats`, at a time in milliseconds. */
+  answered(stats: BrokerStats, now: number): void {
+    this.#history.answered(stats, now);
+    this.#history.latest.forEach((rate, index) => setText(this.#values[index], formatRate(rate)));
+    if (!document.hidden) this.#chart?.setData(this.#history.data);
+  }
+
+  /** How many events a second come in now. */
+  get published(): number {
+    return this.#history.latest[0];
+  }
+
+  #resize(): void {
+    if (this.#chart === undefined) return this.refresh();
+    this.#chart.setSize({ width: this.#place.clientWidth, height: this.#place.clientHeight });
+  }
+}
+
+function options(ink: Ink, width: number, height: number): uPlot.Options {
+  const font = `${0.75 * rem()}px ${ink.font}`;
+  const axis: uPlot.Axis = { stroke: ink.muted, font, grid: { stroke: ink.line, width: 1 }, ticks: { show: false } };
+  const values = (_: uPlot, splits: number[]) => splits.map((value) => formatRate(value).replace(".0", ""));
+  const colors = { blue: ink.events[0], green: ink.events[2], bad: ink.bad };
+  return {
+    width,
+    height,
+    legend: { show: false },
+    cursor: { show: false },
+    scales: { y: { range: (_, _min, max) => [0, Math.max(1, max * 1.1)] } },
+    axes: [{
+      ...axis,
+      space: 70,
+      values: [[60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]].map((
+        [incr, text],
+      ) => [incr, text, null, null, null, null, null, null, 1]) as uPlot.Axis.Values,
+    }, { ...axis, size: 3.6 * rem(), space: 28, values }],
+    series: [{}, ...SERIES.map(({ color }) => ({ stroke: colors[color], width: 2, points: { show: false } }))],
+  };
+}
