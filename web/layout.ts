@@ -33,6 +33,8 @@ export interface Place extends Box {
 /** A picture. */
 export interface Layout {
   readonly size: Size;
+  /** Whether the cards stand above and below the broker, with little room for words beside the lines. */
+  readonly isNarrow: boolean;
   readonly broker: Box;
   /** The places of cards, in the order in which they are to be taken. */
   readonly places: readonly Place[];
@@ -52,17 +54,20 @@ interface Grade {
 }
 
 const GRADES: readonly Grade[] = [
-  { size: "large", width: 14, height: 4.9, columns: 1 },
+  { size: "large", width: 12.6, height: 4.9, columns: 1 },
+  { size: "medium", width: 12.6, height: 3.3, columns: 1 },
   { size: "medium", width: 9.5, height: 3.3, columns: 2 },
   { size: "small", width: 7.6, height: 1.7, columns: 2 },
 ];
 const GAP = 0.6;
-const BROKER = { width: 11.5, height: 8 };
+const BROKER = { width: 11, height: 8 };
 /** The least width that lines have between the cards and the broker. */
 const LINES = 3;
 /** How far the cards of the middle stand further out than those at the top and at the bottom. */
 const BEND = 1.6;
 const WATCHERS_HEIGHT = 2.6;
+/** The room below the broker for the name of what ended there, in a narrow picture. */
+const GRAVE_HEIGHT = 1.8;
 /** A picture narrower than this has its cards above and below the broker. */
 const NARROW = 40;
 
@@ -77,11 +82,12 @@ const NARROW = 40;
 export function layOut(width: number, height: number, rem: number, cards: number): Layout {
   const room = height - WATCHERS_HEIGHT * rem;
   const broker = { x: width / 2, y: room / 2, width: BROKER.width * rem, height: BROKER.height * rem };
-  const place = width < NARROW * rem ? aboveAndBelow : leftAndRight;
+  const isNarrow = width < NARROW * rem;
+  const place = isNarrow ? aboveAndBelow : leftAndRight;
   const pictures = GRADES.map((grade) => ({ size: grade.size, places: place(grade, broker, room, rem) }));
   const { size, places } = pictures.find(({ places }) => places.length >= cards) ?? pictures.at(-1)!;
   const watchers = { x: width / 2, y: height - WATCHERS_HEIGHT * rem / 2 };
-  return { size, broker, places: places.slice(0, MAX_CARDS + 1), watchers };
+  return { size, isNarrow, broker, places: places.slice(0, MAX_CARDS + 1), watchers };
 }
 
 /**
@@ -130,7 +136,7 @@ function leftAndRight({ width, height, columns }: Grade, broker: Box, room: numb
 function aboveAndBelow({ height }: Grade, broker: Box, room: number, rem: number): Place[] {
   const gap = GAP * rem;
   const card = { width: broker.x - LINES * rem / 2 - gap / 2, height: height * rem };
-  const edge = broker.height / 2 + gap * 2;
+  const edge = broker.height / 2 + GRAVE_HEIGHT * rem;
   const rows = rowsIn(room / 2 - edge, card.height, gap);
   return Array.from({ length: rows }, (_, row) =>
     [[-1, -1], [1, 1], [1, -1], [-1, 1]].map(([direction, upOrDown]) => {

@@ -67,15 +67,20 @@ export class Model {
     this.hello = hello;
   }
 
-  /** The connections that only watch, this page's own first. */
+  /** The connections that only watch. */
   get watchers(): Program[] {
-    return this.#those((program) => this.watches(program))
-      .sort((a, b) => Number(b.id === this.hello.id) - Number(a.id === this.hello.id));
+    return this.#those((program) => this.watches(program));
   }
 
   /** All others, the oldest first. */
   get participants(): Program[] {
     return this.#those((program) => !this.watches(program));
+  }
+
+  /** A connection, if it is there and does not only watch. */
+  participant(id: string): Program | undefined {
+    const program = this.programs.get(id);
+    return program === undefined || this.watches(program) ? undefined : program;
   }
 
   /** Whether a connection only watches. */
@@ -147,7 +152,7 @@ export class Model {
 
   #told(id: string, name: string, text: string): Happening | undefined {
     const data = JSON.parse(text) as Told;
-    const other = (sentence: string): Happening => ({ kind: "other", id: data.id, text: sentence });
+    const other = (sentence: string): Happening => ({ kind: "other", id: data.id ?? "", text: sentence });
     const program = this.programs.get(data.id);
     switch (name) {
       case "mq.connect":

@@ -38,7 +38,7 @@ const curtain = new Curtain((token) => link.unlock(token));
 const picture = new Picture(colors, select);
 const stream = new Stream(colors);
 const rates = new RatesView();
-const news = new News((id) => model?.programs.get(id)?.name);
+const news = new News((id) => model?.participant(id)?.name);
 setUpPublish(link);
 setUpWhy(link, () => model?.hello.events ?? []);
 byId("about-close").onclick = () => select(undefined);
@@ -74,8 +74,7 @@ function event({ id = "", from = "", name, text }: { id?: string; from?: string;
 
 function happened(happening: Happening): void {
   if (happening.kind !== "event") {
-    news.add(happening);
-    if (happening.kind === "left") picture.leave(happening.program, happening.text);
+    tell(happening);
     return showSoon();
   }
   const { seen } = happening;
@@ -83,6 +82,15 @@ function happened(happening: Happening): void {
   nameColor(seen.name);
   stream.add(seen);
   picture.fly(seen);
+}
+
+/** Tells of a connection, but for those that only watch. */
+function tell(happening: Exclude<Happening, { kind: "event" }>): void {
+  if (happening.kind === "left") {
+    if (model?.watches(happening.program)) return;
+    picture.leave(happening.program, happening.text);
+  } else if (happening.id !== "" && model?.participant(happening.id) === undefined) return;
+  news.add(happening);
 }
 
 function gone(): void {

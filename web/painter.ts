@@ -13,6 +13,8 @@ const MAX_LABELLED = 10;
 /** How long a line stays lit where nothing may travel; it takes another colour no sooner. */
 const LIT_MS = 700;
 const TELL_MS = 250;
+const MAX_CHARACTERS = 28;
+const RAYS = 8;
 
 /** What is drawn of a card's line. */
 export interface Line {
@@ -99,7 +101,7 @@ export class Painter {
     this.#context.clearRect(0, 0, width, height);
     for (const [card, { until }] of this.#lit) if (now > until) this.#lit.delete(card);
     for (const [card, { path, look }] of this.#lines) this.#paintLine(path, look, this.#lit.get(card)?.color);
-    const hasLabels = this.#flights.dots <= MAX_LABELLED;
+    const hasLabels = this.#flights.dots <= MAX_LABELLED && this.#layout?.isNarrow === false;
     this.#flights.see(now, (flight, card, way, isOutward) => this.#paintDot(flight, card, way, isOutward, hasLabels));
     this.#flights.seeGraves(now, (flight, age, place) => this.#paintGrave(flight, age, place));
   }
@@ -130,40 +132,65 @@ export class Painter {
     context.strokeStyle = this.#ink.ground;
     context.lineWidth = 1.5;
     context.stroke();
-    if (hasLabel && way > 0.12 && way < 0.9) this.#write(name, point.x, point.y - 0.95 * this.#rem, context.fillStyle);
+    if (hasLabel) this.#label(name, color, line.path);
+  }
+
+  /** Writes an event's name above its dot, between the card and the broker, if there is room for it. */
+  #label(name: string, color: number, { curve: [cardX, , , , , , brokerX] }: Path): void {
+    const { x, y } = this.#point;
+    this.#setFont();
+    const half = this.#context.measureText(name).width / 2 + 0.2 * this.#rem;
+    const [left, right] = [Math.min(cardX, brokerX) + half, Math.max(cardX, brokerX) - half];
+    if (left > right) return;
+    this.#write(name, Math.max(left, Math.min(right, x)), y - 0.95 * this.#rem, this.#ink.events[color]);
   }
 
   /** An event that nobody gets falls out of the broker. */
-  #paintGrave({ name, dropped, color }: Flight, age: number, place: number): void {
-    if (this.#layout === undefined) return;
+  #paintGrave(flight: Flight, age: number, place: number): void {
+    const { name, dropped } = flight;
+    if (this.#layout === undefined || (place > 0 && this.#layout.isNarrow)) return;
     const { x, y, height } = this.#layout.broker;
     const context = this.#context;
     const fall = Math.min(1, age * 6);
-    const burst = Math.max(0, 1 - age * 5);
     const deathY = y + height / 2 + (0.3 + fall * 0.9 + place * 1.5) * this.#rem;
     context.globalAlpha = Math.min(1, (1 - age) * 4);
-    if (burst > 0 && !isStill()) {
-      context.strokeStyle = this.#ink.events[color];
-      context.lineWidth = 0.2 * this.#rem * burst;
-      context.beginPath();
-      context.arc(x, y + height / 2, (2.2 - 1.6 * burst) * this.#rem, 0, 2 * Math.PI);
-      context.stroke();
-    }
-    this.#write(`✕ ${shortened(name)}: ${dropped}`, x, deathY, this.#ink.bad);
+    this.#write(`✕ ${shortened(name)}: ${dropped!}`, x, deathY, this.#ink.bad);
     context.globalAlpha = 1;
+    this.#burst(flight, Math.min(1, age * 4));
+  }
+
+  /** The dot flies to pieces where it meets the broker, and turns grey. */
+  #burst({ from, color }: Flight, age: number): void {
+    const [x, y] = this.#lines.get(from)?.path.curve.slice(6) ?? [];
+    if (age === 1 || x === undefined || y === undefined) return;
+    const context = this.#context;
+    context.strokeStyle = age < 0.5 ? this.#ink.events[color] : this.#ink.muted;
+    context.lineWidth = 0.18 * this.#rem * (1 - age);
+    context.beginPath();
+    for (let ray = 0; ray < RAYS; ray++) {
+      const [dx, dy] = [Math.cos(ray * 2 * Math.PI / RAYS), Math.sin(ray * 2 * Math.PI / RAYS)];
+      const [start, end] = [(0.3 + age * 0.7) * this.#rem, (0.5 + age * 1.1) * this.#rem];
+      context.moveTo(x + dx * start, y + dy * start);
+      context.lineTo(x + dx * end, y + dy * end);
+    }
+    context.stroke();
   }
 
   #write(text: string, x: number, y: number, color: string): void {
     const context = this.#context;
-    context.font = `600 ${0.85 * this.#rem}px ${this.#ink.font}`;
+    this.#setFont();
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.lineWidth = 0.3 * this.#rem;
     context.lineJoin = "round";
     context.strokeStyle = this.#ink.ground;
-    context.strokeText(shortened(text), x, y);
+    context.strokeText(text, x, y);
     context.fillStyle = color;
-    context.fillText(shortened(text), x, y);
+    context.fillText(text, x, y);
+  }
+
+  #setFont(): void {
+    this.#context.font = `600 ${0.85 * this.#rem}px ${this.#ink.font}`;
   }
 
   /** Tells those who cannot see a canvas how much moves. */
@@ -176,5 +203,5 @@ export class Painter {
 }
 
 function shortened(text: string): string {
-  return text.length > 40 ? `${text.slice(0, 39)}…` : text;
+  return text.length > MAX_CHARACTERS ? `${text.slice(0, MAX_CHARACTERS - 1)}…` : text;
 }

@@ -15,7 +15,6 @@ import { hearing } from "./words.ts";
 
 /** How long one who has left is still to be seen. */
 const GHOST_MS = 1300;
-const MAX_WATCHERS = 3;
 /** The cards of those that have none of their own. */
 const REST = "rest";
 const WATCHERS = "watchers";
@@ -65,7 +64,7 @@ export class Picture {
     this.#model = model;
     const participants = [...model.participants, ...this.#ghosts.values()];
     // The places are not dealt out anew as soon as one has left.
-    this.#most = participants.length < this.#most * 0.6
+    this.#most = participants.length < this.#most * 0.8
       ? participants.length
       : Math.max(this.#most, participants.length);
     const layout = layOut(this.#stage.clientWidth, this.#stage.clientHeight, rem(), this.#most);
@@ -161,10 +160,10 @@ export class Picture {
 
   #showWatchers({ watchers, hello }: Model, { watchers: { y } }: Layout): void {
     this.#watchers.style.top = `${y}px`;
-    const names = watchers.slice(0, MAX_WATCHERS).map(({ id, name }) =>
-      id === hello.id ? "this page" : `${name} watches`
-    );
-    if (watchers.length > MAX_WATCHERS) names.push(`and ${watchers.length - MAX_WATCHERS} more`);
+    const others = watchers.filter(({ id }) => id !== hello.id);
+    const names = ["this page"];
+    if (others.length === 1) names.push(`${others[0].name} watches, too`);
+    if (others.length > 1) names.push(`${others.length} others watch, too`);
     if (names.join() === [...this.#watchers.children].map(({ textContent }) => textContent).join()) return;
     this.#watchers.replaceChildren(...names.map((name) => make("li", "", name)));
   }

@@ -8,7 +8,10 @@ import type { BrokerStats } from "../lib/answers.ts";
 import { byId, make, setText } from "./dom.ts";
 import { Rates as History, SERIES } from "./history.ts";
 import { type Ink, readInk, rem } from "./theme.ts";
-import { formatRate } from "./words.ts";
+import { formatCompactRate } from "./words.ts";
+
+/** How much time the chart shows at least, in seconds. */
+const MIN_SPAN_S = 60;
 
 /** Draws the rates. */
 export class RatesView {
@@ -42,7 +45,7 @@ export class RatesView {
   /** Takes in the answer to `/stats`, at a time in milliseconds. */
   answered(stats: BrokerStats, now: number): void {
     this.#history.answered(stats, now);
-    this.#history.latest.forEach((rate, index) => setText(this.#values[index], formatRate(rate)));
+    this.#history.latest.forEach((rate, index) => setText(this.#values[index], formatCompactRate(rate)));
     if (!document.hidden) this.#chart?.setData(this.#history.data);
   }
 
@@ -60,21 +63,25 @@ export class RatesView {
 function options(ink: Ink, width: number, height: number): uPlot.Options {
   const font = `${0.75 * rem()}px ${ink.font}`;
   const axis: uPlot.Axis = { stroke: ink.muted, font, grid: { stroke: ink.line, width: 1 }, ticks: { show: false } };
-  const values = (_: uPlot, splits: number[]) => splits.map((value) => formatRate(value).replace(".0", ""));
+  const values = (_: uPlot, splits: number[]) => splits.map((value) => formatCompactRate(value).replace(".0", ""));
   const colors = { blue: ink.events[0], green: ink.events[2], bad: ink.bad };
   return {
     width,
     height,
     legend: { show: false },
     cursor: { show: false },
-    scales: { y: { range: (_, _min, max) => [0, Math.max(1, max * 1.1)] } },
-    axes: [{
-      ...axis,
-      space: 70,
-      values: [[60, "{HH}:{mm}"], [1, "{HH}:{mm}:{ss}"]].map((
-        [incr, text],
-      ) => [incr, text, null, null, null, null, null, null, 1]) as uPlot.Axis.Values,
-    }, { ...axis, size: 3.6 * rem(), space: 28, values }],
+    scales: {
+      x: { range: (_, first, last) => [last - Math.max(MIN_SPAN_S, last - first), last] },
+      y: { range: (_, _min, max) => [0, Math.max(1, max * 1.1)] },
+    },
+    axes: [
+      { ...axis, size: 1.6 * rem(), space: 5.5 * rem(), values: (_, splits) => splits.map(timeOfDay) },
+      { ...axis, size: 3.4 * rem(), space: 1.8 * rem(), values },
+    ],
     series: [{}, ...SERIES.map(({ color }) => ({ stroke: colors[color], width: 2, points: { show: false } }))],
   };
+}
+
+function timeOfDay(seconds: number): string {
+  return new Date(seconds * 1000).toLocaleTimeString("en-GB");
 }

@@ -37,7 +37,7 @@ export class Shown {
   }
 }
 
-/** To two digits: it changes all the time. */
+/** To one digit or two: it changes all the time. */
 function rounded(ratio: number): number {
-  return Number(ratio.toPrecision(2));
+  return Number(ratio.toPrecision(ratio < 10 ? 1 : 2));
 }

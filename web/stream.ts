@@ -113,6 +113,12 @@ export class Stream {
     }, BATCH_MS);
   }
 
+  /** What is not in the list yet comes into it later. */
+  #hold(): void {
+    this.#missed = this.#waiting.length;
+    this.#waiting = [];
+  }
+
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -156,11 +162,10 @@ export class Stream {
 
   #setPaused(isPaused: boolean): void {
     if (isPaused === this.#isPaused) return;
-    if (isPaused) this.#flush();
     this.#isPaused = isPaused;
     this.#pause.setAttribute("aria-pressed", String(isPaused));
     setText(this.#pause, isPaused ? "Go on" : "Pause");
-    if (isPaused) return;
+    if (isPaused) return this.#hold();
     this.#list.querySelector(".details")?.remove();
     this.#waiting = this.#missed === 0 ? [] : this.#kept.filter((seen) => this.#wants(seen)).slice(-this.#missed);
     this.#missed = 0;

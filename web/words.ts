@@ -6,6 +6,7 @@
 import { decodeTime } from "@std/ulid";
 
 const MAX_LISTED = 3;
+const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact" });
 
 const REASONS = new Map([
   ["closed", "left"],
@@ -29,6 +30,11 @@ export function count(number: number, noun: string): string {
 export function formatRate(perSecond: number): string {
   if (perSecond === 0) return "0";
   return perSecond < 10 ? perSecond.toFixed(1) : Math.round(perSecond).toLocaleString("en-US");
+}
+
+/** The same where there is little room: `200K`. */
+export function formatCompactRate(perSecond: number): string {
+  return perSecond < 10_000 ? formatRate(perSecond) : COMPACT.format(perSecond);
 }
 
 /** A number of bytes: `12 bytes`, `3.4 kB`, `16 MB`. */
@@ -72,9 +78,9 @@ export function laidOut(json: string): string {
 }
 
 /** What has happened lately, in one sentence: each thing if it is one, else how many of each. */
-export function summary(news: readonly { kind: "joined" | "left" | "other"; text: string }[]): string {
+export function summary(news: readonly { kind: "joined" | "left" | "other"; id: string; text: string }[]): string {
   const [joined, left] = ["joined", "left"].map((kind) => news.filter((one) => one.kind === kind));
-  const others = news.filter(({ kind }) => kind === "other");
+  const others = news.filter(({ kind, id }) => kind === "other" && left.every((one) => one.id !== id));
   const some = (list: readonly { text: string }[], what: string) =>
     list.length > 2 ? [`${count(list.length, "program")} ${what}`] : list.map(({ text }) => text);
   const last = others.at(-1);
