@@ -113,7 +113,7 @@ export function pointOn({ startX, lead, curve }: Path, way: number, point: { x: 
 /** Columns on both sides of the broker, bent around it; those next to it are taken first. */
 function leftAndRight({ width, height, columns }: Grade, broker: Box, room: number, rem: number): Place[] {
   const [gap, bend] = [GAP * rem, BEND * rem];
-  const side = broker.x - broker.width / 2 - LINES * rem - bend;
+  const side = broker.x - broker.width / 2 - LINES * rem - bend - gap;
   const card = { width: Math.min(width * rem, side / columns - gap), height: height * rem };
   const most = rowsIn(room, card.height, gap);
   const step = Math.min((room - card.height) / Math.max(1, most - 1), card.height * 1.6);
@@ -122,7 +122,7 @@ function leftAndRight({ width, height, columns }: Grade, broker: Box, room: numb
     // A column has a row less than the next one outwards, so that the lines of that run between its cards.
     return fromMiddle(most - outer).flatMap((row) =>
       [-1, 1].map((direction) => {
-        const middle = broker.x - gap / 2 - card.width / 2 - bend * (2 * row / most) ** 2;
+        const middle = broker.x - gap - card.width / 2 - bend * (2 * row / most) ** 2;
         const x = broker.x + direction * (middle - outer * (card.width + gap));
         const y = broker.y - row * step * direction;
         const curveX = broker.x + direction * (middle - (columns - 1) * (card.width + gap) - card.width / 2);

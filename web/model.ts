@@ -225,7 +225,7 @@ export class Model {
       help: "The sender has to mend it: nobody gets it.",
     };
     // What an event was called is known only by the sentence that refuses it.
-    const name = /^Cannot (?:take|publish|read) "?([^\s"]+)"?[: ]/.exec(String(data.text))?.[1] ?? String(data.code);
+    const name = /^Cannot take (\S+): /.exec(String(data.text))?.[1] ?? String(data.code);
     return this.#event({ id, from: data.id, name, text: "", hearers: [], drop });
   }
 }

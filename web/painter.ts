@@ -13,7 +13,7 @@ const MAX_LABELLED = 10;
 /** How long a line stays lit where nothing may travel; it takes another colour no sooner. */
 const LIT_MS = 700;
 const TELL_MS = 250;
-const MAX_CHARACTERS = 28;
+const MAX_CHARACTERS = 20;
 const RAYS = 8;
 
 /** What is drawn of a card's line. */
@@ -154,7 +154,7 @@ export class Painter {
     const fall = Math.min(1, age * 6);
     const deathY = y + height / 2 + (0.3 + fall * 0.9 + place * 1.5) * this.#rem;
     context.globalAlpha = Math.min(1, (1 - age) * 4);
-    this.#write(`✕ ${shortened(name)}: ${dropped!}`, x, deathY, this.#ink.bad);
+    this.#write(`✕ ${shortened(name)}: ${dropped}`, x, deathY, this.#ink.bad);
     context.globalAlpha = 1;
     this.#burst(flight, Math.min(1, age * 4));
   }

@@ -52,6 +52,6 @@ function mistakeIn(text: string): string {
     JSON.parse(text);
     return "";
   } catch (error) {
-    return `Not JSON yet, and would go out as plain text: ${(error as Error).message}`;
+    return `Not JSON, so it would go out as text: ${(error as Error).message.replace(/ in JSON .*/, "")}`;
   }
 }

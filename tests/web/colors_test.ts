@@ -1,0 +1,61 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { Colors, GROUNDS, PALETTE } from "../../web/colors.ts";
+
+/** The relative luminance of WCAG 2. */
+function luminance(hex: string): number {
+  const [red, green, blue] = rgb(hex).map((value) => {
+    const share = value / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}
+
+function rgb(hex: string): number[] {
+  return [1, 3, 5].map((start) => parseInt(hex.slice(start, start + 2), 16));
+}
+
+function contrast(a: string, b: string): number {
+  const [high, low] = [luminance(a), luminance(b)].sort((x, y) => y - x);
+  return (high + 0.05) / (low + 0.05);
+}
+
+for (const theme of ["light", "dark"] as const) {
+  Deno.test(`every colour is legible on every ${theme} ground`, () => {
+    for (const color of PALETTE) {
+      for (const ground of GROUNDS[theme]) {
+        assert(contrast(color[theme], ground) >= 4.5, `${color.name} on ${ground}: ${contrast(color[theme], ground)}`);
+      }
+    }
+  });
+}
+
+Deno.test("the grounds are those of the style sheet", async () => {
+  const css = await Deno.readTextFile(new URL("../../web/page.css", import.meta.url));
+  const [light, dark] = [...css.matchAll(/^( *):root \{([^}]*)/gm)].map(([, , body]) => body);
+  for (const [theme, body] of [["light", light], ["dark", dark]] as const) {
+    for (const ground of ["ground", "panel", "selected"]) {
+      const [, value] = new RegExp(`--${ground}: (#\\w+);`).exec(body)!;
+      assert(GROUNDS[theme].includes(value), `${theme} ${ground} ${value}`);
+    }
+  }
+});
+
+Deno.test("Colors gives a name the same colour each time, on every page", () => {
+  const [one, other] = [new Colors(), new Colors()];
+  assertEquals(one.of("order.paid"), one.of("order.paid"));
+  assertEquals(one.of("order.paid"), other.of("order.paid"));
+});
+
+Deno.test("Colors gives names different colours as long as there are some", () => {
+  const colors = new Colors();
+  const names = PALETTE.map((_, index) => `name-${index}`);
+  assertEquals(new Set(names.map((name) => colors.of(name))).size, PALETTE.length);
+  const late = colors.of("one more");
+  assert(late >= 0 && late < PALETTE.length);
+  assertEquals(colors.of("one more"), late);
+});
+
+Deno.test("Colors knows names that JavaScript knows", () => {
+  const colors = new Colors();
+  assertNotEquals(colors.of("constructor"), colors.of("__proto__"));
+});
