@@ -44,7 +44,7 @@ export class Card {
 
   /** Shows how many more there are. */
   showRest(number: number): void {
-    setText(this.#name, `and ${number.toLocaleString("en-US")} more`);
+    setText(this.#name, `${number.toLocaleString("en-US")} more`);
     delete this.#button.dataset.client;
     this.#button.disabled = true;
   }

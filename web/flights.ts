@@ -55,6 +55,12 @@ export class Flights {
     return true;
   }
 
+  /** Has an event end at the broker at once, where nothing may travel. */
+  end(flight: Flight, now: number): void {
+    const others = this.#graves.filter((grave) => grave.flight.name !== flight.name); // One name is written once.
+    this.#graves = [{ flight, start: now }, ...others].slice(0, MAX_GRAVES);
+  }
+
   /** Lets go of all. */
   clear(): void {
     this.#flights = [];
@@ -73,7 +79,7 @@ export class Flights {
         for (const card of flight.to) see(flight, card, eased(2 - way), true);
       } else {
         this.#dots -= dotsOf(flight);
-        if (flight.dropped !== undefined) this.#bury(flight, start + LEG_MS);
+        if (flight.dropped !== undefined) this.end(flight, start + LEG_MS);
         continue;
       }
       this.#flights[kept++] = one;
@@ -85,12 +91,6 @@ export class Flights {
   seeGraves(now: number, see: (flight: Flight, age: number, place: number) => void): void {
     this.#graves = this.#graves.filter(({ start }) => now - start < GRAVE_MS);
     this.#graves.forEach(({ flight, start }, place) => see(flight, (now - start) / GRAVE_MS, place));
-  }
-
-  /** One name is written once. */
-  #bury(flight: Flight, start: number): void {
-    const others = this.#graves.filter((grave) => grave.flight.name !== flight.name);
-    this.#graves = [{ flight, start }, ...others].slice(0, MAX_GRAVES);
   }
 }
 

@@ -62,9 +62,9 @@ const GRADES: readonly Grade[] = [
 const GAP = 0.6;
 const BROKER = { width: 11, height: 8 };
 /** The least width that lines have between the cards and the broker. */
-const LINES = 3;
+const LINES = 2.4;
 /** How far the cards of the middle stand further out than those at the top and at the bottom. */
-const BEND = 1.6;
+const BEND = 1.2;
 const WATCHERS_HEIGHT = 2.6;
 /** The room below the broker for the name of what ended there, in a narrow picture. */
 const GRAVE_HEIGHT = 1.8;

@@ -94,15 +94,22 @@ function tell(happening: Exclude<Happening, { kind: "event" }>): void {
 }
 
 function gone(): void {
-  model = undefined;
+  forget();
   curtain.show("gone", `The broker is gone; looking for it. ${complaint}`);
 }
 
 function refused({ code, message }: Refusal): void {
   complaint = `It said: ${message}.`;
+  if (code === "unauthorized") forget();
   if (code === "unauthorized") return curtain.show("locked", `${message}.`);
   if (code !== "forbidden") return;
   curtain.show("refused", "This token is for publishing only: it may not watch. The form below works.");
+}
+
+/** Nobody knows any more who is there. */
+function forget(): void {
+  model = undefined;
+  picture.clear();
 }
 
 /** Asks the broker again and again, as long as it is this one. */

@@ -87,12 +87,14 @@ export class Painter {
   }
 
   /** Nothing travels: a line takes the colour of what goes over it, and keeps it for a while. */
-  #light({ from, to, color, dropped }: Flight, now: number): void {
+  #light(flight: Flight, now: number): void {
+    const { from, to, color, dropped } = flight;
     for (const card of [from, ...dropped === undefined ? to : []]) {
       const lit = this.#lit.get(card);
       if (lit === undefined) this.#lit.set(card, { color, until: now + LIT_MS });
       else lit.until = now + LIT_MS;
     }
+    if (dropped !== undefined) this.#flights.end(flight, now);
     setTimeout(() => this.draw(), LIT_MS + 50);
   }
 
@@ -151,12 +153,12 @@ export class Painter {
     if (this.#layout === undefined || (place > 0 && this.#layout.isNarrow)) return;
     const { x, y, height } = this.#layout.broker;
     const context = this.#context;
-    const fall = Math.min(1, age * 6);
+    const fall = isStill() ? 1 : Math.min(1, age * 6);
     const deathY = y + height / 2 + (0.3 + fall * 0.9 + place * 1.5) * this.#rem;
-    context.globalAlpha = Math.min(1, (1 - age) * 4);
+    context.globalAlpha = isStill() ? 1 : Math.min(1, (1 - age) * 4);
     this.#write(`✕ ${shortened(name)}: ${dropped}`, x, deathY, this.#ink.bad);
     context.globalAlpha = 1;
-    this.#burst(flight, Math.min(1, age * 4));
+    if (!isStill()) this.#burst(flight, Math.min(1, age * 4));
   }
 
   /** The dot flies to pieces where it meets the broker, and turns grey. */

@@ -51,6 +51,7 @@ export class Picture {
 
   /** Forgets who was there. */
   clear(): void {
+    this.#model = undefined;
     for (const card of this.#cards.values()) card.element.remove();
     this.#cards.clear();
     this.#ghosts.clear();

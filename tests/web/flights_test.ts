@@ -58,6 +58,12 @@ Deno.test("there are never too many dots, and there is room again when they have
   assert(flights.start(heard, LEG_MS * 2));
 });
 
+Deno.test("an event may end at the broker without travelling", () => {
+  const flights = new Flights();
+  flights.end(dropped, 0);
+  assertEquals([flights.dots, flights.isStill, graves(flights, 0)], [0, false, ["0 archive 0.0"]]);
+});
+
 Deno.test("clear lets go of all dots", () => {
   const flights = new Flights();
   flights.start(heard, 0);
