@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, type ClientInfo, ConnectionError } from "../mod.ts";
+import { type Client, type ClientInfo, ConnectionError, sleep } from "../mod.ts";
 import {
   brokerAccess,
   brokerFlags,
@@ -143,7 +142,7 @@ async function print(client: Client, flags: TopFlags, io: Io, until: AbortSignal
   const watcher = new Watcher(client);
   await watcher.look(until);
   while (true) {
-    await sleep(flags.every, undefined, { signal: until });
+    await sleep(flags.every, until);
     const figures = await watcher.look(until);
     if (figures === undefined) continue;
     io.stdout.line(format(figures, client, flags, io));
@@ -209,7 +208,7 @@ class Screen {
         askedAt = performance.now();
         asking = this.#look(signal).finally(() => asking = undefined);
       }
-      const interval = sleep(this.#everyMs, undefined, { signal });
+      const interval = sleep(this.#everyMs, signal);
       await Promise.race([asking, interval]);
       const silentMs = performance.now() - askedAt;
       if (asking !== undefined && silentMs > LATE_MS) this.#trouble = `no answer for ${formatAge(silentMs)}`;
