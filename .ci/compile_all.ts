@@ -14,15 +14,20 @@ const TARGETS: Record<string, string> = {
   "windows-x86_64": "x86_64-pc-windows-msvc",
 };
 
-/** The arguments of the `compile` task without its `--output`: the one place that says what mq is permitted. */
-function compileArgs(task: string | { command: string } | undefined): string[] {
+/**
+ * The stack of the compiler's threads, and the arguments of the `compile` task without its `--output`: the one place that
+ * says what mq is permitted. With less of a stack, `deno compile` (2.4 to 2.9) overflows it over a package that prom-client
+ * needs.
+ */
+function compileTask(task: string | { command: string } | undefined): { stackBytes: string; args: string[] } {
   const command = typeof task === "object" ? task.command : task;
-  const [deno, compile, ...args] = command?.replace(/\s(--output|-o)[\s=]\S+/, "").trim().split(/\s+/) ?? [];
+  const words = command?.replace(/\s(--output|-o)[\s=]\S+/, "").trim().split(/\s+/) ?? [];
+  const [stackBytes, deno, compile, ...args] = [words[0]?.replace("RUST_MIN_STACK=", ""), ...words.slice(1)];
   // The words are passed on as they are, so there must be nothing in them for a shell to interpret.
   if (deno !== "deno" || compile !== "compile" || /["'`$&|;<>\\]/.test(args.join())) {
-    throw new Error("The task compile in deno.json is not one plain `deno compile` command.");
+    throw new Error("The task compile in deno.json is not one plain `RUST_MIN_STACK=... deno compile` command.");
   }
-  return args;
+  return { stackBytes, args };
 }
 
 /** The last line of what Deno wrote about an error: the root cause, without the number it has in the list of causes. */
@@ -40,7 +45,11 @@ async function compile(target: string, args: string[], output: string): Promise<
     args: ["compile", "--target", target, "--output", output, ...args],
     // Deno takes DENORT_BIN for every target, whatever that executable is for, so only this machine's target gets it.
     // A backtrace would hide the last line of an error.
-    env: { RUST_LIB_BACKTRACE: "0", ...(denort && target === Deno.build.target ? { DENORT_BIN: denort } : {}) },
+    env: {
+      RUST_LIB_BACKTRACE: "0",
+      RUST_MIN_STACK: stackBytes,
+      ...(denort && target === Deno.build.target ? { DENORT_BIN: denort } : {}),
+    },
     stdin: "null",
     stdout: "inherit",
     stderr: "piped",
@@ -59,7 +68,7 @@ const denort = Deno.env.get("DENORT_BIN");
 Deno.env.delete("DENORT_BIN");
 
 const config = JSON.parse(await Deno.readTextFile("deno.json"));
-const args = compileArgs(config.tasks?.compile);
+const { stackBytes, args } = compileTask(config.tasks?.compile);
 await Deno.mkdir("dist", { recursive: true });
 let sums = "";
 for (const name of names) {
