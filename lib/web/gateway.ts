@@ -129,7 +129,13 @@ class Gateway implements WebGateway {
       const ending = new AbortController();
       const { signal } = ending;
       const handler: Deno.ServeHandler<Deno.NetAddr> = (request, info) => this.#handle(request, info);
-      const { addr, finished } = Deno.serve({ ...place, ...tls, signal, onListen() {} }, handler);
+      const { addr, finished } = Deno.serve({
+        ...place,
+        ...tls,
+        signal,
+        onListen() {},
+        onError: (error) => refusal(error),
+      }, handler);
       return { addr, finished, close: () => ending.abort() };
     });
   }
