@@ -7,6 +7,7 @@ import type { BrokerStats, ClientInfo, Hello } from "../lib/answers.ts";
 import { Colors, PALETTE } from "./colors.ts";
 import { Curtain } from "./curtain.ts";
 import { byId, colorClass, make, setText } from "./dom.ts";
+import { Legend } from "./legend.ts";
 import { Link, type Refusal } from "./link.ts";
 import { type Happening, Model } from "./model.ts";
 import { News } from "./news.ts";
@@ -23,10 +24,9 @@ import { count, formatRate, hearing } from "./words.ts";
 const ASK_MS = 1000;
 const ASK_MANY_MS = 5000;
 const MANY = 500;
-const NAMES_IN_LEGEND = 8;
 
 const colors = new Colors();
-const inLegend = new Set<string>();
+const legend = new Legend();
 let model: Model | undefined;
 let shown = new Shown();
 let selected: string | undefined;
@@ -60,9 +60,8 @@ function found(hello: Hello): void {
   select(undefined);
   curtain.show("connected");
   setText(byId("version"), hello.server.replace("mq/", ""));
-  byId("legend").replaceChildren();
-  inLegend.clear();
-  for (const name of hello.events.filter((name) => !/[*>]/.test(name)).slice(0, NAMES_IN_LEGEND)) nameColor(name);
+  legend.clear();
+  for (const name of hello.events.filter((name) => !/[*>]/.test(name)).slice(0, PALETTE.length)) nameColor(name);
   offerNames(hello.events);
   keepAsking(model);
 }
@@ -171,10 +170,8 @@ function describeSelected(): void {
   );
 }
 
-/** Names a colour in the legend, as long as there are colours. */
+/** Names a colour in the legend. */
 function nameColor(name: string): void {
-  const legend = byId("legend");
-  if (legend.childElementCount >= Math.min(NAMES_IN_LEGEND, PALETTE.length) || inLegend.has(name)) return;
-  inLegend.add(name);
-  legend.append(make("li", colorClass(colors.of(name)), name));
+  if (!legend.saw(name, colors.of(name), performance.now())) return;
+  byId("legend").replaceChildren(...[...legend].map(([name, color]) => make("li", colorClass(color), name)));
 }

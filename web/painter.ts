@@ -34,6 +34,8 @@ export class Painter {
   #rem = rem();
   #layout: Layout | undefined;
   #lines: ReadonlyMap<string, Line> = new Map();
+  #width = 0; // To ask for them at each frame would have the page laid out.
+  #height = 0;
   #isDrawing = false;
   #started = 0;
   #toldAt = 0;
@@ -43,9 +45,10 @@ export class Painter {
     this.#ink = readInk();
     this.#rem = rem();
     const ratio = devicePixelRatio;
-    const { clientWidth, clientHeight } = this.#canvas;
-    this.#canvas.width = Math.round(clientWidth * ratio);
-    this.#canvas.height = Math.round(clientHeight * ratio);
+    this.#width = this.#canvas.clientWidth;
+    this.#height = this.#canvas.clientHeight;
+    this.#canvas.width = Math.round(this.#width * ratio);
+    this.#canvas.height = Math.round(this.#height * ratio);
     this.#context.setTransform(ratio, 0, 0, ratio, 0, 0);
     this.draw();
   }
@@ -99,8 +102,7 @@ export class Painter {
   }
 
   #paint(now: number): void {
-    const { width, height } = this.#canvas.getBoundingClientRect();
-    this.#context.clearRect(0, 0, width, height);
+    this.#context.clearRect(0, 0, this.#width, this.#height);
     for (const [card, { until }] of this.#lit) if (now > until) this.#lit.delete(card);
     for (const [card, { path, look }] of this.#lines) this.#paintLine(path, look, this.#lit.get(card)?.color);
     const hasLabels = this.#flights.dots <= MAX_LABELLED && this.#layout?.isNarrow === false;
