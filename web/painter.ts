@@ -30,6 +30,7 @@ export class Painter {
   readonly #flights = new Flights();
   readonly #lit = new Map<string, { color: number; until: number }>();
   readonly #point = { x: 0, y: 0 };
+  readonly #labels: { x: number; y: number; half: number }[] = [];
   #ink: Ink = readInk();
   #rem = rem();
   #layout: Layout | undefined;
@@ -105,6 +106,7 @@ export class Painter {
     this.#context.clearRect(0, 0, this.#width, this.#height);
     for (const [card, { until }] of this.#lit) if (now > until) this.#lit.delete(card);
     for (const [card, { path, look }] of this.#lines) this.#paintLine(path, look, this.#lit.get(card)?.color);
+    this.#labels.length = 0;
     const hasLabels = this.#flights.dots <= MAX_LABELLED && this.#layout?.isNarrow === false;
     this.#flights.see(now, (flight, card, way, isOutward) => this.#paintDot(flight, card, way, isOutward, hasLabels));
     this.#flights.seeGraves(now, (flight, age, place) => this.#paintGrave(flight, age, place));
@@ -139,14 +141,20 @@ export class Painter {
     if (hasLabel) this.#label(name, color, line.path);
   }
 
-  /** Writes an event's name above its dot, between the card and the broker, if there is room for it. */
+  /** Writes an event's name above its dot, between the card and the broker, if there is room for it and no other is there. */
   #label(name: string, color: number, { curve: [cardX, , , , , , brokerX] }: Path): void {
     const { x, y } = this.#point;
     this.#setFont();
     const half = this.#context.measureText(name).width / 2 + 0.2 * this.#rem;
     const [left, right] = [Math.min(cardX, brokerX) + half, Math.max(cardX, brokerX) - half];
     if (left > right) return;
-    this.#write(name, Math.max(left, Math.min(right, x)), y - 0.95 * this.#rem, this.#ink.events[color]);
+    const middle = Math.max(left, Math.min(right, x));
+    const isCovering = this.#labels.some((label) =>
+      Math.abs(label.y - y) < this.#rem && Math.abs(label.x - middle) < label.half + half
+    );
+    if (isCovering) return;
+    this.#labels.push({ x: middle, y, half });
+    this.#write(name, middle, y - 0.95 * this.#rem, this.#ink.events[color]);
   }
 
   /** An event that nobody gets falls out of the broker. */

@@ -166,7 +166,7 @@ export class Stream {
     this.#pause.setAttribute("aria-pressed", String(isPaused));
     setText(this.#pause, isPaused ? "Go on" : "Pause");
     if (isPaused) return this.#hold();
-    this.#list.querySelector(".details")?.remove();
+    this.#close();
     this.#waiting = this.#missed === 0 ? [] : this.#kept.filter((seen) => this.#wants(seen)).slice(-this.#missed);
     this.#missed = 0;
     this.#flush();
@@ -177,12 +177,16 @@ export class Stream {
     const row = button === null ? undefined : this.#rowOf.get(button);
     if (row?.seen === undefined) return;
     const isOpen = row.button.getAttribute("aria-expanded") === "true";
-    this.#list.querySelector("[aria-expanded=true]")?.setAttribute("aria-expanded", "false");
-    this.#list.querySelector(".details")?.remove();
+    this.#close();
     if (isOpen) return;
     row.button.setAttribute("aria-expanded", "true");
     row.element.append(detailsOf(row.seen));
     row.element.scrollIntoView({ block: "nearest" });
+  }
+
+  #close(): void {
+    this.#list.querySelector("[aria-expanded=true]")?.setAttribute("aria-expanded", "false");
+    this.#list.querySelector(".details")?.remove();
   }
 
   #move(event: KeyboardEvent): void {
