@@ -29,14 +29,29 @@ for (const theme of ["light", "dark"] as const) {
   });
 }
 
-Deno.test("the grounds are those of the style sheet", async () => {
+/** The colours that the style sheet names, by theme. */
+async function styled(): Promise<Record<"light" | "dark", Map<string, string>>> {
   const css = await Deno.readTextFile(new URL("../../web/page.css", import.meta.url));
-  const [light, dark] = [...css.matchAll(/^( *):root \{([^}]*)/gm)].map(([, , body]) => body);
-  for (const [theme, body] of [["light", light], ["dark", dark]] as const) {
+  const [light, dark] = [...css.matchAll(/^ *:root \{([^}]*)/gm)].map(([, body]) =>
+    new Map([...body.matchAll(/--([\w-]+): (#\w+);/g)].map(([, name, value]) => [name, value]))
+  );
+  return { light, dark };
+}
+
+Deno.test("the style sheet has the grounds that the colours are made for, and its own are legible there", async () => {
+  const themes = await styled();
+  for (const theme of ["light", "dark"] as const) {
+    const color = (name: string) => themes[theme].get(name)!;
+    const legible = (name: string, ground: string) =>
+      assert(contrast(color(name), color(ground)) >= 4.5, `${theme}: ${name} on ${ground}`);
     for (const ground of ["ground", "panel", "selected"]) {
-      const [, value] = new RegExp(`--${ground}: (#\\w+);`).exec(body)!;
-      assert(GROUNDS[theme].includes(value), `${theme} ${ground} ${value}`);
+      assert(GROUNDS[theme].includes(color(ground)), `${theme} ${ground}`);
+      for (const name of ["text", "muted", "accent", "good", "bad"]) legible(name, ground);
     }
+    for (const name of ["text", "bad"]) legible(name, "bad-ground");
+    legible("text", "raised");
+    legible("muted", "raised");
+    legible("on-accent", "accent");
   }
 });
 
