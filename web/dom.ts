@@ -21,9 +21,14 @@ export function make<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Sets an element's text, if it is another one: what is read aloud is not read again, and nothing is laid out anew. */
+/**
+ * Sets the text of an element that holds nothing else, if it is another one: what is read aloud is not read again. The
+ * text node stays, so that rows which change all the time leave nothing to be collected.
+ */
 export function setText(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  const node = element.firstChild;
+  if (node instanceof Text && node.data !== text) node.data = text;
+  if (node === null) element.textContent = text;
 }
 
 /** The class of the colour at a place of the palette. */
