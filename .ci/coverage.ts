@@ -18,6 +18,7 @@ try {
     "--quiet",
     "--coverage-raw-data-only",
     `--coverage=${folder}`,
+    "--ignore=**/browser/**",
     "tests",
   ]);
   for (const { name } of Deno.readDirSync(folder)) removeTorn(`${folder}/${name}`);

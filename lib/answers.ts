@@ -55,7 +55,7 @@ export interface BrokerStats {
   connections: number;
   /** Recognized events that came in. */
   published: number;
-  /** Events queued for listeners; one event heard by three counts three. */
+  /** Events queued for listeners; one event heard by three counts three, and observers do not count. */
   delivered: number;
   /** Events dropped because no pattern recognizes them. */
   unrecognized: number;

@@ -78,7 +78,7 @@ export class Router {
     this.names = this.#recognized.filter(({ isLiteral }) => isLiteral).map(({ text }) => text);
   }
 
-  /** How many events were queued for listeners; one that goes to three counts three. */
+  /** How many events were queued for listeners; one that goes to three counts three. Observers do not count. */
   get delivered(): number {
     return this.#delivered;
   }
@@ -282,7 +282,7 @@ export class Router {
 
   #deliver(audience: Audience): void {
     audience.deliver((member, events) => {
-      this.#delivered += events;
+      if (audience.samplers === undefined) this.#delivered += events;
       this.#touched.add(member.outbox);
     });
   }

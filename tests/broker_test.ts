@@ -856,3 +856,14 @@ Deno.test("Broker refuses limits that are not positive whole numbers", () => {
   assertThrows(() => new Broker({ limits: { lineBytes: 0 } }), RangeError, "lineBytes");
   assertThrows(() => new Broker({ limits: { drainMs: 1.5 } }), RangeError, "drainMs");
 });
+
+Deno.test("Broker counts what goes to observers for themselves, and not as delivered", async () => {
+  await using server = await startBroker();
+  const [observer, listener] = await server.connect(2);
+  await observer.ask('/hello {"name":"page","observe":100}');
+  await listener.line("create 1");
+  await listener.expect("create 1");
+  assertEquals((await observer.lines.next())?.split(" ").slice(-2), ["create", "1"]);
+  assertEquals(server.broker.stats().delivered, 1);
+  assertEquals(server.broker.clients().map(({ delivered }) => delivered), [1, 1]);
+});

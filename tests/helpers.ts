@@ -78,6 +78,11 @@ export async function until(holds: () => boolean | Promise<boolean>, what: strin
   }
 }
 
+/** Has a broker listen where another one did: for a moment somebody else may have got that port. */
+export async function listenAgain(broker: Broker, port: number): Promise<void> {
+  await until(() => broker.listen({ hostname: "127.0.0.1", port }).then(() => true, () => false), "the port is free");
+}
+
 /** Text that comes in, line by line, whatever the pieces. It knows nothing of mq's own reader. */
 export class Lines {
   readonly #read: () => Promise<Uint8Array | null>;

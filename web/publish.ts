@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkPublishable } from "../lib/event.ts";
 import { byId, make, setText } from "./dom.ts";
 import type { Link } from "./link.ts";
 import { count } from "./words.ts";
@@ -20,6 +21,7 @@ export function setUpPublish(link: Link): void {
     event.preventDefault();
     const sent = name.value.trim();
     try {
+      checkPublishable(sent); // Behind a space in it, the broker would take the rest for data.
       const { receivers } = await link.ask(`/pub page-${++ref} ${sent} ${data.value}`.trimEnd()) as {
         receivers: number;
       };

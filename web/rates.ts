@@ -33,6 +33,8 @@ export class RatesView {
   /** Takes the colours and sizes of now. */
   refresh(): void {
     this.#chart?.destroy();
+    this.#chart = undefined;
+    if (this.#history.data[0].length < 2) return; // Of a single time uPlot would make a chart of days.
     const { clientWidth: width, clientHeight: height } = this.#place;
     this.#chart = new uPlot(options(readInk(), width, height), this.#history.data, this.#place);
   }
@@ -40,13 +42,15 @@ export class RatesView {
   /** Forgets what was. */
   clear(): void {
     this.#history = new History();
+    this.refresh();
   }
 
   /** Takes in the answer to `/stats`, at a time in milliseconds. */
   answered(stats: BrokerStats, now: number): void {
     this.#history.answered(stats, now);
     this.#history.latest.forEach((rate, index) => setText(this.#values[index], formatCompactRate(rate)));
-    if (!document.hidden) this.#chart?.setData(this.#history.data);
+    if (this.#chart === undefined) this.refresh();
+    else if (!document.hidden) this.#chart.setData(this.#history.data);
   }
 
   /** How many events a second come in now. */

@@ -3,7 +3,7 @@ import { parseCommand } from "../../cmd/command.ts";
 import { logger as command } from "../../cmd/logger.ts";
 import { Output } from "../../cmd/stdio.ts";
 import { Broker } from "../../mod.ts";
-import { mq, Program, startBroker, type TestBroker, until } from "../helpers.ts";
+import { listenAgain, mq, Program, startBroker, type TestBroker, until } from "../helpers.ts";
 
 /** Starts `mq logger`; it is subscribed when this returns. */
 async function startLogger(server: TestBroker, ...args: string[]): Promise<Program> {
@@ -126,7 +126,7 @@ Deno.test("mq logger waits for a broker, survives its restart and says so", asyn
   assertMatch((await logger.stderr.next())!, /^mq logger: No broker answers at .*; waiting for it \(start one with: /);
   for (const when of ["first", "second"]) {
     await using again = new Broker();
-    await again.listen({ hostname: "127.0.0.1", port });
+    await listenAgain(again, port);
     const connected = `mq logger: connected to 127.0.0.1:${port}`;
     assertEquals(await logger.stderr.next(), when === "first" ? connected : `${connected} again`);
     await until(() => again.clients().some(({ patterns }) => patterns.includes(">")), "it is subscribed");

@@ -4,7 +4,7 @@ import { dataOf, delayAfter, Handling } from "../../cmd/handling.ts";
 import { on, type OnFlags } from "../../cmd/on.ts";
 import { Output } from "../../cmd/stdio.ts";
 import { Broker, connect, MqEvent, Subscription } from "../../mod.ts";
-import { has, Program, programLine, startBroker, until } from "../helpers.ts";
+import { has, listenAgain, Program, programLine, startBroker, until } from "../helpers.ts";
 import { startOn } from "./start_on.ts";
 
 const MAIN = programLine();
@@ -330,7 +330,7 @@ Deno.test("mq on lives through a restart of its broker, and so do its handlers",
   await server.broker.close();
   await program.stderr.find("lost the broker");
   await using again = new Broker({ events });
-  await again.listen({ hostname: "127.0.0.1", port });
+  await listenAgain(again, port);
   await until(() => again.clients().some(isWaiting), "the handler is back");
   await using listener = await connect({ hostname: "127.0.0.1", port });
   const updates = listener.subscribe("update");

@@ -16,7 +16,7 @@ import {
   ProtocolError,
 } from "../../mod.ts";
 import { FakeBroker, HELLO } from "../fake_broker.ts";
-import { mq, Program, soon, startBroker, until } from "../helpers.ts";
+import { listenAgain, mq, Program, soon, startBroker, until } from "../helpers.ts";
 
 setColorEnabled(false);
 
@@ -407,7 +407,7 @@ Deno.test("mq top says that the broker is lost, and finds it again", async () =>
   await first[Symbol.asyncDispose]();
   await watched.shows(/at 127\.0\.0\.1:\d+ {2}lost; trying again[^]*c0/);
   await using second = new Broker();
-  await second.listen({ hostname: "127.0.0.1", port });
+  await listenAgain(second, port);
   await watched.shows(/up \d+s[^]*\n1 connection {2}/);
   assertEquals(watched.names, ["top"]);
   await watched.press("q");
@@ -432,7 +432,7 @@ Deno.test("mq top leaves the terminal as it was when the broker takes it no more
   await watched.shows(/c0/);
   await first[Symbol.asyncDispose]();
   await using second = new Broker({ tokens: parseTokens("s3cret") });
-  await second.listen({ hostname: "127.0.0.1", port });
+  await listenAgain(second, port);
   await assertRejects(() => soon(watched.code, "its end"), ProtocolError, "token");
   assert(!watched.terminal.isTaken);
 });
@@ -517,7 +517,7 @@ Deno.test("mq top --json prints a line each interval, through a restart, until a
   await first[Symbol.asyncDispose]();
   assertMatch(await program.stderr.find("lost the broker"), /^mq top: lost the broker.*; trying again$/);
   await using second = new Broker();
-  await second.listen({ hostname: "127.0.0.1", port });
+  await listenAgain(second, port);
   await program.stdout.find('"connections":1,');
   program.kill("SIGTERM");
   assertEquals((await program.outcome()).code, 0);

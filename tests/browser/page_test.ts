@@ -1,0 +1,315 @@
+/** The live page in Chromium, beside the programs that a student has in three terminals. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import axe from "axe-core";
+import type { Page } from "playwright-core";
+import { Program, RawClient, until } from "../helpers.ts";
+import { hasChromium, TestBrowser, type View, type WatchedPage } from "./browser.ts";
+
+/** Where what the pages looked like is kept. */
+const PICTURES = new URL("../../dist/screenshots/", import.meta.url).pathname;
+
+const MARKUP = "<img src=x onerror=alert(1)>";
+
+const ignore = !hasChromium();
+
+/** A broker with its page, as `mq server` starts it. */
+class Server implements AsyncDisposable {
+  private constructor(readonly program: Program, readonly port: number, readonly url: string) {}
+
+  static async start(...flags: string[]): Promise<Server> {
+    const at = ["--host", "127.0.0.1", ...flags.includes("--port") ? [] : ["--port", "0", "--web", "127.0.0.1:0"]];
+    const program = new Program(["server", ...at, ...flags]);
+    const [, port] = / listens on 127\.0\.0\.1:(\d+)/.exec(await program.stdout.find(" listens on "))!;
+    const [, url] = /See it at (\S+)/.exec(await program.stdout.find("See it at "))!;
+    return new Server(program, Number(port), url);
+  }
+
+  /** Starts one of mq's programs, which talks to it. */
+  run(...args: string[]): Program {
+    return new Program(args, { MQ_URL: `mq://127.0.0.1:${this.port}` });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.program[Symbol.asyncDispose]();
+  }
+}
+
+/** The server, a logger and two apps; and the page. */
+class Stage implements AsyncDisposable {
+  readonly #stack = new AsyncDisposableStack();
+  server!: Server;
+  logger!: Program;
+  apps!: Program[];
+  browser!: TestBrowser;
+
+  static async set(): Promise<Stage> {
+    const stage = new Stage();
+    const use = stage.#stack.use.bind(stage.#stack);
+    stage.server = use(await Server.start());
+    stage.logger = use(stage.server.run("logger"));
+    stage.apps = ["shop", "till"].map((name) => use(stage.server.run("app", "--name", name, "--every", "150ms")));
+    stage.browser = use(await TestBrowser.launch());
+    return stage;
+  }
+
+  open(view?: View): Promise<WatchedPage> {
+    return this.browser.open(this.server.url, view);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+}
+
+/** The node of a program in the picture. */
+function node(page: Page, name: string) {
+  return page.locator("#programs").getByText(name, { exact: true });
+}
+
+/** Waits until all of them are there. */
+async function seen(page: Page, ...names: string[]): Promise<void> {
+  for (const name of names) await node(page, name).waitFor();
+}
+
+async function flights(page: Page): Promise<number> {
+  return Number(await page.locator("#lines").getAttribute("data-flights"));
+}
+
+Deno.test({ name: "the page shows the broker, a logger and two apps by name, and dots move", ignore }, async () => {
+  await using stage = await Stage.set();
+  await using opened = await stage.open();
+  const { page } = opened;
+  await seen(page, "logger", "shop", "till");
+  assertStringIncludes(await page.locator("#broker").innerText(), "recognizes create, read, update, delete");
+  await until(async () => await flights(page) > 0, "dots move");
+});
+
+Deno.test({ name: "the stream lists events with their sender, and shows one whole", ignore }, async () => {
+  await using stage = await Stage.set();
+  await using opened = await stage.open();
+  const { page } = opened;
+  await seen(page, "logger", "shop", "till");
+  for (const name of ["shop", "till"]) await page.locator("#events > li").filter({ hasText: name }).first().waitFor();
+  await page.locator("#filter").fill("delete");
+  await using pub = stage.server.run("pub", "delete", '{"id":7,"title":"the seventh"}');
+  await pub.outcome();
+  const row = page.locator("#events > li").filter({ hasText: "the seventh" }).first();
+  await row.getByRole("button").first().click();
+  const details = await row.innerText();
+  assertStringIncludes(details, '"title": "the seventh"'); // Laid out, and not on one line.
+  assertStringIncludes(details, "logger");
+});
+
+Deno.test(
+  { name: "the stream can be paused and filtered, and says what is wrong with a pattern", ignore },
+  async () => {
+    await using stage = await Stage.set();
+    await using opened = await stage.open();
+    const { page } = opened;
+    await page.locator("#events > li").nth(4).waitFor();
+    await page.getByRole("button", { name: "Pause" }).click();
+    const before = await page.locator("#events").innerText();
+    await page.getByRole("button", { name: /^Go on \(\d+ new\)$/ }).waitFor();
+    assertEquals(await page.locator("#events").innerText(), before);
+    await page.getByRole("button", { name: /^Go on/ }).click();
+    await page.locator("#filter").fill("update");
+    await page.locator("#events > li").nth(2).waitFor();
+    const names = await page.locator("#events > li b").allInnerTexts();
+    assertEquals(new Set(names), new Set(["update"]));
+    await page.locator("#filter").fill("order..paid");
+    await page.locator("#filter-error").filter({ hasText: "order..paid" }).waitFor();
+  },
+);
+
+Deno.test({ name: "the form publishes, and the logger prints it", ignore }, async () => {
+  await using stage = await Stage.set();
+  await using opened = await stage.open();
+  const { page } = opened;
+  await seen(page, "logger");
+  const form = page.locator("#publish");
+  await form.getByLabel("Name").fill("update");
+  await form.getByLabel("Data").fill('{"by":"the form"}');
+  await form.getByRole("button", { name: "Publish" }).click();
+  await page.locator("#receipt").filter({ hasText: "update went to 1 connection" }).waitFor();
+  await stage.logger.stdout.find('"by":"the form"');
+  await form.getByLabel("Name").fill("archive");
+  await form.getByRole("button", { name: "Publish" }).click();
+  await page.locator("#receipt").filter({ hasText: 'Dropped "archive"' }).waitFor();
+});
+
+Deno.test({ name: "the box answers why", ignore }, async () => {
+  await using stage = await Stage.set();
+  await using opened = await stage.open();
+  const { page } = opened;
+  await seen(page, "logger");
+  const box = page.locator("#why");
+  await box.getByLabel("Name").fill("create");
+  await box.getByRole("button").click();
+  await box.getByText("create would go to 1 connection now").waitFor();
+  assertStringIncludes(await box.innerText(), "logger hears it by >");
+  await box.getByLabel("Name").fill("archive");
+  await box.getByRole("button").click();
+  await box.getByText("Nobody would get archive").waitFor();
+});
+
+Deno.test({ name: "an event that is not recognized shows as dropped", ignore }, async () => {
+  await using stage = await Stage.set();
+  await using opened = await stage.open();
+  const { page } = opened;
+  await seen(page, "logger");
+  await using pub = stage.server.run("pub", "archive", "1");
+  await pub.outcome();
+  await page.locator("#events > li.dropped").filter({ hasText: "archive" }).filter({ hasText: "not recognized" })
+    .first()
+    .waitFor();
+});
+
+Deno.test({ name: "an app that is killed disappears, and one that comes appears", ignore }, async () => {
+  await using stage = await Stage.set();
+  await using opened = await stage.open();
+  const { page } = opened;
+  await seen(page, "shop", "till");
+  stage.apps[0].kill("SIGKILL");
+  await node(page, "shop").waitFor({ state: "detached" });
+  await seen(page, "till");
+  await using _ = stage.server.run("app", "--name", "stall");
+  await seen(page, "stall");
+});
+
+Deno.test({ name: "a broker that was restarted is found again, without a reload", ignore }, async () => {
+  await using stage = await Stage.set();
+  await using opened = await stage.open();
+  const { page } = opened;
+  await seen(page, "logger", "shop", "till");
+  await page.evaluate("globalThis.isTheSamePage = true");
+  const { port, url } = stage.server;
+  stage.server.program.kill("SIGKILL");
+  await stage.server.program.outcome();
+  await page.locator("#curtain").filter({ hasText: /looking for it/i }).waitFor();
+  await using _ = await Server.start("--port", String(port), "--web", new URL(url).host);
+  await seen(page, "logger", "shop", "till");
+  await page.locator("#curtain").waitFor({ state: "hidden" });
+  assertEquals(await page.evaluate("globalThis.isTheSamePage"), true);
+});
+
+Deno.test({ name: "a slow consumer is told apart", ignore }, async () => {
+  await using server = await Server.start("--slow", "drop", "--max-queue", "1MiB");
+  await using browser = await TestBrowser.launch();
+  await using opened = await browser.open(server.url);
+  const { page } = opened;
+  const sloth = await RawClient.connect(server.port);
+  await sloth.ask('/hello {"name":"sloth"}');
+  await sloth.ask("/sub update"); // From now on it does not read.
+  const writer = await RawClient.connect(server.port);
+  await writer.ask("/unsub >");
+  const line = `update "${"x".repeat(60_000)}"\n`;
+  for (let sent = 0; sent < 16 * 1024 * 1024; sent += line.length) await writer.send(line);
+  const card = page.locator("#programs .slow").filter({ hasText: "sloth" });
+  await card.filter({ hasText: /too slow: .* wait, has missed \d+/ }).waitFor();
+  for (const client of [sloth, writer]) client.close();
+  await node(page, "sloth").waitFor({ state: "detached" });
+});
+
+Deno.test({ name: "markup in a name, in a client's name and in data stays text", ignore }, async () => {
+  await using stage = await Stage.set();
+  await using opened = await stage.open();
+  const { page } = opened;
+  const client = await RawClient.connect(stage.server.port);
+  const name = MARKUP.replaceAll(" ", "\u2f00");
+  for (const called of [MARKUP.replaceAll(" ", "/"), "<b>bold</b>"]) {
+    await client.ask(`/hello ${JSON.stringify({ name: called })}`);
+    await client.line(`create ${MARKUP}`);
+    await client.line(`create ${JSON.stringify({ [MARKUP]: MARKUP })}`);
+    await client.line(`${MARKUP} 1`); // No name: it is refused, and the refusal quotes it.
+    await client.line(`${name} 1`);
+    await seen(page, called);
+  }
+  const row = page.locator("#events > li").filter({ hasText: MARKUP }).first();
+  await row.getByRole("button").first().click();
+  await page.locator("#publish").getByLabel("Name").fill(MARKUP);
+  await page.locator("#publish").getByRole("button").click();
+  await page.locator("#receipt").filter({ hasText: "<img" }).waitFor();
+  await page.locator("#why").getByLabel("Name").fill(MARKUP);
+  await page.locator("#why").getByRole("button").click();
+  await page.locator("#verdict").filter({ hasText: "<img" }).waitFor();
+  await page.locator("#filter").fill(MARKUP);
+  await page.locator("#filter-error").filter({ hasText: MARKUP }).waitFor();
+  assertEquals(await page.locator("main img, main b b").count(), 0);
+  client.close();
+});
+
+Deno.test({ name: "a token is asked for where the broker has one", ignore }, async () => {
+  const token = new URL("../files/token.txt", import.meta.url).pathname;
+  await using server = await Server.start("--token-file", token);
+  await using browser = await TestBrowser.launch();
+  await using opened = await browser.open(server.url);
+  const { page } = opened;
+  await page.getByLabel("Token").fill("wrong");
+  await page.getByRole("button", { name: "Enter" }).click();
+  await page.locator("#curtain").filter({ hasText: "not the right token" }).waitFor();
+  await page.getByLabel("Token").fill("s3cret");
+  await page.getByRole("button", { name: "Enter" }).click();
+  await page.locator("#curtain").waitFor({ state: "hidden" });
+});
+
+Deno.test({ name: "another page cannot speak to the broker through the browser", ignore }, async () => {
+  await using stage = await Stage.set();
+  await using other = await Server.start();
+  await using opened = await stage.browser.open(`${other.url}healthz`);
+  const { page, faults } = opened;
+  const tried = await page.evaluate(async (url) => {
+    const socket = new Promise((resolve) => {
+      const socket = new WebSocket(`${url.replace("http", "ws")}ws`);
+      socket.onopen = () => resolve("open");
+      socket.onerror = () => resolve("refused");
+    });
+    const sent = await fetch(`${url}pub/create`, { method: "POST", body: "not for you", mode: "no-cors" });
+    const read = fetch(`${url}stats`).then(() => "read", () => "refused");
+    return [await socket, sent.type, await read];
+  }, stage.server.url);
+  assertEquals(tried, ["refused", "opaque", "refused"]); // Opaque: whatever the answer was, the page cannot see it.
+  await using pub = stage.server.run("pub", "create", "the end");
+  await pub.outcome();
+  for (let line = ""; !line.includes("the end"); line = await stage.logger.stdout.next() ?? "the end") {
+    assertEquals(line.includes("not for you"), false, line);
+  }
+  faults.length = 0; // The browser tells of what it was refused.
+});
+
+const VIEWS: Record<string, View> = {
+  light: {},
+  dark: { theme: "dark" },
+  phone: { width: 390, height: 844 },
+  "phone-dark": { width: 390, height: 844, theme: "dark" },
+  projector: { width: 1920, height: 1080 },
+  still: { reducedMotion: true },
+};
+
+for (const [name, view] of Object.entries(VIEWS)) {
+  Deno.test({ name: `axe finds no fault with the page: ${name}`, ignore }, async () => {
+    await using stage = await Stage.set();
+    await using opened = await stage.open(view);
+    const { page } = opened;
+    await seen(page, "logger", "shop", "till");
+    await page.locator("#events > li").nth(8).waitFor();
+    await page.locator("#events > li").first().getByRole("button").first().click();
+    await page.locator("#why").getByLabel("Name").fill("create");
+    await page.locator("#why").getByRole("button").click();
+    await page.locator("#reasons > li").first().waitFor();
+    await Deno.mkdir(PICTURES, { recursive: true });
+    await page.screenshot({ path: `${PICTURES}${name}.png`, fullPage: true });
+    assertEquals(await violations(page), []);
+  });
+}
+
+/** What axe-core finds, run in the page. Its script comes by the tools of the browser, past the page's policy. */
+async function violations(page: Page): Promise<string[]> {
+  const devTools = await page.context().newCDPSession(page);
+  await devTools.send("Runtime.evaluate", { expression: axe.source });
+  const { result } = await devTools.send("Runtime.evaluate", {
+    expression: "axe.run().then(({ violations }) => JSON.stringify(violations.map(({ id, nodes }) => " +
+      "`${id}: ${nodes.map(({ html, failureSummary }) => html + failureSummary).join()}`)))",
+    awaitPromise: true,
+  });
+  return JSON.parse(result.value);
+}
