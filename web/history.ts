@@ -31,8 +31,8 @@ export class Rates {
     while (this.data[0][0] < (now - HISTORY_MS) / 1000) for (const column of this.data) column.shift();
   }
 
-  /** The rates of the last second. */
-  get latest(): number[] {
-    return this.data.slice(1).map((column) => column.at(-1) ?? 0);
+  /** The rates of the last second; undefined as long as nothing can be said of them. */
+  get latest(): number[] | undefined {
+    return this.data[0].length === 0 ? undefined : this.data.slice(1).map((column) => column.at(-1)!);
   }
 }

@@ -130,7 +130,7 @@ function answered(asking: Model, clients: readonly ClientInfo[], stats: BrokerSt
   rates.answered(stats, Date.now());
   shown.answered(stats.published);
   setText(byId("connections"), asking.participants.length.toLocaleString("en-US"));
-  setText(byId("rate"), formatRate(rates.published));
+  if (rates.published !== undefined) setText(byId("rate"), formatRate(rates.published));
   const place = byId("shown");
   place.hidden = shown.text === "";
   setText(place.querySelector("dd")!, shown.text);

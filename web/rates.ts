@@ -48,14 +48,14 @@ export class RatesView {
   /** Takes in the answer to `/stats`, at a time in milliseconds. */
   answered(stats: BrokerStats, now: number): void {
     this.#history.answered(stats, now);
-    this.#history.latest.forEach((rate, index) => setText(this.#values[index], formatCompactRate(rate)));
+    this.#history.latest?.forEach((rate, index) => setText(this.#values[index], formatCompactRate(rate)));
     if (this.#chart === undefined) this.refresh();
     else if (!document.hidden) this.#chart.setData(this.#history.data);
   }
 
-  /** How many events a second come in now. */
-  get published(): number {
-    return this.#history.latest[0];
+  /** How many events a second come in now, once that is known. */
+  get published(): number | undefined {
+    return this.#history.latest?.[0];
   }
 
   #resize(): void {

@@ -296,6 +296,7 @@ for (const [name, view] of Object.entries(VIEWS)) {
     await page.locator("#why").getByLabel("Name").fill("create");
     await page.locator("#why").getByRole("button").click();
     await page.locator("#reasons > li").first().waitFor();
+    await page.locator("#chart canvas").waitFor();
     await Deno.mkdir(PICTURES, { recursive: true });
     await page.screenshot({ path: `${PICTURES}${name}.png`, fullPage: true });
     assertEquals(await violations(page), []);
