@@ -9,18 +9,20 @@ import { mqWire } from "../../cmd/bench/mq_wire.ts";
 const NAMES = ["flood.create", "flood.read", "flood.update", "flood.delete"];
 const DATA = JSON.stringify({ id: 1, title: "one of very many" });
 
-/** How often it sends what is due, and prints, in milliseconds. */
-const [STEP_MS, PRINT_MS] = [5, 50];
+/** How often it sends what is due, and prints, and its listeners show that they live, in milliseconds. */
+const [STEP_MS, PRINT_MS, ALIVE_MS] = [5, 50, 10_000];
 
 const [port, rate, listeners] = Deno.args.map(Number);
 const target = { hostname: "127.0.0.1", port };
 const wire = mqWire();
+const encoder = new TextEncoder();
 const cycle = NAMES.map((name) => new TextDecoder().decode(wire.publish(name, DATA))).join("");
 const eventBytes = cycle.length / NAMES.length;
 let [sent, receivedBytes] = [0, 0];
 
 async function listen(): Promise<void> {
   const conn = await open(target, wire.listener("flood.*"));
+  setInterval(() => writeAll(conn, encoder.encode("\n")), ALIVE_MS); // A blank line is ignored.
   const buffer = new Uint8Array(256 * 1024);
   for (;;) {
     const count = await read(conn, buffer);
@@ -33,7 +35,7 @@ async function publish(): Promise<void> {
   const start = performance.now();
   for (;;) {
     const cycles = Math.floor(((performance.now() - start) / 1000 * rate - sent) / NAMES.length);
-    if (cycles > 0) await writeAll(conn, new TextEncoder().encode(cycle.repeat(cycles)));
+    if (cycles > 0) await writeAll(conn, encoder.encode(cycle.repeat(cycles)));
     sent += Math.max(0, cycles) * NAMES.length;
     await new Promise((resolve) => setTimeout(resolve, STEP_MS));
   }
