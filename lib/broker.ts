@@ -33,25 +33,25 @@ import {
   PROTOCOL_VERSION,
   takeWord,
 } from "./protocol.ts";
+import {
+  asFatal,
+  asProtocolError,
+  checkAnswer,
+  MAX_WHAT_CHARACTERS,
+  subject,
+  unauthorized,
+  UNFINISHED_LINE,
+} from "./refusals.ts";
 import { type Route, Router } from "./router.ts";
 import { Gate, type Scope } from "./tokens.ts";
 import type { Transport } from "./transport.ts";
 import { VERSION } from "./version.ts";
-
-/** The longest REF and verb that are answered by their own name, in UTF-16 code units. */
-const MAX_WHAT_CHARACTERS = 64;
 
 /** What a control line begins with. */
 const SLASH = 0x2f;
 
 /** The sender of the broker's own events. */
 const SELF = { name: BROKER_NAME };
-
-/** What becomes of a line without an end is worth a word: whoever writes a first client forgets it. */
-const UNFINISHED_LINE = new ProtocolError(
-  "unfinished-line",
-  "The connection ended in the middle of a line, which does not count: every line ends with a line feed",
-);
 
 const NOT_CLASSIC =
   "This port is for classic clients, which send no lines: connect to the broker's other port, if it has one";
@@ -241,7 +241,7 @@ export class Broker implements AsyncDisposable {
    * What would become of an event, and why.
    *
    * @param name The event's name.
-   * @returns What recognizes it, who would hear it and who would not.
+   * @returns What recognizes it, who would hear it and who would not. Observers are told of in neither.
    * @throws {ProtocolError} With the code `bad-name`.
    */
   why(name: string): Why {
@@ -540,17 +540,6 @@ export class Broker implements AsyncDisposable {
   }
 }
 
-/** Why a connection is not let in. */
-function unauthorized(why: string): FatalProtocolError {
-  return new FatalProtocolError("unauthorized", `Cannot let you in: ${why}`);
-}
-
-function checkAnswer(answer: string, { outboxBytes }: Limits): void {
-  if (answer.length < outboxBytes) return;
-  const message = `Cannot answer: that would take ${answer.length} bytes or more, and ${outboxBytes} may wait`;
-  throw new ProtocolError("answer-too-long", message);
-}
-
 /** Calls a function of the program around the broker. What it throws is not the broker's to suffer. */
 function callBack(call: () => void): void {
   try {
@@ -558,26 +547,4 @@ function callBack(call: () => void): void {
   } catch (error) {
     reportError(error);
   }
-}
-
-/** What an answer names: the verb, or the REF of a `/pub`; `-` for what is too long to repeat. */
-function subject(verb: string, rest: string): string {
-  const word = verb === "pub" && takeWord(rest)[1] !== "" ? takeWord(rest)[0] : verb;
-  return word === "" || word.length > MAX_WHAT_CHARACTERS ? "-" : word;
-}
-
-/** What a line was refused for. An error that is not the client's doing ends that one connection, and nothing else. */
-function asProtocolError(error: unknown): ProtocolError {
-  if (error instanceof ProtocolError) return error;
-  const message = error instanceof Error ? error.message : String(error);
-  return new FatalProtocolError("internal-error", `The broker failed: ${message}`, { cause: error });
-}
-
-/**
- * After a first line that is too long nothing is read: it may be the head of an HTTP request, and its body follows. Nor
- * is anything of one who should have shown a token.
- */
-function asFatal(error: ProtocolError, why: string): ProtocolError {
-  if (error instanceof FatalProtocolError) return error;
-  return new FatalProtocolError(error.code, `${error.message}, and ${why}`);
 }

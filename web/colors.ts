@@ -12,7 +12,7 @@ export interface Color {
   readonly dark: string;
 }
 
-/** What text on these grounds is legible in (WCAG AA), and most people tell apart, the colour-blind included. */
+/** What text on these grounds is legible in (WCAG AA). Who cannot tell two of them apart has the names beside them. */
 export const PALETTE: readonly Color[] = [
   { name: "blue", light: "#0a5cc2", dark: "#6cb2ff" },
   { name: "orange", light: "#a34700", dark: "#ffa657" },

@@ -24,7 +24,7 @@ const MIN_RATE = 0.95;
 /** How long the flood goes on before anything is measured. */
 const WARM_UP_MS = 3000;
 
-/** The same in the page's own language: notes each task that keeps it busy for 50 ms or more. */
+/** In the page: notes each task that keeps it busy for 50 ms or more. */
 const NOTE_LONG_TASKS = `globalThis.longTasks = [];
 new PerformanceObserver((list) => globalThis.longTasks.push(...list.getEntries().map(({ duration }) => duration)))
   .observe({ type: "longtask" });`;
