@@ -51,7 +51,8 @@ function readPage(): Page {
 function readPart(file: string): string {
   try {
     return Deno.readTextFileSync(new URL(file, PAGE));
-  } catch {
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
     throw new UsageError(`there is no dist/page/${file} to show yet`, "deno task page, which makes it");
   }
 }
