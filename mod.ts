@@ -41,7 +41,7 @@ export type { Certificate, ListenOptions } from "./lib/listen.ts";
 export * from "./lib/protocol.ts";
 export * from "./lib/subscription.ts";
 export { sleep } from "./lib/time.ts";
-export { parseTokens, type Scope, type Token } from "./lib/tokens.ts";
+export { parseToken, parseTokens, type Scope, type Token } from "./lib/tokens.ts";
 export { atTurnEnd } from "./lib/turn.ts";
 export type { Transport } from "./lib/transport.ts";
 export { VERSION } from "./lib/version.ts";

@@ -13,6 +13,7 @@ import {
   formatAddress,
   MqError,
   parseAddress,
+  parseToken,
   Pattern,
   ProtocolError,
 } from "../mod.ts";
@@ -63,10 +64,27 @@ export function brokerAccess(flags: Values<typeof brokerFlags>, io: Io, command:
   const { server } = flags;
   const [source, text] = server !== undefined ? ["--server", server] : ["MQ_URL", io.env.MQ_URL || "localhost"];
   const caCerts = flags["tls-ca"] === undefined ? undefined : [flags["tls-ca"]];
+  const address = readVariable(source, `mq ${command} -s localhost:3001`, () => parseAddress(text));
+  return { ...address, caCerts, token: tokenOf(io) };
+}
+
+/**
+ * The token that MQ_TOKEN holds.
+ *
+ * @throws {UsageError} If it cannot be one.
+ */
+export function tokenOf({ env: { MQ_TOKEN } }: Io): string | undefined {
+  if (!MQ_TOKEN) return undefined;
+  return readVariable("MQ_TOKEN", "a token such as openssl rand -hex 16 makes", () => parseToken(MQ_TOKEN));
+}
+
+/** Has what is wrong with a flag or a variable told as misuse, with its name. */
+function readVariable<T>(name: string, hint: string, read: () => T): T {
   try {
-    return { ...parseAddress(text), caCerts, token: io.env.MQ_TOKEN || undefined };
+    return read();
   } catch (error) {
-    throw new UsageError(`${source}: ${(error as MqError).message}`, `mq ${command} -s localhost:3001`);
+    if (!(error instanceof MqError)) throw error;
+    throw new UsageError(`${name}: ${error.message}`, hint);
   }
 }
 

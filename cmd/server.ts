@@ -18,7 +18,7 @@ import {
   type Token,
   type WebGateway,
 } from "../mod.ts";
-import { certificateFile, checkTyped, jsonFlag } from "./broker_flags.ts";
+import { certificateFile, checkTyped, jsonFlag, tokenOf } from "./broker_flags.ts";
 import { choice, defineCommand, integer, option, textFile, toggle, UsageError, type Values } from "./command.ts";
 import { eventsFlag, isList, readCatalog } from "./events_flag.ts";
 import { limitFlags, limitsOf } from "./limit_flags.ts";
@@ -149,7 +149,7 @@ function securityOf(flags: ServerFlags, io: Io): Security {
     const hint = "mq server --tls-cert cert.pem --tls-key key.pem";
     throw new UsageError(`--tls-${given} needs --tls-${missing}, too`, hint);
   }
-  const token = io.env.MQ_TOKEN;
+  const token = flags["token-file"] ? undefined : tokenOf(io);
   const tokens = flags["token-file"] ?? (token ? [{ token, scope: "all" } satisfies Token] : []);
   return { tokens, tls: cert === undefined || key === undefined ? undefined : { cert, key } };
 }

@@ -126,10 +126,15 @@ export function systemIo(): Io {
   };
 }
 
-/** A variable that may not be read is one that is not set. */
+/** A variable that may not be read is one that is not set. One that is not UTF-8 is no token and no address either. */
 function variable(name: string): string | undefined {
   const isAllowed = Deno.permissions.querySync({ name: "env", variable: name }).state === "granted";
-  return isAllowed ? Deno.env.get(name) : undefined;
+  try {
+    return isAllowed ? Deno.env.get(name) : undefined;
+  } catch (error) {
+    if (error instanceof Deno.errors.InvalidData) return "\ufffd";
+    throw error;
+  }
 }
 
 /** The first signal asks the command to end in its own time, the second does not wait. */

@@ -17,6 +17,7 @@ import { formatEvent } from "./protocol.ts";
 import { parseAnswer, Session } from "./session.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 import { sleep, within } from "./time.ts";
+import { parseToken } from "./tokens.ts";
 import { atTurnEnd } from "./turn.ts";
 import { byteLength, isLongerThan } from "./utf8.ts";
 
@@ -48,7 +49,7 @@ type Settings =
  * @throws {ConnectionError} With the code `unreachable`, if no broker answers and `wait` is not set; `untrusted`,
  * `no-tls` or `tls-failed`; `refused`, if it has no room for another; or `not-a-broker`.
  * @throws {ProtocolError} If the broker refuses what the client says of itself; with the code `unauthorized`, its token.
- * @throws {MqError} With the code `bad-address`, if the URL is not one.
+ * @throws {MqError} With the code `bad-address`, if the URL is not one; `bad-tokens`, if the token cannot be one.
  *
  * @example
  * ```ts
@@ -98,7 +99,7 @@ export class Client extends EventTarget implements AsyncDisposable {
     const { silenceMs, answerMs } = DEFAULT_LIMITS;
     this.#settings = {
       name: options.name,
-      token: options.token,
+      token: options.token === undefined ? undefined : parseToken(options.token),
       caCerts: options.caCerts,
       heartbeat: { silenceMs, answerMs, ...options.heartbeat },
       meta: options.meta ?? true,

@@ -52,7 +52,7 @@ export interface ConnectOptions {
   tls?: boolean;
   /** Certificates that are trusted besides those that the system trusts, in the PEM format. */
   caCerts?: string[];
-  /** What lets the client in, where the broker asks for it. */
+  /** What lets the client in, where the broker asks for it: 1 to 1,024 visible characters of ASCII. */
   token?: string;
   /** What the client calls itself: one word of at most 64 characters. The broker calls it `client-N` otherwise. */
   name?: string;

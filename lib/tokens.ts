@@ -9,11 +9,14 @@ import { MqError } from "./errors.ts";
 /** What a token allows: to publish, to listen, or both. */
 export type Scope = "all" | "publish" | "listen";
 
-/** The longest token, in bytes of UTF-8. */
-const MAX_TOKEN_BYTES = 1024;
+/** The longest token, in characters: each is a byte. */
+const MAX_TOKEN_CHARACTERS = 1024;
 
 /** Fills what a token leaves of its bytes; it does not occur in UTF-8. */
 const FILLER = 0xff;
+
+/** What cannot be in a token: a header of HTTP carries visible ASCII unchanged, and nothing else. */
+const FOREIGN = /[^\x21-\x7e]/u;
 
 const encoder = new TextEncoder();
 
@@ -25,6 +28,41 @@ export interface Token {
   readonly token: string;
   /** What it allows. */
   readonly scope: Scope;
+}
+
+/**
+ * Reads a token. White space around it is no part of it: a line end of the file that it came from, say.
+ *
+ * @param text The token.
+ * @returns It, without white space around it.
+ * @throws {MqError} With the code `bad-tokens`, if it is not 1 to 1,024 visible characters of ASCII. The token is not in
+ * the message.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * assertEquals(parseToken("s3cret\r\n"), "s3cret");
+ * assertThrows(() => parseToken("s\u00e9cret"), MqError, "its character 2 is U+00E9");
+ * ```
+ */
+export function parseToken(text: string): string {
+  const token = text.trim();
+  const problem = problemOf(token);
+  if (problem === undefined) return token;
+  throw new MqError("bad-tokens", `Cannot use the token: ${problem}`);
+}
+
+/** Why a text cannot be a token, as the rest of a sentence. */
+function problemOf(token: string): string | undefined {
+  if (token === "") return "it is empty";
+  const { 0: foreign, index } = FOREIGN.exec(token) ?? {};
+  if (foreign !== undefined) {
+    const code = foreign.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
+    return `its character ${index! + 1} is U+${code}, and a token takes visible characters of ASCII alone`;
+  }
+  const { length } = token;
+  if (length > MAX_TOKEN_CHARACTERS) return `it is ${length} characters long, and may have ${MAX_TOKEN_CHARACTERS}`;
 }
 
 /**
@@ -45,17 +83,20 @@ export interface Token {
  */
 export function parseTokens(text: string): Token[] {
   const lines = text.split("\n").map((line, index) => ({ words: line.trim().split(/\s+/), number: index + 1 }));
-  const tokens = lines.filter(({ words }) => words[0] !== "" && !words[0].startsWith("#")).map(parseToken);
+  const tokens = lines.filter(({ words }) => words[0] !== "" && !words[0].startsWith("#")).map(parseLine);
   if (tokens.length > 0) return tokens;
   throw new MqError("bad-tokens", "Cannot find a token: it takes one a line, such as: publish s3cret");
 }
 
-function parseToken({ words, number }: { words: string[]; number: number }): Token {
+function parseLine({ words, number }: { words: string[]; number: number }): Token {
   const [scope, token] = words.length === 1 ? ["all", words[0]] : words;
-  if (words.length <= 2 && SCOPES.includes(scope)) return { scope: scope as Scope, token };
-  const form = 'a line is a token without spaces, which may have "publish" or "listen" before it';
-  throw new MqError("bad-tokens", `Cannot read line ${number} of the tokens: ${form}`);
+  const isLine = words.length <= 2 && SCOPES.includes(scope);
+  const problem = isLine ? problemOf(token) : LINE_FORM;
+  if (problem === undefined) return { scope: scope as Scope, token };
+  throw new MqError("bad-tokens", `Cannot read line ${number} of the tokens: ${problem}`);
 }
+
+const LINE_FORM = 'a line is a token without spaces, which may have "publish" or "listen" before it';
 
 /**
  * The tokens that let clients in.
@@ -76,11 +117,10 @@ export class Gate {
    * Makes a gate. Without tokens it is open.
    *
    * @param tokens The tokens it knows.
-   * @throws {MqError} With the code `bad-tokens`, if one is empty or longer than 1,024 bytes.
+   * @throws {MqError} With the code `bad-tokens`, if one is none ({@linkcode parseToken}).
    */
   constructor(tokens: readonly Token[]) {
-    tokens.forEach(checkLength);
-    this.#known = tokens.map(({ token, scope }) => ({ bytes: paddedBytes(token), scope }));
+    this.#known = tokens.map(({ token, scope }) => ({ bytes: paddedBytes(parseToken(token)), scope }));
   }
 
   /** Whether everybody may come in. */
@@ -92,11 +132,11 @@ export class Gate {
    * What a token allows. How long that takes does not tell how near a wrong token comes to a right one: it is compared
    * with all of them, and at one length.
    *
-   * @param token What a client has shown.
+   * @param token What a client has shown; white space around it is no part of it.
    * @returns What it allows; undefined if it is not known.
    */
   scopeOf(token: string): Scope | undefined {
-    const shown = paddedBytes(token);
+    const shown = paddedBytes(token.trim());
     let found: Scope | undefined;
     for (const { bytes, scope } of this.#known) {
       if (timingSafeEqual(bytes, shown)) found ??= scope;
@@ -105,16 +145,11 @@ export class Gate {
   }
 }
 
-function checkLength({ token }: Token): void {
-  if (token !== "" && encoder.encode(token).length <= MAX_TOKEN_BYTES) return;
-  throw new MqError("bad-tokens", `Cannot use a token that is empty or longer than ${MAX_TOKEN_BYTES} bytes`);
-}
-
 /** A token as as many bytes as any other. One that is too long comes out as none that is known. */
 function paddedBytes(token: string): Uint8Array {
-  const bytes = new Uint8Array(MAX_TOKEN_BYTES + 1).fill(FILLER);
+  const bytes = new Uint8Array(MAX_TOKEN_CHARACTERS + 1).fill(FILLER);
   const { read } = encoder.encodeInto(token, bytes);
   const isTooLong = read < token.length;
-  if (isTooLong) bytes[MAX_TOKEN_BYTES] = 0;
+  if (isTooLong) bytes[MAX_TOKEN_CHARACTERS] = 0;
   return bytes;
 }

@@ -169,7 +169,7 @@ Deno.test("tokens: they are in no activity and in no answer", async () => {
 });
 
 Deno.test("Broker refuses tokens that cannot be shown", async () => {
-  await assertRejects(() => startBroker({ tokens: [{ token: "", scope: "all" }] }), MqError, "Cannot use a token");
+  await assertRejects(() => startBroker({ tokens: [{ token: "", scope: "all" }] }), MqError, "Cannot use the token");
 });
 
 Deno.test("connect shows its token, and tells of a wrong one at once, even while it waits for a broker", async () => {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MqError } from "../lib/errors.ts";
-import { Gate, parseTokens } from "../lib/tokens.ts";
+import { Gate, parseToken, parseTokens } from "../lib/tokens.ts";
 
 Deno.test("parseTokens reads tokens and what they are for, and leaves out comments and blank lines", () => {
   const text = "\r\n# two classes\r\n  s3cret  \r\npublish\tspeak\n  listen   hear\n#x\n\n";
@@ -33,9 +33,9 @@ Deno.test("Gate is open without tokens", () => {
 });
 
 Deno.test("Gate knows each of its tokens and no other, however near", () => {
-  const gate = new Gate([{ token: "s3cret", scope: "all" }, { token: "hér", scope: "listen" }]);
-  assertEquals([gate.scopeOf("s3cret"), gate.scopeOf("hér")], ["all", "listen"]);
-  const others = ["", "s3cre", "s3crett", "S3cret", " s3cret", "s3cret\0", "her", "\u00ff", "x".repeat(100_000)];
+  const gate = new Gate([{ token: "s3cret", scope: "all" }, { token: "her", scope: "listen" }]);
+  assertEquals([gate.scopeOf("s3cret"), gate.scopeOf("her")], ["all", "listen"]);
+  const others = ["", "s3cre", "s3crett", "S3cret", "s 3cret", "s3cret\0", "hér", "\u00ff", "x".repeat(100_000)];
   for (const other of others) assertEquals(gate.scopeOf(other), undefined, other);
 });
 
@@ -46,7 +46,40 @@ Deno.test("Gate knows a token of 1,024 bytes, and takes none that is longer or e
   for (const more of ["x", "xx", "é", "é".repeat(1000), "\u{1f995}"]) {
     assertEquals(gate.scopeOf(token + more), undefined, more);
   }
-  for (const token of ["", "x".repeat(1025), "é".repeat(513)]) {
-    assertThrows(() => new Gate([{ token, scope: "all" }]), MqError, "empty or longer than 1024 bytes");
+  for (const token of ["", "x".repeat(1025), "é"]) {
+    assertEquals(assertThrows(() => new Gate([{ token, scope: "all" }]), MqError).code, "bad-tokens");
+  }
+});
+
+Deno.test("parseToken leaves out the white space around a token, line ends and a byte order mark among it", () => {
+  for (const around of ["s3cret", "s3cret\r", "s3cret\r\n", "\ufeffs3cret\n", " \ts3cret\u00a0"]) {
+    assertEquals(parseToken(around), "s3cret");
+  }
+  const every = Array.from({ length: 94 }, (_, index) => String.fromCharCode(0x21 + index)).join("");
+  assertEquals(parseToken(every), every);
+});
+
+for (
+  const [text, problem] of [
+    ["", "it is empty"],
+    ["\r\n", "it is empty"],
+    ["two words", "its character 4 is U+0020, and a token takes visible characters of ASCII alone"],
+    ["sécret", "its character 2 is U+00E9, and a token takes visible characters of ASCII alone"],
+    ["a\u{1f511}", "its character 2 is U+1F511, and a token takes visible characters of ASCII alone"],
+    ["a\x7f", "its character 2 is U+007F, and a token takes visible characters of ASCII alone"],
+    ["x".repeat(1025), "it is 1025 characters long, and may have 1024"],
+  ]
+) {
+  Deno.test(`parseToken says why ${JSON.stringify(text.slice(0, 20))} is none`, () => {
+    const { code, message } = assertThrows(() => parseToken(text), MqError);
+    assertEquals([code, message], ["bad-tokens", `Cannot use the token: ${problem}`]);
+  });
+}
+
+Deno.test("parseTokens tells the line of what cannot be a token", () => {
+  for (const line of ["sécret", "listen sécret"]) {
+    const { message } = assertThrows(() => parseTokens(`fine\n\n${line}\n`), MqError);
+    const why = "its character 2 is U+00E9, and a token takes visible characters of ASCII alone";
+    assertEquals(message, `Cannot read line 3 of the tokens: ${why}`);
   }
 });

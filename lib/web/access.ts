@@ -21,7 +21,7 @@ export interface Policy {
 export type Asked = Pick<Request, "headers" | "url">;
 
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
-const BEARER = /^Bearer +([^\s]+)$/i;
+const BEARER = /^Bearer\s(.*)$/i;
 
 /**
  * Reads an origin that is to be allowed.
@@ -111,7 +111,7 @@ function checkSite(headers: Headers): void {
  * ```
  */
 export function bearerToken(headers: Headers): string | undefined {
-  return BEARER.exec(headers.get("authorization") ?? "")?.[1];
+  return BEARER.exec(headers.get("authorization") ?? "")?.[1].trim() || undefined;
 }
 
 function urlOf(text: string): URL | undefined {

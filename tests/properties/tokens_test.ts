@@ -5,8 +5,8 @@ import { MqError } from "../../lib/errors.ts";
 import { Gate, parseTokens, type Token } from "../../lib/tokens.ts";
 import { resultOf, runs, someText, textOf } from "./arbitraries.ts";
 
-const word = textOf("s3cret", "publish", "#", "é", "事件", "\0", "-")
-  .map((text) => text.toWellFormed().replaceAll(/\s/gu, ""))
+const word = textOf("s3cret", "publish", "#", "~", "!", "-")
+  .map((text) => text.replaceAll(/[^\x21-\x7e]/gu, ""))
   .filter((text) => text !== "" && !text.startsWith("#"));
 const someToken = fc.record<Token>({ token: word, scope: fc.constantFrom("all", "publish", "listen") });
 
@@ -16,7 +16,7 @@ Deno.test("parseTokens reads any text as tokens without white space, or refuses 
     const tokens = resultOf(() => parseTokens(text), MqError);
     if (tokens instanceof MqError) return assertEquals(tokens.code, "bad-tokens");
     assert(tokens.length > 0);
-    for (const { token } of tokens) assert(text.includes(token) && /^\S+$/.test(token));
+    for (const { token } of tokens) assert(text.includes(token) && /^[\x21-\x7e]+$/.test(token));
   });
   fc.assert(property, runs(2000));
 });
@@ -38,7 +38,7 @@ Deno.test("Gate.scopeOf knows the tokens it was given, each by the first line th
     assertEquals(gate.isOpen, tokens.length === 0);
     const similar = tokens.flatMap(({ token }) => [token, `${token} `, [...token].slice(1).join("")]);
     for (const shown of ["", ...others, ...similar]) {
-      assertEquals(gate.scopeOf(shown), tokens.find(({ token }) => token === shown)?.scope);
+      assertEquals(gate.scopeOf(shown), tokens.find(({ token }) => token === shown.trim())?.scope);
     }
   });
   fc.assert(property, runs(500));

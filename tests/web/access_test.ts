@@ -72,6 +72,8 @@ Deno.test("bearerToken reads what stands behind Bearer", () => {
   assertEquals(token("bearer  s3cret"), "s3cret");
   assertEquals(token("Basic s3cret"), undefined);
   assertEquals(token("Bearer"), undefined);
-  assertEquals(token("Bearer two words"), undefined);
+  assertEquals(token("Bearer \t s3cret"), "s3cret");
+  assertEquals(token("Bearers3cret"), undefined);
+  assertEquals(token("Bearer two words"), "two words"); // Which no token is.
   assertEquals(bearerToken(new Headers()), undefined);
 });
