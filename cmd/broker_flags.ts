@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { resolve } from "node:path";
 import {
   type Address,
   type Client,
@@ -17,16 +18,17 @@ import {
   Pattern,
   ProtocolError,
 } from "../mod.ts";
-import { type Flag, option, textFile, toggle, UsageError, type Values } from "./command.ts";
+import { type Flag, type Flags, option, textFile, toggle, UsageError, type Values } from "./command.ts";
 import { count } from "./format.ts";
 import type { Io } from "./stdio.ts";
 
-/** `--tls-ca FILE`. */
-export const tlsCaFlag: Flag<string | undefined> = option(
-  "FILE",
-  "A certificate to trust, where the broker is at mqs://.",
-  certificateFile,
-);
+/** A file with certificates to trust. */
+export interface Authority {
+  /** Where it is, wherever one is oneself. */
+  readonly path: string;
+  /** What is in it. */
+  readonly pem: string;
+}
 
 /** The flags that say where the broker is, and whom to trust. */
 export const brokerFlags = {
@@ -34,8 +36,13 @@ export const brokerFlags = {
     short: "s",
     fallback: ["$MQ_URL, or localhost:3001", undefined],
   }),
-  "tls-ca": tlsCaFlag,
-} satisfies Record<string, Flag<string | undefined>>;
+  "tls-ca": option(
+    "FILE",
+    "A certificate to trust, where the broker is at mqs://.",
+    (path): Authority => ({ path: resolve(path), pem: certificateFile(path) }),
+    { fallback: ["$MQ_TLS_CA", undefined], variable: "MQ_TLS_CA" },
+  ),
+} satisfies Flags;
 
 /** Where the broker is, whom to trust, and what lets one in. */
 export type BrokerAccess = Address & Pick<ConnectOptions, "caCerts" | "token">;
@@ -63,7 +70,8 @@ export function certificateFile(path: string): string {
 export function brokerAccess(flags: Values<typeof brokerFlags>, io: Io, command: string): BrokerAccess {
   const { server } = flags;
   const [source, text] = server !== undefined ? ["--server", server] : ["MQ_URL", io.env.MQ_URL || "localhost"];
-  const caCerts = flags["tls-ca"] === undefined ? undefined : [flags["tls-ca"]];
+  const authority = flags["tls-ca"];
+  const caCerts = authority && [authority.pem];
   const address = readVariable(source, `mq ${command} -s localhost:3001`, () => parseAddress(text));
   return { ...address, caCerts, token: tokenOf(io) };
 }

@@ -6,7 +6,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { closestString } from "@std/text/closest-string";
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
-import type { Io } from "./stdio.ts";
+import type { Environment, Io } from "./stdio.ts";
 
 /** The arguments are wrong. `hint` says what to type instead. */
 export class UsageError extends Error {
@@ -36,6 +36,8 @@ export interface Flag<T> {
   readonly fallback: T;
   /** What the help says of the fallback; nothing is said where it is empty. */
   readonly fallbackText: string;
+  /** The variable of the environment that is read as its value when it is not given, and is not empty. */
+  readonly variable?: keyof Environment;
   readonly read: Reader<T>;
 }
 
@@ -97,10 +99,11 @@ export function option<T, D = undefined>(
   placeholder: string,
   help: string,
   read: Reader<T>,
-  options: { short?: string; fallback?: [text: string, value: D] } = {},
+  options: { short?: string; fallback?: [text: string, value: D]; variable?: keyof Environment } = {},
 ): Flag<T | D> {
+  const { short, variable } = options;
   const [fallbackText, fallback] = options.fallback ?? ["", undefined as D];
-  return { placeholder, help, short: options.short, read, fallbackText, fallback };
+  return { placeholder, help, short, read, fallbackText, fallback, variable };
 }
 
 /** A reader of one of some words for {@linkcode option}. */
@@ -200,11 +203,13 @@ export function commandOf(commands: readonly Command[], argv: readonly string[])
  * parseArgs guesses where this must not (numbers, a value that looks like a flag, a word `true` after a switch), so each
  * flag is given to it as one argument with its value, and is one that the command has.
  *
+ * @param env Where the variables are that stand for flags.
  * @throws {UsageError} If they are wrong.
  */
 export function parseCommand<F extends Flags>(
   command: Command<F>,
   argv: readonly string[],
+  env: Environment = {},
 ): Args<F> & { help: boolean } {
   const flags = flagsOf(command);
   const names = Object.keys(flags);
@@ -216,7 +221,7 @@ export function parseCommand<F extends Flags>(
   });
   const help = parsed.help === true; // Then nobody looks at the other flags.
   const values = help ? {} : Object.fromEntries(
-    names.map((name) => [name, readFlag(command.name, name, flags[name], parsed[name])]),
+    names.map((name) => [name, readFlag(command.name, name, flags[name], parsed[name], env)]),
   );
   const [operands, commandLine] = command.operands.commandLine
     ? [parsed._, parsed["--"]]
@@ -292,14 +297,16 @@ function unknownFlag(command: string, flags: Flags, flag: string): UsageError {
     : usage(command, `unknown flag ${flag}`);
 }
 
-function readFlag(command: string, name: string, flag: Flag<unknown>, text: unknown): unknown {
-  if (isSwitch(flag)) return text === true;
+function readFlag(command: string, name: string, flag: Flag<unknown>, given: unknown, env: Environment): unknown {
+  if (isSwitch(flag)) return given === true;
+  const variable = flag.variable && env[flag.variable] ? flag.variable : undefined;
+  const [source, text] = given === undefined && variable ? [variable, env[variable]] : [`--${name}`, given];
   if (text === undefined) return flag.fallback;
   try {
     return flag.read(text as string);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw usage(command, `--${name} takes ${(error as Error).message}, not ${JSON.stringify(text)}`);
+    throw usage(command, `${source} takes ${(error as Error).message}, not ${JSON.stringify(text)}`);
   }
 }
 

@@ -7,16 +7,30 @@
  * @module
  */
 import { connect } from "../mod.ts";
-import { brokerAccess } from "./broker_flags.ts";
+import { brokerAccess, brokerFlags } from "./broker_flags.ts";
 import { type Candidate, eventCandidates, type EventOffer, type Offer, offerAt } from "./candidates.ts";
-import { type Command, defineCommand, duration, option } from "./command.ts";
+import { type Command, defineCommand, duration, option, type Reader, type Values } from "./command.ts";
 import { aborted, type Io } from "./stdio.ts";
 
 const flags = {
+  "tls-ca": { ...brokerFlags["tls-ca"], read: orNothing(brokerFlags["tls-ca"].read) },
   limit: option("DURATION", "How long the broker may take to say what it recognizes.", duration, {
     fallback: ["300ms", 300], // Somebody waits at the prompt.
   }),
 };
+
+type CompleteFlags = Values<typeof flags>;
+
+/** A reader of what is not there if it cannot be read: somebody is typing. */
+function orNothing<T>(read: Reader<T>): Reader<T | undefined> {
+  return (text) => {
+    try {
+      return read(text);
+    } catch {
+      return undefined; // The command that is being typed will say what is wrong with it.
+    }
+  };
+}
 
 /** The command that completes those of a table. */
 export function complete(commands: readonly Command[]): Command {
@@ -30,27 +44,30 @@ export function complete(commands: readonly Command[]): Command {
     permissions: ["net"],
     async run({ flags, operands: [index, ...words] }, io) {
       const offer = offerAt(words, Number(index), commands);
-      for (const { word, help } of await candidatesOf(offer, flags.limit, io)) io.stdout.line(`${word}\t${help}`);
+      for (const { word, help } of await candidatesOf(offer, flags, io)) io.stdout.line(`${word}\t${help}`);
       return 0;
     },
   });
 }
 
-async function candidatesOf(offer: Offer, limitMs: number, io: Io): Promise<readonly Candidate[]> {
+async function candidatesOf(offer: Offer, flags: CompleteFlags, io: Io): Promise<readonly Candidate[]> {
   switch (offer.from) {
     case "table":
       return offer.candidates;
     case "shell":
       return [{ word: "", help: offer.what }];
     case "broker":
-      return await Promise.race([askBroker(offer, io), aborted(AbortSignal.timeout(limitMs)).then(() => [])]);
+      return await Promise.race([
+        askBroker(offer, flags, io),
+        aborted(AbortSignal.timeout(flags.limit)).then(() => []),
+      ]);
   }
 }
 
 /** Whatever goes wrong, there is nothing to offer. */
-async function askBroker(offer: EventOffer, io: Io): Promise<readonly Candidate[]> {
+async function askBroker(offer: EventOffer, flags: CompleteFlags, io: Io): Promise<readonly Candidate[]> {
   try {
-    const access = brokerAccess({ server: offer.server, "tls-ca": undefined }, io, "complete");
+    const access = brokerAccess({ ...flags, server: offer.server }, io, "complete");
     await using client = await connect({ ...access, name: "complete", reconnect: false });
     return eventCandidates(offer, client.hello.events);
   } catch {

@@ -18,8 +18,8 @@ const MAX_DELAY_MS = 30_000;
 export interface HandlingOptions {
   readonly flags: OnFlags;
   readonly commandLine: readonly string[];
-  /** Where the broker is: handlers find it in MQ_URL. */
-  readonly url: string;
+  /** What every handler finds in its environment: how mq in it reaches the broker. */
+  readonly env: Record<string, string>;
 }
 
 /**
@@ -131,7 +131,7 @@ export class Handling {
 
   #environment({ name, id, from, at }: MqEvent, attempt: number): Record<string, string> {
     const event = { MQ_EVENT: name, MQ_ID: id!, MQ_FROM: from!, MQ_AT: at!.toISOString() };
-    return { ...event, MQ_ATTEMPT: `${attempt}`, MQ_URL: this.#options.url };
+    return { ...this.#options.env, ...event, MQ_ATTEMPT: `${attempt}` };
   }
 
   /** Whole lines in one go: those of others do not come between their parts. */

@@ -82,7 +82,7 @@ function dispatch(argv: readonly string[], io: Io): Promise<number> {
   if (["help", "--help", "-h"].includes(first)) return help(rest, io);
   if (membersOf(first).length > 0 && ["--help", "-h"].includes(rest[0])) return help([first], io);
   const command = find(argv);
-  const args = parseCommand(command, argv.slice(wordsOf(command).length));
+  const args = parseCommand(command, argv.slice(wordsOf(command).length), io.env);
   if (args.help) return print(helpOf(command), io);
   dropPermissions(command.permissions);
   return command.run(args, io);

@@ -49,8 +49,9 @@ export const on = defineCommand({
   summary: "runs a command for each event, as AWS Lambda does",
   description:
     "The event's data is on the command's stdin; MQ_EVENT, MQ_ID, MQ_FROM, MQ_AT and MQ_ATTEMPT are in its\n" +
-    "environment, and MQ_URL, so that mq pub in it reaches the same broker. A run fails if its exit code is not 0,\n" +
-    "and a failed run does not end mq on. Ctrl-C waits for the runs, a second one kills them.",
+    "environment, and MQ_URL, MQ_TOKEN and MQ_TLS_CA, so that mq pub in it reaches the same broker: run nothing that\n" +
+    "should not have the token. A run fails if its exit code is not 0, and a failed run does not end mq on. Ctrl-C waits\n" +
+    "for the runs, a second one kills them.",
   operands: {
     form: "PATTERN...",
     min: 1,
@@ -78,7 +79,7 @@ export const on = defineCommand({
       tellConnection("on", client, io);
       checkRecognized(flags, client, access);
       warnOfDeadPatterns("on", operands, client, io);
-      const handling = new Handling(client, { flags, commandLine, url: urlOf(access) }, io);
+      const handling = new Handling(client, { flags, commandLine, env: environmentOf(flags, access) }, io);
       const subscription = client.subscribe(...operands, { signal: io.signal });
       sayHello(operands, commandLine, client, io);
       return await handling.run(subscription);
@@ -122,8 +123,10 @@ function checkRecognized(flags: OnFlags, client: Client, address: Address): void
   throw new MqError("unrecognized", message);
 }
 
-function urlOf(access: Address): string {
-  return `${access.tls ? "mqs" : "mq"}://${formatAddress(access)}`;
+/** How mq finds the same broker in a handler. The token it has from mq's own environment. */
+function environmentOf({ "tls-ca": authority }: OnFlags, access: Address): Record<string, string> {
+  const url = `${access.tls ? "mqs" : "mq"}://${formatAddress(access)}`;
+  return { MQ_URL: url, ...authority && { MQ_TLS_CA: authority.path } };
 }
 
 /** Handlers are not of the terminal's group: one that is closed would leave them running. */

@@ -15,7 +15,10 @@ const MAX_PENDING_BYTES = 1024 * 1024;
 const MAX_UNREAD_BYTES = 16 * MAX_PENDING_BYTES;
 
 /** The variables that mq reads from its environment. */
-export const ENVIRONMENT = ["MQ_URL", "MQ_TOKEN"] as const;
+export const ENVIRONMENT = ["MQ_URL", "MQ_TOKEN", "MQ_TLS_CA"] as const;
+
+/** Their values, of those that are set. */
+export type Environment = Partial<Record<typeof ENVIRONMENT[number], string>>;
 
 /** What a subcommand has to do with the world outside, but for the network. */
 export interface Io {
@@ -28,7 +31,7 @@ export interface Io {
   readonly terminal?: Terminal;
   /** Aborted when the command should end: Ctrl-C, SIGTERM, or nobody reads its output any more. */
   readonly signal: AbortSignal;
-  readonly env: Partial<Record<typeof ENVIRONMENT[number], string>>;
+  readonly env: Environment;
 }
 
 /** Options of {@linkcode Output}. */

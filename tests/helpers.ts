@@ -197,7 +197,7 @@ const MAIN = new URL("../cmd/main.ts", import.meta.url).pathname;
 /** Where programs write what of them was run, if somebody wants to know. */
 const COVERAGE = Deno.env.get("MQ_COVERAGE_DIR");
 
-const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-run", "--allow-env=MQ_URL,MQ_TOKEN"];
+const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-run", "--allow-env=MQ_URL,MQ_TOKEN,MQ_TLS_CA"];
 
 /** The command line of the real program: the executable in MQ_BIN, or the source. */
 export function programLine(): string[] {
@@ -246,7 +246,7 @@ export class Program implements AsyncDisposable {
     this.#process = new Deno.Command(command, {
       args: [...before, ...args],
       cwd: "/", // Nothing of mq is there: the program needs no files.
-      env: { MQ_URL: "", MQ_TOKEN: "", NO_COLOR: "", DENO_TLS_CA_STORE: "system", ...env },
+      env: { MQ_URL: "", MQ_TOKEN: "", MQ_TLS_CA: "", NO_COLOR: "", DENO_TLS_CA_STORE: "system", ...env },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",

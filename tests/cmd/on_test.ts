@@ -301,7 +301,7 @@ Deno.test("mq on tells how many events were dropped because too many waited", as
     signal: new AbortController().signal,
     env: {},
   };
-  assertEquals(await new Handling(client, { flags, commandLine: ["true"], url: "" }, io).run(waiting), 0);
+  assertEquals(await new Handling(client, { flags, commandLine: ["true"], env: {} }, io).run(waiting), 0);
   await output.flush();
   const [first, second, third] = log.trim().split("\n").map(withoutIds);
   assertEquals(first, "mq on: 3 events came too fast and were dropped");

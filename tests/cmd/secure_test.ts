@@ -1,6 +1,6 @@
 /** Tokens and TLS as a user meets them: what the programs say, and that the broker goes on. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { mq, Program, RawClient } from "../helpers.ts";
+import { mq, Program, programLine, RawClient } from "../helpers.ts";
 
 function file(name: string): string {
   return new URL(`../files/${name}`, import.meta.url).pathname;
@@ -163,6 +163,54 @@ Deno.test("mq bench runs over TLS and with a token", async () => {
     const { code, stderr, stdout } = await mq(["bench", ...args, ...where], { env: { MQ_TOKEN: "s3cret" } });
     assertEquals([code, stderr, JSON.parse(stdout).bench], [0, "", args[0]]);
   }
+});
+
+const CONNECTING = [
+  "pub create",
+  "app --count 1",
+  "events",
+  "why create",
+  "top --once --every 10ms",
+  "bench connect --msgs 10",
+  "complete --limit 10s -- 1 pub cre",
+];
+
+for (const command of CONNECTING) {
+  Deno.test(`mq ${command} trusts the certificates that MQ_TLS_CA names`, async () => {
+    await using server = await Server.start([...TLS, "--events", "create,bench.*"]);
+    const env = { MQ_URL: `mqs://localhost:${server.port}`, MQ_TLS_CA: file("cert.pem") };
+    const bench = command.startsWith("bench") ? ["-s", env.MQ_URL] : [];
+    const { code, stdout } = await mq([...command.split(" "), ...bench], { env });
+    assertEquals(code, 0);
+    if (command.startsWith("complete")) assertMatch(stdout, /^create\t/);
+  });
+}
+
+Deno.test("--tls-ca goes before MQ_TLS_CA, and what the variable names must be a certificate", async () => {
+  await using server = await Server.start(TLS);
+  const args = ["pub", "create", "-s", `mqs://localhost:${server.port}`];
+  const env = { MQ_TLS_CA: file("token.txt") };
+  assertEquals((await mq([...args, "--tls-ca", file("cert.pem")], { env })).code, 0);
+  assertEquals(await mq(args, { env }), {
+    code: 2,
+    stdout: "",
+    stderr: `mq pub: MQ_TLS_CA takes a PEM file with a certificate in it, not "${env.MQ_TLS_CA}"\nTry: mq pub --help\n`,
+  });
+});
+
+Deno.test("a handler of mq on reaches its broker by mq pub, over TLS and with the token, wherever it is", async () => {
+  await using server = await Server.start([...TLS, "--token-file", file("token.txt")]);
+  const at = ["-s", `mqs://localhost:${server.port}`, "--tls-ca"];
+  const env = { MQ_TOKEN: "s3cret" };
+  const fromRoot = file("cert.pem").slice(1); // Programs of the tests begin in the root folder.
+  const handler = ["sh", "-c", 'cd /tmp && exec "$@"', "sh", ...programLine(), "pub", "update", "done"];
+  await using on = new Program(["on", "create", "-n", "1", ...at, fromRoot, "--", ...handler], env);
+  await server.program.stdout.find("is on");
+  await using logger = new Program(["logger", "update", "-n", "1", ...at, file("cert.pem")], env);
+  await server.program.stdout.find("is logger");
+  assertEquals((await mq(["pub", "create", ...at, file("cert.pem")], { env })).code, 0);
+  assertEquals((await logger.outcome()).stdout, "update done\n");
+  assertEquals((await on.outcome()).code, 0);
 });
 
 for (

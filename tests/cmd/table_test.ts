@@ -366,7 +366,7 @@ It waits until the broker has taken every event in, and fails if one was refused
 
 Flags:
   -s, --server HOST:PORT  The broker; mqs://HOST:PORT if it speaks TLS. Default: $MQ_URL, or localhost:3001.
-      --tls-ca FILE       A certificate to trust, where the broker is at mqs://.
+      --tls-ca FILE       A certificate to trust, where the broker is at mqs://. Default: $MQ_TLS_CA.
       --json              Print one JSON object a line: {id, at, from, event, data}.
       --name WORD         What it calls itself. Default: pub.
   -h, --help              Show this help.
