@@ -20,6 +20,9 @@ export interface Policy {
 /** What is looked at of a request. */
 export type Asked = Pick<Request, "headers" | "url">;
 
+/** How long an origin may be that is shown in full. */
+const MAX_SHOWN_CHARACTERS = 100;
+
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
 const BEARER = /^Bearer\s(.*)$/i;
 
@@ -39,9 +42,8 @@ const BEARER = /^Bearer\s(.*)$/i;
  * ```
  */
 export function parseOrigin(text: string): string {
-  const url = urlOf(text);
-  const isOrigin = url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
-  if (isOrigin) return url.origin;
+  const origin = originOf(text);
+  if (origin !== undefined) return origin;
   throw new MqError("bad-origin", `Cannot read ${quote(text)} as an origin: it takes one such as https://example.org`);
 }
 
@@ -69,17 +71,30 @@ export function checkAccess({ headers, url }: Asked, policy: Policy): string | u
   const host = headers.get("host") ?? new URL(url).host; // HTTP/2 has no such header.
   const own = urlOf(`${policy.isSecure ? "https" : "http"}://${host}`);
   if (own === undefined || !isKnownAs(own.hostname, policy)) {
-    const message =
-      `Refused: this gateway is not known as ${quote(host)}; it answers by an IP address, as localhost, ` +
-      "by the host that it listens on, and by those of the origins that it allows";
+    const message = `Refused: this gateway is not known as ${quote(host)}, but by an IP address, as localhost, ` +
+      `by the host that it listens on, and by those of the origins that it allows${toAllow(own?.origin)}`;
     throw new MqError("bad-host", message);
   }
   const origin = headers.get("origin");
   if (origin === null) checkSite(headers);
   else if (origin !== own.origin) {
     if (policy.origins.includes(origin)) return origin;
-    throw new MqError("bad-origin", `Refused: the page at ${quote(origin)} is not among the origins that it allows`);
+    const message = `Refused: the page at ${quote(origin)} is not of an origin that this gateway allows`;
+    throw new MqError("bad-origin", message + toAllow(originOf(origin)));
   }
+}
+
+/** How an origin is allowed, as the rest of a sentence; nothing where it is none, or too long for one. */
+function toAllow(origin: string | undefined): string {
+  if (origin === undefined || origin.length > MAX_SHOWN_CHARACTERS) return "";
+  return `; to allow it: mq server --web-origin ${origin}`;
+}
+
+/** An origin, if a text is one. */
+function originOf(text: string): string | undefined {
+  const url = urlOf(text);
+  const isOrigin = url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
+  return isOrigin ? url.origin : undefined;
 }
 
 /** A name of this machine's own cannot be made to lead here by somebody who has a name of their own to give away. */

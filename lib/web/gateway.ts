@@ -16,11 +16,15 @@ import { eventStream } from "./event_stream.ts";
 import { Metrics } from "./metrics.ts";
 import { type Page, pageResponses } from "./page.ts";
 import { json, refusal, text } from "./replies.ts";
+import { checkMedia, checkParameters } from "./request.ts";
 import { Session, type Visitor } from "./session.ts";
 import { SocketTransport } from "./socket.ts";
 
 /** How long a WebSocket may leave a ping unanswered, in seconds. The broker's own `/ping` ends it where that is sooner. */
 const IDLE_TIMEOUT_S = 30;
+
+/** How long a browser may remember what a page of another origin may do, in seconds. */
+const PREFLIGHT_AGE_S = 600;
 
 /** To listen on these is to listen on all addresses of the machine. */
 const EVERY_ADDRESS: readonly string[] = ["0.0.0.0", "::"];
@@ -104,6 +108,8 @@ interface Route {
   readonly methods: Readonly<Record<string, Handler>>;
   /** Whether a token is asked for, where the broker has some. */
   readonly isGuarded: boolean;
+  /** The parameters that it takes; none if that is left out. */
+  readonly parameters?: readonly string[];
 }
 
 /** What goes through the gateway for longer than an answer takes. */
@@ -170,7 +176,7 @@ class Gateway implements WebGateway {
   /** Keeps what is open until it has ended, so that closing can end it, and wait for that. */
   #keep(ended: Promise<void>, open?: Open): void {
     if (open) this.#open.add(open);
-    const kept = ended.catch(() => {}).finally(() => {
+    const kept = ended.catch(() => {}).finally(() => { // One who has gone away is no fault.
       this.#tasks.delete(kept);
       if (open) this.#open.delete(open);
     });
@@ -180,13 +186,14 @@ class Gateway implements WebGateway {
   #ownRoutes(metrics: Metrics): [path: string, Route][] {
     const healthz: Handler = () => text(200, "text/plain", "ok\n");
     const stats: Handler = () => json(200, this.#broker.stats());
+    const parameters = ["pattern", "lastEventId"]; // Polyfills of EventSource add the latter when they come again.
     const figures: Handler = async () => text(200, metrics.type, await metrics.text());
     return [
       ["/ws", { isGuarded: false, methods: { GET: (call) => this.#upgrade(call) } }], // Its /hello shows the token.
       ["/healthz", { isGuarded: false, methods: { GET: healthz, HEAD: healthz } }],
       ["/stats", { isGuarded: true, methods: { GET: stats, HEAD: stats } }],
       ["/metrics", { isGuarded: true, methods: { GET: figures, HEAD: figures } }],
-      ["/events", { isGuarded: true, methods: { GET: (call) => this.#listen(call) } }],
+      ["/events", { isGuarded: true, methods: { GET: (call) => this.#listen(call), HEAD: wouldListen }, parameters }],
       ["/pub/", { isGuarded: true, methods: { POST: (call) => this.#publish(call) } }],
     ];
   }
@@ -206,15 +213,21 @@ class Gateway implements WebGateway {
   async #answer(request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>, origin?: string): Promise<Response> {
     const url = new URL(request.url);
     const route = this.#routes.get(url.pathname.startsWith("/pub/") ? "/pub/" : url.pathname);
-    if (route === undefined) throw new MqError("not-found", `There is nothing at ${quote(url.pathname)}`);
-    const allowed = Object.keys(route.methods).join(", ");
-    if (request.method === "OPTIONS" && origin !== undefined) return preflight(allowed);
+    if (route === undefined) throw this.#notFound(url.pathname);
+    const allowed = [...Object.keys(route.methods), "OPTIONS"].join(", ");
+    if (request.method === "OPTIONS") return options(allowed, request.headers, origin);
     if (!Object.hasOwn(route.methods, request.method)) return wrongMethod(request.method, url.pathname, allowed);
     if (this.#closing) throw new MqError("draining", "The gateway is going down");
     const token = bearerToken(request.headers);
     if (route.isGuarded && this.#broker.scopeOf(token) === undefined) throw unauthorized(token);
+    checkParameters(url, route.parameters ?? []);
     const { remoteAddr, completed } = info;
     return await route.methods[request.method]({ request, url, visitor: { remoteAddr, token }, completed });
+  }
+
+  #notFound(path: string): MqError {
+    const there = this.#routes.keys().map((path) => path === "/pub/" ? "/pub/NAME" : path).toArray().join(", ");
+    return new MqError("not-found", `There is nothing at ${quote(path)}: there are ${there}`);
   }
 
   #upgrade({ request, visitor }: Call): Response {
@@ -232,6 +245,7 @@ class Gateway implements WebGateway {
   async #publish({ request, url, visitor }: Call): Promise<Response> {
     const name = decodeName(url.pathname.slice("/pub/".length));
     checkPublishable(name);
+    checkMedia(request.headers);
     const data = dataOf(await readBody(request.body, this.#broker.limits.lineBytes));
     const session = new Session(this.#broker, visitor);
     try {
@@ -246,7 +260,7 @@ class Gateway implements WebGateway {
 
   /** A program that listens until it leaves. */
   async #listen({ url, visitor, completed }: Call): Promise<Response> {
-    const patterns = url.searchParams.getAll("pattern").map((text) => new Pattern(text).text);
+    const patterns = patternsOf(url);
     const session = new Session(this.#broker, visitor);
     this.#keep(completed, session);
     try {
@@ -258,6 +272,16 @@ class Gateway implements WebGateway {
     }
     return text(200, "text/event-stream", eventStream(session));
   }
+}
+
+/** What `/events` would answer: nobody listens. */
+function wouldListen({ url }: Call): Response {
+  patternsOf(url);
+  return text(200, "text/event-stream", "");
+}
+
+function patternsOf(url: URL): string[] {
+  return url.searchParams.getAll("pattern").map((text) => new Pattern(text).text);
 }
 
 function pageRoutes(page: Page | undefined): [path: string, Route][] {
@@ -274,13 +298,19 @@ function shareWith(origin: string, headers: Headers): void {
   headers.append("vary", "origin");
 }
 
-/** A browser asks before its page sends what no form could. */
-function preflight(allowed: string): Response {
-  const headers = {
-    "access-control-allow-methods": allowed,
-    "access-control-allow-headers": "authorization, content-type",
+/**
+ * What can be done with it. A browser asks that, too, before its page sends what no form could; such a page may send any
+ * header, for nothing depends on one that it could forge.
+ */
+function options(allow: string, asked: Headers, origin: string | undefined): Response {
+  const isPreflight = origin !== undefined && asked.has("access-control-request-method");
+  const preflight = {
+    "access-control-allow-methods": allow,
+    "access-control-allow-headers": asked.get("access-control-request-headers") ?? "",
+    "access-control-max-age": String(PREFLIGHT_AGE_S),
+    vary: "access-control-request-headers",
   };
-  return new Response(null, { status: 204, headers });
+  return new Response(null, { status: 204, headers: { allow, ...isPreflight ? preflight : {} } });
 }
 
 function wrongMethod(method: string, path: string, allowed: string): Response {
@@ -299,6 +329,7 @@ function upgrade(request: Request): Deno.WebSocketUpgrade {
   try {
     return Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT_S });
   } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause; // Which tells of headers that ask for no WebSocket.
     throw new MqError("no-upgrade", "Cannot answer: this is for WebSockets, which speak the line protocol", { cause });
   }
 }
@@ -307,7 +338,8 @@ function upgrade(request: Request): Deno.WebSocketUpgrade {
 function decodeName(part: string): string {
   try {
     return decodeURIComponent(part);
-  } catch {
-    return part;
+  } catch (error) {
+    if (error instanceof URIError) return part;
+    throw error;
   }
 }

@@ -62,20 +62,79 @@ Deno.test("13.8 what is not there, and what cannot be done with what is, is refu
     assertEquals(await test.refused(path), [404, "not-found"], path);
   }
   const wrong: [method: string, path: string, allowed: string][] = [
-    ["POST", "/", "GET, HEAD"],
-    ["DELETE", "/stats", "GET, HEAD"],
-    ["GET", "/pub/create", "POST"],
-    ["HEAD", "/events", "GET"],
-    ["POST", "/ws", "GET"],
-    ["OPTIONS", "/pub/create", "POST"],
+    ["POST", "/", "GET, HEAD, OPTIONS"],
+    ["DELETE", "/stats", "GET, HEAD, OPTIONS"],
+    ["GET", "/pub/create", "POST, OPTIONS"],
+    ["HEAD", "/pub/create", "POST, OPTIONS"],
+    ["PUT", "/pub/create", "POST, OPTIONS"],
+    ["POST", "/events", "GET, HEAD, OPTIONS"],
+    ["POST", "/ws", "GET, OPTIONS"],
   ];
   for (const [method, path, allowed] of wrong) {
     const { status, headers } = await test.ask(path, { method });
     assertEquals([status, headers.get("allow")], [405, allowed], `${method} ${path}`);
+    const options = await test.ask(path, { method: "OPTIONS" });
+    assertEquals([options.status, options.headers.get("allow")], [204, allowed], `OPTIONS ${path}`);
   }
+  const { message } = JSON.parse((await test.ask("/stats/")).body);
+  const there = "/, /page.js, /page.css, /favicon.svg, /ws, /healthz, /stats, /metrics, /events, /pub/NAME";
+  assertEquals(message, `There is nothing at "/stats/": there are ${there}`);
   const { status, headers } = await test.ask("/ws");
   assertEquals([status, headers.get("upgrade")], [426, "websocket"]);
   assertEquals(await test.refused("/ws"), [426, "no-upgrade"]);
+});
+
+Deno.test("13.10 a page of an origin that is allowed may send any header along, those of EventSource polyfills too", async () => {
+  await using test = await startWeb({}, { origins: ["https://a.example"] });
+  const origin = "https://a.example";
+  for (const headers of ["cache-control,last-event-id", "accept, authorization, content-type", "traceparent"]) {
+    const asked = { "access-control-request-method": "GET", "access-control-request-headers": headers };
+    const answer = await test.forged("OPTIONS /events", { origin, ...asked });
+    assertEquals([answer.status, answer.headers.get("access-control-allow-headers")], [204, headers]);
+    assertEquals(answer.headers.get("access-control-allow-origin"), origin);
+    const other = await test.forged("OPTIONS /events", { origin: "https://b.example", ...asked });
+    assertEquals([other.status, other.headers.get("access-control-allow-headers")], [403, null]);
+  }
+});
+
+Deno.test("13.9 13.10 a refused Host or Origin is told with the flag that would allow it", async () => {
+  await using test = await startWeb();
+  const message = async (headers: Record<string, string>) =>
+    JSON.parse((await test.forged("GET /stats", headers)).body).message;
+  const known =
+    "by an IP address, as localhost, by the host that it listens on, and by those of the origins that it allows";
+  assertEquals(
+    await message({ host: "teacher.local:8080" }),
+    `Refused: this gateway is not known as "teacher.local:8080", but ${known}; ` +
+      "to allow it: mq server --web-origin http://teacher.local:8080",
+  );
+  assertEquals(await message({ host: "a b" }), `Refused: this gateway is not known as "a b", but ${known}`);
+  const refused = (origin: string) => `Refused: the page at ${origin} is not of an origin that this gateway allows`;
+  assertEquals(
+    await message({ origin: "http://localhost:5173" }),
+    `${refused('"http://localhost:5173"')}; to allow it: mq server --web-origin http://localhost:5173`,
+  );
+  assertEquals(await message({ origin: "null" }), refused('"null"'));
+  assertEquals((await message({ origin: `http://${"x".repeat(3000)}` })).length < 200, true);
+});
+
+Deno.test("13.14 a parameter that a path does not take is refused by its name, at every path", async () => {
+  await using test = await startWeb({}, { page: PAGE });
+  const message = async (path: string, init?: RequestInit) => {
+    const answer = await test.ask(path, init);
+    assertEquals(refusalIn(answer), [400, "bad-parameter"], path);
+    return JSON.parse(answer.body).message;
+  };
+  const taken = (name: string, path: string, known: string) =>
+    `Cannot take the parameter "${name}": "${path}" takes ${known}`;
+  for (const path of ["/", "/page.js", "/ws", "/healthz", "/stats", "/metrics"]) {
+    assertEquals(await message(`${path}?x=1`), taken("x", path, "none"));
+  }
+  assertEquals(await message("/events?patterns=create"), taken("patterns", "/events", "pattern, lastEventId"));
+  assertEquals(await message("/events?pattern=create&Pattern=x"), taken("Pattern", "/events", "pattern, lastEventId"));
+  assertEquals(await message("/pub/create?x", { method: "POST" }), taken("x", "/pub/create", "none"));
+  assertEquals(test.server.told("mq.connect"), []);
+  assertEquals((await test.ask("/healthz?")).status, 200);
 });
 
 /** Each way in that does something, asked for with headers that are forged. */
@@ -128,8 +187,7 @@ Deno.test("13.10 a page of an origin that is allowed may do everything, too, and
   const refused = await test.forged("POST /pub/archive", { origin }, "1");
   assertEquals([refused.status, refused.headers.get("access-control-allow-origin")], [404, origin]);
   const asked = await test.forged("OPTIONS /pub/create", { origin, "access-control-request-method": "POST" });
-  assertEquals([asked.status, asked.headers.get("access-control-allow-methods")], [204, "POST"]);
-  assertEquals(asked.headers.get("access-control-allow-headers"), "authorization, content-type");
+  assertEquals([asked.status, asked.headers.get("access-control-allow-methods")], [204, "POST, OPTIONS"]);
   const socket = await test.upgraded({ origin });
   assertEquals(await socket.lines.next(), "HTTP/1.1 101 Switching Protocols\r");
   assertEquals((await test.forged("GET /stats", { origin: "https://b.example" })).status, 403);

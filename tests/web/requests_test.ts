@@ -68,6 +68,72 @@ Deno.test("13.8 a POST that breaks a rule is refused with the reason, and publis
   await listener.expect("create {}");
 });
 
+Deno.test("13.4 a POST whose body is not the data as it stands is refused with what is taken, and publishes nothing", async () => {
+  await using test = await startWeb();
+  const post = (headers: Record<string, string>, body: BodyInit = "1") =>
+    test.ask("/pub/create", { method: "POST", headers, body });
+  const zipped = new Response("1").body!.pipeThrough(new CompressionStream("gzip"));
+  const gzip = await post({ "content-encoding": "gzip" }, await new Response(zipped).bytes());
+  assertEquals(refusalIn(gzip), [415, "unsupported-encoding"]);
+  assertEquals(gzip.headers.get("accept-encoding"), "identity");
+  assertStringIncludes(gzip.body, String.raw`Cannot read a body in \"gzip\": send it without an encoding`);
+  const form = new FormData();
+  form.set("id", "1");
+  const parts = await test.ask("/pub/create", { method: "POST", body: form });
+  assertEquals(refusalIn(parts), [415, "unsupported-type"]);
+  assertEquals(parts.headers.get("accept"), "application/json, text/plain");
+  for (const charset of ["utf-16", '"iso-8859-1"']) {
+    const type = `application/json; charset=${charset}`;
+    assertEquals(refusalIn(await post({ "content-type": type })), [415, "unsupported-type"]);
+  }
+  for (const coding of ["GZIP", "br", "identity, gzip", "x"]) {
+    assertEquals(refusalIn(await post({ "content-encoding": coding })), [415, "unsupported-encoding"]);
+  }
+  assertEquals(test.server.broker.stats().published, 0);
+});
+
+Deno.test("13.4 a POST of any type of text is taken as it stands, and one that waits to be told to go on", async () => {
+  await using test = await startWeb();
+  const [listener] = await test.server.connect(1);
+  for (
+    const type of [
+      "application/x-www-form-urlencoded",
+      "application/json",
+      'text/plain; charset="UTF-8"',
+      "TEXT/PLAIN;charset=us-ascii",
+      "application/octet-stream",
+      "nonsense",
+      "",
+    ]
+  ) {
+    const headers = { "content-type": type, "content-encoding": "identity" };
+    assertEquals((await test.ask("/pub/create", { method: "POST", headers, body: "a=1" })).status, 202, type);
+    await listener.expect("create a=1");
+  }
+  const patient = await test.raw();
+  const head = `POST /pub/create HTTP/1.1\r\nhost: ${test.host}\r\ncontent-length: 1\r\nexpect: 100-continue\r\n\r\n`;
+  await patient.send(head);
+  assertEquals(await patient.lines.next(), "HTTP/1.1 100 Continue\r");
+  await patient.send("7");
+  await listener.expect("create 7");
+});
+
+Deno.test("13.5 HEAD of /events answers as GET would, and listens to nothing", async () => {
+  await using test = await startWeb();
+  const { status, headers, body } = await test.ask("/events?pattern=create", { method: "HEAD" });
+  assertEquals([status, headers.get("content-type"), body], [200, "text/event-stream", ""]);
+  assertEquals((await test.ask("/events?pattern=a..b", { method: "HEAD" })).status, 400);
+  assertEquals(test.server.told("mq.connect"), []);
+});
+
+Deno.test("13.5 /events takes a lastEventId, as polyfills of EventSource send it, and looks at none", async () => {
+  await using test = await startWeb();
+  const { lines, leave } = await listen(test, "?pattern=create&lastEventId=01JD3K5E8Q5V1M4S3R6T7W8X9Y");
+  await test.pub("create", "1");
+  await lines.find("event: create");
+  await leave();
+});
+
 Deno.test("13.8 a POST finds no room where there is none for a connection", async () => {
   await using test = await startWeb({ limits: { connections: 1 } });
   await test.server.connect(1);
