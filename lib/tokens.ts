@@ -43,7 +43,7 @@ export interface Token {
  * import { assertEquals, assertThrows } from "@std/assert";
  *
  * assertEquals(parseToken("s3cret\r\n"), "s3cret");
- * assertThrows(() => parseToken("s\u00e9cret"), MqError, "its character 2 is U+00E9");
+ * assertThrows(() => parseToken("s\u00e9cret"), Error, "its character 2 is U+00E9");
  * ```
  */
 export function parseToken(text: string): string {

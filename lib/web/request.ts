@@ -21,7 +21,7 @@ const CHARSETS: readonly string[] = ["utf-8", "utf8", "us-ascii", "ascii"];
  * import { assertThrows } from "@std/assert";
  *
  * const url = new URL("http://localhost:8080/events?patterns=create");
- * assertThrows(() => checkParameters(url, ["pattern"]), MqError, 'Cannot take the parameter "patterns"');
+ * assertThrows(() => checkParameters(url, ["pattern"]), Error, 'Cannot take the parameter "patterns"');
  * ```
  */
 export function checkParameters({ pathname, searchParams }: URL, known: readonly string[]): void {
@@ -43,7 +43,7 @@ export function checkParameters({ pathname, searchParams }: URL, known: readonly
  * import { assertThrows } from "@std/assert";
  *
  * checkMedia(new Headers({ "content-type": "application/x-www-form-urlencoded" })); // Which curl says unless told otherwise.
- * assertThrows(() => checkMedia(new Headers({ "content-encoding": "gzip" })), MqError, 'Cannot read a body in "gzip"');
+ * assertThrows(() => checkMedia(new Headers({ "content-encoding": "gzip" })), Error, 'Cannot read a body in "gzip"');
  * ```
  */
 export function checkMedia(headers: Headers): void {
