@@ -4,7 +4,7 @@
  * @module
  */
 import { blue, bold, cyan, dim, green, magenta, red, yellow } from "@std/fmt/colors";
-import { decodeData, encodeData, formatEvent, isJson, type MqEvent } from "../mod.ts";
+import { formatEvent, isJson, type MqEvent } from "../mod.ts";
 
 const PALETTE = [green, blue, magenta, cyan, yellow];
 
@@ -24,11 +24,6 @@ export function formatJson(event: MqEvent, { at, ...more }: { at?: Date } & Reco
   const data = text === "" ? "null" : isJson(text) ? text : JSON.stringify(text);
   const tail = Object.entries(more).map(([key, value]) => `,${JSON.stringify(key)}:${JSON.stringify(value)}`).join("");
   return `${head.slice(0, -1)},"data":${data}${tail}}`;
-}
-
-/** Data that spans lines, as laid-out JSON does, is written as the protocol writes it; other text stays as it is. */
-export function onOneLine(text: string): string {
-  return /[\n\r]/.test(text) ? encodeData(decodeData(text)) : text.trim();
 }
 
 /** An event as it came: what a pipe gets. */

@@ -4,8 +4,8 @@
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, MqError, MqEvent, type Subscription } from "../mod.ts";
-import { count, formatDuration, formatJson, onOneLine } from "./format.ts";
+import { type Client, dataFromText, MqError, MqEvent, type Subscription } from "../mod.ts";
+import { count, formatDuration, formatJson } from "./format.ts";
 import { type Run, runHandler } from "./handler.ts";
 import type { OnFlags } from "./on.ts";
 import { aborted, type Io } from "./stdio.ts";
@@ -35,7 +35,7 @@ export function delayAfter(attempt: number, random: number): number {
 /** The data of the events that a handler's output makes: one, or one for each line. What is empty makes none. */
 export function dataOf(output: string, isByLine: boolean): string[] {
   const texts = isByLine ? output.split(/\r?\n/) : [output.replace(/\r?\n$/, "")];
-  return texts.map(onOneLine).filter((text) => text !== "");
+  return texts.map(dataFromText).filter((text) => text !== "");
 }
 
 /** Has events handled, each until it succeeds or has failed for good. */

@@ -5,10 +5,10 @@
  */
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { dim } from "@std/fmt/colors";
-import { checkPublishable, type Client, MqError, MqEvent, type Receipt } from "../mod.ts";
+import { checkPublishable, type Client, dataFromText, MqError, MqEvent, type Receipt } from "../mod.ts";
 import { brokerAccess, brokerFlags, checkTyped, connectOrSay, jsonFlag, nameFlag, untilLost } from "./broker_flags.ts";
 import { defineCommand, type Values } from "./command.ts";
-import { count, formatJson, onOneLine } from "./format.ts";
+import { count, formatJson } from "./format.ts";
 import type { Io } from "./stdio.ts";
 
 /** How many receipts may be waited for at a time, and of how much data. */
@@ -45,7 +45,7 @@ export const pub = defineCommand({
     const { signal } = io;
     await using client = await connectOrSay({ ...access, name: flags.name, reconnect: false, signal });
     const publisher = new Publisher(client, name, flags, io);
-    const texts = data === "-" ? lines(io.stdin, untilLost(client, io.signal)) : [onOneLine(data ?? "")];
+    const texts = data === "-" ? lines(io.stdin, untilLost(client, io.signal)) : [data ?? ""];
     for await (const text of texts) await publisher.publish(text);
     return await publisher.finish();
   },
@@ -74,9 +74,9 @@ class Publisher {
     this.#io = io;
   }
 
-  /** Publishes an event; waits only if too many receipts are outstanding. A CR that ends stdin is no data. */
+  /** Publishes an event; waits only if too many receipts are outstanding. */
   async publish(text: string): Promise<void> {
-    const task = this.#await(text.replace(/\r$/, "")).finally(() => {
+    const task = this.#await(dataFromText(text)).finally(() => {
       this.#pending.delete(task);
       this.#pendingCharacters -= text.length;
     });

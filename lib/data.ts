@@ -4,6 +4,11 @@
  * @module
  */
 
+import { visible } from "./errors.ts";
+
+/** What JSON begins with that is no plain text. The command prompt of Windows leaves single quotes before it. */
+const LIKE_JSON = /^\s*(?:'?[[{]|")/;
+
 /** Any value that JSON can carry. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -53,7 +58,7 @@ export function decodeData(text: string): Json | undefined {
   if (!mayBeJson(text)) return text;
   try {
     return JSON.parse(text);
-  } catch {
+  } catch { // JSON.parse throws only at what is not JSON.
     return text;
   }
 }
@@ -77,8 +82,63 @@ export function isJson(text: string): boolean {
   try {
     JSON.parse(text);
     return true;
-  } catch {
+  } catch { // JSON.parse throws only at what is not JSON.
     return false;
+  }
+}
+
+/**
+ * Writes any text as the data of a line without loss: {@linkcode decodeData} reads the text again, or its value where it
+ * is JSON. Text stands as it is wherever a line can carry it. JSON of several lines is joined, which is the same JSON; any
+ * other text that a line would change, having line ends in it or white space before it, becomes a string in JSON.
+ *
+ * @param text The text; empty for no data.
+ * @returns The data.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(dataFromText("hello"), "hello");
+ * assertEquals(dataFromText('{\n  "id": 1\n}'), '{"id": 1}');
+ * assertEquals(dataFromText("two\nlines"), '"two\\nlines"');
+ * assertEquals(dataFromText("  indented"), '"  indented"');
+ * ```
+ */
+export function dataFromText(text: string): string {
+  if (!/[\r\n]|^[ \t]/.test(text) && text.isWellFormed()) return text;
+  return isJson(text) ? joinLines(text) : encodeData(text);
+}
+
+/** No string of JSON has line ends in it, so white space that has some stands between its tokens. */
+function joinLines(json: string): string {
+  const line = json.replace(/[ \t\r\n]+/g, (space) => /[\r\n]/.test(space) ? "" : space);
+  return line.trimStart().replace(/\p{Surrogate}/gu, escapeCodeUnit);
+}
+
+/**
+ * Why a text that begins as an object, an array or a string in JSON does is not JSON: most likely a slip, such as quotation
+ * marks that a shell has taken away.
+ *
+ * @param text The text.
+ * @returns The reason, on one line; undefined if the text is JSON, or does not look like it.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertMatch } from "@std/assert";
+ *
+ * assertMatch(mistakeInJson("{id:1}")!, /^Expected property name/);
+ * assertEquals(mistakeInJson('{"id":1}'), undefined);
+ * assertEquals(mistakeInJson("disk full"), undefined);
+ * ```
+ */
+export function mistakeInJson(text: string): string | undefined {
+  if (!LIKE_JSON.test(text)) return undefined;
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch (error) { // JSON.parse throws nothing but the reason.
+    return visible((error as Error).message.replace(/(?: in JSON)? at position \d+ .*$/, ""));
   }
 }
 
@@ -93,13 +153,13 @@ function mayBeJson(text: string): boolean {
 
 function stringify(value: Json): string | undefined {
   try {
-    return JSON.stringify(value)?.replace(/[\x7f-\x9f]/g, escapeControl);
+    return JSON.stringify(value)?.replace(/[\x7f-\x9f]/g, escapeCodeUnit);
   } catch (cause) {
     throw new TypeError("Cannot write a value as data: JSON has no form for it", { cause });
   }
 }
 
-/** JSON leaves these control characters as they are. */
-function escapeControl(character: string): string {
-  return `\\u00${character.charCodeAt(0).toString(16)}`;
+/** JSON leaves some control characters as they are, and UTF-8 has no form for half of a surrogate pair. */
+function escapeCodeUnit(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

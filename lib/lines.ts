@@ -59,8 +59,8 @@ export interface LineObserver {
   /**
    * Called in the place of a line that could not be read.
    *
-   * @param error Why: `line-too-long`, after which reading goes on, or `invalid-utf8` or `tls`, after which nothing
-   * comes.
+   * @param error Why: `line-too-long`, after which reading goes on, or on a connection `invalid-utf8` or `tls`, after
+   * which nothing comes.
    */
   onFault(error: ProtocolError): void;
 }
@@ -79,6 +79,14 @@ export interface LineReaderOptions {
    * @default {false}
    */
   isCautious?: boolean;
+  /**
+   * Whether the source is a file or a pipe and no connection. Then what stands behind the last LF is a line, too, with
+   * its CR if it ends in one; a line that is not UTF-8 is a fault like others, after which reading goes on; and bytes
+   * that look like TLS are not.
+   *
+   * @default {false}
+   */
+  isFile?: boolean;
 }
 
 /**
@@ -111,8 +119,8 @@ export class LineReader {
    * @param options The longest line.
    */
   constructor(source: ByteReader, options: LineReaderOptions = {}) {
-    const { maxLineBytes = DEFAULT_LIMITS.lineBytes, isCautious = false } = options;
-    this.#framer = new Framer(source, maxLineBytes, isCautious ? maxLineBytes + 1 : Infinity);
+    const { maxLineBytes = DEFAULT_LIMITS.lineBytes, isCautious = false, isFile = false } = options;
+    this.#framer = new Framer(source, maxLineBytes, isCautious ? maxLineBytes + 1 : Infinity, isFile);
   }
 
   /**
@@ -196,6 +204,7 @@ async function split(block: string, observer: LineObserver): Promise<void> {
 /** The guard before TextLineStream: makes blocks of text, each of whole lines, and faults. */
 class Framer {
   readonly #source: ByteReader;
+  readonly #isFile: boolean;
   maxLineBytes: number;
   /** How much may be in the buffer. */
   maxHeldBytes: number;
@@ -210,7 +219,8 @@ class Framer {
   #ended = false;
   #failure: { cause: unknown } | undefined;
 
-  constructor(source: ByteReader, maxLineBytes: number, maxHeldBytes: number) {
+  constructor(source: ByteReader, maxLineBytes: number, maxHeldBytes: number, isFile: boolean) {
+    this.#isFile = isFile;
     this.maxHeldBytes = maxHeldBytes;
     this.#source = source;
     this.maxLineBytes = maxLineBytes;
@@ -222,7 +232,10 @@ class Framer {
       const isLarge = this.#buffer.length > SMALL_BYTES;
       const room = this.#buffer.subarray(this.#length, Math.min(this.#length + turns.shareBytes, this.maxHeldBytes));
       const count = await this.#read(room);
-      if (count === null) break;
+      if (count === null) {
+        this.#end();
+        break;
+      }
       if (isLarge) await turns.admit(count);
       this.#take(count);
       const isFull = count === room.length;
@@ -253,7 +266,7 @@ class Framer {
 
   /** Takes in `count` bytes read behind what is there: the lines that are whole now become parts. */
   #take(count: number): void {
-    if (this.receivedBytes === 0 && TLS_RECORDS.includes(this.#buffer[0])) return this.#refuseTls();
+    if (this.receivedBytes === 0 && !this.#isFile && TLS_RECORDS.includes(this.#buffer[0])) return this.#refuseTls();
     this.receivedBytes += count;
     const start = this.#length;
     const end = start + count;
@@ -268,6 +281,15 @@ class Framer {
       this.#discarding = true;
       this.#length = 0;
     }
+  }
+
+  /** The end of a file ends its last line, too. With a CR more than it has, it does not lose its own. */
+  #end(): void {
+    this.#ended = true;
+    const hasTail = this.#length > 0 || this.#discarding;
+    if (!this.#isFile || this.#failure || !hasTail) return;
+    const line = this.#decodeLine(this.#buffer.subarray(0, this.#length));
+    this.#parts.push(typeof line === "string" ? line + "\r\n" : line);
   }
 
   #refuseTls(): void {
@@ -306,7 +328,8 @@ class Framer {
     }
     try {
       return strictDecoder.decode(line);
-    } catch (cause) {
+    } catch (cause) { // The decoder throws at nothing else.
+      if (this.#isFile) return new ProtocolError("invalid-utf8", "The line is not UTF-8", { cause });
       this.#ended = true;
       return new FatalProtocolError("invalid-utf8", "Cannot read on: a line is not UTF-8", { cause });
     }

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { decodeData, encodeData, type Json } from "../lib/data.ts";
+import { dataFromText, decodeData, encodeData, type Json, mistakeInJson } from "../lib/data.ts";
 
 const ENCODED: [value: Json | undefined, text: string][] = [
   [undefined, ""],
@@ -74,5 +74,56 @@ for (const control of ["\0", "\t", "\n", "\r", "\x1b", "\x7f", "\x85", "\x9f"]) 
   Deno.test(`encodeData writes U+${control.charCodeAt(0).toString(16)} without a control character`, () => {
     assertEquals(encodeData(`a${control}b`).match(/\p{Cc}/u), null);
     assertEquals(encodeData([control]).match(/\p{Cc}/u), null);
+  });
+}
+
+const WRITTEN: [text: string, data: string][] = [
+  ["", ""],
+  ["hello", "hello"],
+  ["two  words  ", "two  words  "],
+  ["a\tb", "a\tb"],
+  ['"', '"'],
+  ['{ "id" : 1.0 }', '{ "id" : 1.0 }'],
+  ["12345678901234567890", "12345678901234567890"],
+  ["[\r\n  1,\r\n  12345678901234567890\r\n]", "[1,12345678901234567890]"],
+  ['{\n  "a": "b  c"\n}\n', '{"a": "b  c"}'],
+  ['  {"id":1}\n', '{"id":1}'],
+  ["  indented", '"  indented"'],
+  ["\t", '"\\t"'],
+  ["two\nlines", '"two\\nlines"'],
+  ["ends in CR\r", '"ends in CR\\r"'],
+  ["\n", '"\\n"'],
+  ["half \ud83d", '"half \\ud83d"'],
+  ['["half \ud83d"]', '["half \\ud83d"]'],
+];
+
+for (const [text, data] of WRITTEN) {
+  Deno.test(`dataFromText writes ${JSON.stringify(text)} as ${data || "nothing"}`, () => {
+    assertEquals(dataFromText(text), data);
+  });
+}
+
+Deno.test("dataFromText takes time in proportion to the text", () => {
+  const spaces = " ".repeat(4_000_000); // At a square of that, this would take hours.
+  assertEquals(dataFromText(`{${spaces}\n}`), "{}");
+  assertEquals(dataFromText(`[${spaces}1]\n`), `[${spaces}1]`);
+});
+
+const MISTAKES: [text: string, mistake: string | undefined][] = [
+  ["{id:1}", "Expected property name or '}'"],
+  ['{"id":1', "Expected ',' or '}' after property value"],
+  ["  [1,", "Unexpected end of JSON input"],
+  ["'{id:1}'", `Unexpected token ''', "'{id:1}'" is not valid JSON`],
+  ['"a" b', "Unexpected non-whitespace character after JSON"],
+  ["[\x1b]", `Unexpected token '\\u{1b}', "[\\u{1b}]" is not valid JSON`],
+  ['{"id":1}', undefined],
+  ["disk full", undefined],
+  ["it's", undefined],
+  ["", undefined],
+];
+
+for (const [text, mistake] of MISTAKES) {
+  Deno.test(`mistakeInJson tells ${mistake ? "what is wrong with" : "of no mistake in"} ${JSON.stringify(text)}`, () => {
+    assertEquals(mistakeInJson(text), mistake);
   });
 }

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { ConnectionError, FatalProtocolError, type MqError, type ProtocolError } from "../lib/errors.ts";
-import { type ByteReader, LineReader } from "../lib/lines.ts";
+import { type ByteReader, LineReader, type LineReaderOptions } from "../lib/lines.ts";
 import { atTurnEnd } from "../lib/turn.ts";
 
 const encoder = new TextEncoder();
@@ -118,6 +118,30 @@ Deno.test("LineReader ends with what its observer throws", async () => {
   };
   const reading = new LineReader(new Source(["one\ntwo\n"])).readAll({ onLine, onFault: () => {} });
   assertEquals([await assertRejects(() => reading) === thrown, lines], [true, ["one"]]);
+});
+
+const FILES: [what: string, input: string | Uint8Array, lines: Outcome][] = [
+  ["nothing", "", []],
+  ["no line more than there is", "one\n", ["one"]],
+  ["the line at its end", "one\ntwo", ["one", "two"]],
+  ["a CR at its end", "one\r", ["one\r"]],
+  ["a line of the limit at its end", "12345678", ["12345678"]],
+  ["an over-long line at its end", "one\n123456789", ["one", TOO_LONG]],
+  ["the lines around one that is not UTF-8", concat("one\n", [0xe9], "\ntwo\n"), ["one", NOT_UTF8, "two"]],
+  ["a line at its end that is not UTF-8", concat("one\n", [0xe9]), ["one", NOT_UTF8]],
+  ["what looks like TLS", "\x16\x03\n\x15", ["\x16\x03", "\x15"]],
+];
+
+for (const [what, input, lines] of FILES) {
+  Deno.test(`LineReader hands out of a file ${what}`, async () => {
+    const options = { isFile: true, maxLineBytes: 8 };
+    assertEquals(await readAll([input], options), lines);
+    assertEquals(await readAll(byteByByte(input), options), lines);
+  });
+}
+
+Deno.test("LineReader hands out no line of a file in which reading fails", async () => {
+  assertEquals(await readAll(["one\ntw"], { isFile: true }, new Error("it fails")), ["one", BROKEN]);
 });
 
 const LIMITED: [what: string, input: string | Uint8Array, lines: Outcome][] = [
@@ -266,7 +290,7 @@ Deno.test("LineReader holds no more than one read of a line that it discards", a
 /** Reads to the end; a fault stands in its place among the lines. */
 async function readAll(
   chunks: (string | Uint8Array)[],
-  options?: { maxLineBytes: number },
+  options?: LineReaderOptions,
   failure?: Error,
 ): Promise<Outcome> {
   return await drain(new LineReader(new Source(chunks, failure), options));

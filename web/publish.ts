@@ -3,28 +3,26 @@
  *
  * @module
  */
+import { dataFromText, mistakeInJson } from "../lib/data.ts";
 import { checkPublishable } from "../lib/event.ts";
+import { formatEvent } from "../lib/protocol.ts";
 import { byId, make, setText } from "./dom.ts";
 import type { Link } from "./link.ts";
 import { count } from "./words.ts";
-
-/** What JSON begins with that is no plain text. */
-const LIKE_JSON = /^\s*[[{"]/;
 
 /** Has the form publish over a connection. */
 export function setUpPublish(link: Link): void {
   const [name, data] = ["publish-name", "publish-data"].map((id) => byId<HTMLInputElement>(id));
   const [hint, receipt] = ["publish-hint", "receipt"].map((id) => byId(id));
   let ref = 0;
-  data.oninput = () => setText(hint, mistakeIn(data.value));
+  data.oninput = () => setText(hint, hintFor(data.value));
   byId("publish-form").onsubmit = async (event) => {
     event.preventDefault();
     const sent = name.value.trim();
     try {
       checkPublishable(sent); // Behind a space in it, the broker would take the rest for data.
-      const { receivers } = await link.ask(`/pub page-${++ref} ${sent} ${data.value}`.trimEnd()) as {
-        receivers: number;
-      };
+      const line = formatEvent(sent, dataFromText(data.value));
+      const { receivers } = await link.ask(`/pub page-${++ref} ${line}`) as { receivers: number };
       say(receipt, `${sent} went to ${receivers === 0 ? "nobody" : count(receivers, "connection")}.`, true);
     } catch (error) {
       say(receipt, `${(error as Error).message}.`, false);
@@ -48,12 +46,7 @@ function say(place: HTMLElement, text: string, isGood: boolean): void {
 }
 
 /** What is wrong with data that looks like JSON; any text may be sent. */
-function mistakeIn(text: string): string {
-  if (!LIKE_JSON.test(text)) return "";
-  try {
-    JSON.parse(text);
-    return "";
-  } catch (error) {
-    return `Not JSON, so it would go out as text: ${(error as Error).message.replace(/ in JSON .*/, "")}`;
-  }
+function hintFor(text: string): string {
+  const mistake = mistakeInJson(text);
+  return mistake === undefined ? "" : `Not JSON, so it would go out as text: ${mistake}`;
 }

@@ -1,19 +1,19 @@
 /**
- * The body of a request as the data of an event.
+ * The body of a request as text.
  *
  * @module
  */
-import { encodeData, isJson } from "../data.ts";
 import { ProtocolError } from "../errors.ts";
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+/** A byte order mark at the beginning says how the text is encoded, and is no part of it (WHATWG Encoding, 6). */
+const decoder = new TextDecoder("utf-8", { fatal: true });
 
 /**
  * Reads a body, but no more of it than a line may be long.
  *
  * @param body The body; null for none.
  * @param maxBytes How long a line may be.
- * @returns Its text, without one last line end.
+ * @returns Its text, without a byte order mark before it and one line end behind it.
  * @throws {ProtocolError} With the code `line-too-long` or `invalid-utf8`.
  *
  * @example
@@ -36,26 +36,4 @@ export async function readBody(body: ReadableStream<Uint8Array> | null, maxBytes
   } catch (cause) {
     throw new ProtocolError("invalid-utf8", "Cannot read the body: it is not UTF-8", { cause });
   }
-}
-
-/**
- * Writes a text as the data of a line. One line goes as it is. JSON of several lines is joined, which is the same JSON; any
- * other text that would not come out as it went in, having line ends in it or white space before it, becomes a string in
- * JSON.
- *
- * @param text The text.
- * @returns The data.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(dataOf("hello"), "hello");
- * assertEquals(dataOf('{\n  "id": 1\n}'), '{"id": 1}');
- * assertEquals(dataOf("two\nlines"), '"two\\nlines"');
- * ```
- */
-export function dataOf(text: string): string {
-  if (!/[\r\n]|^[ \t]/.test(text)) return text;
-  return isJson(text) ? text.replaceAll(/\s*[\r\n]\s*/g, "") : encodeData(text); // No string of JSON has line ends in it.
 }

@@ -5,13 +5,14 @@
  */
 import { formatAddress } from "../address.ts";
 import type { Broker } from "../broker.ts";
+import { dataFromText } from "../data.ts";
 import { MqError, quote } from "../errors.ts";
 import { checkPublishable, Pattern } from "../event.ts";
 import { type Certificate, type Closable, listenAt } from "../listen.ts";
 import { formatEvent } from "../protocol.ts";
 import { within } from "../time.ts";
 import { bearerToken, checkAccess, parseOrigin, type Policy } from "./access.ts";
-import { dataOf, readBody } from "./body.ts";
+import { readBody } from "./body.ts";
 import { eventStream } from "./event_stream.ts";
 import { Metrics } from "./metrics.ts";
 import { type Page, pageResponses } from "./page.ts";
@@ -246,7 +247,7 @@ class Gateway implements WebGateway {
     const name = decodeName(url.pathname.slice("/pub/".length));
     checkPublishable(name);
     checkMedia(request.headers);
-    const data = dataOf(await readBody(request.body, this.#broker.limits.lineBytes));
+    const data = dataFromText(await readBody(request.body, this.#broker.limits.lineBytes));
     const session = new Session(this.#broker, visitor);
     try {
       session.send("/unsub >");

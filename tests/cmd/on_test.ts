@@ -44,8 +44,8 @@ Deno.test("dataOf makes the data of one event of an output, or of one for each l
       ["hello", ["hello"], ["hello"]],
       ["hello\n", ["hello"], ["hello"]],
       ["hello\r\n", ["hello"], ["hello"]],
-      ["a\n\n b \n", ['"a\\n\\n b "'], ["a", "b"]],
-      ['{\n  "id": 1\n}\n', ['{"id":1}'], ["{", '"id": 1', "}"]],
+      ["a\n\n b \n", ['"a\\n\\n b "'], ["a", '" b "']],
+      ['{\n  "id": 1\n}\n', ['{"id": 1}'], ["{", '"  \\"id\\": 1"', "}"]],
       ['{"id":12345678901234567890}\n', ['{"id":12345678901234567890}'], ['{"id":12345678901234567890}']],
     ] as const
   ) {
@@ -166,7 +166,7 @@ Deno.test("mq on --emit publishes what a handler prints, if it succeeds", async 
   await using program = await startOn(server, "-n 3 --emit update", "sh", "-c", script);
   const [listener] = await server.connect(1);
   await listener.send("/sub update\ncreate good\ncreate bad\ncreate good\n");
-  await listener.expect("/ok sub", 'update {"was":"good"}', 'update {"was":"good"}');
+  await listener.expect("/ok sub", 'update {"was": "good"}', 'update {"was": "good"}');
   assertEquals((await program.outcome()).stdout, "");
 });
 

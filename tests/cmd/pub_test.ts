@@ -19,7 +19,7 @@ Deno.test("mq pub puts data of many lines on one", async () => {
   const to = ["-s", `127.0.0.1:${server.port}`];
   await mq(["pub", "create", '{\n  "id": 1\n}\n', ...to]);
   await mq(["pub", "create", "two\nlines", ...to]);
-  await listener.expect('create {"id":1}', 'create "two\\nlines"');
+  await listener.expect('create {"id": 1}', 'create "two\\nlines"');
 });
 
 Deno.test("mq pub - publishes one event for each line of stdin, in order", async () => {

@@ -1,7 +1,8 @@
 /** Data survives its way onto a line and back. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { decodeData, encodeData, isJson, type Json } from "../../lib/data.ts";
+import { dataFromText, decodeData, encodeData, isJson, type Json } from "../../lib/data.ts";
+import { formatEvent, takeWord } from "../../lib/protocol.ts";
 import { runs, someJson, someText } from "./arbitraries.ts";
 
 Deno.test("decodeData reads every JSON value that encodeData writes", () => {
@@ -33,6 +34,24 @@ Deno.test("decodeData takes for JSON what JSON.parse does, and any other text as
       const json = parse(text);
       assertEquals(isJson(text), json !== undefined);
       assertEquals(decodeData(text), json === undefined ? text : json.value);
+    }),
+    runs(5000),
+  );
+});
+
+Deno.test("dataFromText loses nothing of any text: a listener decodes its value where it is JSON, and else the text", () => {
+  const laidOut = fc.tuple(someJson, fc.constantFrom("\n", "\r\n")).map(([value, end]) =>
+    JSON.stringify(value, null, 2).replaceAll("\n", end)
+  );
+  const pieces = fc.constantFrom('{"a":', "1", "}", "[", "]", ",", '"x"', "\n", "\r", "\r\n", " ", "\t", "é", "\ud800");
+  const text = fc.oneof(someText, laidOut, fc.array(pieces).map((parts) => parts.join("")));
+  fc.assert(
+    fc.property(text.filter((text) => text !== ""), (text) => {
+      const line = formatEvent("create", dataFromText(text));
+      assert(line.isWellFormed());
+      assertEquals(/\n|\r$/.test(line), false);
+      const json = parse(text);
+      assertEquals(decodeData(takeWord(line)[1]), json === undefined ? text : json.value);
     }),
     runs(5000),
   );
