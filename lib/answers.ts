@@ -19,6 +19,8 @@ export interface Hello {
   limits: Limits;
   /** The patterns of the events it recognizes. */
   events: string[];
+  /** The most hops that an event can have behind it; undefined for a broker before 0.6, which knows nothing of them. */
+  hops?: number;
 }
 
 /** What a broker tells of one connection, in answer to `/clients`. */

@@ -22,6 +22,8 @@ export interface Listener {
   readonly patterns: ReadonlyMap<string, Pattern>;
   /** Whether it gets events with their id and sender. */
   readonly meta: boolean;
+  /** Whether it is told how many hops are behind them, if it gets that. */
+  readonly hops?: boolean;
   /** How events are written to it, if not as lines. */
   readonly classic?: ClassicForm;
   /** Whether it gets the events it publishes itself. */
@@ -61,6 +63,8 @@ export class Audience {
   readonly key: string;
   /** Whether its members get events with their id and sender. */
   readonly meta: boolean;
+  /** Whether its members are told how many hops are behind them, too. */
+  readonly hops: boolean;
   /** How events are written to its members, if not as lines. */
   readonly classic: ClassicForm | undefined;
   /** If its members are observers: which events they get. */
@@ -84,6 +88,7 @@ export class Audience {
   constructor(key: string, founder: Listener) {
     this.key = key;
     this.meta = founder.meta;
+    this.hops = founder.hops === true;
     this.classic = founder.classic;
     const { observe } = founder;
     if (observe !== undefined) this.samplers = { own: new Sampler(observe), others: new Sampler(observe) };

@@ -16,7 +16,7 @@ import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } fr
 import { checkPublishable, checkRecognizable, DEFAULT_EVENTS, formatPatterns, isReserved } from "./event.ts";
 import { Heartbeat, tickMs } from "./heartbeat.ts";
 import { Life } from "./life.ts";
-import { checkLimits, DEFAULT_LIMITS, FAULT_GRACE_MS, type Limits } from "./limits.ts";
+import { checkLimits, DEFAULT_LIMITS, FAULT_GRACE_MS, type Limits, MAX_HOPS } from "./limits.ts";
 import { acceptAll, type Listener, type ListenOptions, listenTcp } from "./listen.ts";
 import { Patience } from "./patience.ts";
 import {
@@ -31,6 +31,7 @@ import {
   isHttpRequest,
   parseHello,
   PROTOCOL_VERSION,
+  takeHops,
   takeWord,
 } from "./protocol.ts";
 import {
@@ -403,11 +404,18 @@ export class Broker implements AsyncDisposable {
     if (connection.takeEvent()) this.#life.throttles(connection, this.#limits.eventsPerSecond);
   }
 
-  #deliver(connection: Connection, route: Route, line: string, id?: string, message?: ClassicMessage): number {
+  #deliver(
+    connection: Connection,
+    route: Route,
+    line: string,
+    id?: string,
+    message?: ClassicMessage,
+    hops?: number,
+  ): number {
     connection.route = route;
     const { catalog, onPublish } = this.#options;
     if (catalog !== undefined) catalog.check(route.recognizedBy!, line);
-    const receivers = this.#router.publish(route, line, connection, id, message);
+    const receivers = this.#router.publish(route, line, connection, id, message, hops);
     connection.published++;
     this.#published++;
     if (onPublish !== undefined) callBack(() => onPublish(route.name, line, connection.name, receivers));
@@ -451,26 +459,34 @@ export class Broker implements AsyncDisposable {
 
   #hello(connection: Connection, rest: string): string {
     const { name: was } = connection;
-    const { name = was, meta = connection.meta, echo = connection.echo, token, ...more } = parseHello(rest);
+    const said = parseHello(rest);
+    const { name = was, meta = connection.meta, hops = connection.hops, echo = connection.echo, token, ...more } = said;
     const observe = more.observe === undefined ? connection.observe : more.observe ?? undefined;
     const scope = connection.scope ?? this.scopeOf(token);
     if (scope === undefined) {
       throw unauthorized(token === undefined ? "this broker asks for a token" : "it is not the right token");
     }
-    const { id } = connection;
-    const self = { id, server: `mq/${VERSION}`, version: PROTOCOL_VERSION, limits: this.#limits, events: this.events };
+    const self = {
+      id: connection.id,
+      server: `mq/${VERSION}`,
+      version: PROTOCOL_VERSION,
+      limits: this.#limits,
+      events: this.events,
+      hops: MAX_HOPS,
+    };
     const answer = formatOk("hello", self);
     checkAnswer(answer, this.#limits); // Before anything changes.
     this.#enrolment.change(connection, () => {
       if (connection.scope === undefined) connection.letIn(scope);
-      Object.assign(connection, { name, meta, echo, observe });
+      Object.assign(connection, { name, meta, hops, echo, observe });
       this.#life.introduced(connection, was);
     });
     return answer;
   }
 
   #publish(connection: Connection, rest: string): string {
-    const [ref, line] = takeWord(rest);
+    const [ref, tail] = takeWord(rest);
+    const [hops, line] = takeHops(tail);
     if (line === "" || ref === "-" || ref.length > MAX_WHAT_CHARACTERS) {
       const form = `"/pub REF NAME [DATA]", with a REF of at most ${MAX_WHAT_CHARACTERS} characters other than "-"`;
       throw new ProtocolError("bad-arguments", `Cannot publish: it is ${form}`);
@@ -483,7 +499,7 @@ export class Broker implements AsyncDisposable {
       throw new ProtocolError("unrecognized", message);
     }
     const id = monotonicUlid();
-    return formatOk(ref, { id, receivers: this.#deliver(connection, route, line, id) });
+    return formatOk(ref, { id, receivers: this.#deliver(connection, route, line, id, undefined, hops) });
   }
 
   /** Answers a line that could not be carried out, and closes the connection if nothing can be read after it. */

@@ -12,8 +12,8 @@ import { Dispatcher, type Handler } from "./dispatcher.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./errors.ts";
 import { checkName, checkPublishable, type MqEvent, Pattern } from "./event.ts";
 import type { HeartbeatTimes } from "./heartbeat.ts";
-import { DEFAULT_LIMITS, DEFAULT_PORT } from "./limits.ts";
-import { formatEvent } from "./protocol.ts";
+import { DEFAULT_LIMITS, DEFAULT_PORT, MAX_HOPS } from "./limits.ts";
+import { formatEvent, formatHops } from "./protocol.ts";
 import { parseAnswer, Session } from "./session.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
 import { sleep, within } from "./time.ts";
@@ -152,10 +152,12 @@ export class Client extends EventTarget implements AsyncDisposable {
    * `unrecognized` or `invalid-data`, which the broker answers.
    * @throws {ConnectionError} With the code `queue-full`, `closed` or, with `receipt`, `unconfirmed`: the connection
    * broke before the receipt came, and the event may or may not have been published.
-   * @throws {TypeError} If JSON has no form for the data.
+   * @throws {TypeError} If JSON has no form for the data, or hops are to be published without a receipt.
+   * @throws {RangeError} If there are more hops than an event can have.
    */
   publish(name: string, data?: Json, options: PublishOptions = {}): void | Promise<Receipt> {
     if (options.receipt) return this.#publishWithReceipt(name, data, options);
+    if (options.hops) throw new TypeError("Cannot publish hops without a receipt: an event line has no place for them");
     const line = this.#eventLine(name, data, options);
     this.#checkRoom(line);
     this.#send({ line, send: (session) => session.send(line), reject: () => {} });
@@ -385,7 +387,7 @@ export class Client extends EventTarget implements AsyncDisposable {
       onDropped: (events) => this.#tell("dropped", events),
     }, { ...heartbeat, lineBytes: this.#lineBytes });
     try {
-      const greeting = session.greet({ name, meta, echo, token }, this.#dispatcher.patterns);
+      const greeting = session.greet({ name, meta, hops: meta || undefined, echo, token }, this.#dispatcher.patterns);
       this.#hello = await within(timeoutMs, greeting, either);
       either.throwIfAborted();
     } catch (cause) {
@@ -453,7 +455,8 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   async #publishWithReceipt(name: string, data: Json | undefined, options: PublishOptions): Promise<Receipt> {
-    const line = `/pub ${++this.#references} ${this.#eventLine(name, data, options)}`;
+    const event = this.#eventLine(name, data, options);
+    const line = `/pub ${++this.#references} ${this.#hopsWord(options)}${event}`;
     this.#checkRoom(line);
     try {
       return parseAnswer(await this.#ask(line, options.signal));
@@ -463,6 +466,14 @@ export class Client extends EventTarget implements AsyncDisposable {
         "it may or may not have been published";
       throw new ConnectionError("unconfirmed", message, { cause });
     }
+  }
+
+  /** To a broker that knows nothing of hops they are not said: it would take them for the name. */
+  #hopsWord({ hops = 0 }: PublishOptions): string {
+    if (!(Number.isInteger(hops) && hops >= 0 && hops <= MAX_HOPS)) {
+      throw new RangeError(`Cannot publish with ${hops} hops: it takes a whole number from 0 to ${MAX_HOPS}`);
+    }
+    return hops === 0 || this.#hello?.hops === undefined ? "" : `${formatHops(hops)} `;
   }
 
   #eventLine(name: string, data: Json | undefined, { raw }: PublishOptions): string {

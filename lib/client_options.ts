@@ -119,6 +119,14 @@ export interface PublishOptions {
    * @default {false}
    */
   raw?: boolean;
+  /**
+   * How many hops are behind the event, from 0 to 255: for one that is made of another, one more than
+   * {@linkcode MqEvent.hops} of that. So a loop of programs that make events of each other's can be found out. It needs
+   * `receipt`, and brokers before 0.6 are not told.
+   *
+   * @default {0}
+   */
+  hops?: number;
 }
 
 /** What the broker says of an event it took in. */

@@ -63,6 +63,8 @@ export class Connection implements Listener {
   patterns: ReadonlyMap<string, Pattern> = NOTHING;
   /** Whether it gets events with their id and sender. */
   meta = false;
+  /** Whether it is told how many hops are behind them, if it gets that. */
+  hops = false;
   /** Whether it gets the events it publishes itself. */
   echo = true;
   /** If it is an observer: of how many events a second it gets a sample. */

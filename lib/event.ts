@@ -287,6 +287,11 @@ export class MqEvent {
   readonly id?: string;
   /** The name of the client that published it; undefined on a connection without meta. */
   readonly from?: string;
+  /**
+   * How many hops are behind the event: how often it was made of another one, as far as those who did so have said. Who
+   * makes an event of this one publishes it with one more. 0 where nothing was said, and on a connection without meta.
+   */
+  readonly hops: number;
 
   /**
    * Makes an event.
@@ -295,12 +300,14 @@ export class MqEvent {
    * @param text The data as it stood on the line.
    * @param id The ULID that the broker gave it.
    * @param from The name of the client that published it.
+   * @param hops How many hops are behind it.
    */
-  constructor(name: string, text: string, id?: string, from?: string) {
+  constructor(name: string, text: string, id?: string, from?: string, hops = 0) {
     this.name = name;
     this.text = text;
     this.id = id;
     this.from = from;
+    this.hops = hops;
   }
 
   /** The data as a JSON value; undefined where there was none. It is parsed at each access. */

@@ -16,6 +16,9 @@ export const MAX_CLIENT_NAME_CHARACTERS = 64;
 /** The most events a second that an observer may ask for a sample of. */
 export const MAX_OBSERVED = 1000;
 
+/** The most hops that an event can be said to have behind it. */
+export const MAX_HOPS = 255;
+
 /** The longest line that is read of a connection that has not shown a token yet, in bytes without its LF. */
 export const MAX_GREETING_BYTES = 4096;
 

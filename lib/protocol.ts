@@ -5,7 +5,7 @@
  */
 import { ProtocolError, quote } from "./errors.ts";
 import { Pattern } from "./event.ts";
-import { MAX_CLIENT_NAME_CHARACTERS, MAX_OBSERVED } from "./limits.ts";
+import { MAX_CLIENT_NAME_CHARACTERS, MAX_HOPS, MAX_OBSERVED } from "./limits.ts";
 
 /** The version of the line protocol that this library speaks. */
 export const PROTOCOL_VERSION = 1;
@@ -21,7 +21,7 @@ export const HTTP_REFUSAL: string = "HTTP/1.1 400 Bad Request\r\nContent-Type: t
 /** The answer to `/help`. */
 export const HELP: string = [
   'NAME [DATA]               publish an event, such as: create {"id":1}',
-  "/hello [JSON]             introduce yourself: name, meta, echo, observe, token",
+  "/hello [JSON]             introduce yourself: name, meta, hops, echo, observe, token",
   "/sub PATTERN...           hear these, the first time instead of everything: /sub order.* user.>",
   "/unsub PATTERN...         stop hearing these; /unsub > hears nothing",
   "/pub REF NAME [DATA]      publish, and be told how many it reached",
@@ -202,9 +202,53 @@ export function formatErr(what: string, error: ProtocolError): string {
   return `/err ${what} ${error.code} ${error.message}`;
 }
 
+/**
+ * Writes what is said of an event besides its name and data: before the NAME of a `/pub` or an `/event`.
+ *
+ * @param hops How many hops are behind it.
+ * @returns A word of JSON.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatHops(3), '{"hops":3}');
+ * ```
+ */
+export function formatHops(hops: number): string {
+  return `{"hops":${hops}}`;
+}
+
+/**
+ * Takes what {@linkcode formatHops} writes off a text, if it begins with a `{`, as no event's name does.
+ *
+ * @param text What stands behind the REF of a `/pub`, or behind the FROM of an `/event`.
+ * @returns The hops, 0 where nothing is said of them, and the rest.
+ * @throws {ProtocolError} With the code `bad-arguments`, if it is not one word with a whole number from 1 to 255.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(takeHops('{"hops":3} create {"id":1}'), [3, 'create {"id":1}']);
+ * assertEquals(takeHops('create {"id":1}'), [0, 'create {"id":1}']);
+ * ```
+ */
+export function takeHops(text: string): [hops: number, rest: string] {
+  if (!text.startsWith("{")) return [0, text];
+  const [word, rest] = takeWord(text);
+  const hops = Number(/^\{"hops":(\d{1,3})\}$/.exec(word)?.[1]);
+  if (hops >= 1 && hops <= MAX_HOPS) return [hops, rest];
+  const form = `${formatHops(3)}, one word with a whole number from 1 to ${MAX_HOPS}`;
+  throw new ProtocolError(
+    "bad-arguments",
+    `Cannot read ${quote(word)}: what may stand before a name is such as ${form}`,
+  );
+}
+
 /** A line as a client receives it, taken apart. */
 export type BrokerLine =
-  | { type: "event"; name: string; text: string; id?: string; from?: string }
+  | { type: "event"; name: string; text: string; id?: string; from?: string; hops?: number }
   | { type: "ok"; what: string; json: string }
   | { type: "err"; what: string; code: string; text: string }
   | { type: "ping"; text: string }
@@ -263,8 +307,24 @@ function isSpaceAt(text: string, index: number): boolean {
 
 function parseMetaEvent(line: string, id: string, tail: string): BrokerLine {
   const [from, event] = takeWord(tail);
+  if (event.startsWith("{")) return parseEventWithHops(line, { id, from }, event);
   const [name, text] = takeWord(event);
   return complete(line, { type: "event", name, text, id, from });
+}
+
+function parseEventWithHops(line: string, meta: { id: string; from: string }, tail: string): BrokerLine {
+  const [hops, event] = readReply(line, () => takeHops(tail));
+  const [name, text] = takeWord(event);
+  return complete(line, { type: "event", name, text, ...meta, hops });
+}
+
+function readReply<T>(line: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (error instanceof ProtocolError) throw badReply(line);
+    throw error;
+  }
 }
 
 /** Refuses a line in which a word is missing. The last word of each form may be empty, and those before it not. */
@@ -288,6 +348,8 @@ export interface Introduction {
   name?: string;
   /** Whether it wants events with their id and sender. */
   meta?: boolean;
+  /** Whether it wants to know how many hops are behind each event, if it wants meta. */
+  hops?: boolean;
   /** Whether it wants the events it publishes itself. */
   echo?: boolean;
   /** Of how many events a second it wants a sample, as an observer; null for all of them. */
@@ -313,7 +375,7 @@ export interface Introduction {
 export function parseHello(text: string): Introduction {
   if (text.trim() === "") return {};
   const hello = parseObject(text);
-  for (const key of ["meta", "echo"]) {
+  for (const key of ["meta", "hops", "echo"]) {
     if (hello[key] !== undefined && typeof hello[key] !== "boolean") throw badHello(`"${key}" takes true or false`);
   }
   if (!isRate(hello.observe ?? 1)) throw badHello(`"observe" takes a whole number, 1 to ${MAX_OBSERVED}, or null`);

@@ -15,7 +15,7 @@ import { type ClassicForm, type ClassicMessage, formatMessage, MAX_MESSAGE_BYTES
 import { checkName, detach, Pattern } from "./event.ts";
 import { ANSWER_BYTES } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
-import { isFirstWord, wordEnd } from "./protocol.ts";
+import { formatHops, isFirstWord, wordEnd } from "./protocol.ts";
 import { atTurnEnd } from "./turn.ts";
 import { encodeText, isLongerThan } from "./utf8.ts";
 
@@ -159,9 +159,10 @@ export class Router {
    * @param sender Who published it.
    * @param id Its ULID, where it has one already. Otherwise one is made if a listener asked for it.
    * @param message The message that it came as, if it did not come as a line.
+   * @param hops How many hops are behind it.
    * @returns How many listeners it was sent to. Observers do not count.
    */
-  publish(route: Route, line: string, sender: Sender, id?: string, message?: ClassicMessage): number {
+  publish(route: Route, line: string, sender: Sender, id?: string, message?: ClassicMessage, hops = 0): number {
     let receivers = 0;
     let metaLine: string | undefined;
     for (const audience of route.audiences) {
@@ -174,7 +175,11 @@ export class Router {
         receivers += this.#addMessage(audience, audience.classic, message ??= messageOf(line));
         continue;
       }
-      if (audience.meta) metaLine ??= `/event ${id ?? monotonicUlid()} ${sender.name} ${line}`;
+      if (audience.meta && hops > 0 && audience.hops) {
+        receivers += this.#add(audience, `/event ${id ??= monotonicUlid()} ${sender.name} ${formatHops(hops)} ${line}`);
+        continue;
+      }
+      if (audience.meta) metaLine ??= `/event ${id ??= monotonicUlid()} ${sender.name} ${line}`;
       receivers += this.#add(audience, audience.meta ? metaLine! : line);
     }
     if (receivers > 0) this.#schedule();
@@ -298,7 +303,7 @@ export class Router {
 /** Listeners share an audience if they hear the same, in the same form; who wants no echo has one for itself. */
 function audienceKey(listener: Listener): string {
   const patterns = [...listener.patterns.keys()].sort().join(" ");
-  const form = listener.classic ?? listener.observe ?? listener.meta;
+  const form = listener.classic ?? listener.observe ?? (listener.meta && listener.hops ? "hops" : listener.meta);
   return `${form} ${listener.echo ? "" : listener.id} ${patterns}`;
 }
 

@@ -290,8 +290,8 @@ export class Session {
     }
   }
 
-  #event({ name, text, id, from }: BrokerLine & { type: "event" }): void {
-    if (this.#answers >= ANSWERS_TO_GREETING) this.#observer.onEvent(new MqEvent(name, text, id, from));
+  #event({ name, text, id, from, hops }: BrokerLine & { type: "event" }): void {
+    if (this.#answers >= ANSWERS_TO_GREETING) this.#observer.onEvent(new MqEvent(name, text, id, from, hops));
   }
 
   #answered(): Asker {

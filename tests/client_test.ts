@@ -677,6 +677,30 @@ Deno.test("Client gives events their id, time and sender", async () => {
   assert(event.at!.getTime() >= before && event.at!.getTime() <= Date.now());
 });
 
+Deno.test("Client publishes with hops, and gives events those that are behind them", async () => {
+  await using server = await startBroker();
+  await using client = await join(server);
+  const events = client.subscribe("create");
+  const published = [client.publish("create", 1, { receipt: true, hops: 255 })];
+  published.push(client.publish("create", 2, { receipt: true, hops: 0 }));
+  client.publish("create", 3);
+  for (const [data, hops] of [[1, 255], [2, 0], [3, 0]]) {
+    const event = (await soon(events.next(), "the event")).value as MqEvent;
+    assertEquals([event.data, event.hops], [data, hops]);
+  }
+  assertEquals((await Promise.all(published)).map(({ receivers }) => receivers), [1, 1]);
+});
+
+Deno.test("Client.publish refuses hops that cannot be, and hops without a receipt", async () => {
+  await using server = await startBroker();
+  await using client = await join(server);
+  for (const hops of [-1, 1.5, 256, NaN]) {
+    await assertRejects(() => client.publish("create", 1, { receipt: true, hops }), RangeError, `with ${hops} hops`);
+  }
+  assertThrows(() => client.publish("create", 1, { hops: 1 }), TypeError, "hops without a receipt");
+  assertEquals(server.broker.stats().published, 0);
+});
+
 Deno.test("Client without meta gives events neither id nor time nor sender", async () => {
   await using server = await startBroker();
   await using client = await join(server, { name: "shop", meta: false });

@@ -163,6 +163,21 @@ const BROKER_LINES: [line: string, parsed: BrokerLine][] = [
     code: "bad-arguments",
     text: "It takes a name",
   }],
+  [`/event ${ULID} shop {"hops":16} create {"id":1}`, {
+    type: "event",
+    name: "create",
+    text: '{"id":1}',
+    id: ULID,
+    from: "shop",
+    hops: 16,
+  }],
+  [`/event ${ULID} shop create {"hops":16}`, {
+    type: "event",
+    name: "create",
+    text: '{"hops":16}',
+    id: ULID,
+    from: "shop",
+  }],
   ["/err - bad-name", { type: "err", what: "-", code: "bad-name", text: "" }],
   ["/ping", { type: "ping", text: "" }],
   ["/ping a  b ", { type: "ping", text: "a  b " }],
@@ -182,6 +197,12 @@ for (
   const line of ["/", "/sub a", "/OK sub", "/okay", "/constructor", "/__proto__", "/events x y z", "//ok sub", "/#x"]
 ) {
   Deno.test(`parseBrokerLine refuses ${line}, which no broker sends`, () => assertBadReply(line));
+}
+
+for (const word of ['{"hops":0}', '{"hops":256}', '{"hops":01', "{}", '{"hops": 1}', "{"]) {
+  Deno.test(`parseBrokerLine refuses an event with ${word} in place of its name`, () => {
+    assertBadReply(`/event ${ULID} shop ${word} create`);
+  });
 }
 
 for (const line of ["", " create", "/event", `/event ${ULID}`, `/event ${ULID} shop`, "/ok", "/err", "/err 7"]) {

@@ -187,6 +187,15 @@ Deno.test("Client reads events in both forms between answers", async () => {
   ]);
 });
 
+Deno.test("Client says nothing of hops to a broker that knows nothing of them", async () => {
+  await using fake = new FakeBroker();
+  const { client, peer } = await fake.meet();
+  const receipt = client.publish("create", 1, { receipt: true, hops: 3 });
+  await peer.expect("/pub 1 create 1");
+  await peer.say(`/ok 1 ${RECEIPT}`);
+  assertEquals((await receipt).receivers, 7);
+});
+
 Deno.test("Client tells what the broker says unasked as a notice, and takes it for nobody's answer", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
