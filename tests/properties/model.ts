@@ -137,7 +137,7 @@ export class ModelBroker {
     if (client.scope === undefined) client.letIn(this.#scopeOf(token));
     Object.assign(client, { name, meta, echo });
     this.#announce("mq.hello", { name, was }, client);
-    return '/ok hello {"id":"?"}';
+    return '/ok hello {"id":"?","hops":255}';
   }
 
   #scopeOf(token: string | undefined): Token["scope"] {
