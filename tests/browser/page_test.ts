@@ -313,3 +313,36 @@ async function violations(page: Page): Promise<string[]> {
   });
   return JSON.parse(result.value);
 }
+
+Deno.test({
+  name:
+    "13.10 in a browser, a page of an allowed origin listens and publishes with the headers of EventSource polyfills",
+  ignore,
+  async fn() {
+    const other = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, onListen() {} },
+      () => new Response("<title>other</title>", { headers: { "content-type": "text/html" } }),
+    );
+    const origin = `http://127.0.0.1:${other.addr.port}`;
+    await using server = await Server.start("--port", "0", "--web", "127.0.0.1:0", "--web-origin", origin);
+    await using browser = await TestBrowser.launch();
+    {
+      await using tab = await browser.open(origin);
+      const seen = await tab.page.evaluate(async (url) => {
+        const headers = { accept: "text/event-stream", "cache-control": "no-cache", "last-event-id": "1" };
+        const events = await fetch(`${url}events?pattern=create`, { headers });
+        const post = { method: "POST", headers: { "content-type": "application/json", "x-id": "1" }, body: "7" };
+        const published = await fetch(`${url}pub/create`, post);
+        const reader = events.body!.pipeThrough(new TextDecoderStream()).getReader();
+        const { value } = await reader.read();
+        await reader.cancel();
+        return [events.status, published.status, value];
+      }, server.url);
+      assertEquals(seen.slice(0, 2), [200, 202]);
+      assertStringIncludes(String(seen[2]), "event: create\ndata: 7\n");
+      const there = tab.faults.splice(0).filter((fault) => fault.startsWith(`a request to ${server.url}`));
+      assertEquals(there.length, 2);
+    }
+    await other.shutdown();
+  },
+});

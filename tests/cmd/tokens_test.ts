@@ -1,7 +1,7 @@
 /** One rule for tokens (10.2), whatever way one is shown: it lets in, or it does not. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { connect, MqError } from "../../mod.ts";
-import { mq, Program, soon } from "../helpers.ts";
+import { mq, Program, until } from "../helpers.ts";
 import { startWeb, type TestWeb } from "../web/fixtures.ts";
 
 const TOKEN = "s3cret!~";
@@ -98,10 +98,8 @@ for (
 
 /** Some commands end when they have heard an event. */
 async function publishWhenHeard(test: TestWeb): Promise<void> {
-  const subscribed = Promise.withResolvers<void>();
-  const watching = setInterval(() => test.server.told("mq.subscribe").length > 0 && subscribed.resolve(), 5);
-  await soon(subscribed.promise, "somebody who listens");
-  clearInterval(watching);
+  const hears = () => test.server.told("mq.subscribe").some(({ patterns }) => (patterns as string[]).length > 0);
+  await until(hears, "somebody listens");
   await test.ask("/pub/create", { method: "POST", headers: { authorization: `Bearer ${TOKEN}` } });
 }
 
