@@ -16,7 +16,7 @@ import { DEFAULT_LIMITS, DEFAULT_PORT, MAX_HOPS } from "./limits.ts";
 import { formatEvent, formatHops } from "./protocol.ts";
 import { parseAnswer, Session } from "./session.ts";
 import { type SubscribeOptions, Subscription } from "./subscription.ts";
-import { sleep, within } from "./time.ts";
+import { onAbort, sleep, within } from "./time.ts";
 import { parseToken } from "./tokens.ts";
 import { atTurnEnd } from "./turn.ts";
 import { byteLength, isLongerThan } from "./utf8.ts";
@@ -445,12 +445,11 @@ export class Client extends EventTarget implements AsyncDisposable {
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     this.#send({ line, send: (session) => void session.ask(line).then(resolve, reject), reject });
-    const abort = () => reject(signal!.reason);
-    signal?.addEventListener("abort", abort);
+    const forget = onAbort(signal, reject);
     try {
       return await promise;
     } finally {
-      signal?.removeEventListener("abort", abort);
+      forget();
     }
   }
 

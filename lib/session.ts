@@ -10,6 +10,7 @@ import { MqEvent } from "./event.ts";
 import { Heartbeat, type HeartbeatTimes, tickMs } from "./heartbeat.ts";
 import { LineReader } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
+import { Queue } from "./queue.ts";
 import { type BrokerLine, type Introduction, parseBrokerLine } from "./protocol.ts";
 import { within } from "./time.ts";
 import { atTurnEnd } from "./turn.ts";
@@ -58,7 +59,7 @@ export class Session {
   readonly #lines: LineReader;
   readonly #outbox: Outbox;
   readonly #observer: SessionObserver;
-  readonly #askers: Asker[] = [];
+  readonly #askers = new Queue<Asker>();
   /** The patterns asked for, each with the broker's answer. */
   readonly #heard = new Map<string, Promise<void>>();
   #lineBytes: number;
@@ -241,7 +242,7 @@ export class Session {
     const reason = await this.#readLines();
     stopWatching();
     this.abandon();
-    for (const asker of this.#askers.splice(0)) asker.reject(reason);
+    while (this.#askers.length > 0) this.#askers.shift()!.reject(reason);
     return reason;
   }
 

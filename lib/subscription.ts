@@ -4,6 +4,7 @@
  * @module
  */
 import type { MqEvent } from "./event.ts";
+import { onAbort } from "./time.ts";
 
 /** How many events wait to be taken from a subscription. */
 export const MAX_WAITING_EVENTS = 100_000;
@@ -64,13 +65,12 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
       cancel: () => this.finish(),
     };
     this.#events = new ReadableStream(source, { highWaterMark: maxWaiting })[Symbol.asyncIterator]();
-    const finish = () => this.finish();
-    signal?.addEventListener("abort", finish);
+    let forget = () => {};
     this.#onEnd = () => {
-      signal?.removeEventListener("abort", finish);
+      forget();
       onEnd();
     };
-    if (signal?.aborted) this.finish();
+    forget = onAbort(signal, () => this.finish());
   }
 
   /** Whether it has ended. Events may still wait to be taken. */

@@ -26,14 +26,12 @@ import { TimeoutError } from "./errors.ts";
 export async function within<T>(timeoutMs: number, promise: Promise<T>, signal?: AbortSignal): Promise<T> {
   const { promise: givenUp, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new TimeoutError("timeout", `No answer within ${timeoutMs} ms`)), timeoutMs);
-  const abort = () => reject(signal!.reason);
-  signal?.addEventListener("abort", abort);
-  if (signal?.aborted) abort();
+  const forget = onAbort(signal, reject);
   try {
     return await Promise.race([promise, givenUp]);
   } finally {
     clearTimeout(timer);
-    signal?.removeEventListener("abort", abort);
+    forget();
   }
 }
 
@@ -53,14 +51,71 @@ export async function within<T>(timeoutMs: number, promise: Promise<T>, signal?:
  */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const end = () => {
+    const timer = setTimeout(() => {
+      forget();
+      resolve();
+    }, ms);
+    const forget = onAbort(signal, (reason) => {
       clearTimeout(timer);
-      signal?.removeEventListener("abort", end);
-      if (signal?.aborted) reject(signal.reason);
-      else resolve();
-    };
-    const timer = setTimeout(end, ms);
-    signal?.addEventListener("abort", end);
-    if (signal?.aborted) end();
+      reject(reason);
+    });
   });
+}
+
+/** Those who wait for a signal to be aborted, and how to stop listening to it. */
+interface Waiting {
+  readonly callbacks: Set<(reason: unknown) => void>;
+  stop(): void;
+}
+
+const waitingFor = new WeakMap<AbortSignal, Waiting>();
+
+/**
+ * Calls a function when a signal is aborted, or at once if it has been. However many wait for one signal, it has one
+ * listener: to add another to a thousand takes a thousand comparisons.
+ *
+ * @param signal The signal; undefined for one that is never aborted.
+ * @param callback Called once, with the signal's reason.
+ * @returns A function that undoes it.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const ending = new AbortController();
+ * const reasons: unknown[] = [];
+ * const forget = onAbort(ending.signal, () => reasons.push("not this one"));
+ * onAbort(ending.signal, (reason) => reasons.push(reason));
+ * forget();
+ * ending.abort("enough");
+ * assertEquals(reasons, ["enough"]);
+ * ```
+ */
+export function onAbort(signal: AbortSignal | undefined, callback: (reason: unknown) => void): () => void {
+  if (signal === undefined) return () => {};
+  if (signal.aborted) {
+    callback(signal.reason);
+    return () => {};
+  }
+  const { callbacks, stop } = waitingFor.get(signal) ?? listenFor(signal);
+  const entry = (reason: unknown) => callback(reason); // The same function may wait twice.
+  callbacks.add(entry);
+  return () => {
+    if (callbacks.delete(entry) && callbacks.size === 0) stop();
+  };
+}
+
+function listenFor(signal: AbortSignal): Waiting {
+  const callbacks = new Set<(reason: unknown) => void>();
+  const onAbort = () => {
+    for (const callback of callbacks) callback(signal.reason);
+  };
+  const stop = () => {
+    signal.removeEventListener("abort", onAbort); // One with listeners may keep a program alive.
+    waitingFor.delete(signal);
+  };
+  signal.addEventListener("abort", onAbort);
+  const waiting = { callbacks, stop };
+  waitingFor.set(signal, waiting);
+  return waiting;
 }

@@ -34,6 +34,27 @@ async function startBrokerAt(hostname: string, port: number, options: BrokerOpti
   return server;
 }
 
+/** A signal that counts who listens to it. */
+class ListenedSignal extends EventTarget implements AbortSignal {
+  added = 0;
+  removed = 0;
+  readonly aborted = false;
+  readonly reason = undefined;
+  readonly onabort = null;
+
+  throwIfAborted(): void {}
+
+  override addEventListener(...args: Parameters<EventTarget["addEventListener"]>): void {
+    this.added++;
+    super.addEventListener(...args);
+  }
+
+  override removeEventListener(...args: Parameters<EventTarget["removeEventListener"]>): void {
+    this.removed++;
+    super.removeEventListener(...args);
+  }
+}
+
 /** The data of the next events. */
 async function take(events: AsyncIterator<MqEvent>, count: number): Promise<unknown[]> {
   const data: unknown[] = [];
@@ -699,6 +720,28 @@ Deno.test("Client.publish refuses hops that cannot be, and hops without a receip
   }
   assertThrows(() => client.publish("create", 1, { hops: 1 }), TypeError, "hops without a receipt");
   assertEquals(server.broker.stats().published, 0);
+});
+
+Deno.test("Client has one listener on a signal, however many publishes wait for it, and none when all are done", async () => {
+  await using server = await startBroker();
+  await using client = await join(server);
+  const signal = new ListenedSignal();
+  const publishes = Array.from({ length: 1000 }, (_, id) => client.publish("create", id, { receipt: true, signal }));
+  assertEquals([signal.added, signal.removed], [1, 0]);
+  await Promise.all(publishes);
+  assertEquals([signal.added, signal.removed], [1, 1]);
+});
+
+Deno.test("Client stops waiting for all receipts whose signal is aborted, and for no others", async () => {
+  await using server = await startBroker();
+  await using client = await join(server);
+  const [ending, other] = [new AbortController(), new AbortController()];
+  const publish = (signal: AbortSignal) => client.publish("create", 1, { receipt: true, signal });
+  const aborted = [publish(ending.signal), publish(ending.signal)];
+  const kept = publish(other.signal);
+  ending.abort(new RangeError("enough"));
+  for (const receipt of aborted) await assertRejects(() => receipt, RangeError, "enough");
+  assertEquals((await kept).receivers, 0);
 });
 
 Deno.test("Client without meta gives events neither id nor time nor sender", async () => {
