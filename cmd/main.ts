@@ -170,7 +170,7 @@ function catchStrays(io: Io): void {
 if (import.meta.main) {
   const io = systemIo();
   catchStrays(io);
-  setColorEnabled(io.stdout.isTerminal && !Deno.noColor);
+  setColorEnabled(io.stdout.can.colors);
   const code = await main(Deno.args, io);
   await io.stdout.flush();
   await io.stderr.flush();

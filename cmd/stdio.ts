@@ -4,7 +4,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
-import { systemTerminal, type Terminal } from "./terminal.ts";
+import { type Abilities, abilitiesOf, systemTerminal, type Terminal } from "./terminal.ts";
 
 const encoder = new TextEncoder();
 
@@ -15,7 +15,7 @@ const MAX_PENDING_BYTES = 1024 * 1024;
 const MAX_UNREAD_BYTES = 16 * MAX_PENDING_BYTES;
 
 /** The variables that mq reads from its environment. */
-export const ENVIRONMENT = ["MQ_URL", "MQ_TOKEN", "MQ_TLS_CA"] as const;
+export const ENVIRONMENT = ["MQ_URL", "MQ_TOKEN", "MQ_TLS_CA", "TERM"] as const;
 
 /** Their values, of those that are set. */
 export type Environment = Partial<Record<typeof ENVIRONMENT[number], string>>;
@@ -38,6 +38,8 @@ export interface Io {
 export interface OutputOptions {
   /** Whether a person reads it. */
   isTerminal: boolean;
+  /** What that person's terminal can do; nothing if it is left out. */
+  can?: Abilities;
   /** Called when nobody reads it any more. */
   onBroken?: () => void;
 }
@@ -45,6 +47,7 @@ export interface OutputOptions {
 /** Text that goes out in the order in which it is written, one write for all of a turn. */
 export class Output {
   readonly isTerminal: boolean;
+  readonly can: Abilities;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #onBroken: () => void;
   #text = "";
@@ -56,6 +59,7 @@ export class Output {
   constructor(sink: WritableStream<Uint8Array>, options: OutputOptions) {
     this.#writer = sink.getWriter();
     this.isTerminal = options.isTerminal;
+    this.can = options.can ?? { colors: false, cursor: false };
     this.#onBroken = options.onBroken ?? (() => {});
   }
 
@@ -68,9 +72,9 @@ export class Output {
     this.#add(text + "\n");
   }
 
-  /** Shows a line of which the next one takes the place; only to a person. */
+  /** Shows a line of which the next one takes the place; only where the cursor can be moved. */
   status(text: string): void {
-    if (this.isTerminal && !this.isFull) this.#add(`\r\x1b[K${text}`);
+    if (this.can.cursor && !this.isFull) this.#add(`\r\x1b[K${text}`);
   }
 
   /** Draws a terminal's screen, line by line from its top; one that nobody could see in time is left out. */
@@ -119,13 +123,20 @@ export function systemIo(): Io {
   const ending = new AbortController();
   const onBroken = () => ending.abort("broken pipe");
   endOnSignals(ending);
+  const env: Environment = Object.fromEntries(ENVIRONMENT.map((name) => [name, variable(name)]));
+  const output = (stream: typeof Deno.stdout | typeof Deno.stderr) => {
+    const isTerminal = stream.isTerminal();
+    const can = abilitiesOf(isTerminal, env.TERM, Deno.noColor);
+    return new Output(stream.writable, { isTerminal, can, onBroken });
+  };
+  const stdout = output(Deno.stdout);
   return {
     stdin: Deno.stdin.readable,
-    stdout: new Output(Deno.stdout.writable, { isTerminal: Deno.stdout.isTerminal(), onBroken }),
-    stderr: new Output(Deno.stderr.writable, { isTerminal: Deno.stderr.isTerminal(), onBroken }),
-    terminal: systemTerminal(),
+    stdout,
+    stderr: output(Deno.stderr),
+    terminal: stdout.isTerminal ? systemTerminal(stdout.can) : undefined,
     signal: ending.signal,
-    env: Object.fromEntries(ENVIRONMENT.map((name) => [name, variable(name)])),
+    env,
   };
 }
 

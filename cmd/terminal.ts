@@ -1,5 +1,5 @@
 /**
- * The terminal, for a program that draws all over it: its size, its keys, and how it is left as it was.
+ * The terminal: what it can do, its size, its keys, and how a program that draws all over it leaves it as it was.
  *
  * @module
  */
@@ -10,8 +10,30 @@ export interface Size {
   readonly rows: number;
 }
 
-/** The terminal of a program that draws all over it: the real one, or a test's. */
+/** What a terminal can do beside showing lines of text one below the other. */
+export interface Abilities {
+  /** Whether text may have colours, or be bold. */
+  readonly colors: boolean;
+  /** Whether what has been written can be overwritten: a line, or the whole screen. */
+  readonly cursor: boolean;
+}
+
+/**
+ * What a stream's terminal can do. Nothing else decides that.
+ *
+ * @param isTerminal Whether there is one.
+ * @param term What TERM says of it: `dumb` can do nothing.
+ * @param noColor Whether NO_COLOR is set: its user wants none.
+ */
+export function abilitiesOf(isTerminal: boolean, term: string | undefined, noColor: boolean): Abilities {
+  const cursor = isTerminal && term !== "dumb";
+  return { colors: cursor && !noColor, cursor };
+}
+
+/** The terminal that shows a program's stdout: the real one, or a test's. */
 export interface Terminal {
+  /** Whether one can draw all over it. */
+  readonly isScreen: boolean;
   /** How large it is at this moment. */
   size(): Size;
   /** Takes it over: there is an empty screen, and keys come as they are pressed, Ctrl-C among them. */
@@ -35,15 +57,20 @@ const USUAL_SIZE: Size = { columns: 80, rows: 24 };
 
 const encoder = new TextEncoder();
 
-/** The terminal of this process; undefined if its stdout is none. */
-export function systemTerminal(): Terminal | undefined {
-  return Deno.stdout.isTerminal() ? new SystemTerminal() : undefined;
+/** The terminal of this process, which its stdout must be. */
+export function systemTerminal({ cursor }: Abilities): Terminal {
+  return new SystemTerminal(cursor);
 }
 
 /** However the process ends, the terminal is released: so nothing here waits. */
 class SystemTerminal implements Terminal {
+  readonly isScreen: boolean;
   readonly #release = () => this.release();
   #isTaken = false;
+
+  constructor(isScreen: boolean) {
+    this.isScreen = isScreen;
+  }
 
   size(): Size {
     const { columns, rows } = Deno.consoleSize();

@@ -87,7 +87,7 @@ export const top = defineCommand({
 /** Shows what goes on until it is time to end. */
 async function attend(client: Client, flags: TopFlags, io: Io): Promise<void> {
   const until = untilLost(client, io.signal);
-  const isScreen = io.terminal !== undefined && !flags.once && !flags.json;
+  const isScreen = io.terminal?.isScreen && !flags.once && !flags.json;
   try {
     await (isScreen ? new Screen(client, flags, io, io.terminal).show(until) : print(client, flags, io, until));
   } catch (error) {

@@ -197,7 +197,7 @@ const MAIN = new URL("../cmd/main.ts", import.meta.url).pathname;
 /** Where programs write what of them was run, if somebody wants to know. */
 const COVERAGE = Deno.env.get("MQ_COVERAGE_DIR");
 
-const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-run", "--allow-env=MQ_URL,MQ_TOKEN,MQ_TLS_CA"];
+const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-run", "--allow-env=MQ_URL,MQ_TOKEN,MQ_TLS_CA,TERM"];
 
 /** The command line of the real program: the executable in MQ_BIN, or the source. */
 export function programLine(): string[] {

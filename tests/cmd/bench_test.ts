@@ -80,7 +80,8 @@ Deno.test("mq bench ends at once when it is interrupted, without a word too many
 for (const [isTerminal, shown] of [[true, "\r\x1b[K1 %\r\x1b[K2 %\r\x1b[Kdone\n"], [false, "done\n"]] as const) {
   Deno.test(`progress on ${isTerminal ? "a terminal is one line, drawn again" : "a pipe is not shown"}`, async () => {
     const written: Uint8Array[] = [];
-    const output = new Output(new WritableStream({ write: (chunk) => void written.push(chunk) }), { isTerminal });
+    const can = { colors: false, cursor: isTerminal };
+    const output = new Output(new WritableStream({ write: (chunk) => void written.push(chunk) }), { isTerminal, can });
     for (const text of ["1 %", "2 %", ""]) output.status(text);
     output.line("done");
     await new Promise((resolve) => void setImmediate(resolve)); // It writes at the end of the turn.

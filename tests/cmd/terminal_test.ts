@@ -1,5 +1,5 @@
 /** The programs as a person sees them: in real terminals. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { has, Program, programLine, startBroker, until } from "../helpers.ts";
 
 /** Terminals of tmux, each with one command, on a tmux server of their own. */
@@ -138,6 +138,48 @@ for (const [variable, isColoured] of [["NO_COLOR=", true], ["NO_COLOR=1", false]
       await terminals.open("why", "env", variable, ...mq, "why", "create", "-s", address);
       const screen = await terminals.shows("why", /0 of 0 connections/, "-e");
       assertEquals(screen.includes("\x1b[32m"), isColoured, JSON.stringify(screen));
+    },
+  });
+}
+
+/** What a command writes to a terminal that is described by some variables: every byte of it, until it shows a text. */
+async function written(env: Record<string, string>, args: string[], shown: string): Promise<string> {
+  const line = [...programLine(), ...args].map((word) => `'${word}'`).join(" ");
+  await using program = new Program(["-qec", line, "/dev/null"], env, ["script"]);
+  const lines: string[] = [];
+  for (let line = await program.stdout.next(); line !== null; line = await program.stdout.next()) {
+    lines.push(line);
+    if (line.includes(shown)) break;
+  }
+  assertStringIncludes(lines.join("\n"), shown);
+  return lines.join("\n");
+}
+
+for (
+  const [command, shown] of [
+    ["server --port 0", "Ctrl-C"],
+    ["logger --wait 300ms -s BROKER", "Ctrl-C"],
+    ["app --count 1 -s BROKER", "1 event sent"],
+    ["pub create -s BROKER", "nobody was listening"],
+    ["events create -s BROKER", "create"],
+    ["why create -s BROKER", "0 of 0 connections"],
+    ["top --every 20ms -s BROKER", "name"],
+    ["bench connect --msgs 10", "this process"],
+    ["demo --for 1s", "is logger"],
+    ["help server", "Examples"],
+  ]
+) {
+  Deno.test({
+    name: `mq ${command} writes nothing but text to a terminal that is dumb, and no colours where NO_COLOR is set`,
+    ignore: !has("script"),
+    async fn() {
+      await using server = await startBroker();
+      const args = command.replace("BROKER", `127.0.0.1:${server.port}`).split(" ");
+      const dumb = await written({ TERM: "dumb" }, args, shown);
+      assertEquals(dumb.match(/\x1b.{0,5}/), null);
+      const plain = await written({ TERM: "xterm", NO_COLOR: "1" }, args, shown);
+      // deno-lint-ignore no-control-regex -- It is what a terminal obeys.
+      assertEquals(plain.match(/\x1b\[[\d;]*m/), null);
     },
   });
 }

@@ -252,6 +252,7 @@ class Watched implements AsyncDisposable {
   readonly terminal: Terminal & { columns: number; rows: number; isTaken: boolean; onResized: () => void } = {
     columns: 80,
     rows: 10,
+    isScreen: true,
     isTaken: false,
     onResized: () => {},
     size: () => ({ columns: this.terminal.columns, rows: this.terminal.rows }),
