@@ -16,7 +16,7 @@ import {
   warnOfDeadPatterns,
 } from "./broker_flags.ts";
 import { defineCommand, duration, integer, option, toggle, UsageError, type Values } from "./command.ts";
-import { Handling } from "./handling.ts";
+import { Handling } from "./on/handling.ts";
 import type { Io } from "./stdio.ts";
 
 const flags = {
@@ -30,7 +30,11 @@ const flags = {
   retry: option("N", "How often a failed run is tried again, after growing delays.", integer(0), {
     fallback: ["0", 0],
   }),
-  emit: option("NAME", "Publish what a run prints as an event of that name, if it succeeds.", (text) => text),
+  emit: option(
+    "NAME",
+    "Publish what a run prints, up to a line of the broker, as that event, if it succeeds.",
+    (text) => text,
+  ),
   "emit-lines": toggle("With --emit: an event for each line that is not empty."),
   dead: option("NAME", "Publish what failed for good as an event of that name.", (text) => text),
   count: option("N", "End after that many events; exit code 1 if one of them failed for good.", integer(1), {

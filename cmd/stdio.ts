@@ -72,6 +72,12 @@ export class Output {
     this.#add(text + "\n");
   }
 
+  /** Writes bytes as they are, behind all that was written before. They are kept: leave them as they are. */
+  bytes(bytes: Uint8Array): void {
+    this.#flush();
+    this.#write(bytes);
+  }
+
   /** Shows a line of which the next one takes the place; only where the cursor can be moved. */
   status(text: string): void {
     if (this.can.cursor && !this.isFull) this.#add(`\r\x1b[K${text}`);
@@ -105,6 +111,11 @@ export class Output {
     this.#leftOut = 0;
     const bytes = encoder.encode(gap + this.#text);
     this.#text = "";
+    this.#write(bytes);
+  }
+
+  #write(bytes: Uint8Array): void {
+    if (this.#broken) return;
     this.#pendingBytes += bytes.length;
     this.#written = this.#writer.write(bytes).catch(() => this.#break());
     this.#written.then(() => this.#pendingBytes -= bytes.length);

@@ -108,10 +108,24 @@ export class Lines {
     throw new Error(`Nothing contains ${JSON.stringify(text)}; there was:\n${seen.join("\n")}`);
   }
 
+  /** The next text that comes, whether lines end in it or not; null at the end. */
+  chunk(): Promise<string | null> {
+    return soon(this.#chunk(), "some text");
+  }
+
   /** All that is left. */
   async rest(): Promise<string> {
     for (let chunk = await this.#read(); chunk !== null; chunk = await this.#read()) this.#add(chunk);
     return this.#text;
+  }
+
+  async #chunk(): Promise<string | null> {
+    const chunk = await this.#read();
+    if (chunk === null) return null;
+    this.#add(chunk);
+    const text = this.#text;
+    this.#text = "";
+    return text;
   }
 
   async #next(): Promise<string | null> {

@@ -1,11 +1,11 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseCommand } from "../../cmd/command.ts";
-import { dataOf, delayAfter, Handling } from "../../cmd/handling.ts";
+import { dataOf, delayAfter, Handling } from "../../cmd/on/handling.ts";
 import { on, type OnFlags } from "../../cmd/on.ts";
 import { Output } from "../../cmd/stdio.ts";
 import { Broker, connect, MqEvent, Subscription } from "../../mod.ts";
 import { has, listenAgain, Program, programLine, startBroker, until } from "../helpers.ts";
-import { startOn } from "./start_on.ts";
+import { startOn, startOnBy } from "./start_on.ts";
 
 const MAIN = programLine();
 
@@ -179,22 +179,62 @@ Deno.test("mq on --emit-lines publishes an event for each line that is not empty
   assertEquals((await program.outcome()).code, 0);
 });
 
-for (const [flags, what] of [["--emit update", "output"], ["", "line"]]) {
-  Deno.test(
-    `mq on ${flags} kills a handler whose ${what} is longer than a line may be`.replace("  ", " "),
-    async () => {
-      await using server = await startBroker({ limits: { lineBytes: 2000 } });
-      await using program = await startOn(server, `-n 1 ${flags}`, "sh", "-c", "tr '\\0' x < /dev/zero");
-      const [client] = await server.connect(1);
-      await client.line("create");
-      const run = await nextRun(program);
-      assertEquals(
-        run,
-        "mq on: create ID: printed more than a line holds (2000 bytes) and was killed (TIME); given up",
-      );
-      assertEquals((await program.outcome()).code, 1);
-    },
-  );
+for (
+  const [flags, script, ended] of [
+    ["--emit update", "tr '\\0' x < /dev/zero", "more than a line of the broker holds (2000 bytes)"],
+    [
+      "--emit update --emit-lines",
+      "seq 1000; tr '\\0' x < /dev/zero",
+      "a line that is longer than one of the broker (2000 bytes)",
+    ],
+    ["--emit update --emit-lines", "tr '\\0' '\\n' < /dev/zero", "more than 67108864 bytes, which are not kept"],
+  ]
+) {
+  Deno.test(`mq on ${flags} kills a handler that printed ${ended}`, async () => {
+    await using server = await startBroker({ limits: { lineBytes: 2000 } });
+    await using program = await startOn(server, `-n 1 ${flags}`, "sh", "-c", script);
+    const [client] = await server.connect(1);
+    await client.line("create");
+    assertEquals(await nextRun(program), `mq on: create ID: printed ${ended} (TIME); given up`);
+    assertEquals((await program.outcome()).code, 1);
+    assertEquals(server.broker.stats().published, 1);
+  });
+}
+
+/** Runs `mq on` with a handler for one event; returns what a pipe gets of it, in hexadecimal. */
+async function printedBy(flags: string, script: string): Promise<string> {
+  await using server = await startBroker({ limits: { lineBytes: 2000 } });
+  const dump = ["sh", "-c", '"$@" | od -An -v -tx1', "sh", ...MAIN];
+  await using program = await startOnBy(dump, server, `-n 1 ${flags}`, "sh", "-c", script);
+  const [client] = await server.connect(1);
+  await client.line("create");
+  return (await program.outcome()).stdout.replaceAll(/\s+/g, " ").trim();
+}
+
+for (const flags of ["", "--concurrency 2"]) {
+  Deno.test(`mq on ${flags} passes on what a handler prints, though it is no text`.replace("  ", " "), async () => {
+    assertEquals(
+      await printedBy(flags, "printf 'caf\\351\\0\\r\\n\\303'; printf '\\251\\n'"),
+      "63 61 66 e9 00 0d 0a c3 a9 0a",
+    );
+  });
+}
+
+Deno.test("mq on adds nothing to what ends in the middle of a line, unless others may go on with it", async () => {
+  assertEquals(await printedBy("", "printf abc"), "61 62 63");
+  assertEquals(await printedBy("--concurrency 2", "printf abc"), "61 62 63 0a");
+});
+
+for (const flags of ["", "--concurrency 2"]) {
+  Deno.test(`mq on ${flags} passes on a line of any length as it comes`.replace("  ", " "), async () => {
+    await using server = await startBroker({ limits: { lineBytes: 2000 } });
+    const script = "head -c 3000000 /dev/zero | tr '\\0' x; exec sleep 600";
+    await using program = await startOn(server, `-n 1 ${flags}`, "sh", "-c", script);
+    const [client] = await server.connect(1);
+    await client.line("create");
+    let length = 0; // The handler is still running.
+    while (length < 2_900_000) length += (await program.stdout.chunk())!.length;
+  });
 }
 
 Deno.test("mq on --dead publishes what failed for good, with what there is to know of it", async () => {

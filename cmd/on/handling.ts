@@ -4,11 +4,12 @@
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, dataFromText, MqError, MqEvent, type Subscription } from "../mod.ts";
-import { count, formatDuration, formatJson } from "./format.ts";
+import { type Client, dataFromText, MqError, MqEvent, type Subscription } from "../../mod.ts";
+import { count, formatDuration, formatJson } from "../format.ts";
 import { type Run, runHandler } from "./handler.ts";
-import type { OnFlags } from "./on.ts";
-import { aborted, type Io } from "./stdio.ts";
+import type { OnFlags } from "../on.ts";
+import { aborted, type Io } from "../stdio.ts";
+import { Kept, Passing, type Printed } from "./printed.ts";
 
 /** The delay before the second try, in milliseconds, and the longest before any. */
 const MIN_DELAY_MS = 250;
@@ -116,16 +117,13 @@ export class Handling {
   }
 
   async #try(event: MqEvent, attempt: number): Promise<Run> {
-    const { commandLine } = this.#options;
-    const { timeout: timeoutMs, emit } = this.#flags;
-    const { lineBytes: maxBytes } = this.#client.hello.limits;
-    const print = emit === undefined ? (lines: string) => this.#print(lines) : undefined;
-    const env = this.#environment(event, attempt);
-    this.#running++;
-    const run = await runHandler({ commandLine, env, input: event.text, timeoutMs, maxBytes, print });
-    this.#running--;
-    if (!run.ok || emit === undefined) return run;
-    const problem = await this.#publish(emit, dataOf(run.output, this.#flags["emit-lines"]));
+    const { emit } = this.#flags;
+    if (emit === undefined) return await this.#run(event, attempt, this.#passing());
+    const isByLine = this.#flags["emit-lines"];
+    const kept = new Kept({ lineBytes: this.#client.hello.limits.lineBytes, isByLine });
+    const run = await this.#run(event, attempt, kept);
+    if (!run.ok) return run;
+    const problem = await this.#publish(emit, dataOf(kept.text, isByLine));
     return problem === undefined ? run : { ...run, ok: false, ended: `done, but not published: ${problem.message}` };
   }
 
@@ -134,11 +132,21 @@ export class Handling {
     return { ...this.#options.env, ...event, MQ_ATTEMPT: `${attempt}` };
   }
 
-  /** Whole lines in one go: those of others do not come between their parts. */
-  async #print(lines: string): Promise<void> {
-    const output = this.#flags.json ? this.#io.stderr : this.#io.stdout;
-    output.line(lines);
-    if (output.isFull) await output.flush();
+  async #run(event: MqEvent, attempt: number, printed: Printed): Promise<Run> {
+    const { commandLine } = this.#options;
+    const env = this.#environment(event, attempt);
+    this.#running++;
+    const run = await runHandler({ commandLine, env, input: event.text, timeoutMs: this.#flags.timeout, printed });
+    this.#running--;
+    return run;
+  }
+
+  /** Where one handler alone prints into a pipe or a file, its bytes stay as they are. */
+  #passing(): Passing {
+    const { json, concurrency } = this.#flags;
+    const output = json ? this.#io.stderr : this.#io.stdout;
+    const isShared = concurrency > 1;
+    return new Passing(output, { isShared, endsLines: isShared || json || output.isTerminal });
   }
 
   async #fail(event: MqEvent, attempts: number, run: Run): Promise<void> {

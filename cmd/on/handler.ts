@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { durationText } from "./command.ts";
+import { durationText } from "../command.ts";
+import { type Printed, TooMuch } from "./printed.ts";
 
 /** How long the output of a handler that has ended may stay open: only a process that left its group can hold it. */
 const LEFTOVER_MS = 2000;
@@ -20,10 +21,8 @@ export interface HandlerOptions {
   readonly input: string;
   /** How long it may take, in milliseconds; then it is killed. */
   readonly timeoutMs: number;
-  /** The most that is kept of what it prints, in bytes; if that is too little, it is killed. */
-  readonly maxBytes: number;
-  /** Takes whole lines as they come, in place of their being kept. It is read on when the promise resolves. */
-  readonly print?: (lines: string) => Promise<void>;
+  /** Takes what it prints; if that is too much, it is killed. */
+  readonly printed: Printed;
 }
 
 /** How a handler ended. */
@@ -34,8 +33,6 @@ export interface Run {
   readonly ended: string;
   /** How long it took, in milliseconds. */
   readonly ms: number;
-  /** What it printed, where that was kept. */
-  readonly output: string;
 }
 
 /** The groups that run, by the process that leads each. */
@@ -48,23 +45,20 @@ const groups = new Set<number>();
 export async function runHandler(options: HandlerOptions): Promise<Run> {
   const startedAt = performance.now();
   const child = start(options);
-  if (typeof child === "string") return { ok: false, ended: child, ms: performance.now() - startedAt, output: "" };
+  if (typeof child === "string") return { ok: false, ended: child, ms: performance.now() - startedAt };
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
     killGroup(child.pid);
   }, options.timeoutMs);
   feed(child, options.input);
-  const printed = new Printed(child, options);
+  const reading = new Reading(child, options.printed, () => killGroup(child.pid));
   const status = await child.status;
   clearTimeout(timer);
   killGroup(child.pid); // What it has left running.
   groups.delete(child.pid);
-  const output = await printed.end();
-  const failure = printed.isTooLong
-    ? `printed more than a line holds (${options.maxBytes} bytes) and was killed`
-    : whyFailed(status, isLate, options);
-  return { ok: failure === undefined, ended: failure ?? "done", ms: performance.now() - startedAt, output };
+  const failure = await reading.end() ?? whyFailed(status, isLate, options);
+  return { ok: failure === undefined, ended: failure ?? "done", ms: performance.now() - startedAt };
 }
 
 /** Starts the process; if it cannot be started, says why. */
@@ -105,8 +99,9 @@ async function feed({ stdin }: Deno.ChildProcess, input: string): Promise<void> 
   try {
     if (input !== "") await writer.write(encoder.encode(input));
     await writer.close();
-  } catch {
-    // It has ended, or closed its stdin.
+  } catch (error) {
+    // It has ended or closed its stdin: on a stream that has failed, Deno 2.4 throws a TypeError.
+    if (!(error instanceof Deno.errors.BrokenPipe || error instanceof TypeError)) throw error;
   }
 }
 
@@ -115,8 +110,9 @@ function killGroup(pid: number): void {
   try {
     if (Deno.build.os !== "windows") return Deno.kill(-pid, "SIGKILL");
     new Deno.Command("taskkill", { args: ["/T", "/F", "/PID", `${pid}`], stdout: "null", stderr: "null" }).outputSync();
-  } catch {
-    // Nobody is left in it.
+  } catch (error) {
+    // Nobody is left in it, or only what is run as somebody else (sudo), which is not ours to kill.
+    if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) throw error;
   }
 }
 
@@ -125,65 +121,53 @@ function killAll(): void {
   for (const pid of groups) killGroup(pid);
 }
 
-/** What a handler prints: whole lines go out as they come, or all of it is kept. */
-class Printed {
+/** Reads what a handler prints. */
+class Reading {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #options: HandlerOptions;
-  readonly #pid: number;
-  readonly #exited: Promise<unknown>;
-  readonly #read: Promise<void>;
-  readonly #decoder = new TextDecoder();
-  #text = "";
-  #isTooLong = false;
+  readonly #printed: Printed;
+  readonly #ended: Promise<string | undefined>;
+  /** Whether the handler has ended: then nobody is made to wait, for what is left of its output is little. */
+  #isLast = false;
+  #goOn = () => {};
 
-  constructor({ stdout, pid, status }: Deno.ChildProcess, options: HandlerOptions) {
+  constructor({ stdout }: Deno.ChildProcess, printed: Printed, onTooMuch: () => void) {
     this.#reader = stdout.getReader();
-    this.#pid = pid;
-    this.#exited = status;
-    this.#options = options;
-    this.#read = this.#readAll();
+    this.#printed = printed;
+    this.#ended = this.#readAll(onTooMuch);
   }
 
-  /** Whether it was more than may be kept. */
-  get isTooLong(): boolean {
-    return this.#isTooLong;
-  }
-
-  /** What was kept, when all has been read. */
-  async end(): Promise<string> {
+  /** Reads what is left; returns why it was too much. */
+  async end(): Promise<string | undefined> {
+    this.#isLast = true;
+    this.#goOn();
     const timer = setTimeout(() => this.#reader.cancel(), LEFTOVER_MS);
-    await this.#read;
+    const fault = await this.#ended;
     clearTimeout(timer);
-    if (!this.#options.print) return this.#text;
-    if (this.#text !== "") await this.#options.print(this.#text);
-    return "";
+    this.#printed.end();
+    return fault;
   }
 
-  async #readAll(): Promise<void> {
-    for (;;) {
-      const { value, done } = await this.#reader.read();
-      await this.#add(this.#decoder.decode(value, { stream: !done }));
-      if (done) return;
-      if (this.#text.length > this.#options.maxBytes) return await this.#giveUp();
+  async #readAll(onTooMuch: () => void): Promise<string | undefined> {
+    try {
+      for (;;) {
+        const { value, done } = await this.#reader.read();
+        if (done) return undefined;
+        await this.#take(value);
+      }
+    } catch (error) {
+      if (!(error instanceof TooMuch)) throw error;
+      onTooMuch();
+      await this.#reader.cancel();
+      return error.message;
     }
   }
 
-  /** Once the handler has ended, nobody is made to wait: what is left of its output is little. */
-  async #add(text: string): Promise<void> {
-    const { print } = this.#options;
-    const end = print ? text.lastIndexOf("\n") : -1;
-    if (end < 0) {
-      this.#text += text;
-      return;
-    }
-    const lines = this.#text + text.slice(0, end);
-    this.#text = text.slice(end + 1);
-    await Promise.race([print!(lines), this.#exited]);
-  }
-
-  async #giveUp(): Promise<void> {
-    this.#isTooLong = true;
-    killGroup(this.#pid);
-    await this.#reader.cancel();
+  #take(bytes: Uint8Array): Promise<void> | void {
+    const isTaken = this.#printed.take(bytes);
+    if (isTaken === undefined || this.#isLast) return;
+    return new Promise((resolve) => {
+      this.#goOn = resolve;
+      isTaken.then(resolve);
+    });
   }
 }
