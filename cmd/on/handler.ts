@@ -4,7 +4,7 @@
  * @module
  */
 import { durationText } from "../command.ts";
-import { type Printed, TooMuch } from "./printed.ts";
+import { type Printed, Unusable } from "./printed.ts";
 
 /** How long the output of a handler that has ended may stay open: only a process that left its group can hold it. */
 const LEFTOVER_MS = 2000;
@@ -130,10 +130,10 @@ class Reading {
   #isLast = false;
   #goOn = () => {};
 
-  constructor({ stdout }: Deno.ChildProcess, printed: Printed, onTooMuch: () => void) {
+  constructor({ stdout }: Deno.ChildProcess, printed: Printed, onUnusable: () => void) {
     this.#reader = stdout.getReader();
     this.#printed = printed;
-    this.#ended = this.#readAll(onTooMuch);
+    this.#ended = this.#readAll(onUnusable);
   }
 
   /** Reads what is left; returns why it was too much. */
@@ -147,7 +147,7 @@ class Reading {
     return fault;
   }
 
-  async #readAll(onTooMuch: () => void): Promise<string | undefined> {
+  async #readAll(onUnusable: () => void): Promise<string | undefined> {
     try {
       for (;;) {
         const { value, done } = await this.#reader.read();
@@ -155,8 +155,8 @@ class Reading {
         await this.#take(value);
       }
     } catch (error) {
-      if (!(error instanceof TooMuch)) throw error;
-      onTooMuch();
+      if (!(error instanceof Unusable)) throw error;
+      onUnusable();
       await this.#reader.cancel();
       return error.message;
     }

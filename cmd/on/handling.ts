@@ -9,7 +9,7 @@ import { count, formatDuration, formatJson } from "../format.ts";
 import { type Run, runHandler } from "./handler.ts";
 import type { OnFlags } from "../on.ts";
 import { aborted, type Io } from "../stdio.ts";
-import { Kept, Passing, type Printed } from "./printed.ts";
+import { Kept, Passing, type Printed, Unusable } from "./printed.ts";
 
 /** The delay before the second try, in milliseconds, and the longest before any. */
 const MIN_DELAY_MS = 250;
@@ -119,12 +119,22 @@ export class Handling {
   async #try(event: MqEvent, attempt: number): Promise<Run> {
     const { emit } = this.#flags;
     if (emit === undefined) return await this.#run(event, attempt, this.#passing());
-    const isByLine = this.#flags["emit-lines"];
-    const kept = new Kept({ lineBytes: this.#client.hello.limits.lineBytes, isByLine });
+    const { lineBytes } = this.#client.hello.limits;
+    const kept = new Kept({ lineBytes, isByLine: this.#flags["emit-lines"] });
     const run = await this.#run(event, attempt, kept);
-    if (!run.ok) return run;
-    const problem = await this.#publish(emit, dataOf(kept.text, isByLine));
-    return problem === undefined ? run : { ...run, ok: false, ended: `done, but not published: ${problem.message}` };
+    const failure = run.ok ? await this.#emit(emit, kept) : undefined;
+    return failure === undefined ? run : { ...run, ok: false, ended: failure };
+  }
+
+  /** Publishes what a handler has printed; returns why it could not. */
+  async #emit(name: string, kept: Kept): Promise<string | undefined> {
+    try {
+      const problem = await this.#publish(name, dataOf(kept.text, this.#flags["emit-lines"]));
+      return problem && `done, but not published: ${problem.message}`;
+    } catch (error) {
+      if (error instanceof Unusable) return error.message;
+      throw error;
+    }
   }
 
   #environment({ name, id, from, at }: MqEvent, attempt: number): Record<string, string> {

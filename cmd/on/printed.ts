@@ -19,15 +19,15 @@ export interface Printed {
    * Takes what comes.
    *
    * @returns What is to be waited for before more is read; nothing if there is room.
-   * @throws {TooMuch} If it was too much.
+   * @throws {Unusable} If that was too much.
    */
   take(bytes: Uint8Array): Promise<void> | void;
   /** Called when nothing more will come. */
   end(): void;
 }
 
-/** A handler has printed more than there is a place for. Its message says how a run ended. */
-export class TooMuch extends Error {}
+/** Nothing can be made of what a handler has printed. Its message says how the run ended. */
+export class Unusable extends Error {}
 
 /** Options of {@linkcode Passing}. */
 export interface PassingOptions {
@@ -111,9 +111,19 @@ export class Kept implements Printed {
 
   end(): void {}
 
-  /** All of it, as text. */
+  /**
+   * All of it, as text.
+   *
+   * @throws {Unusable} If it is not UTF-8.
+   */
   get text(): string {
-    return new TextDecoder().decode(join(this.#chunks, this.#bytes));
+    const bytes = join(this.#chunks, this.#bytes);
+    try {
+      return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    } catch (error) {
+      if (!(error instanceof TypeError)) throw error;
+      throw new Unusable(`its output is not UTF-8 (byte ${firstInvalidByte(bytes)})`);
+    }
   }
 
   #checkLines(bytes: Uint8Array): void {
@@ -126,7 +136,7 @@ export class Kept implements Printed {
     this.#unfinishedBytes += bytes.length - start;
     this.#checkLine(this.#unfinishedBytes);
     if (this.#bytes > MAX_KEPT_BYTES) {
-      throw new TooMuch(`printed more than ${MAX_KEPT_BYTES} bytes, which are not kept`);
+      throw new Unusable(`printed more than ${MAX_KEPT_BYTES} bytes, which are not kept`);
     }
   }
 
@@ -136,8 +146,17 @@ export class Kept implements Printed {
 
   #checkLength(bytes: number, what: string): void {
     const { lineBytes } = this.#options;
-    if (bytes > lineBytes) throw new TooMuch(`printed ${what} (${lineBytes} bytes)`);
+    if (bytes > lineBytes) throw new Unusable(`printed ${what} (${lineBytes} bytes)`);
   }
+}
+
+/** Where bytes are no UTF-8, counted from 1: there U+FFFD begins, where what becomes of them as text differs from them. */
+function firstInvalidByte(bytes: Uint8Array): number {
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  const encoded = new TextEncoder().encode(text);
+  let index = encoded.findIndex((byte, index) => byte !== bytes[index]);
+  while ((encoded[index] & 0xc0) === 0x80) index--;
+  return index + 1;
 }
 
 function join(chunks: readonly Uint8Array[], length: number): Uint8Array {

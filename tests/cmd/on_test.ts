@@ -201,6 +201,38 @@ for (
   });
 }
 
+for (
+  const [flags, script, byte] of [
+    ["--emit update", "printf 'caf\\351'", 4],
+    ["--emit update", "printf '\\357\\277\\275 \\357\\277'", 5],
+    ["--emit update --emit-lines", "echo good; printf '\\303'; printf '\\251\\n'; printf '\\200\\n'", 9],
+  ] as const
+) {
+  Deno.test(`mq on ${flags} publishes nothing of what ${script} prints, which is not UTF-8`, async () => {
+    await using server = await startBroker({ events: ["create", "update", "failed"] });
+    await using program = await startOn(server, `-n 1 ${flags} --dead failed`, "sh", "-c", script);
+    const [listener] = await server.connect(1);
+    await listener.send("/sub update failed\ncreate\n");
+    await listener.expect("/ok sub");
+    const reason = `its output is not UTF-8 (byte ${byte})`;
+    assertEquals(await nextRun(program), `mq on: create ID: ${reason} (TIME); published as failed`);
+    assertMatch(
+      (await listener.lines.next())!,
+      new RegExp(`^failed .*"reason":"its output is not UTF-8 .byte ${byte}."}$`),
+    );
+    assertEquals((await program.outcome()).code, 1);
+  });
+}
+
+Deno.test("mq on --emit publishes text of any language, without the mark before it", async () => {
+  await using server = await startBroker();
+  await using program = await startOn(server, "-n 1 --emit update", "printf", '\\357\\273\\277{"é":"日本"}');
+  const [listener] = await server.connect(1);
+  await listener.send("/sub update\ncreate\n");
+  await listener.expect("/ok sub", 'update {"é":"日本"}');
+  assertEquals((await program.outcome()).code, 0);
+});
+
 /** Runs `mq on` with a handler for one event; returns what a pipe gets of it, in hexadecimal. */
 async function printedBy(flags: string, script: string): Promise<string> {
   await using server = await startBroker({ limits: { lineBytes: 2000 } });
