@@ -8,6 +8,7 @@ import { app } from "./app.ts";
 import { type Command, defineCommand, duration, option, parseCommand } from "./command.ts";
 import { logger } from "./logger.ts";
 import { server, type ServerFlags, startServer } from "./server.ts";
+import type { Sink } from "./sink.ts";
 import { aborted, type Io, Output } from "./stdio.ts";
 import { webFlagOrFree } from "./web_flags.ts";
 
@@ -61,14 +62,14 @@ function start(command: Command, argv: string[], io: Io): Promise<number> {
 /** An Io whose lines appear on another's stdout, each behind a prefix, and none of them too early. */
 function prefixed(io: Io, prefix: string, ready: Promise<void>): Io {
   const decoder = new TextDecoder();
-  const sink = () =>
-    new WritableStream<Uint8Array>({
-      start: () => ready,
-      write(chunk) {
-        const text = decoder.decode(chunk, { stream: true });
-        for (const line of text.trimEnd().split("\n")) io.stdout.line(`${prefix} ${line}`);
-      },
-    });
+  const sink: Sink = {
+    async write(bytes) {
+      await ready;
+      const text = decoder.decode(bytes, { stream: true });
+      for (const line of text.trimEnd().split("\n")) io.stdout.line(`${prefix} ${line}`);
+      return bytes.length;
+    },
+  };
   const { isTerminal } = io.stdout;
-  return { ...io, stdout: new Output(sink(), { isTerminal }), stderr: new Output(sink(), { isTerminal }) };
+  return { ...io, stdout: new Output(sink, { isTerminal }), stderr: new Output(sink, { isTerminal }) };
 }

@@ -112,7 +112,7 @@ function timeRanOut(logged: number, { count: wanted, wait }: Values<typeof flags
 }
 
 function interrupted(logged: number, { count: wanted }: Values<typeof flags>, io: Io): number {
-  if (wanted === undefined) return 0;
+  if (wanted === undefined || io.stdout.failure !== undefined) return 0; // What fails is told by itself.
   io.stderr.line(`mq logger: ended after ${logged} of ${count(wanted, "event")}`);
   return 1;
 }

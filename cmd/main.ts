@@ -18,6 +18,7 @@ import { logger } from "./logger.ts";
 import { on } from "./on.ts";
 import { pub } from "./pub.ts";
 import { server } from "./server.ts";
+import { isReaderGone, whyNotWritten } from "./sink.ts";
 import { type Io, systemIo } from "./stdio.ts";
 import { top } from "./top.ts";
 import { why } from "./why.ts";
@@ -67,11 +68,19 @@ const HELP = [
  * @returns The exit code: 0 done, 1 failed, 2 misused, 124 the time given ran out.
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
+  const code = await run(argv, io);
+  await io.stdout.flush();
+  const { failure } = io.stdout;
+  if (failure === undefined) return code;
+  if (isReaderGone(failure)) return io.signal.reason === failure ? 0 : code;
+  return fail(argv, new MqError("cannot-write", `Cannot write the output: ${whyNotWritten(failure)}`), io);
+}
+
+async function run(argv: readonly string[], io: Io): Promise<number> {
   try {
     return await dispatch(argv, io);
   } catch (error) {
-    if (io.signal.aborted && error === io.signal.reason) return isBrokenPipe(io) ? 0 : 1;
-    return fail(argv, error, io);
+    return io.signal.aborted && error === io.signal.reason ? 1 : fail(argv, error, io);
   }
 }
 
@@ -150,10 +159,6 @@ function fail(argv: readonly string[], error: unknown, io: Io): number {
   return 1;
 }
 
-function isBrokenPipe(io: Io): boolean {
-  return io.signal.reason === "broken pipe";
-}
-
 /** Whatever slips past every other net still comes as one sentence. */
 function catchStrays(io: Io): void {
   const end = async (event: Event, error: unknown) => {
@@ -172,7 +177,6 @@ if (import.meta.main) {
   catchStrays(io);
   setColorEnabled(io.stdout.can.colors);
   const code = await main(Deno.args, io);
-  await io.stdout.flush();
   await io.stderr.flush();
   Deno.exit(code);
 }

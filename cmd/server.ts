@@ -22,7 +22,7 @@ import { certificateFile, checkTyped, jsonFlag, tokenOf } from "./broker_flags.t
 import { choice, defineCommand, integer, option, textFile, toggle, UsageError, type Values } from "./command.ts";
 import { eventsFlag, isList, readCatalog } from "./events_flag.ts";
 import { limitFlags, limitsOf } from "./limit_flags.ts";
-import { jsonLog, type Security, TextLog } from "./server_log.ts";
+import { jsonLog, outliveLog, type Security, TextLog } from "./server_log.ts";
 import { aborted, type Io } from "./stdio.ts";
 import { webFlag, webOriginFlag } from "./web_flags.ts";
 
@@ -116,6 +116,7 @@ export interface Server {
 
 /** Starts a broker that logs to an Io's stdout, with its page if there is to be one. */
 export async function startServer(flags: ServerFlags, io: Io): Promise<Server> {
+  outliveLog(io);
   const security = securityOf(flags, io);
   const log = flags.json ? jsonLog(io) : new TextLog(io, flags, security);
   const options: BrokerOptions = {

@@ -30,6 +30,7 @@ import {
   layOut,
   localTime,
 } from "./format.ts";
+import { whyNotWritten } from "./sink.ts";
 import type { Io } from "./stdio.ts";
 import type { WebPlace } from "./web_flags.ts";
 
@@ -55,6 +56,13 @@ export interface ServerLog {
   listening(broker: Broker, web: WebGateway | undefined): void;
   activity(name: string, data: Activity): void;
   published(name: string, text: string, from: string, receivers: number): void;
+}
+
+/** A broker is not ended by what becomes of its log: that is told once, on stderr. */
+export function outliveLog({ stdout, stderr }: Io): void {
+  stdout.outliveFailures((error) => {
+    stderr.line(`mq server: Cannot write the log: ${whyNotWritten(error)}. The broker goes on without it`);
+  });
 }
 
 /** The log for programs: one object a line. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { setImmediate } from "node:timers";
+import { type Sink, SinkWriter } from "./sink.ts";
 import { type Abilities, abilitiesOf, systemTerminal, type Terminal } from "./terminal.ts";
 
 const encoder = new TextEncoder();
@@ -29,7 +30,7 @@ export interface Io {
   readonly stderr: Output;
   /** The terminal that shows stdout, if one does. */
   readonly terminal?: Terminal;
-  /** Aborted when the command should end: Ctrl-C, SIGTERM, or nobody reads its output any more. */
+  /** Aborted when the command should end: Ctrl-C, SIGTERM, or stdout cannot be written; the reason is that error then. */
   readonly signal: AbortSignal;
   readonly env: Environment;
 }
@@ -40,27 +41,24 @@ export interface OutputOptions {
   isTerminal: boolean;
   /** What that person's terminal can do; nothing if it is left out. */
   can?: Abilities;
-  /** Called when nobody reads it any more. */
-  onBroken?: () => void;
+  /** Called when it cannot be written. After that nothing more is. */
+  onFailure?: (error: unknown) => void;
 }
 
 /** Text that goes out in the order in which it is written, one write for all of a turn. */
 export class Output {
   readonly isTerminal: boolean;
   readonly can: Abilities;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #onBroken: () => void;
+  readonly #writer: SinkWriter;
   #text = "";
   #written: Promise<void> = Promise.resolve();
   #pendingBytes = 0;
   #leftOut = 0;
-  #broken = false;
 
-  constructor(sink: WritableStream<Uint8Array>, options: OutputOptions) {
-    this.#writer = sink.getWriter();
+  constructor(sink: Sink, options: OutputOptions) {
+    this.#writer = new SinkWriter(sink, options.onFailure ?? (() => {}));
     this.isTerminal = options.isTerminal;
     this.can = options.can ?? { colors: false, cursor: false };
-    this.#onBroken = options.onBroken ?? (() => {});
   }
 
   /** Writes one line. */
@@ -93,20 +91,29 @@ export class Output {
     return this.#pendingBytes > MAX_PENDING_BYTES;
   }
 
-  /** Waits until everything was written, or nobody reads it any more. */
+  /** What has ended it: it could not be written. */
+  get failure(): unknown {
+    return this.#writer.failure;
+  }
+
+  /** Goes on when it cannot be written, and calls a function the first time: see {@linkcode SinkWriter}. */
+  outliveFailures(tell: (error: unknown) => void): void {
+    this.#writer.outliveFailures(tell);
+  }
+
+  /** Waits until everything was written, or could not be. */
   async flush(): Promise<void> {
     this.#flush();
     await this.#written;
   }
 
   #add(text: string): void {
-    if (this.#broken) return;
     if (this.#text === "") setImmediate(() => this.#flush());
     this.#text += text;
   }
 
   #flush(): void {
-    if (this.#text === "" || this.#broken) return;
+    if (this.#text === "") return;
     const gap = this.#leftOut > 0 ? `(${this.#leftOut} lines were left out: nobody read them)\n` : "";
     this.#leftOut = 0;
     const bytes = encoder.encode(gap + this.#text);
@@ -115,36 +122,29 @@ export class Output {
   }
 
   #write(bytes: Uint8Array): void {
-    if (this.#broken) return;
     this.#pendingBytes += bytes.length;
-    this.#written = this.#writer.write(bytes).catch(() => this.#break());
-    this.#written.then(() => this.#pendingBytes -= bytes.length);
-  }
-
-  /** A reader that leaves early (`mq logger | head`) is not an error: the work is done. */
-  #break(): void {
-    if (this.#broken) return;
-    this.#broken = true;
-    this.#onBroken();
+    this.#written = this.#written.then(async () => {
+      await this.#writer.write(bytes);
+      this.#pendingBytes -= bytes.length;
+    });
   }
 }
 
 /** The program's own terminal, pipes, signals and environment. */
 export function systemIo(): Io {
   const ending = new AbortController();
-  const onBroken = () => ending.abort("broken pipe");
   endOnSignals(ending);
   const env: Environment = Object.fromEntries(ENVIRONMENT.map((name) => [name, variable(name)]));
-  const output = (stream: typeof Deno.stdout | typeof Deno.stderr) => {
+  const output = (stream: typeof Deno.stdout | typeof Deno.stderr, onFailure?: (error: unknown) => void) => {
     const isTerminal = stream.isTerminal();
     const can = abilitiesOf(isTerminal, env.TERM, Deno.noColor);
-    return new Output(stream.writable, { isTerminal, can, onBroken });
+    return new Output(stream, { isTerminal, can, onFailure });
   };
-  const stdout = output(Deno.stdout);
+  const stdout = output(Deno.stdout, (error) => ending.abort(error));
   return {
     stdin: Deno.stdin.readable,
     stdout,
-    stderr: output(Deno.stderr),
+    stderr: output(Deno.stderr), // That it fails can be said nowhere.
     terminal: stdout.isTerminal ? systemTerminal(stdout.can) : undefined,
     signal: ending.signal,
     env,

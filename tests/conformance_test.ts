@@ -4,6 +4,7 @@ import { parseCommand } from "../cmd/command.ts";
 import { server, type ServerFlags, startServer } from "../cmd/server.ts";
 import { type Io, Output } from "../cmd/stdio.ts";
 import type { Broker } from "../mod.ts";
+import { sinkTo } from "./helpers.ts";
 import { toBytes, Values } from "./conformance/notation.ts";
 import { Failure, play } from "./conformance/play.ts";
 import { run } from "./conformance/run.ts";
@@ -17,7 +18,7 @@ const ROOT = new URL("../", import.meta.url).pathname;
 /** Where the log of a broker goes that nobody reads. */
 class Silence extends Output {
   constructor() {
-    super(new WritableStream(), { isTerminal: false });
+    super(sinkTo(() => {}), { isTerminal: false });
   }
 
   override line(): void {}

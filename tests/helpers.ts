@@ -5,6 +5,7 @@
  */
 import { assertEquals } from "@std/assert";
 import { V8_FLAGS } from "../cmd/bench/subject.ts";
+import type { Sink } from "../cmd/sink.ts";
 import { type Activity, Broker, type BrokerOptions } from "../mod.ts";
 
 /** How long anything that is waited for may take: far more than it needs on a busy machine. */
@@ -197,6 +198,17 @@ export class RawClient {
       // It is closed.
     }
   }
+}
+
+/** What an Output writes to, in a test: a function gets the text. */
+export function sinkTo(onText: (text: string) => void): Sink {
+  const decoder = new TextDecoder();
+  return {
+    write(bytes) {
+      onText(decoder.decode(bytes, { stream: true }));
+      return Promise.resolve(bytes.length);
+    },
+  };
 }
 
 /** What became of a run of the program. */

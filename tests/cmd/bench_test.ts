@@ -6,7 +6,7 @@ import { type Load, runLoad } from "../../cmd/bench/load.ts";
 import { mqWire } from "../../cmd/bench/mq_wire.ts";
 import { Output } from "../../cmd/stdio.ts";
 import { ConnectionError, TimeoutError } from "../../mod.ts";
-import { mq, Program, startBroker } from "../helpers.ts";
+import { mq, Program, sinkTo, startBroker } from "../helpers.ts";
 
 const LIMITS = ["broker", "load generator", "neither"];
 
@@ -79,14 +79,14 @@ Deno.test("mq bench ends at once when it is interrupted, without a word too many
 
 for (const [isTerminal, shown] of [[true, "\r\x1b[K1 %\r\x1b[K2 %\r\x1b[Kdone\n"], [false, "done\n"]] as const) {
   Deno.test(`progress on ${isTerminal ? "a terminal is one line, drawn again" : "a pipe is not shown"}`, async () => {
-    const written: Uint8Array[] = [];
+    let written = "";
     const can = { colors: false, cursor: isTerminal };
-    const output = new Output(new WritableStream({ write: (chunk) => void written.push(chunk) }), { isTerminal, can });
+    const output = new Output(sinkTo((text) => written += text), { isTerminal, can });
     for (const text of ["1 %", "2 %", ""]) output.status(text);
     output.line("done");
     await new Promise((resolve) => void setImmediate(resolve)); // It writes at the end of the turn.
     await output.flush();
-    assertEquals(written.map((chunk) => new TextDecoder().decode(chunk)).join(""), shown);
+    assertEquals(written, shown);
   });
 }
 

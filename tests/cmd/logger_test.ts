@@ -3,7 +3,7 @@ import { parseCommand } from "../../cmd/command.ts";
 import { logger as command } from "../../cmd/logger.ts";
 import { Output } from "../../cmd/stdio.ts";
 import { Broker } from "../../mod.ts";
-import { listenAgain, mq, Program, startBroker, type TestBroker, until } from "../helpers.ts";
+import { listenAgain, mq, Program, sinkTo, startBroker, type TestBroker, until } from "../helpers.ts";
 
 /** Starts `mq logger`; it is subscribed when this returns. */
 async function startLogger(server: TestBroker, ...args: string[]): Promise<Program> {
@@ -151,12 +151,12 @@ Deno.test("mq logger says on a terminal what it hears once the broker has confir
   await using server = await startBroker();
   const ending = new AbortController();
   const heard: unknown[] = [];
-  const write = (chunk: Uint8Array) => {
-    assertMatch(new TextDecoder().decode(chunk), /Connected to 127\.0\.0\.1:\d+, hears create\. Ctrl-C ends it\./);
+  const sink = sinkTo((text) => {
+    assertMatch(text, /Connected to 127\.0\.0\.1:\d+, hears create\. Ctrl-C ends it\./);
     heard.push(server.told("mq.subscribe").at(-1)?.patterns);
     ending.abort();
-  };
-  const output = new Output(new WritableStream({ write }), { isTerminal: true });
+  });
+  const output = new Output(sink, { isTerminal: true });
   const io = { stdin: new ReadableStream(), stdout: output, stderr: output, signal: ending.signal, env: {} };
   await command.run(parseCommand(command, ["create", "-s", `127.0.0.1:${server.port}`]), io);
   assertEquals(heard, [["create"]]);

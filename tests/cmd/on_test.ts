@@ -4,7 +4,7 @@ import { dataOf, delayAfter, Handling } from "../../cmd/on/handling.ts";
 import { on, type OnFlags } from "../../cmd/on.ts";
 import { Output } from "../../cmd/stdio.ts";
 import { Broker, connect, MqEvent, Subscription } from "../../mod.ts";
-import { has, listenAgain, Program, programLine, startBroker, until } from "../helpers.ts";
+import { has, listenAgain, Program, programLine, sinkTo, startBroker, until } from "../helpers.ts";
 import { startOn, startOnBy } from "./start_on.ts";
 
 const MAIN = programLine();
@@ -364,8 +364,7 @@ Deno.test("mq on tells how many events were dropped because too many waited", as
   waiting.finish();
   const flags = parseCommand(on, ["create", "--", "true"]).flags as OnFlags;
   let log = "";
-  const write = (chunk: Uint8Array) => void (log += new TextDecoder().decode(chunk));
-  const output = new Output(new WritableStream({ write }), { isTerminal: false });
+  const output = new Output(sinkTo((text) => log += text), { isTerminal: false });
   const io = {
     stdin: new ReadableStream(),
     stdout: output,

@@ -256,19 +256,6 @@ Deno.test("mq server ends at once on a second signal", async () => {
   client.close();
 });
 
-Deno.test("mq server drains and ends with 0 when nobody reads its output any more", async () => {
-  const { program, port } = await startServer();
-  await using _ = program;
-  await program.breakStdout();
-  await until(async () => {
-    const client = await RawClient.connect(port).catch(() => null);
-    client?.close();
-    return client === null;
-  }, "it has stopped listening");
-  const { code, stderr } = await program.outcome();
-  assertEquals([code, stderr], [0, ""]);
-});
-
 Deno.test("mq server out of file descriptors says so, and takes new clients when others leave", async () => {
   const limited = ["sh", "-c", 'ulimit -n 60; exec "$@"', "sh", ...programLine()];
   await using program = new Program(["server", "--port", "0", "--host", "127.0.0.1"], {}, limited);

@@ -16,7 +16,7 @@ import {
   ProtocolError,
 } from "../../mod.ts";
 import { FakeBroker, HELLO } from "../fake_broker.ts";
-import { listenAgain, mq, Program, soon, startBroker, until } from "../helpers.ts";
+import { listenAgain, mq, Program, sinkTo, soon, startBroker, until } from "../helpers.ts";
 
 setColorEnabled(false);
 
@@ -270,10 +270,7 @@ class Watched implements AsyncDisposable {
   #shown = "";
 
   constructor(port: number, args: string[] = [], every = "20ms") {
-    const sink = new WritableStream<Uint8Array>({
-      write: (bytes) => void (this.#shown += new TextDecoder().decode(bytes)),
-    });
-    const output = new Output(sink, { isTerminal: true });
+    const output = new Output(sinkTo((text) => this.#shown += text), { isTerminal: true });
     const { signal } = this.#ending;
     const io: Io = {
       stdin: this.#keys.readable,
