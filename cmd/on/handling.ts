@@ -15,6 +15,10 @@ import { Kept, Passing, type Printed, Unusable } from "./printed.ts";
 const MIN_DELAY_MS = 250;
 const MAX_DELAY_MS = 30_000;
 
+/** How many receipts are waited for at a time, and of how much data. */
+const MAX_PENDING = 1000;
+const MAX_PENDING_CHARACTERS = 1024 * 1024;
+
 /** What {@linkcode Handling} is told. */
 export interface HandlingOptions {
   readonly flags: OnFlags;
@@ -39,6 +43,22 @@ export function dataOf(output: string, isByLine: boolean): string[] {
   return texts.map(dataFromText).filter((text) => text !== "");
 }
 
+/** Texts in batches, of which each is published before the next: how many they are, they do not fill the client's queue. */
+export function* batches(texts: readonly string[]): Generator<string[]> {
+  let batch: string[] = [];
+  let characters = 0;
+  for (const text of texts) {
+    if (batch.length === MAX_PENDING || (batch.length > 0 && characters + text.length > MAX_PENDING_CHARACTERS)) {
+      yield batch;
+      batch = [];
+      characters = 0;
+    }
+    batch.push(text);
+    characters += text.length;
+  }
+  if (batch.length > 0) yield batch;
+}
+
 /** Has events handled, each until it succeeds or has failed for good. */
 export class Handling {
   readonly #client: Client;
@@ -48,6 +68,8 @@ export class Handling {
   readonly #events = new Set<Promise<void>>();
   /** Aborted when receipts will not be waited for any more. */
   readonly #lastCall = new AbortController();
+  /** Called when an event is done with. */
+  #onRoom = () => {};
   #running = 0;
   #taken = 0;
   #failed = 0;
@@ -81,11 +103,14 @@ export class Handling {
         this.#unhandled++;
         continue;
       }
-      const task = this.#handle(event).finally(() => this.#events.delete(task));
+      const task = this.#handle(event).finally(() => {
+        this.#events.delete(task);
+        this.#onRoom();
+      });
       this.#events.add(task);
       this.#sayDropped(subscription);
       if (++this.#taken === this.#flags.count) break;
-      if (this.#events.size >= this.#flags.concurrency) await Promise.race(this.#events);
+      if (this.#events.size >= this.#flags.concurrency) await new Promise<void>((resolve) => this.#onRoom = resolve);
     }
   }
 
@@ -117,6 +142,15 @@ export class Handling {
   }
 
   async #try(event: MqEvent, attempt: number): Promise<Run> {
+    this.#running++;
+    try {
+      return await this.#runAndEmit(event, attempt);
+    } finally {
+      this.#running--;
+    }
+  }
+
+  async #runAndEmit(event: MqEvent, attempt: number): Promise<Run> {
     const { emit } = this.#flags;
     if (emit === undefined) return await this.#run(event, attempt, this.#passing());
     const { lineBytes } = this.#client.hello.limits;
@@ -145,10 +179,7 @@ export class Handling {
   async #run(event: MqEvent, attempt: number, printed: Printed): Promise<Run> {
     const { commandLine } = this.#options;
     const env = this.#environment(event, attempt);
-    this.#running++;
-    const run = await runHandler({ commandLine, env, input: event.text, timeoutMs: this.#flags.timeout, printed });
-    this.#running--;
-    return run;
+    return await runHandler({ commandLine, env, input: event.text, timeoutMs: this.#flags.timeout, printed });
   }
 
   /** Where one handler alone prints into a pipe or a file, its bytes stay as they are. */
@@ -180,7 +211,9 @@ export class Handling {
   async #publish(name: string, texts: string[]): Promise<MqError | undefined> {
     const { signal } = this.#lastCall;
     try {
-      await Promise.all(texts.map((text) => this.#client.publish(name, text, { receipt: true, raw: true, signal })));
+      for (const batch of batches(texts)) {
+        await Promise.all(batch.map((text) => this.#client.publish(name, text, { receipt: true, raw: true, signal })));
+      }
     } catch (error) {
       if (error instanceof MqError) return error;
       throw error;

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseCommand } from "../../cmd/command.ts";
-import { dataOf, delayAfter, Handling } from "../../cmd/on/handling.ts";
+import { batches, dataOf, delayAfter, Handling } from "../../cmd/on/handling.ts";
 import { on, type OnFlags } from "../../cmd/on.ts";
 import { Output } from "../../cmd/stdio.ts";
 import { Broker, connect, MqEvent, Subscription } from "../../mod.ts";
@@ -52,6 +52,15 @@ Deno.test("dataOf makes the data of one event of an output, or of one for each l
     assertEquals(dataOf(output, false), [...one]);
     assertEquals(dataOf(output, true), [...many]);
   }
+});
+
+Deno.test("batches waits for no more than a thousand texts at a time, and for no more than a mebibyte of them", () => {
+  const lengths = (texts: string[]) => [...batches(texts)].map((batch) => batch.length);
+  assertEquals(lengths([]), []);
+  assertEquals(lengths(Array(2500).fill("x")), [1000, 1000, 500]);
+  const [half, whole, more] = [2 ** 19, 2 ** 20, 2 ** 20 + 1].map((length) => "x".repeat(length));
+  assertEquals(lengths([half, half, "x", whole, more, half]), [2, 1, 1, 1, 1]);
+  assertEquals([...batches(["a", more, "b", "c"])], [["a"], [more], ["b", "c"]]);
 });
 
 Deno.test("mq on gives a handler the event's data on stdin, byte for byte, and what is known of it in variables", async () => {
@@ -329,6 +338,29 @@ Deno.test("mq on, interrupted, waits for the handler that runs and says what it 
   assertEquals(await nextRun(program), "mq on: create ID: done (TIME)");
   const outcome = await program.outcome();
   assertEquals(outcome, { code: 0, stdout: "update go on\n", stderr: "mq on: 2 events not handled\n" });
+});
+
+Deno.test("mq on, interrupted while it publishes a hundred thousand lines, waits for it, and a second Ctrl-C does not", async () => {
+  await using server = await startBroker({ limits: { eventsPerSecond: 100 } });
+  await using program = await startOn(server, "--emit update --emit-lines", "seq", "100000");
+  const [client] = await server.connect(1);
+  await client.line("create");
+  await until(() => server.broker.stats().published > 10, "it publishes");
+  program.kill("SIGINT");
+  assertEquals(await program.stderr.next(), "mq on: waits for what runs (1); Ctrl-C again kills it");
+  program.kill("SIGINT");
+  assertEquals(await program.outcome(), { code: 1, stdout: "", stderr: "" });
+});
+
+Deno.test("mq on --emit-lines publishes more lines than may wait to be sent", async () => {
+  await using server = await startBroker({ limits: { outboxBytes: 100_000_000 } });
+  const script = "seq 20000 | sed 's/$/ '$(head -c 1000 /dev/zero | tr '\\0' x)/"; // The client holds 16 MiB.
+  await using program = await startOn(server, "-n 1 --emit update --emit-lines", "sh", "-c", script);
+  const [client] = await server.connect(1);
+  await client.send("/unsub >\ncreate\n");
+  await client.expect("/ok unsub");
+  assertEquals(await nextRun(program), "mq on: create ID: done (TIME)");
+  assertEquals(server.broker.stats().published, 20_001);
 });
 
 Deno.test("mq on, interrupted, gives up what waits for its next try", async () => {
