@@ -17,6 +17,7 @@ import {
   parseToken,
   Pattern,
   ProtocolError,
+  type Subscription,
 } from "../mod.ts";
 import { type Flag, type Flags, option, textFile, toggle, UsageError, type Values } from "./command.ts";
 import { count } from "./format.ts";
@@ -167,6 +168,24 @@ export function tellConnection(command: string, client: Client, io: Io): void {
     );
   });
   client.addEventListener("reconnect", () => io.stderr.line(`mq ${command}: connected to ${client.address} again`));
+}
+
+/** Says on stderr, once a second at most and when it is disposed of, how many events were dropped as too many to wait. */
+export function tellDropped(command: string, subscription: Subscription, io: Io): Disposable {
+  let told = 0;
+  const tell = () => {
+    const dropped = subscription.dropped - told;
+    if (dropped === 0) return;
+    told += dropped;
+    io.stderr.line(`mq ${command}: ${count(dropped, "event")} came too fast and were dropped`);
+  };
+  const timer = setInterval(tell, 1000);
+  return {
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      tell();
+    },
+  };
 }
 
 /** Aborted by another signal or when the client has given up: to go on would be in vain. */

@@ -13,6 +13,7 @@ import {
   jsonFlag,
   nameFlag,
   tellConnection,
+  tellDropped,
   warnOfDeadPatterns,
 } from "./broker_flags.ts";
 import { defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
@@ -93,13 +94,11 @@ async function log(client: Client, { patterns, limit, format, until }: LogOption
     io.stderr.line(dim(`Connected to ${client.address}, hears ${heard}. Ctrl-C ends it.`));
   }
   warnOfDeadPatterns("logger", patterns, client, io);
+  using _ = tellDropped("logger", subscription, io);
   for await (const event of subscription) {
     io.stdout.line(format(event));
     if (++logged === limit) break;
     if (io.stdout.isFull) await io.stdout.flush();
-  }
-  if (subscription.dropped > 0) {
-    io.stderr.line(`mq logger: ${count(subscription.dropped, "event")} came too fast and were dropped`);
   }
   return logged;
 }

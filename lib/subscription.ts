@@ -9,6 +9,12 @@ import { onAbort } from "./time.ts";
 /** How many events wait to be taken from a subscription. */
 export const MAX_WAITING_EVENTS = 100_000;
 
+/** How many bytes of events wait to be taken from a subscription. */
+export const MAX_WAITING_BYTES: number = 64 * 1024 * 1024;
+
+/** About how many bytes an event takes besides its name and its data. */
+const EVENT_BYTES = 100;
+
 /** Options of {@linkcode Client.subscribe}. */
 export interface SubscribeOptions {
   /** Ends the subscription when it is aborted: the iteration is done. */
@@ -19,6 +25,13 @@ export interface SubscribeOptions {
    * @default {100000}
    */
   maxWaiting?: number;
+  /**
+   * About how many bytes of events may wait to be taken: a character of name and data counts as one, and each event as a
+   * hundred more. What comes on top is dropped and counted, unless nothing waits.
+   *
+   * @default {67108864}
+   */
+  maxWaitingBytes?: number;
 }
 
 /**
@@ -46,6 +59,8 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
   #controller!: ReadableStreamDefaultController<MqEvent>;
   #ended = false;
   #failure: Error | undefined;
+  readonly #maxWaitingBytes: number;
+  #waitingBytes = 0;
   #dropped = 0;
 
   /**
@@ -54,11 +69,14 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
    * @param ready Resolves when the broker has taken the subscription in.
    * @param onEnd Called once, when it ends.
    * @param options How many events may wait, and a signal that ends it.
-   * @throws {RangeError} If `maxWaiting` is less than 1.
+   * @throws {RangeError} If `maxWaiting` or `maxWaitingBytes` is less than 1.
    */
   constructor(ready: Promise<void>, onEnd: () => void, options: SubscribeOptions = {}) {
-    const { signal, maxWaiting = MAX_WAITING_EVENTS } = options;
-    if (!(maxWaiting >= 1)) throw new RangeError(`Cannot let ${maxWaiting} events wait: maxWaiting takes 1 or more`);
+    const { signal, maxWaiting = MAX_WAITING_EVENTS, maxWaitingBytes = MAX_WAITING_BYTES } = options;
+    for (const [name, limit] of Object.entries({ maxWaiting, maxWaitingBytes })) {
+      if (!(limit >= 1)) throw new RangeError(`Cannot have ${name} of ${limit}: it takes 1 or more`);
+    }
+    this.#maxWaitingBytes = maxWaitingBytes;
     this.ready = ready;
     const source = {
       start: (controller: ReadableStreamDefaultController<MqEvent>) => void (this.#controller = controller),
@@ -90,8 +108,12 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
    */
   push(event: MqEvent): void {
     if (this.#ended) return;
-    if (this.#controller.desiredSize! > 0) this.#controller.enqueue(event);
-    else this.#dropped++;
+    const bytes = sizeOf(event);
+    const isRoom = this.#waitingBytes === 0 || this.#waitingBytes + bytes <= this.#maxWaitingBytes;
+    if (isRoom && this.#controller.desiredSize! > 0) {
+      this.#waitingBytes += bytes;
+      this.#controller.enqueue(event);
+    } else this.#dropped++;
   }
 
   /**
@@ -103,6 +125,7 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
    */
   async next(): Promise<IteratorResult<MqEvent>> {
     const result = await this.#events.next();
+    if (!result.done) this.#waitingBytes -= sizeOf(result.value);
     const failure = this.#failure;
     if (!result.done || failure === undefined) return result;
     this.#failure = undefined;
@@ -148,4 +171,8 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
     this.#failure = error;
     this.finish();
   }
+}
+
+function sizeOf({ name, text }: MqEvent): number {
+  return EVENT_BYTES + name.length + text.length;
 }

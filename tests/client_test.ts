@@ -433,6 +433,7 @@ Deno.test("Client.subscribe throws for a maxWaiting that is none, and subscribes
   await using server = await startBroker();
   await using client = await join(server);
   for (const maxWaiting of [-1, 0, NaN]) assertThrows(() => client.subscribe("create", { maxWaiting }), RangeError);
+  assertThrows(() => client.subscribe("create", { maxWaitingBytes: 0 }), RangeError, "maxWaitingBytes of 0");
   assertEquals(await patternsOf(client, server), []);
   client.publish("create");
   await client.flush();

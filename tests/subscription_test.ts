@@ -54,6 +54,26 @@ Deno.test("Subscription drops what comes when as much waits as may, and counts i
   assertEquals(await rest(subscription), ["1", "2"]);
 });
 
+Deno.test("Subscription drops what comes when as many bytes wait as may, and counts it", async () => {
+  const { subscription } = subscribe({ maxWaitingBytes: 250 }); // Each of these events counts as 107.
+  push(subscription, "1", "2", "3");
+  assertEquals(subscription.dropped, 1);
+  await subscription.next();
+  push(subscription, "4", "5");
+  assertEquals(subscription.dropped, 2);
+  subscription.finish();
+  assertEquals(await rest(subscription), ["2", "4"]);
+});
+
+Deno.test("Subscription takes an event that is larger than all that may wait, where nothing waits", async () => {
+  const { subscription } = subscribe({ maxWaitingBytes: 1 });
+  push(subscription, "1", "2");
+  await subscription.next();
+  push(subscription, "3");
+  subscription.finish();
+  assertEquals([await rest(subscription), subscription.dropped], [["3"], 1]);
+});
+
 Deno.test("Subscription has room again for each event that is taken", async () => {
   const { subscription } = subscribe({ maxWaiting: 1 });
   push(subscription, "1");

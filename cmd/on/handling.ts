@@ -5,6 +5,7 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, dataFromText, MqError, MqEvent, type Subscription } from "../../mod.ts";
+import { tellDropped } from "../broker_flags.ts";
 import { count, formatDuration, formatJson } from "../format.ts";
 import { type Run, runHandler } from "./handler.ts";
 import type { OnFlags } from "../on.ts";
@@ -74,7 +75,6 @@ export class Handling {
   #taken = 0;
   #failed = 0;
   #unhandled = 0;
-  #dropped = 0;
 
   constructor(client: Client, options: HandlingOptions, io: Io) {
     this.#client = client;
@@ -86,12 +86,12 @@ export class Handling {
   /** Handles what is heard; returns the exit code. */
   async run(subscription: Subscription): Promise<number> {
     aborted(this.#io.signal).then(() => this.#prepareToEnd());
+    using _ = tellDropped("on", subscription, this.#io);
     try {
       await this.#take(subscription);
     } finally {
       await Promise.all(this.#events);
     }
-    this.#sayDropped(subscription);
     if (this.#unhandled > 0) this.#say(`${count(this.#unhandled, "event")} not handled`);
     return this.#exitCode();
   }
@@ -108,16 +108,9 @@ export class Handling {
         this.#onRoom();
       });
       this.#events.add(task);
-      this.#sayDropped(subscription);
       if (++this.#taken === this.#flags.count) break;
       if (this.#events.size >= this.#flags.concurrency) await new Promise<void>((resolve) => this.#onRoom = resolve);
     }
-  }
-
-  #sayDropped({ dropped }: Subscription): void {
-    if (dropped === this.#dropped) return;
-    this.#say(`${count(dropped - this.#dropped, "event")} came too fast and were dropped`);
-    this.#dropped = dropped;
   }
 
   /** From now on nobody waits for a broker that is away. */

@@ -406,9 +406,19 @@ Deno.test("mq on tells how many events were dropped because too many waited", as
   };
   assertEquals(await new Handling(client, { flags, commandLine: ["true"], env: {} }, io).run(waiting), 0);
   await output.flush();
-  const [first, second, third] = log.trim().split("\n").map(withoutIds);
-  assertEquals(first, "mq on: 3 events came too fast and were dropped");
-  assertEquals([second, third], Array(2).fill("mq on: create ID: done (TIME)"));
+  assertEquals(log.trim().split("\n").map(withoutIds), [
+    ...Array(2).fill("mq on: create ID: done (TIME)"),
+    "mq on: 3 events came too fast and were dropped",
+  ]);
+});
+
+Deno.test("mq on gathers no more than 64 MiB behind a slow handler, and says meanwhile what it drops", async () => {
+  await using server = await startBroker({ limits: { outboxBytes: 200_000_000 } });
+  await using program = await startOn(server, "", "sleep", "600");
+  const [client] = await server.connect(1);
+  await client.send("/unsub >\n");
+  for (let event = 0; event < 70; event++) await client.line(`create ${"x".repeat(1_000_000)}`);
+  assertMatch((await program.stderr.next())!, /^mq on: \d events? came too fast and were dropped$/);
 });
 
 Deno.test("mq on ends with 0 on Ctrl-C while it waits for a broker", async () => {
