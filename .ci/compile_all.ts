@@ -20,12 +20,13 @@ const TARGETS: Record<string, string> = {
  * needs.
  */
 function compileTask(task: string | { command: string } | undefined): { stackBytes: string; args: string[] } {
-  const command = typeof task === "object" ? task.command : task;
+  const steps = (typeof task === "object" ? task.command : task)?.split(" && ");
+  const command = steps?.find((step) => step.includes(" deno compile "));
   const words = command?.replace(/\s(--output|-o)[\s=]\S+/, "").trim().split(/\s+/) ?? [];
   const [stackBytes, deno, compile, ...args] = [words[0]?.replace("RUST_MIN_STACK=", ""), ...words.slice(1)];
   // The words are passed on as they are, so there must be nothing in them for a shell to interpret.
   if (deno !== "deno" || compile !== "compile" || /["'`$&|;<>\\]/.test(args.join())) {
-    throw new Error("The task compile in deno.json is not one plain `RUST_MIN_STACK=... deno compile` command.");
+    throw new Error("The task compile in deno.json has no plain `RUST_MIN_STACK=... deno compile` command.");
   }
   return { stackBytes, args };
 }
@@ -37,10 +38,8 @@ function lastLine(stderr: Uint8Array): string {
   return last.replace(/^(error|\d+): /, "");
 }
 
-/** Compiles for one target; returns why that failed, if it did. */
+/** Compiles for one target, beside the files that are there; returns why that failed, if it did. */
 async function compile(target: string, args: string[], output: string): Promise<string | undefined> {
-  // A file from an earlier run must not pass for one of this run.
-  await Deno.remove(output).catch(() => {});
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["compile", "--target", target, "--output", output, ...args],
     // Deno takes DENORT_BIN for every target, whatever that executable is for, so only this machine's target gets it.
@@ -69,18 +68,22 @@ Deno.env.delete("DENORT_BIN");
 
 const config = JSON.parse(await Deno.readTextFile("deno.json"));
 const { stackBytes, args } = compileTask(config.tasks?.compile);
-await Deno.mkdir("dist", { recursive: true });
+const folder = "dist/new";
+await Deno.mkdir(folder, { recursive: true });
 let sums = "";
 for (const name of names) {
   const file = `mq-${config.version}-${name}${name.startsWith("windows") ? ".exe" : ""}`;
-  const error = await compile(TARGETS[name], args, `dist/${file}`);
+  const error = await compile(TARGETS[name], args, `${folder}/${file}`);
   if (error !== undefined) {
     console.error(`Could not compile for ${name}: ${error.replace(/\.$/, "")}.`);
     Deno.exitCode = 1;
     continue;
   }
-  const bytes = await Deno.readFile(`dist/${file}`);
+  const bytes = await Deno.readFile(`${folder}/${file}`);
+  await Deno.rename(`${folder}/${file}`, `dist/${file}`);
   sums += `${encodeHex(await crypto.subtle.digest("SHA-256", bytes))}  ${file}\n`;
   console.log(`dist/${file}, ${(bytes.length / 1e6).toFixed(1)} MB`);
 }
-await Deno.writeTextFile("dist/SHA256SUMS", sums);
+await Deno.remove(folder, { recursive: true });
+// Only what this run has made is listed; where that is nothing, the list of an earlier run stays with its files.
+if (sums !== "") await Deno.writeTextFile("dist/SHA256SUMS", sums);

@@ -124,12 +124,6 @@ Deno.test("the README's catalog is one, and refuses what it says", async () => {
   assertThrows(() => catalog.check(name, `${name} ${data}`), ProtocolError, `Cannot take ${name}: ${reason}`);
 });
 
-Deno.test("the README's commands are those that CI runs", async () => {
-  const [readme, ci] = [await read("README.md"), await read(".ci/run")];
-  const [, version] = /^npx -y deno@(\S+) task test$/m.exec(readme)!;
-  assert(ci.includes(`npx -y deno@${version} task test`));
-});
-
 Deno.test("every task that runs a broker has V8 keep its memory in the same way", () => {
   const tasks: Record<string, { command: string }> = denoJson.tasks;
   for (const name of ["demo", "mq", "server", "compile"]) assert(tasks[name].command.includes(` ${V8_FLAGS} `), name);

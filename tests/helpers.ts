@@ -4,8 +4,8 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import { V8_FLAGS } from "../cmd/bench/subject.ts";
 import type { Sink } from "../cmd/sink.ts";
+import config from "../deno.json" with { type: "json" };
 import { type Activity, Broker, type BrokerOptions } from "../mod.ts";
 
 /** How long anything that is waited for may take: far more than it needs on a busy machine. */
@@ -223,14 +223,12 @@ const MAIN = new URL("../cmd/main.ts", import.meta.url).pathname;
 /** Where programs write what of them was run, if somebody wants to know. */
 const COVERAGE = Deno.env.get("MQ_COVERAGE_DIR");
 
-const PERMISSIONS = ["--allow-net", "--allow-read", "--allow-run", "--allow-env=MQ_URL,MQ_TOKEN,MQ_TLS_CA,TERM"];
-
-/** The command line of the real program: the executable in MQ_BIN, or the source. */
+/** The command line of the real program: the executable in MQ_BIN, or the source, just as the task `mq` runs it. */
 export function programLine(): string[] {
   const binary = Deno.env.get("MQ_BIN");
   if (binary) return [binary];
-  const coverage = COVERAGE ? [`--coverage=${COVERAGE}`] : [];
-  return [Deno.execPath(), "run", "--quiet", V8_FLAGS, ...coverage, ...PERMISSIONS, MAIN];
+  const [, run, ...words] = config.tasks.mq.command.replace("cmd/main.ts", MAIN).split(" ");
+  return [Deno.execPath(), run, ...COVERAGE ? [`--coverage=${COVERAGE}`] : [], ...words];
 }
 
 /** Options of a run of the program. */
@@ -254,9 +252,20 @@ export function has(program: string): boolean {
     try {
       return Deno.statSync(`${folder}/${program}`).isFile;
     } catch {
-      return false;
+      return false; // There is none in that folder, or none that may be looked at.
     }
   });
+}
+
+/** Runs a command of the shell, and returns what it prints: the tests themselves may not write files. */
+export async function shell(command: string, input = ""): Promise<string> {
+  const process = new Deno.Command("sh", { args: ["-c", command], stdin: "piped", stdout: "piped" }).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(encoder.encode(input));
+  await writer.close();
+  const { success, stdout } = await process.output();
+  if (!success) throw new Error(`${command} failed`);
+  return new TextDecoder().decode(stdout);
 }
 
 /** The real program, running. */

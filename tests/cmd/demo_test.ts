@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import config from "../../deno.json" with { type: "json" };
 import { Program } from "../helpers.ts";
 
 Deno.test("mq demo shows a server, a logger and two apps at work, and ends on Ctrl-C", async () => {
@@ -19,16 +18,4 @@ Deno.test("mq demo shows a server, a logger and two apps at work, and ends on Ct
   demo.kill("SIGINT");
   const { code, stderr } = await demo.outcome();
   assertEquals([code, stderr], [0, ""]);
-});
-
-Deno.test("the tasks of the README may do what their programs need", async () => {
-  const main = new URL("../../cmd/main.ts", import.meta.url).pathname;
-  for (const [task, ...more] of [["demo"], ["server", "--port", "0", "--web", "0"]] as const) {
-    const [, ...words] = config.tasks[task].command.replace("cmd/main.ts", main).split(" ");
-    await using program = new Program([...more], {}, [Deno.execPath(), ...words]);
-    await program.stdout.find("See it at http://localhost:");
-    program.kill("SIGINT");
-    const { code, stderr } = await program.outcome();
-    assertEquals([code, stderr], [0, ""]);
-  }
 });

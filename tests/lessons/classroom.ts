@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { has, Lines, programLine, soon } from "../helpers.ts";
+import { has, Lines, programLine, shell, soon } from "../helpers.ts";
 import { isShown, type Step } from "./lesson.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -158,15 +158,4 @@ function freePort(): string {
 
 async function write(path: string, text: string): Promise<void> {
   await shell(`mkdir -p "$(dirname '${path}')" && cat > '${path}'`, text);
-}
-
-/** Runs a command of the shell: the tests themselves may not write files. */
-async function shell(command: string, input = ""): Promise<string> {
-  const process = new Deno.Command("sh", { args: ["-c", command], stdin: "piped", stdout: "piped" }).spawn();
-  const writer = process.stdin.getWriter();
-  await writer.write(encoder.encode(input));
-  await writer.close();
-  const { success, stdout } = await process.output();
-  if (!success) throw new Error(`${command} failed`);
-  return new TextDecoder().decode(stdout);
 }
