@@ -37,6 +37,7 @@ export * from "./lib/errors.ts";
 export * from "./lib/event.ts";
 export type { HeartbeatTimes } from "./lib/heartbeat.ts";
 export * from "./lib/limits.ts";
+export { type ByteReader, type LineObserver, LineReader, type LineReaderOptions } from "./lib/lines.ts";
 export type { Certificate, ListenOptions } from "./lib/listen.ts";
 export * from "./lib/protocol.ts";
 export * from "./lib/subscription.ts";

@@ -3,19 +3,42 @@
  *
  * @module
  */
-import { TextLineStream } from "@std/streams/text-line-stream";
 import { dim } from "@std/fmt/colors";
-import { checkPublishable, type Client, dataFromText, MqError, MqEvent, type Receipt } from "../mod.ts";
+import {
+  checkPublishable,
+  type Client,
+  dataFromText,
+  mistakeInJson,
+  MqError,
+  MqEvent,
+  ProtocolError,
+  type Receipt,
+  whyNotJson,
+} from "../mod.ts";
 import { brokerAccess, brokerFlags, checkTyped, connectOrSay, jsonFlag, nameFlag, untilLost } from "./broker_flags.ts";
-import { defineCommand, type Values } from "./command.ts";
+import { defineCommand, toggle, type Values } from "./command.ts";
 import { count, formatJson } from "./format.ts";
-import type { Io } from "./stdio.ts";
+import { readInput } from "./input.ts";
+import { Account } from "./pub/account.ts";
+import { readTyped } from "./pub/typed.ts";
+import { aborted, type Io } from "./stdio.ts";
 
 /** How many receipts may be waited for at a time, and of how much data. */
 const MAX_PENDING = 1000;
 const MAX_PENDING_CHARACTERS = 1024 * 1024;
 
-const flags = { ...brokerFlags, json: jsonFlag, name: nameFlag("pub") };
+/** How long receipts are waited for when it is interrupted, in milliseconds. */
+const GRACE_MS = 2000;
+
+/** Why it ends when it is told to. */
+const INTERRUPTED = "Interrupted";
+
+const flags = {
+  ...brokerFlags,
+  "json-data": toggle("Refuse data that is not JSON."),
+  json: jsonFlag,
+  name: nameFlag("pub"),
+};
 
 type PubFlags = Values<typeof flags>;
 
@@ -24,36 +47,32 @@ export const pub = defineCommand({
   name: "pub",
   summary: "publishes one event, or one for each line of stdin",
   description: "DATA is JSON or plain text; - takes the data of one event from each line of stdin.\n" +
-    "It waits until the broker has taken every event in, and fails if one was refused.",
-  operands: {
-    form: "NAME [DATA|-]",
-    min: 1,
-    max: 2,
-    hint: `data with spaces or quotes in single quotes: mq pub create '{"id":1}'`,
-  },
+    "It waits until the broker has taken every event in, and fails if one was refused. Where the connection breaks,\n" +
+    "or Ctrl-C ends it, it says how many were confirmed and of how many that is not known, and exits with 1.",
+  operands: { form: "NAME [DATA|-]", min: 1, max: Infinity },
   flags,
   examples: [
     ["mq pub create", "an event without data"],
     [`mq pub create '{"id":1}'`, "an object as data"],
     ["mq pub error 'disk full'", "text as data"],
     ["seq 3 | mq pub update -", "three events"],
+    ["mq pub create --json-data - < objects.txt", "an object a line, and nothing that is not JSON"],
   ],
   permissions: ["net"],
-  async run({ flags, operands: [name, data] }, io) {
+  async run({ flags, operands: [name, ...words] }, io) {
     checkTyped("mq pub --help", () => checkPublishable(name));
+    const isPiped = words.length === 1 && words[0] === "-";
+    const { text, warning } = isPiped ? { text: "" } : readTyped(name, words, flags["json-data"]);
+    if (warning !== undefined) io.stderr.line(`mq pub: ${warning}`);
     const access = brokerAccess(flags, io, "pub");
     const { signal } = io;
     await using client = await connectOrSay({ ...access, name: flags.name, reconnect: false, signal });
     const publisher = new Publisher(client, name, flags, io);
-    const texts = data === "-" ? lines(io.stdin, untilLost(client, io.signal)) : [data ?? ""];
-    for await (const text of texts) await publisher.publish(text);
+    if (isPiped) await publisher.publishLines(untilLost(client, signal));
+    else await publisher.publish(text);
     return await publisher.finish();
   },
 });
-
-function lines(stdin: ReadableStream<Uint8Array>, signal: AbortSignal): ReadableStream<string> {
-  return stdin.pipeThrough(new TextDecoderStream(), { signal }).pipeThrough(new TextLineStream());
-}
 
 /** Publishes events and gathers what became of them. */
 class Publisher {
@@ -62,10 +81,12 @@ class Publisher {
   readonly #flags: PubFlags;
   readonly #io: Io;
   readonly #pending = new Set<Promise<void>>();
-  readonly #refusals = new Map<string, number>();
+  readonly #account = new Account();
   #pendingCharacters = 0;
-  #taken = 0;
-  #unheard = 0;
+  /** The lines of stdin that begin like JSON and are not, and the first of them. */
+  #mistakes = { count: 0, first: "" };
+  /** Why not all of stdin was published. */
+  #cut: string | undefined;
 
   constructor(client: Client, name: string, flags: PubFlags, io: Io) {
     this.#client = client;
@@ -74,9 +95,31 @@ class Publisher {
     this.#io = io;
   }
 
+  /** Publishes an event for each line of stdin, until a signal is aborted. */
+  async publishLines(signal: AbortSignal): Promise<void> {
+    await readInput(this.#io.stdin, {
+      onLine: (line, number) => this.#publishLine(line, number),
+      onFault: ({ code, message }, number) =>
+        this.#account.fail(new ProtocolError(code, `${code}: ${message}`), number),
+    }, { maxLineBytes: this.#client.hello.limits.lineBytes, signal });
+    const { aborted, reason } = signal;
+    if (aborted) this.#cut = reason instanceof MqError ? reason.message : INTERRUPTED;
+  }
+
+  #publishLine(line: string, number: number): Promise<void> | void {
+    const mistake = line === "" ? undefined : this.#flags["json-data"] ? whyNotJson(line) : mistakeInJson(line);
+    if (mistake !== undefined) {
+      if (this.#flags["json-data"]) {
+        return this.#account.fail(new ProtocolError("invalid-data", `Not JSON: ${mistake}`), number);
+      }
+      if (this.#mistakes.count++ === 0) this.#mistakes.first = `line ${number}: ${mistake}`;
+    }
+    return this.publish(line, number);
+  }
+
   /** Publishes an event; waits only if too many receipts are outstanding. */
-  async publish(text: string): Promise<void> {
-    const task = this.#await(dataFromText(text)).finally(() => {
+  async publish(text: string, line?: number): Promise<void> {
+    const task = this.#await(dataFromText(text), line).finally(() => {
       this.#pending.delete(task);
       this.#pendingCharacters -= text.length;
     });
@@ -88,24 +131,37 @@ class Publisher {
 
   /** Waits for all receipts and says what became of the events; returns the exit code. */
   async finish(): Promise<number> {
-    await Promise.all(this.#pending);
-    for (const [reason, times] of this.#refusals) {
-      this.#io.stderr.line(`mq pub: ${reason}${times > 1 ? ` (${times} times)` : ""}`);
-    }
-    if (this.#unheard > 0) this.#io.stderr.line(this.#nobodyListened());
-    return this.#refusals.size > 0 ? 1 : 0;
+    await Promise.race([Promise.all(this.#pending), this.#interrupted()]);
+    const account = this.#account;
+    account.uncertain += this.#pending.size;
+    this.#sayMistakes();
+    for (const refusal of account.refusals()) this.#say(refusal);
+    if (account.unheard > 0) this.#say(this.#nobodyListened());
+    if (this.#cut !== undefined || account.isCut) this.#sayCut();
+    return this.#cut !== undefined || account.isShort ? 1 : 0;
   }
 
-  async #await(text: string): Promise<void> {
+  #sayCut(): void {
+    const cut = this.#io.signal.aborted ? INTERRUPTED : this.#cut;
+    if (this.#io.stdout.failure === undefined) this.#say(this.#account.summary(cut));
+  }
+
+  /** When it is interrupted, what is under way gets a moment more. */
+  async #interrupted(): Promise<void> {
+    await aborted(this.#io.signal);
+    await aborted(AbortSignal.timeout(GRACE_MS));
+  }
+
+  async #await(text: string, line: number | undefined): Promise<void> {
     try {
       const data = text === "" ? undefined : text;
       const receipt = await this.#client.publish(this.#name, data, { receipt: true, raw: true });
-      this.#taken++;
-      if (receipt.receivers === 0) this.#unheard++;
+      this.#account.confirmed++;
+      if (receipt.receivers === 0) this.#account.unheard++;
       this.#print(text, receipt);
     } catch (error) {
       if (!(error instanceof MqError)) throw error;
-      this.#refusals.set(error.message, (this.#refusals.get(error.message) ?? 0) + 1);
+      this.#account.fail(error, line);
     }
   }
 
@@ -118,8 +174,20 @@ class Publisher {
     }
   }
 
+  #sayMistakes(): void {
+    const { count: number, first } = this.#mistakes;
+    if (number === 0) return;
+    const which = number === 1 ? first : `${count(number, "line")}, the first is ${first}`;
+    this.#say(`what begins like JSON, but is not, went out as text: ${which}`);
+  }
+
   #nobodyListened(): string {
-    const which = this.#taken === 1 ? this.#name : `${this.#unheard} of ${count(this.#taken, "event")}`;
-    return `mq pub: nobody was listening for ${which}`;
+    const { confirmed, unheard } = this.#account;
+    const which = confirmed === 1 ? this.#name : `${unheard} of ${count(confirmed, "event")}`;
+    return `nobody was listening for ${which}`;
+  }
+
+  #say(text: string): void {
+    this.#io.stderr.line(`mq pub: ${text}`);
   }
 }

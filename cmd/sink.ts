@@ -25,7 +25,11 @@ export function isReaderGone(error: unknown): boolean {
 
 /** Why output could not be written, in words. */
 export function whyNotWritten(error: unknown): string {
-  if (isReaderGone(error)) return "nobody reads it any more";
+  return isReaderGone(error) ? "nobody reads it any more" : systemReason(error);
+}
+
+/** What the system says of an error: `Is a directory`. */
+export function systemReason(error: unknown): string {
   return error instanceof Error ? error.message.replace(/ \(os error \d+\)$/, "") : String(error);
 }
 

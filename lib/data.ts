@@ -133,7 +133,24 @@ function joinLines(json: string): string {
  * ```
  */
 export function mistakeInJson(text: string): string | undefined {
-  if (!LIKE_JSON.test(text)) return undefined;
+  return LIKE_JSON.test(text) ? whyNotJson(text) : undefined;
+}
+
+/**
+ * Why a text is not JSON.
+ *
+ * @param text The text.
+ * @returns The reason, on one line; undefined if it is JSON.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(whyNotJson(""), "Unexpected end of JSON input");
+ * assertEquals(whyNotJson("1"), undefined);
+ * ```
+ */
+export function whyNotJson(text: string): string | undefined {
   try {
     JSON.parse(text);
     return undefined;

@@ -61,6 +61,8 @@ export type LocalCode =
   | "refused"
   | "address-in-use"
   | "cannot-listen"
+  | "cannot-read"
+  | "cannot-write"
   | "timeout";
 
 /** The common class of mq's errors: catch this to catch them all. */

@@ -333,7 +333,7 @@ const ROWS: Row[] = [
     args: "pub bogus - -s 127.0.0.1:PORT",
     stdin: "1\n2\n",
     code: 1,
-    stderr: 'mq pub: Dropped "bogus": this broker recognizes create, read, update, delete, error (2 times)\n',
+    stderr: 'mq pub: line 1: Dropped "bogus": this broker recognizes create, read, update, delete, error (2 times)\n',
   },
   {
     args: `pub create -s 127.0.0.1:${NOBODY}`,
@@ -352,7 +352,7 @@ const ROWS: Row[] = [
     args: "pub create hello world",
     code: 2,
     stderr: 'mq pub: it takes NAME [DATA|-]; this is too much: "world"\n' +
-      `Try: data with spaces or quotes in single quotes: mq pub create '{"id":1}'\n`,
+      "Try: data with spaces, quotes or braces in single quotes: mq pub create 'hello world'\n",
   },
   {
     args: "pub --help",
@@ -362,20 +362,23 @@ const ROWS: Row[] = [
 Usage: mq pub NAME [DATA|-] [flags]
 
 DATA is JSON or plain text; - takes the data of one event from each line of stdin.
-It waits until the broker has taken every event in, and fails if one was refused.
+It waits until the broker has taken every event in, and fails if one was refused. Where the connection breaks,
+or Ctrl-C ends it, it says how many were confirmed and of how many that is not known, and exits with 1.
 
 Flags:
   -s, --server HOST:PORT  The broker; mqs://HOST:PORT if it speaks TLS. Default: $MQ_URL, or localhost:3001.
       --tls-ca FILE       A certificate to trust, where the broker is at mqs://. Default: $MQ_TLS_CA.
+      --json-data         Refuse data that is not JSON.
       --json              Print one JSON object a line: {id, at, from, event, data}.
       --name WORD         What it calls itself. Default: pub.
   -h, --help              Show this help.
 
 Examples:
-  mq pub create             an event without data
-  mq pub create '{"id":1}'  an object as data
-  mq pub error 'disk full'  text as data
-  seq 3 | mq pub update -   three events
+  mq pub create                              an event without data
+  mq pub create '{"id":1}'                   an object as data
+  mq pub error 'disk full'                   text as data
+  seq 3 | mq pub update -                    three events
+  mq pub create --json-data - < objects.txt  an object a line, and nothing that is not JSON
 `,
   },
 

@@ -1,0 +1,79 @@
+/**
+ * The data that was typed behind `mq pub NAME`, and what a shell leaves of it where it was not quoted. Everything here is
+ * pure.
+ *
+ * @module
+ */
+import { isJson, mistakeInJson, whyNotJson } from "../../mod.ts";
+import { UsageError } from "../command.ts";
+
+/** What the runtime puts for bytes of an argument that are not UTF-8. */
+const REPLACEMENT = "\ufffd";
+
+/** How objects and arrays begin. The command prompt of Windows leaves single quotes before them. */
+const LIKE_JSON = /^\s*'?[[{]/;
+
+/** Data as it was typed. */
+export interface TypedData {
+  readonly text: string;
+  /** What should be said of it. */
+  readonly warning?: string;
+}
+
+/**
+ * Reads the words behind the name.
+ *
+ * @param name The event's name.
+ * @param words All that was typed behind it.
+ * @param mustBeJson Whether nothing but JSON will do.
+ * @throws {UsageError} If they are not the data of one event.
+ */
+export function readTyped(name: string, words: readonly string[], mustBeJson: boolean): TypedData {
+  const [text = "", ...more] = words;
+  if (more.length > 0) throw tooMuch(name, words);
+  if (text.includes(REPLACEMENT)) {
+    throw new UsageError(
+      "the data is not UTF-8, or has U+FFFD in it, which stands for what is not",
+      `bytes come whole through stdin: mq pub ${name} - < FILE`,
+    );
+  }
+  const asJson = quoted(name, requoted(text));
+  if (mustBeJson) {
+    const why = text === "" ? undefined : whyNotJson(text);
+    if (why !== undefined) throw new UsageError(`the data is not JSON: ${why}`, asJson ?? `mq pub ${name} '{"id":1}'`);
+  }
+  const mistake = mistakeInJson(text);
+  if (mistake === undefined) return { text };
+  const remedy = asJson === undefined ? "" : `. As JSON: ${asJson}`;
+  return { text, warning: `the data begins like JSON, but is not, and goes out as text: ${mistake}${remedy}` };
+}
+
+/** Words that a shell made of data with spaces in it, or of braces with commas between them. */
+function tooMuch(name: string, words: readonly string[]): UsageError {
+  const isExpanded = words.every((word) => /^[^{}:]+:./.test(word));
+  const text = isExpanded ? `{${words.join(",")}}` : words.join(" ");
+  const data = requoted(text) ?? (LIKE_JSON.test(text) ? '{"id":1}' : text);
+  const extra = words.slice(1).map((word) => JSON.stringify(word)).join(" ");
+  const hint = `data with spaces, quotes or braces in single quotes: ${quoted(name, data)}`;
+  return new UsageError(`it takes NAME [DATA|-]; this is too much: ${extra}`, hint);
+}
+
+/**
+ * JSON again, where a shell took the quotation marks off: `{id:1,name:Ada}`.
+ *
+ * @param text What is left.
+ * @returns The JSON; undefined if that cannot be told.
+ */
+export function requoted(text: string): string | undefined {
+  if (!LIKE_JSON.test(text) || text.includes('"')) return undefined;
+  const json = text.replace(/^\s*'|'\s*$/g, "").replace(/[^{}[\],:]+/g, (part) => {
+    const word = part.trim();
+    return word === "" || isJson(word) ? part : part.replace(word, () => JSON.stringify(word));
+  });
+  return isJson(json) ? json : undefined;
+}
+
+/** A command that can be pasted. */
+function quoted(name: string, data: string | undefined): string | undefined {
+  return data === undefined ? undefined : `mq pub ${name} '${data.replaceAll("'", `'\\''`)}'`;
+}
