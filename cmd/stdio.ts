@@ -15,6 +15,12 @@ const MAX_PENDING_BYTES = 1024 * 1024;
 /** How many bytes may wait before lines are left out, where nobody waits: the broker does not stop for its log. */
 const MAX_UNREAD_BYTES = 16 * MAX_PENDING_BYTES;
 
+/**
+ * For how long a second signal is taken for the same key as the first, in milliseconds: a terminal sends Ctrl-C to all that
+ * run in it, and npx and the `deno task` of Deno 2.4 then hand on what they got.
+ */
+const SAME_KEY_MS = 250;
+
 /** The variables that mq reads from its environment. */
 export const ENVIRONMENT = ["MQ_URL", "MQ_TOKEN", "MQ_TLS_CA", "TERM"] as const;
 
@@ -164,9 +170,14 @@ function variable(name: string): string | undefined {
 
 /** The first signal asks the command to end in its own time, the second does not wait. */
 function endOnSignals(ending: AbortController): void {
+  let sameUntil = -Infinity;
   const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
   for (const signal of signals) {
-    Deno.addSignalListener(signal, () => ending.signal.aborted ? Deno.exit(1) : ending.abort(signal));
+    Deno.addSignalListener(signal, () => {
+      if (ending.signal.aborted && performance.now() > sameUntil) Deno.exit(1);
+      if (!ending.signal.aborted) sameUntil = performance.now() + SAME_KEY_MS;
+      ending.abort(signal);
+    });
   }
 }
 

@@ -316,6 +316,20 @@ export class Program implements AsyncDisposable {
     this.#process.kill(signal);
   }
 
+  /** Presses Ctrl-C again and again until it has ended: what comes at once is taken for the same key. */
+  async insist(): Promise<void> {
+    let hasEnded = false;
+    this.#process.status.then(() => hasEnded = true);
+    await until(() => {
+      try {
+        this.kill("SIGINT");
+      } catch (error) {
+        if (!(error instanceof TypeError)) throw error; // It has ended, and that is told in a moment.
+      }
+      return hasEnded;
+    }, "the program has ended");
+  }
+
   /** Waits for its end. */
   async outcome(): Promise<Outcome> {
     const [{ code }, stdout, stderr] = await soon(

@@ -348,7 +348,7 @@ Deno.test("mq on, interrupted while it publishes a hundred thousand lines, waits
   await until(() => server.broker.stats().published > 10, "it publishes");
   program.kill("SIGINT");
   assertEquals(await program.stderr.next(), "mq on: waits for what runs (1); Ctrl-C again kills it");
-  program.kill("SIGINT");
+  await program.insist();
   assertEquals(await program.outcome(), { code: 1, stdout: "", stderr: "" });
 });
 
@@ -383,7 +383,7 @@ Deno.test("mq on handles as many events at a time as it is told, and a second Ct
   assertEquals((await Promise.all(pids.map(runs))).join(), "true,true,true,true");
   program.kill("SIGINT");
   assertEquals(await program.stderr.next(), "mq on: waits for what runs (2); Ctrl-C again kills it");
-  program.kill("SIGINT");
+  await program.insist();
   assertEquals(await program.outcome(), { code: 1, stdout: "", stderr: "" });
   for (const pid of pids) await until(async () => !await runs(pid), `process ${pid} is gone`);
 });

@@ -251,9 +251,21 @@ Deno.test("mq server ends at once on a second signal", async () => {
   await client.expect("/pong");
   program.kill("SIGINT");
   await program.stdout.find("Draining"); // It waits for the client to close its side.
-  program.kill("SIGINT");
+  await program.insist();
   assertEquals((await program.outcome()).code, 1);
   client.close();
+});
+
+Deno.test("mq server takes what comes at once, as Ctrl-C does twice through npx, for one signal", async () => {
+  const { program, port } = await startServer();
+  await using _ = program;
+  const client = await RawClient.connect(port);
+  assertEquals(await client.ask("/ping"), "/pong");
+  program.kill("SIGINT");
+  program.kill("SIGTERM"); // Two of one kind may arrive as one.
+  await program.stdout.find("Draining");
+  client.close();
+  assertEquals((await program.outcome()).code, 0);
 });
 
 Deno.test("mq server out of file descriptors says so, and takes new clients when others leave", async () => {
