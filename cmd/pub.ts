@@ -8,6 +8,7 @@ import {
   checkPublishable,
   type Client,
   dataFromText,
+  MAX_HOPS,
   mistakeInJson,
   MqError,
   MqEvent,
@@ -16,7 +17,7 @@ import {
   whyNotJson,
 } from "../mod.ts";
 import { brokerAccess, brokerFlags, checkTyped, connectOrSay, jsonFlag, nameFlag, untilLost } from "./broker_flags.ts";
-import { defineCommand, toggle, type Values } from "./command.ts";
+import { defineCommand, integer, option, toggle, type Values } from "./command.ts";
 import { count, formatJson } from "./format.ts";
 import { readInput } from "./input.ts";
 import { Account } from "./pub/account.ts";
@@ -37,6 +38,10 @@ const flags = {
   ...brokerFlags,
   "json-data": toggle("Refuse data that is not JSON."),
   json: jsonFlag,
+  hops: option("N", "How many hops are behind it: mq on stops what comes from a loop.", integer(0, MAX_HOPS), {
+    fallback: ["$MQ_HOPS, or 0", 0],
+    variable: "MQ_HOPS",
+  }),
   name: nameFlag("pub"),
 };
 
@@ -155,7 +160,8 @@ class Publisher {
   async #await(text: string, line: number | undefined): Promise<void> {
     try {
       const data = text === "" ? undefined : text;
-      const receipt = await this.#client.publish(this.#name, data, { receipt: true, raw: true });
+      const { hops } = this.#flags;
+      const receipt = await this.#client.publish(this.#name, data, { receipt: true, raw: true, hops });
       this.#account.confirmed++;
       if (receipt.receivers === 0) this.#account.unheard++;
       this.#print(text, receipt);

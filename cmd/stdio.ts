@@ -22,7 +22,7 @@ const MAX_UNREAD_BYTES = 16 * MAX_PENDING_BYTES;
 const SAME_KEY_MS = 250;
 
 /** The variables that mq reads from its environment. */
-export const ENVIRONMENT = ["MQ_URL", "MQ_TOKEN", "MQ_TLS_CA", "TERM"] as const;
+export const ENVIRONMENT = ["MQ_URL", "MQ_TOKEN", "MQ_TLS_CA", "MQ_HOPS", "TERM"] as const;
 
 /** Their values, of those that are set. */
 export type Environment = Partial<Record<typeof ENVIRONMENT[number], string>>;

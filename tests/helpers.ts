@@ -281,7 +281,7 @@ export class Program implements AsyncDisposable {
     this.#process = new Deno.Command(command, {
       args: [...before, ...args],
       cwd: "/", // Nothing of mq is there: the program needs no files.
-      env: { MQ_URL: "", MQ_TOKEN: "", MQ_TLS_CA: "", NO_COLOR: "", DENO_TLS_CA_STORE: "system", ...env },
+      env: { MQ_URL: "", MQ_TOKEN: "", MQ_TLS_CA: "", MQ_HOPS: "", NO_COLOR: "", DENO_TLS_CA_STORE: "system", ...env },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",

@@ -107,7 +107,7 @@ async function startServer(): Promise<{ address: string } & AsyncDisposable> {
   const main = new URL("../main.ts", import.meta.url).href;
   const program = Deno.build.standalone
     ? []
-    : ["run", "--quiet", V8_FLAGS, "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN,MQ_TLS_CA", main];
+    : ["run", "--quiet", V8_FLAGS, "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN,MQ_TLS_CA,MQ_HOPS", main];
   const child = new Deno.Command(Deno.execPath(), {
     args: [...program, "server", "--port", "0", "--events", ">", "--json"],
     stdin: "null",

@@ -20,6 +20,9 @@ const MAX_DELAY_MS = 30_000;
 const MAX_PENDING = 1000;
 const MAX_PENDING_CHARACTERS = 1024 * 1024;
 
+/** An event with so many hops behind it is not handled: it comes from a loop of handlers that publish. */
+export const MAX_HANDLED_HOPS = 16;
+
 /** What {@linkcode Handling} is told. */
 export interface HandlingOptions {
   readonly flags: OnFlags;
@@ -122,6 +125,7 @@ export class Handling {
   }
 
   async #handle(event: MqEvent): Promise<void> {
+    if (event.hops >= MAX_HANDLED_HOPS) return this.#refuse(event);
     for (let attempt = 1;; attempt++) {
       const run = await this.#try(event, attempt);
       if (run.ok) return this.#tell(event, attempt, run, null);
@@ -132,6 +136,15 @@ export class Handling {
       await sleep(delayMs, undefined, { signal }).catch(() => {});
       if (signal.aborted) return void this.#unhandled++;
     }
+  }
+
+  /** An event from a loop. It is not published as a dead letter: that may be the loop. */
+  #refuse(event: MqEvent): void {
+    this.#failed++;
+    const ended = `not handled, for ${event.hops} handlers have passed it on already; ` +
+      "if they form a loop, change what one of them hears or publishes";
+    if (this.#flags.json) this.#tell(event, 0, { ok: false, ended, ms: 0 }, "given up");
+    else this.#say(`${event.name} ${event.id}: ${ended}`);
   }
 
   async #try(event: MqEvent, attempt: number): Promise<Run> {
@@ -149,14 +162,14 @@ export class Handling {
     const { lineBytes } = this.#client.hello.limits;
     const kept = new Kept({ lineBytes, isByLine: this.#flags["emit-lines"] });
     const run = await this.#run(event, attempt, kept);
-    const failure = run.ok ? await this.#emit(emit, kept) : undefined;
+    const failure = run.ok ? await this.#emit(emit, event, kept) : undefined;
     return failure === undefined ? run : { ...run, ok: false, ended: failure };
   }
 
   /** Publishes what a handler has printed; returns why it could not. */
-  async #emit(name: string, kept: Kept): Promise<string | undefined> {
+  async #emit(name: string, event: MqEvent, kept: Kept): Promise<string | undefined> {
     try {
-      const problem = await this.#publish(name, dataOf(kept.text, this.#flags["emit-lines"]));
+      const problem = await this.#publish(name, event, dataOf(kept.text, this.#flags["emit-lines"]));
       return problem && `done, but not published: ${problem.message}`;
     } catch (error) {
       if (error instanceof Unusable) return error.message;
@@ -164,9 +177,9 @@ export class Handling {
     }
   }
 
-  #environment({ name, id, from, at }: MqEvent, attempt: number): Record<string, string> {
+  #environment({ name, id, from, at, hops }: MqEvent, attempt: number): Record<string, string> {
     const event = { MQ_EVENT: name, MQ_ID: id!, MQ_FROM: from!, MQ_AT: at!.toISOString() };
-    return { ...this.#options.env, ...event, MQ_ATTEMPT: `${attempt}` };
+    return { ...this.#options.env, ...event, MQ_ATTEMPT: `${attempt}`, MQ_HOPS: `${hops + 1}` };
   }
 
   async #run(event: MqEvent, attempt: number, printed: Printed): Promise<Run> {
@@ -194,18 +207,20 @@ export class Handling {
 
   /** An event whose data fills a line has no room for what became of it, and goes without its data. */
   async #bury(dead: string, event: MqEvent, more: { attempts: number; reason: string }): Promise<MqError | undefined> {
-    const problem = await this.#publish(dead, [formatJson(event, more)]);
+    const problem = await this.#publish(dead, event, [formatJson(event, more)]);
     if (problem?.code !== "line-too-long") return problem;
     const bare = new MqEvent(event.name, "", event.id, event.from);
-    return await this.#publish(dead, [formatJson(bare, { ...more, reason: `${more.reason}; its data is too long` })]);
+    return await this.#publish(dead, event, [
+      formatJson(bare, { ...more, reason: `${more.reason}; its data is too long` }),
+    ]);
   }
 
-  /** Publishes events and waits until the broker has taken them in; returns what went wrong. */
-  async #publish(name: string, texts: string[]): Promise<MqError | undefined> {
-    const { signal } = this.#lastCall;
+  /** Publishes what was made of an event and waits until the broker has taken it in; returns what went wrong. */
+  async #publish(name: string, { hops }: MqEvent, texts: string[]): Promise<MqError | undefined> {
+    const options = { receipt: true, raw: true, hops: hops + 1, signal: this.#lastCall.signal } as const;
     try {
       for (const batch of batches(texts)) {
-        await Promise.all(batch.map((text) => this.#client.publish(name, text, { receipt: true, raw: true, signal })));
+        await Promise.all(batch.map((text) => this.#client.publish(name, text, options)));
       }
     } catch (error) {
       if (error instanceof MqError) return error;

@@ -28,7 +28,7 @@ export const MQ: Maker = {
   command: (port) => ({
     program: Deno.execPath(),
     args: [
-      ...["run", "--quiet", V8_FLAGS, "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN,MQ_TLS_CA", MAIN],
+      ...["run", "--quiet", V8_FLAGS, "--allow-net", "--allow-env=MQ_URL,MQ_TOKEN,MQ_TLS_CA,MQ_HOPS", MAIN],
       ...["server", "--host", HOSTNAME, "--port", String(port), "--events", ">", "--json"],
     ],
   }),

@@ -4,7 +4,7 @@ import { batches, dataOf, delayAfter, Handling } from "../../cmd/on/handling.ts"
 import { on, type OnFlags } from "../../cmd/on.ts";
 import { Output } from "../../cmd/stdio.ts";
 import { Broker, connect, MqEvent, Subscription } from "../../mod.ts";
-import { has, listenAgain, Program, programLine, sinkTo, startBroker, until } from "../helpers.ts";
+import { has, listenAgain, mq, Program, programLine, sinkTo, startBroker, until } from "../helpers.ts";
 import { startOn, startOnBy } from "./start_on.ts";
 
 const MAIN = programLine();
@@ -296,6 +296,54 @@ Deno.test("mq on --dead publishes what failed for good, with what there is to kn
   assertEquals(told.map(({ reason }) => reason), ["exit code 4", "exit code 4", "exit code 4; its data is too long"]);
   assertMatch(await program.stderr.find("attempt 2"), /: exit code 4 \(.*\); published as failed$/);
   assertEquals((await program.outcome()).code, 1);
+});
+
+const LOOP =
+  "not handled, for 16 handlers have passed it on already; if they form a loop, change what one of them hears or publishes";
+
+for (
+  const [flag, handler] of [["emit", "cat"], ["emit", "printf 1"], ["dead", "false"]] as const
+) {
+  Deno.test(`two mq on --${flag} that feed each other with ${handler} stop, and say so`, async () => {
+    await using server = await startBroker();
+    const at = ["-s", `127.0.0.1:${server.port}`];
+    const start = (heard: string, published: string) =>
+      new Program(["on", heard, `--${flag}`, published, ...at, "--name", heard, "--", ...handler.split(" ")]);
+    await using program = start("create", "update");
+    await using other = start("update", "create");
+    const isThere = (pattern: string) =>
+      server.broker.clients().some(({ name, patterns }) => name === pattern && patterns.includes(pattern));
+    await until(() => isThere("create") && isThere("update"), "both are subscribed");
+    const [client] = await server.connect(1);
+    await client.send("/unsub >\ncreate 1\n");
+    assertEquals(withoutIds(await program.stderr.find("not handled")), `mq on: create ID: ${LOOP}`);
+    assertEquals(server.broker.stats().published, 17);
+    other.kill("SIGINT");
+    assertEquals((await other.outcome()).code, 0);
+  });
+}
+
+Deno.test("a handler of mq on that publishes what it handles by mq pub stops, with a record of it", async () => {
+  await using server = await startBroker();
+  await using program = await startOn(server, "-n 17 --json --dead update", ...MAIN, "pub", "create", "again");
+  const [client] = await server.connect(1);
+  await client.send("/sub update\ncreate\n");
+  await client.expect("/ok sub");
+  const { code, stdout } = await program.outcome();
+  const runs = stdout.trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals(runs.map(({ ok }) => ok), [...Array(16).fill(true), false]);
+  const { attempt, ms, ended, next } = runs.at(-1);
+  assertEquals([attempt, ms, ended, next, code], [0, 0, LOOP, "given up", 1]);
+  assertEquals(server.broker.stats().published, 17); // And no dead letter.
+});
+
+Deno.test("mq on handles what fifteen handlers have passed on, and tells its own what to publish with", async () => {
+  await using server = await startBroker();
+  await using program = await startOn(server, "-n 2", "sh", "-c", 'echo "$MQ_HOPS"');
+  const at = ["-s", `127.0.0.1:${server.port}`];
+  assertEquals((await mq(["pub", "create", ...at])).code, 0);
+  assertEquals((await mq(["pub", "create", ...at], { env: { MQ_HOPS: "15" } })).code, 0);
+  assertEquals(await program.outcome().then(({ code, stdout }) => [code, stdout]), [0, "1\n16\n"]);
 });
 
 Deno.test("mq on --json prints a record of each run, and what handlers print goes to stderr", async () => {

@@ -6,9 +6,14 @@ import { Program } from "../helpers.ts";
 
 const ALL = ["net", "env", "read", "write", "run", "sys", "ffi"] as const;
 
-Deno.test("the executable is given the network, files to read, programs to start and four variables, nothing else", () => {
+Deno.test("the executable is given the network, files to read, programs to start and five variables, nothing else", () => {
   const flags = config.tasks.compile.command.match(/--allow-\S+|-A\b/g);
-  assertEquals(flags, ["--allow-net", "--allow-read", "--allow-run", "--allow-env=MQ_URL,MQ_TOKEN,MQ_TLS_CA,TERM"]);
+  assertEquals(flags, [
+    "--allow-net",
+    "--allow-read",
+    "--allow-run",
+    "--allow-env=MQ_URL,MQ_TOKEN,MQ_TLS_CA,MQ_HOPS,TERM",
+  ]);
 });
 
 /** What is left to a command that was started with everything allowed, and what came of its attempts. */

@@ -347,6 +347,17 @@ const ROWS: Row[] = [
     stderr:
       'mq pub: Cannot publish "mq.connect": names that begin with "mq." belong to the broker\nTry: mq pub --help\n',
   },
+  {
+    args: "pub create --hops 256",
+    code: 2,
+    stderr: 'mq pub: --hops takes a whole number, 0 to 255, not "256"\nTry: mq pub --help\n',
+  },
+  {
+    args: "pub create",
+    env: { MQ_HOPS: "many" },
+    code: 2,
+    stderr: 'mq pub: MQ_HOPS takes a whole number, 0 to 255, not "many"\nTry: mq pub --help\n',
+  },
   { args: "pub", code: 2, stderr: "mq pub: it needs NAME [DATA|-]\nTry: mq pub --help\n" },
   {
     args: "pub create hello world",
@@ -370,6 +381,7 @@ Flags:
       --tls-ca FILE       A certificate to trust, where the broker is at mqs://. Default: $MQ_TLS_CA.
       --json-data         Refuse data that is not JSON.
       --json              Print one JSON object a line: {id, at, from, event, data}.
+      --hops N            How many hops are behind it: mq on stops what comes from a loop. Default: $MQ_HOPS, or 0.
       --name WORD         What it calls itself. Default: pub.
   -h, --help              Show this help.
 

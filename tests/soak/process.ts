@@ -28,7 +28,7 @@ export class Child {
     const [command, ...before] = program;
     this.#process = new Deno.Command(command, {
       args: [...before, ...args],
-      env: { MQ_URL: "", MQ_TOKEN: "", MQ_TLS_CA: "", NO_COLOR: "1" },
+      env: { MQ_URL: "", MQ_TOKEN: "", MQ_TLS_CA: "", MQ_HOPS: "", NO_COLOR: "1" },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
