@@ -17,7 +17,7 @@ export interface HandlerOptions {
   readonly commandLine: readonly string[];
   /** Variables that it gets besides those that mq was given. */
   readonly env: Record<string, string>;
-  /** What it reads from stdin. */
+  /** What it reads from stdin, as a line; if that is empty, its stdin is. */
   readonly input: string;
   /** How long it may take, in milliseconds; then it is killed. */
   readonly timeoutMs: number;
@@ -97,7 +97,7 @@ function whyFailed({ success, code, signal }: Deno.CommandStatus, isLate: boolea
 async function feed({ stdin }: Deno.ChildProcess, input: string): Promise<void> {
   const writer = stdin.getWriter();
   try {
-    if (input !== "") await writer.write(encoder.encode(input));
+    if (input !== "") await writer.write(encoder.encode(input + "\n")); // A shell's `read` fails on half a line.
     await writer.close();
   } catch (error) {
     // It has ended or closed its stdin: on a stream that has failed, Deno 2.4 throws a TypeError.

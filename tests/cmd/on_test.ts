@@ -63,20 +63,53 @@ Deno.test("batches waits for no more than a thousand texts at a time, and for no
   assertEquals([...batches(["a", more, "b", "c"])], [["a"], [more], ["b", "c"]]);
 });
 
-Deno.test("mq on gives a handler the event's data on stdin, byte for byte, and what is known of it in variables", async () => {
+Deno.test("mq on gives a handler the event's data on stdin as a line, byte for byte, and what is known of it in variables", async () => {
   await using server = await startBroker();
   const script = 'printf "%s\\n" "$(cat; echo .)" "$MQ_EVENT $MQ_FROM $MQ_ATTEMPT $MQ_URL" "$MQ_ID" "$MQ_AT"';
   await using program = await startOn(server, "-n 2", "sh", "-c", script);
   const [client] = await server.connect(1);
   await client.send('/hello {"name":"shop"}\ncreate {"id": 1}  é \ncreate\n');
-  for (const data of ['{"id": 1}  é .', "."]) {
-    assertEquals(await program.stdout.next(), data);
+  for (const lines of [['{"id": 1}  é ', "."], ["."]]) {
+    for (const line of lines) assertEquals(await program.stdout.next(), line);
     assertEquals(await program.stdout.next(), `create shop 1 mq://127.0.0.1:${server.port}`);
     assertMatch((await program.stdout.next())!, /^[0-9A-Z]{26}$/);
     assertMatch((await program.stdout.next())!, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     assertEquals(await nextRun(program), "mq on: create ID: done (TIME)");
   }
   assertEquals(await program.outcome(), { code: 0, stdout: "", stderr: "" });
+});
+
+for (
+  const [name, script] of [
+    ["a loop of the shell", 'while read -r line; do echo "got $line"; done'],
+    ["node", 'node -e \'console.log("got", JSON.stringify(JSON.parse(require("fs").readFileSync(0, "utf8"))))\''],
+  ]
+) {
+  Deno.test({
+    name: `${name} reads the data that mq on gives it`,
+    ignore: name === "node" && !has("node"),
+    async fn() {
+      await using server = await startBroker();
+      await using program = await startOn(server, "-n 1", "sh", "-c", script);
+      const [client] = await server.connect(1);
+      await client.line('create {"id":1}');
+      assertEquals((await program.outcome()).stdout, 'got {"id":1}\n');
+    },
+  });
+}
+
+Deno.test("mq on --emit publishes what cat prints as the data that came", async () => {
+  await using server = await startBroker();
+  const texts = ["hello", "blanks behind  ", '{"id": 12345678901234567890}', '"a\\nb"', "a\t"];
+  await using program = await startOn(server, `-n ${texts.length} --emit update`, "cat");
+  await using client = await connect({ hostname: "127.0.0.1", port: server.port });
+  const updates = client.subscribe("update");
+  await updates.ready;
+  for (const text of texts) client.publish("create", text, { raw: true });
+  for (const text of texts) {
+    assertEquals((await updates.next()).value.text, text);
+  }
+  assertEquals((await program.outcome()).code, 0);
 });
 
 Deno.test("a handler of mq on reaches the same broker by mq pub", async () => {
