@@ -82,6 +82,8 @@ export class Client extends EventTarget implements AsyncDisposable {
   readonly #closing = new AbortController();
   #unsent: Unsent[] = [];
   #unsentBytes = 0;
+  /** Events without a receipt that were lost, as far as is known, and of which nobody has been told. */
+  #lost = 0;
   #references = 0;
   #hello: Hello | undefined;
   #session: Session | undefined;
@@ -137,7 +139,11 @@ export class Client extends EventTarget implements AsyncDisposable {
     this.#life = this.#live(session);
   }
 
-  /** Sends an event. It leaves at the end of this turn, or once there is a connection again. */
+  /**
+   * Sends an event. It leaves at the end of this turn, or once there is a connection again. Where the connection breaks
+   * before the broker has shown that it read the event, the next {@linkcode Client.flush} or {@linkcode Client.close}
+   * tells.
+   */
   publish(name: string, data?: Json, options?: PublishOptions & { receipt?: false }): void;
   /** Sends an event and waits until the broker has taken it in. */
   publish(name: string, data: Json | undefined, options: PublishOptions & { receipt: true }): Promise<Receipt>;
@@ -160,11 +166,11 @@ export class Client extends EventTarget implements AsyncDisposable {
     if (options.hops) throw new TypeError("Cannot publish hops without a receipt: an event line has no place for them");
     const line = this.#eventLine(name, data, options);
     this.#checkRoom(line);
-    this.#send({ line, send: (session) => session.send(line), reject: () => {} });
+    this.#send({ line, send: (session) => session.send(line), reject: () => this.#lost++ });
   }
 
   /**
-   * Hears the events that match, from now on.
+   * Hears the events that match, from now on: where it matters from when, `ready` of the subscription tells.
    *
    * @param patterns The patterns; after them, options may stand.
    * @returns The events, as an async iterable. Leaving the loop ends the subscription.
@@ -183,7 +189,8 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * Calls a function with each event that matches, from now on.
+   * Calls a function with each event that matches, from now on. If the broker refuses the pattern, that comes as the
+   * client's `notice` event.
    *
    * @param pattern The pattern.
    * @param handler The function. What it throws or rejects with comes as the client's `error` event.
@@ -220,9 +227,14 @@ export class Client extends EventTarget implements AsyncDisposable {
    * Waits until the broker has read everything sent so far. Who publishes much does well to call it now and then.
    *
    * @param signal Stops waiting when it is aborted.
+   * @throws {ConnectionError} With the code `unconfirmed`, if a connection broke before the broker had shown that it
+   * read what was published without a receipt; the message says how many events that are. Each is told once, here or by
+   * {@linkcode Client.close}. With the code `disconnected`, if the connection breaks meanwhile; `closed`.
    */
   async flush(signal?: AbortSignal): Promise<void> {
     await this.#ask("/ping", signal);
+    const lost = this.#takeLost();
+    if (lost > 0) throw new ConnectionError("unconfirmed", `The connection broke: ${unknownFate(lost)}`);
   }
 
   /**
@@ -271,20 +283,17 @@ export class Client extends EventTarget implements AsyncDisposable {
   /**
    * Sends what is queued, says goodbye to the broker and ends every subscription.
    *
-   * @throws {ConnectionError} With the code `closed`, if not all that was published can be known to have reached the
-   * broker: there was no connection, or it broke.
+   * @throws {ConnectionError} With the code `closed`, if not all that was published without a receipt is known to have
+   * reached the broker: there was no connection, or this one or one before it broke. The message says how many events
+   * that are. Each is told once, by the first call or by {@linkcode Client.flush}.
    */
   async close(): Promise<void> {
-    const isFirst = !this.#closing.signal.aborted;
-    const session = this.#session;
     this.#closing.abort(new ConnectionError("closed", "The client was closed"));
-    await session?.quit();
+    await this.#session?.quit();
     await this.#life;
-    const unsent = this.#end(this.#closing.signal.reason);
-    const lost = unsent + (session?.unconfirmed ?? 0);
-    if (isFirst && lost > 0) {
-      throw new ConnectionError("closed", `Closed without knowing whether the broker has read the last ${lost} lines`);
-    }
+    this.#end(this.#closing.signal.reason);
+    const lost = this.#takeLost();
+    if (lost > 0) throw new ConnectionError("closed", `The client was closed: ${unknownFate(lost)}`);
   }
 
   /** The same as {@linkcode Client.close}. */
@@ -320,6 +329,7 @@ export class Client extends EventTarget implements AsyncDisposable {
     for (let session: Session | undefined = first; session !== undefined;) {
       const reason: ConnectionError = await session.ended;
       this.#session = undefined;
+      this.#lost += session.unconfirmed;
       if (this.#closing.signal.aborted) return;
       this.#tell("disconnect", reason);
       session = await this.#comeBack(reason);
@@ -344,15 +354,19 @@ export class Client extends EventTarget implements AsyncDisposable {
     this.#tell("giveup", cause);
   }
 
-  /** Tells all who wait that nothing more will come; returns how many lines were never sent. */
-  #end(error: ConnectionError, failure?: ConnectionError): number {
-    const unsent = this.#takeUnsent();
-    for (const { reject } of unsent) reject(error);
+  #takeLost(): number {
+    const lost = this.#lost;
+    this.#lost = 0;
+    return lost;
+  }
+
+  /** Tells all who wait that nothing more will come. */
+  #end(error: ConnectionError, failure?: ConnectionError): void {
+    for (const { reject } of this.#takeUnsent()) reject(error);
     for (const hearer of this.#dispatcher.handlers) {
       hearer.ready.reject(error);
       hearer.end(failure);
     }
-    return unsent.length;
   }
 
   /** Tries to connect until it succeeds, with growing delays. */
@@ -532,6 +546,12 @@ function makeHearer(patterns: readonly string[], to: Pick<Hearer, "handle" | "en
 /** At first it may be that no broker is there yet; later it was there, and what is wrong now may pass. */
 function isWorthRetrying(error: unknown, isFirst: boolean): boolean {
   return error instanceof ConnectionError && (!isFirst || error.code === "unreachable");
+}
+
+/** What is to be said of events that may be lost. */
+function unknownFate(events: number): string {
+  const [what, whether] = events === 1 ? ["1 event", "it has"] : [`${events} events`, "they have"];
+  return `of ${what} published without a receipt it is not known whether ${whether} reached the broker`;
 }
 
 function checkRaw(data: Json | undefined): string {

@@ -25,6 +25,10 @@ const QUIT_MS = 5000;
 /** A new connection hears everything until it is answered `/hello` and `/unsub >`: that is meant for nobody. */
 const ANSWERS_TO_GREETING = 2;
 
+/** After how many events without a receipt the broker is asked to show that it has read them, and after how long. */
+const EVENTS_TO_CONFIRM = 100;
+const MS_TO_CONFIRM = 5000;
+
 const encoder = new TextEncoder();
 
 /** Who is told what a session hears. */
@@ -66,6 +70,8 @@ export class Session {
   #answers = 0;
   #sent = 0;
   #confirmed = 0;
+  /** For about how long some of what was sent has not been confirmed. */
+  #unconfirmedMs = 0;
   #text = "";
   /** What came last, where it says why the connection ends; or what is the matter on this side. */
   #lastWords: ProtocolError | undefined;
@@ -156,8 +162,8 @@ export class Session {
    * @param line Its line, without the LF.
    */
   send(line: string): void {
-    this.#sent++;
     this.#write(line);
+    if (++this.#sent % EVENTS_TO_CONFIRM === 0) this.#confirm();
   }
 
   /**
@@ -234,8 +240,22 @@ export class Session {
       },
     };
     const heartbeat = new Heartbeat(pulse, times, everyMs);
-    const timer = setInterval(() => heartbeat.tick(), everyMs);
+    const timer = setInterval(() => {
+      heartbeat.tick();
+      this.#confirmOld(everyMs);
+    }, everyMs);
     return () => clearInterval(timer);
+  }
+
+  /** So that little is uncertain when the connection breaks. */
+  #confirmOld(passedMs: number): void {
+    this.#unconfirmedMs = this.unconfirmed > 0 ? this.#unconfirmedMs + passedMs : 0;
+    if (this.#unconfirmedMs >= MS_TO_CONFIRM) this.#confirm();
+  }
+
+  #confirm(): void {
+    this.#unconfirmedMs = 0;
+    this.ask("/ping").catch(() => {}); // It fails with the connection, which is told.
   }
 
   async #read(stopWatching: () => void): Promise<ConnectionError> {

@@ -52,7 +52,12 @@ export interface SubscribeOptions {
  * ```
  */
 export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDisposable {
-  /** Resolves when the broker has taken the subscription in; events published before are not heard. */
+  /**
+   * Resolves when the broker has taken the subscription in: whatever is published from then on is heard. Some events that
+   * were published shortly before are heard, too: those that the broker read behind the subscription, and those that the
+   * client was hearing already. It rejects with a {@linkcode ProtocolError} if the broker refuses, and with a
+   * {@linkcode ConnectionError} of the code `closed` if the subscription or the client ends before.
+   */
   readonly ready: Promise<void>;
   readonly #events: AsyncIterator<MqEvent>;
   readonly #onEnd: () => void;

@@ -877,6 +877,7 @@ Deno.test("Client tells that the broker goes down, comes back to it, and hears i
   ]);
   client.publish("create", "again");
   assertEquals(await take(events, 1), ["again"]);
+  await client.flush();
 });
 
 Deno.test("Client sends what was published while the broker was away", async () => {
@@ -911,6 +912,7 @@ Deno.test("Client comes back without a subscription that the broker refused", as
   assert(!(await soon(back, "the reconnect") instanceof Error));
   client.publish("create", 1);
   assertEquals(await take(events, 1), [1]);
+  await client.flush();
 });
 
 Deno.test("Client comes back with more patterns than fit one line", async () => {

@@ -660,11 +660,88 @@ Deno.test("Client.close while it is away says how many events were never sent", 
   client.publish("create", 2);
   const publishing = client.publish("create", 3, { receipt: true });
   const rejected = assertRejects(() => soon(publishing, "its end"), ConnectionError);
-  const error = await assertRejects(() => soon(client.close(), "the end"), ConnectionError, "3");
+  const error = await assertRejects(() => soon(client.close(), "the end"), ConnectionError, "of 2 events");
   assertEquals(error.code, "closed");
   assertEquals((await rejected).code, "closed");
   assertEquals((await soon(events.next(), "the end")).done, true);
   await client.close();
+});
+
+Deno.test("Client.close rejects where an event of before a reconnect is not known to have arrived, and says how many", async () => {
+  await using fake = new FakeBroker();
+  const { client, peer } = await fake.meet();
+  client.publish("create", 1);
+  client.publish("create", 2);
+  await peer.expect("create 1", "create 2");
+  const reconnected = happened(client, "reconnect");
+  peer.close();
+  const next = await fake.welcome();
+  await soon(reconnected, "the connection");
+  client.publish("create", 3);
+  const closed = client.close();
+  await next.expect("create 3", "/quit");
+  await next.say("/bye"); // That one has been read.
+  next.close();
+  const error = await assertRejects(() => soon(closed, "the end"), ConnectionError, "of 2 events");
+  assertEquals(error.code, "closed");
+  await client.close();
+});
+
+Deno.test("Client.flush tells of events of before a reconnect, once", async () => {
+  await using fake = new FakeBroker();
+  const { client, peer } = await fake.meet();
+  client.publish("create", 1);
+  await peer.expect("create 1");
+  peer.close();
+  const next = await fake.welcome();
+  const flush = async () => {
+    const flushed = client.flush();
+    await next.expect("/ping");
+    await next.say("/pong");
+    await soon(flushed, "the answer");
+  };
+  const error = await assertRejects(flush, ConnectionError, "of 1 event published");
+  assertEquals(error.code, "unconfirmed");
+  await flush();
+  const closed = client.close();
+  await next.expect("/quit");
+  next.close();
+  await soon(closed, "the end");
+});
+
+Deno.test("Client.close rejects where the client has given up with events that never left", async () => {
+  await using fake = new FakeBroker();
+  const client = await fake.part({ reconnect: { ...QUICK, attempts: 1 } });
+  const gaveUp = happened(client, "giveup");
+  client.publish("create", 1);
+  (await fake.accept()).close();
+  await soon(gaveUp, "the end");
+  await assertRejects(() => soon(client.close(), "the end"), ConnectionError, "of 1 event published");
+});
+
+Deno.test("Client has the broker confirm what it publishes without receipts, so that little is uncertain", async () => {
+  await using fake = new FakeBroker();
+  const { client, peer } = await fake.meet({ reconnect: NEVER });
+  for (let number = 1; number <= 130; number++) client.publish("create", number);
+  for (let number = 1; number <= 100; number++) await peer.expect(`create ${number}`);
+  await peer.expect("/ping");
+  const disconnected = happened(client, "disconnect");
+  await peer.say("/pong");
+  await peer.hangUp();
+  await soon(disconnected, "the disconnect");
+  await assertRejects(() => soon(client.close(), "the end"), ConnectionError, "of 30 events");
+});
+
+Deno.test("Subscription is ready when the broker has taken it in, and hears what came before that, too", async () => {
+  await using fake = new FakeBroker();
+  const { client, peer } = await fake.meet();
+  const events = client.subscribe("create");
+  await peer.expect("/sub create");
+  await peer.say("/event 02 shop create 1");
+  assertEquals(await nextData(events), 1);
+  assertEquals(await isSettled(events.ready), false);
+  await peer.say("/ok sub");
+  await soon(events.ready, "the answer");
 });
 
 Deno.test("Client.close while it is away ends at once where nothing waits", async () => {
