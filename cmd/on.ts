@@ -52,11 +52,12 @@ export const on = defineCommand({
   name: "on",
   summary: "runs a command for each event, as AWS Lambda does",
   description:
-    "The event's data is on the command's stdin, as one line; MQ_EVENT, MQ_ID, MQ_FROM, MQ_AT and MQ_ATTEMPT are in its\n" +
-    "environment, and MQ_URL, MQ_TOKEN and MQ_TLS_CA, so that mq pub in it reaches the same broker: run nothing that\n" +
-    "should not have the token. What 16 handlers have passed on by --emit, --dead or mq pub is not handled any more, for\n" +
-    "that may be a loop. A run fails if its exit code is not 0, and a failed run does not end mq on. Ctrl-C waits\n" +
-    "for the runs, a second one kills them.",
+    "The event's data is one line on the command's stdin; MQ_EVENT, MQ_ID, MQ_FROM, MQ_AT and MQ_ATTEMPT are in its\n" +
+    "environment, and MQ_URL, MQ_TOKEN and MQ_TLS_CA, so that mq pub in it reaches the same broker: run no program that\n" +
+    "should not have the token. A run fails if its exit code is not 0, and a failed run does not end mq on. What a run\n" +
+    "has started is killed when it ends, except a process that has left its process group (setsid). An event that 16\n" +
+    "handlers have passed on, by --emit, --dead or mq pub, is not handled: it may loop. Up to 64 MiB of events wait;\n" +
+    "what comes on top is dropped and told. Ctrl-C waits for the runs, a second one kills them.",
   operands: {
     form: "PATTERN...",
     min: 1,

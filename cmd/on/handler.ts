@@ -153,6 +153,7 @@ class Reading {
         const { value, done } = await this.#reader.read();
         if (done) return undefined;
         await this.#take(value);
+        if (this.#printed.isClosed) return void await this.#reader.cancel(); // The handler's next write fails, as in a pipe.
       }
     } catch (error) {
       if (!(error instanceof Unusable)) throw error;

@@ -24,6 +24,8 @@ export interface Printed {
   take(bytes: Uint8Array): Promise<void> | void;
   /** Called when nothing more will come. */
   end(): void;
+  /** Whether what comes is of no use any more. */
+  readonly isClosed: boolean;
 }
 
 /** Nothing can be made of what a handler has printed. Its message says how the run ended. */
@@ -60,6 +62,10 @@ export class Passing implements Printed {
     if (this.#output.isFull) return this.#output.flush();
   }
 
+  get isClosed(): boolean {
+    return this.#output.failure !== undefined;
+  }
+
   end(): void {
     this.#writeHeld();
     if (this.#isInLine && this.#options.endsLines) this.#write(new Uint8Array([LF]));
@@ -93,6 +99,7 @@ export interface KeptOptions {
 
 /** Keeps the bytes until it is known whether the run has succeeded. */
 export class Kept implements Printed {
+  readonly isClosed = false;
   readonly #options: KeptOptions;
   readonly #chunks: Uint8Array[] = [];
   #bytes = 0;

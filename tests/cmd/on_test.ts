@@ -186,7 +186,8 @@ Deno.test("what a handler of mq on leaves running is killed when it ends, and wh
 });
 
 Deno.test({
-  name: "mq on does not wait for one that left the handler's group and holds its output open",
+  name:
+    "a process that left the handler's group lives on, and mq on does not wait for it though it holds its output open",
   ignore: !has("setsid"),
   async fn() {
     await using server = await startBroker();
@@ -453,6 +454,19 @@ Deno.test("mq on, interrupted, gives up what waits for its next try", async () =
   program.kill("SIGINT");
   const { code, stderr } = await program.outcome();
   assertEquals([code, stderr.trim().split("\n").at(-1)], [0, "mq on: 1 event not handled"]);
+});
+
+Deno.test("mq on ends its handlers as a pipe does when nobody reads what they print any more", async () => {
+  await using server = await startBroker();
+  await using program = await startOn(server, "--timeout 1h", "yes");
+  const [client] = await server.connect(1);
+  await client.send("/unsub >\ncreate\n");
+  assertEquals(await program.stdout.next(), "y");
+  await program.breakStdout();
+  assertEquals(await program.stderr.next(), "mq on: waits for what runs (1); Ctrl-C again kills it");
+  assertEquals(await nextRun(program), "mq on: create ID: killed by SIGPIPE (TIME); given up");
+  const { code, stderr } = await program.outcome();
+  assertEquals([code, stderr], [0, ""]);
 });
 
 Deno.test("mq on handles as many events at a time as it is told, and a second Ctrl-C kills them at once", async () => {
