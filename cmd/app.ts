@@ -15,7 +15,7 @@ import {
   tellConnection,
   untilLost,
 } from "./broker_flags.ts";
-import { defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
+import { COUNT_ALIASES, defineCommand, DURATION, duration, integer, option, toggle, type Values } from "./command.ts";
 import { type Events, eventsFlag, isList, readCatalog } from "./events_flag.ts";
 import { makeUpFitting } from "./fitting.ts";
 import { count, formatDuration, formatForPeople, formatJson, formatPlain } from "./format.ts";
@@ -27,9 +27,13 @@ const GRACE_MS = 2000;
 
 const flags = {
   ...brokerFlags,
-  every: option("DURATION", "How often an event comes.", duration, { fallback: ["1s", 1000] }),
+  every: option("DURATION", "How often an event comes.", duration, {
+    fallback: ["1s", 1000],
+    aliases: ["interval", "delay", "period", "rate", "i"],
+    looks: DURATION,
+  }),
   events: eventsFlag("NAME,...", "Names, or a catalog.", BARKED_EVENTS),
-  count: option("N", "End after that many events.", integer(1), { short: "n" }),
+  count: option("N", "End after that many events.", integer(1), { short: "n", aliases: COUNT_ALIASES }),
   seed: option("N", "The same seed gives the same events.", integer(0)),
   "once-per-connection": toggle("Connect and disconnect for each event."),
   json: jsonFlag,
@@ -41,6 +45,7 @@ type AppFlags = Values<typeof flags>;
 /** The command. */
 export const app = defineCommand({
   name: "app",
+  aliases: ["bark", "generate", "simulate", "client"],
   summary: "an application that barks random events",
   description: "Publishes made-up events about made-up records, some of them on purpose such as the broker does not\n" +
     "recognize, and prints each. At the end (Ctrl-C) it says how many it sent and the mean time each took.\n" +

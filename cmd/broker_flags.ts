@@ -35,6 +35,8 @@ export interface Authority {
 export const brokerFlags = {
   server: option("HOST:PORT", "The broker; mqs://HOST:PORT if it speaks TLS.", (text) => text, {
     short: "s",
+    aliases: ["broker", "url", "uri", "address", "addr", "host", "hostname", "port", "connect", "to", "p", "u", "H"],
+    looks: /^(?:mqs?:\/\/\S+|(?:\[[\da-fA-F:.]+\]|[A-Za-z\d][\w.-]*):\d{1,5})$/,
     fallback: ["$MQ_URL, or localhost:3001", undefined],
   }),
   "tls-ca": option(
@@ -73,7 +75,8 @@ export function brokerAccess(flags: Values<typeof brokerFlags>, io: Io, command:
   const [source, text] = server !== undefined ? ["--server", server] : ["MQ_URL", io.env.MQ_URL || "localhost"];
   const authority = flags["tls-ca"];
   const caCerts = authority && [authority.pem];
-  const address = readVariable(source, `mq ${command} -s localhost:3001`, () => parseAddress(text));
+  const example = /^\w+:\/\/([\w.-]+(?::\d{1,5})?)\/?$/.exec(text)?.[1] ?? "localhost:3001";
+  const address = readVariable(source, `mq ${command} -s ${example}`, () => parseAddress(text));
   return { ...address, caCerts, token: tokenOf(io) };
 }
 

@@ -33,14 +33,49 @@ export function pad(text: string, width: number): string {
 export function cut(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   if (width < 1) return "";
+  return `${start(text, width - 1)}…`;
+}
+
+/**
+ * Text as lines that are no wider than so many columns, broken between words; only a word that is wider by itself is
+ * broken, too, behind a comma if it has one. All lines but the first begin with an indent.
+ */
+export function wrap(text: string, width: number, indent: string = ""): string[] {
+  if (stringWidth(text) <= width) return [text];
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/ +/)) {
+    const isFirst = line === "" || line === indent;
+    if (!isFirst && stringWidth(`${line} ${word}`) > width) {
+      lines.push(line);
+      line = indent;
+    }
+    line = line === "" || line === indent ? line + word : `${line} ${word}`;
+    while (stringWidth(line) > width && line.length > indent.length + 1) {
+      const head = breakable(start(line, Math.max(width, indent.length + 2)), indent);
+      lines.push(head);
+      line = indent + line.slice(head.length);
+    }
+  }
+  return line === indent ? lines : [...lines, line];
+}
+
+/** The beginning of a line up to its last comma, if there is one behind the indent. */
+function breakable(line: string, indent: string): string {
+  const comma = line.lastIndexOf(",");
+  return comma > indent.length ? line.slice(0, comma + 1) : line;
+}
+
+/** As much of a text as has room in so many columns. */
+function start(text: string, width: number): string {
   let kept = "";
-  let room = width - 1;
+  let room = width;
   for (const { segment } of characters.segment(text)) {
     room -= stringWidth(segment);
     if (room < 0) break;
     kept += segment;
   }
-  return `${kept}…`;
+  return kept;
 }
 
 /** A line of pieces, coloured, and cut to a width. */

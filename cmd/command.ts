@@ -1,12 +1,27 @@
 /**
- * What a subcommand is, how its arguments are read, and how its help is drawn: both from the same table of flags.
+ * What a subcommand is, and how its arguments are read: by its table of flags, of which its help is made, too (help.ts).
  *
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { closestString } from "@std/text/closest-string";
-import { levenshteinDistance } from "@std/text/levenshtein-distance";
+import { formatPatterns, ProtocolError, quote } from "../mod.ts";
+import { nameMeant, shellWord, shown } from "./mistakes.ts";
+import { type OperandKind, TEXT } from "./operands.ts";
+import { either, FormError, type Reader, ValueError } from "./readers.ts";
 import type { Environment, Io } from "./stdio.ts";
+
+export {
+  choice,
+  DURATION,
+  duration,
+  durationText,
+  integer,
+  list,
+  type Reader,
+  size,
+  sizeText,
+  textFile,
+} from "./readers.ts";
 
 /** The arguments are wrong. `hint` says what to type instead. */
 export class UsageError extends Error {
@@ -16,13 +31,6 @@ export class UsageError extends Error {
     super(message);
     this.hint = hint;
   }
-}
-
-/** Reads the value of a flag; throws an Error that says what it takes, or a UsageError if it is not about the value. */
-export interface Reader<T> {
-  (text: string): T;
-  /** All that it takes, where that is a few words. */
-  readonly words?: readonly string[];
 }
 
 /** A flag of a command, such as `--port 3001`. */
@@ -38,6 +46,10 @@ export interface Flag<T> {
   readonly fallbackText: string;
   /** The variable of the environment that is read as its value when it is not given, and is not empty. */
   readonly variable?: keyof Environment;
+  /** Other words for it, which are no flags: who types one is told its name. */
+  readonly aliases?: readonly string[];
+  /** How a value looks that can be told for its own where its name was left out. */
+  readonly looks?: RegExp;
   readonly read: Reader<T>;
 }
 
@@ -61,6 +73,8 @@ export interface Args<F extends Flags = Flags> {
 /** A subcommand of mq. */
 export interface Command<F extends Flags = Flags> {
   readonly name: string;
+  /** Other words for it, which are no commands: who types one is told its name. */
+  readonly aliases?: readonly string[];
   /** What it does, in one line. */
   readonly summary: string;
   /** What it does, in a few. */
@@ -72,8 +86,12 @@ export interface Command<F extends Flags = Flags> {
     readonly max: number;
     /** How the command line is written that it takes behind `--`. Without it, what stands there are operands, too. */
     readonly commandLine?: string;
-    /** What to type when they are wrong. */
+    /** What to type when there are too many. */
     readonly hint?: string;
+    /** Other words for them, which are no flags: they stand without one. */
+    readonly aliases?: readonly string[];
+    /** What each is; all that may follow are like the last one. Without them any text will do. */
+    readonly kinds?: readonly OperandKind[];
   };
   readonly flags: F;
   /** Command lines that can be pasted, each with what it does. */
@@ -84,13 +102,16 @@ export interface Command<F extends Flags = Flags> {
   run(args: Args<F>, io: Io): Promise<number>;
 }
 
+/** What else people call a flag that says how many events there are to be. */
+export const COUNT_ALIASES: readonly string[] = ["times", "number", "limit", "max", "repeat", "c"];
+
 /** Lets TypeScript infer the types of a command's flags. */
 export function defineCommand<F extends Flags>(command: Command<F>): Command {
   return command as unknown as Command;
 }
 
 /** A flag that is there or not. */
-export function toggle(help: string, options: { short?: string } = {}): Flag<boolean> {
+export function toggle(help: string, options: Pick<Flag<boolean>, "short" | "aliases"> = {}): Flag<boolean> {
   return { help, ...options, fallback: false, fallbackText: "", read: () => true };
 }
 
@@ -99,85 +120,10 @@ export function option<T, D = undefined>(
   placeholder: string,
   help: string,
   read: Reader<T>,
-  options: { short?: string; fallback?: [text: string, value: D]; variable?: keyof Environment } = {},
+  options: Pick<Flag<T>, "short" | "variable" | "aliases" | "looks"> & { fallback?: [text: string, value: D] } = {},
 ): Flag<T | D> {
-  const { short, variable } = options;
-  const [fallbackText, fallback] = options.fallback ?? ["", undefined as D];
-  return { placeholder, help, short, read, fallbackText, fallback, variable };
-}
-
-/** A reader of one of some words for {@linkcode option}. */
-export function choice<T extends string>(...words: T[]): Reader<T> {
-  const read = (text: string) => {
-    if ((words as string[]).includes(text)) return text as T;
-    throw new Error(words.join(" or "));
-  };
-  return Object.assign(read, { words });
-}
-
-/** A reader of whole numbers for {@linkcode option}. */
-export function integer(min: number, max: number = Number.MAX_SAFE_INTEGER): (text: string) => number {
-  const range = max === Number.MAX_SAFE_INTEGER ? `${min} or more` : `${min} to ${max}`;
-  return (text) => {
-    const value = Number(text);
-    if (!/^-?\d+$/.test(text) || value < min || value > max) throw new Error(`a whole number, ${range}`);
-    return value;
-  };
-}
-
-const UNITS_MS = new Map([["ms", 1], ["s", 1000], ["m", 60_000], ["h", 3_600_000]]);
-
-/** A reader of durations for {@linkcode option}: `500ms`, `2s`, `1m`, `1h`. Returns milliseconds. */
-export function duration(text: string): number {
-  const [, number, unit] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
-  const ms = Math.round(Number(number) * UNITS_MS.get(unit)!);
-  if (unit === undefined || ms < 1 || ms > 2 ** 31 - 1) throw new Error("a duration such as 500ms, 2s or 1m");
-  return ms;
-}
-
-/** A duration as {@linkcode duration} reads it: `2s`. */
-export function durationText(ms: number): string {
-  return inUnits(ms, UNITS_MS);
-}
-
-const UNITS_BYTES = new Map([["B", 1], ["", 1], ["KiB", 1024], ["MiB", 1024 ** 2], ["GiB", 1024 ** 3]]);
-
-/** A reader of sizes for {@linkcode option}: `1000`, `64KiB`, `1MiB`. Returns bytes. */
-export function size(text: string): number {
-  const [, number, unit] = /^(\d+)(B|KiB|MiB|GiB|)$/.exec(text) ?? [];
-  const bytes = Number(number) * UNITS_BYTES.get(unit)!;
-  if (unit === undefined || bytes < 1 || !Number.isSafeInteger(bytes)) {
-    throw new Error("a size in bytes such as 1000, 64KiB or 1MiB");
-  }
-  return bytes;
-}
-
-/** A size as {@linkcode size} reads it: `64KiB`. */
-export function sizeText(bytes: number): string {
-  return inUnits(bytes, UNITS_BYTES);
-}
-
-/** A whole number of the greatest unit that divides an amount. */
-function inUnits(amount: number, units: ReadonlyMap<string, number>): string {
-  const [name, unit] = [...units].findLast(([, unit]) => amount % unit === 0)!;
-  return `${amount / unit}${name}`;
-}
-
-/** A reader of files for {@linkcode option}. Returns their text: before a command runs, it loses the right to read. */
-export function textFile(text: string): string {
-  try {
-    return Deno.readTextFileSync(text);
-  } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "there is none of that name" : (error as Error).name;
-    throw new Error(`a text file that can be read (${why})`);
-  }
-}
-
-/** A reader of lists for {@linkcode option}: `create,delete`. */
-export function list(text: string): string[] {
-  const items = text.split(",").map((item) => item.trim()).filter((item) => item !== "");
-  if (items.length === 0) throw new Error("names with commas between them");
-  return items;
+  const { fallback: [fallbackText, fallback] = ["", undefined as D], ...more } = options;
+  return { placeholder, help, read, fallbackText, fallback, ...more };
 }
 
 const HELP_FLAG: Flag<boolean> = toggle("Show this help.", { short: "h" });
@@ -214,7 +160,7 @@ export function parseCommand<F extends Flags>(
   const flags = flagsOf(command);
   const names = Object.keys(flags);
   checkCommandLine(command, argv);
-  const parsed = parseArgs(joinValues(command.name, flags, argv), {
+  const parsed = parseArgs(joinValues(command, flags, argv), {
     "--": true,
     boolean: names.filter((name) => isSwitch(flags[name])),
     string: ["_", ...names.filter((name) => !isSwitch(flags[name]))],
@@ -226,8 +172,19 @@ export function parseCommand<F extends Flags>(
   const [operands, commandLine] = command.operands.commandLine
     ? [parsed._, parsed["--"]]
     : [[...parsed._, ...parsed["--"]], []];
-  if (!help) checkOperands(command, operands);
+  if (!help) checkText([...names.map((name) => parsed[name]), ...commandLine]);
+  if (!help) checkOperands(command, flags, operands, argv);
   return { flags: values as Values<F>, operands, commandLine, help };
+}
+
+/** What is not UTF-8 would go on as something else. Operands are looked at by whoever takes them. */
+function checkText(values: unknown[]): void {
+  const strange = values.find((value) => typeof value === "string" && value.includes("\ufffd"));
+  if (strange === undefined) return;
+  throw new UsageError(
+    `${quote(String(strange))} is not UTF-8, or has U+FFFD in it, which stands for what is not`,
+    "text in UTF-8",
+  );
 }
 
 /** Without its `--`, a command line would be read as operands and flags, and any of them would get the blame. */
@@ -245,7 +202,7 @@ export function isSwitch(flag: Flag<unknown>): boolean {
 }
 
 /** Rewrites each flag as `--name=value`. */
-function joinValues(command: string, flags: Flags, argv: readonly string[]): string[] {
+function joinValues(command: Command, flags: Flags, argv: readonly string[]): string[] {
   const joined: string[] = [];
   const seen = new Set<string>();
   for (let index = 0; index < argv.length; index++) {
@@ -256,19 +213,19 @@ function joinValues(command: string, flags: Flags, argv: readonly string[]): str
       continue;
     }
     const parts = takeApart(flags, argument);
-    if (parts === undefined) throw unknownFlag(command, flags, argument.replace(/=[^]*/, ""));
+    if (parts === undefined) throw unknownFlag(command, argument);
     const [name, attached] = parts;
-    if (seen.has(name)) throw usage(command, `--${name} is given twice`);
+    if (seen.has(name)) throw usage(command.name, `--${name} is given twice`);
     seen.add(name);
     if (isSwitch(flags[name])) {
-      if (attached !== undefined) throw usage(command, `--${name} takes no value`);
+      if (attached !== undefined) throw usage(command.name, `--${name} takes no value`);
       joined.push(`--${name}=true`);
       continue;
     }
     const value = attached ?? argv[++index];
     if (value === undefined || (attached === undefined && /^--?[A-Za-z]|^--$/.test(value))) {
       const { placeholder, read } = flags[name];
-      throw usage(command, `--${name} needs a value: ${read.words?.join(" or ") ?? placeholder}`);
+      throw usage(command.name, `--${name} needs a value: ${read.words ? either(read.words) : placeholder}`);
     }
     joined.push(`--${name}=${value}`);
   }
@@ -288,13 +245,26 @@ export function takeApart(flags: Flags, argument: string): [name: string, value:
   return short === undefined ? undefined : [short, argument.slice(2).replace(/^=/, "") || undefined];
 }
 
-function unknownFlag(command: string, flags: Flags, flag: string): UsageError {
-  const nearest = suggest(flag.replace(/^-+/, ""), Object.keys(flags));
-  if (nearest) return new UsageError(`unknown flag ${flag}`, `mq ${command} --${nearest}`);
-  const isData = /^-\d/.test(flag);
-  return isData
-    ? new UsageError(`unknown flag ${flag}`, `put -- before what begins with "-" and is not a flag`)
-    : usage(command, `unknown flag ${flag}`);
+/** A longer command line is not told again. */
+const MAX_HINT_CHARACTERS = 1000;
+
+/** What is no flag because it is secret: a command line can be seen by others. */
+const SECRETS: readonly string[] = ["token", "password", "secret", "auth"];
+
+function unknownFlag(command: Command, argument: string): UsageError {
+  const { name, operands } = command;
+  const flags = flagsOf(command);
+  const [flag, value] = argument.split(/=(.*)/s);
+  const word = flag.replace(/^-+/, "");
+  const problem = `unknown flag ${shown(flag)}`;
+  if (/^\d/.test(word)) return new UsageError(problem, `put -- before what begins with "-" and is not a flag`);
+  if (SECRETS.includes(word) && "server" in flags) return new UsageError(problem, `MQ_TOKEN=TOKEN mq ${name}`);
+  if (operands.aliases?.includes(word)) return new UsageError(problem, `mq ${name} ${operands.form}, without a flag`);
+  const meant = nameMeant(word, Object.entries(flags).map(([name, { aliases }]) => [name, aliases]));
+  if (meant === undefined) return usage(name, problem);
+  const { placeholder } = flags[meant];
+  const typed = placeholder && (value === undefined ? placeholder : shellWord(value));
+  return new UsageError(problem, [`mq ${name} --${meant}`, typed].filter(Boolean).join(" "));
 }
 
 function readFlag(command: string, name: string, flag: Flag<unknown>, given: unknown, env: Environment): unknown {
@@ -306,60 +276,59 @@ function readFlag(command: string, name: string, flag: Flag<unknown>, given: unk
     return flag.read(text as string);
   } catch (error) {
     if (error instanceof UsageError) throw error;
-    throw usage(command, `${source} takes ${(error as Error).message}, not ${JSON.stringify(text)}`);
+    const { message } = error as Error;
+    if (error instanceof ValueError) throw usage(command, `${source}: ${message}`);
+    const problem = `${source} takes ${message}, not ${quote(text as string)}`;
+    const meant = error instanceof FormError ? error.meant : undefined;
+    if (meant === undefined) throw usage(command, problem);
+    throw new UsageError(`${problem}; did you mean ${meant}?`, `mq ${command} --${name} ${shellWord(meant)}`);
   }
 }
 
-function checkOperands(command: Command, operands: string[]): void {
+function checkOperands(command: Command, flags: Flags, operands: string[], argv: readonly string[]): void {
   const { form, min, max, hint = `mq ${command.name} --help` } = command.operands;
-  if (operands.length < min) throw usage(command.name, `it needs ${form}`);
-  if (operands.length > max) {
-    const extra = operands.slice(max).map((operand) => JSON.stringify(operand)).join(" ");
-    throw new UsageError(`it takes ${form || "no arguments"}; this is too much: ${extra}`, hint);
+  const problem = operands.map((operand, index) => whyNot(command, operand, index)).find((error) =>
+    error !== undefined
+  );
+  if (problem === undefined && operands.length < min) throw usage(command.name, `it needs ${form}`);
+  if (problem === undefined && operands.length <= max) return;
+  const meant = new Map(operands.map((operand, index) => [operand, meantBy(command, flags, operand, index)]));
+  const first = [...meant].find(([, meant]) => meant !== undefined);
+  if (first !== undefined) {
+    const line = ["mq", command.name, ...argv.map((argument) => meant.get(argument) ?? shellWord(argument))].join(" ");
+    const hint = line.length > MAX_HINT_CHARACTERS ? `mq ${command.name} --help` : line;
+    throw new UsageError(`unexpected argument ${quote(first[0])}; did you mean ${first[1]}?`, hint);
   }
+  if (problem !== undefined) throw usage(command.name, problem);
+  throw new UsageError(`unexpected argument ${formatPatterns(operands.slice(max).map(quote), 3, " ")}`, hint);
+}
+
+/** Why an operand is none of its kind; undefined if it is one, or too many. */
+function whyNot({ operands: { kinds = [TEXT] } }: Command, operand: string, index: number): string | undefined {
+  try {
+    (kinds[index] ?? kinds.at(-1)!).check(operand);
+  } catch (error) {
+    if (error instanceof FormError) return `it takes ${error.message}, not ${quote(operand)}`;
+    if (error instanceof ProtocolError) return error.message;
+    throw error;
+  }
+}
+
+/** How an operand was meant that cannot be one, as it is typed; undefined if that is not plain. */
+function meantBy(command: Command, flags: Flags, operand: string, index: number): string | undefined {
+  const { kinds = [TEXT], max } = command.operands;
+  if (index < max && whyNot(command, operand, index) === undefined) return undefined;
+  if (operand === "help") return "--help";
+  if (operand.length > MAX_HINT_CHARACTERS) return undefined;
+  return flagMeant(operand, flags) ?? (index < max ? (kinds[index] ?? kinds.at(-1)!).meant(operand) : undefined);
+}
+
+/** The flag whose value an operand looks like, as it is typed: `--port 4000`. */
+function flagMeant(operand: string, flags: Flags): string | undefined {
+  const [name, flag] = Object.entries(flags).find(([, { looks }]) => looks?.test(operand)) ?? [];
+  return name && `${flag?.short ? `-${flag.short}` : `--${name}`} ${shellWord(operand)}`;
 }
 
 function usage(command: string, message: string): UsageError {
   return new UsageError(message, `mq ${command} --help`);
-}
-
-/** The word of a list that somebody most likely meant; undefined if none is near. */
-export function suggest(word: string, words: readonly string[]): string | undefined {
-  if (words.length === 0) return undefined;
-  const nearest = words.find((candidate) => word.startsWith(candidate)) ?? closestString(word, words);
-  if (word.startsWith(nearest)) return nearest;
-  return levenshteinDistance(word, nearest) <= Math.max(1, nearest.length / 2) ? nearest : undefined;
-}
-
-/** Draws a command's help. */
-export function helpOf(command: Command): string {
-  const { name, summary, description, operands, examples } = command;
-  const flags = Object.entries(flagsOf(command));
-  return [
-    `mq ${name}: ${summary}`,
-    "",
-    ["Usage: mq", name, operands.form, "[flags]", operands.commandLine && `-- ${operands.commandLine}`]
-      .filter(Boolean).join(" "),
-    "",
-    description,
-    "",
-    "Flags:",
-    ...columns(flags.map(([name, flag]) => [
-      flagForm(name, flag),
-      flag.fallbackText ? `${flag.help} Default: ${flag.fallbackText}.` : flag.help,
-    ])),
-    "",
-    "Examples:",
-    ...columns(examples),
-  ].join("\n");
-}
-
-function flagForm(name: string, { short, placeholder }: { short?: string; placeholder?: string }): string {
-  return `${short ? `-${short}, ` : "    "}--${name}${placeholder ? ` ${placeholder}` : ""}`;
-}
-
-/** Lays rows of two cells out in columns. */
-export function columns(rows: readonly (readonly [string, string])[]): string[] {
-  const width = Math.max(...rows.map(([first]) => first.length));
-  return rows.map(([first, second]) => `  ${first.padEnd(width)}  ${second}`);
 }

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { defineCommand, UsageError } from "./command.ts";
+import { defineCommand } from "./command.ts";
+import { oneOf } from "./operands.ts";
 import { BASH, FISH, ZSH } from "./shells.ts";
 
 const SCRIPTS: ReadonlyMap<string, string> = new Map([["bash", BASH], ["zsh", ZSH], ["fish", FISH]]);
@@ -12,15 +13,19 @@ const FORM = [...SCRIPTS.keys()].join("|");
 /** The command. */
 export const completions = defineCommand({
   name: "completions",
+  aliases: ["completion", "autocomplete"],
   summary: "has bash, zsh or fish complete commands, flags and the names of events",
   description: "Prints a script for the shell. At each TAB it asks mq, and mq the broker, for what may be typed.\n" +
-    "For one shell:  source <(mq completions bash)    source <(mq completions zsh)    mq completions fish | source\n" +
+    "For one shell:\n" +
+    "  bash  source <(mq completions bash)\n" +
+    "  zsh   source <(mq completions zsh)\n" +
+    "  fish  mq completions fish | source\n" +
     "For all to come:\n" +
     "  bash  echo 'source <(mq completions bash)' >> ~/.bashrc\n" +
     "  zsh   echo 'autoload -U compinit; compinit; source <(mq completions zsh)' >> ~/.zshrc\n" +
     '        or mq completions zsh > a file _mq in a folder of $fpath, such as "${fpath[1]}/_mq"\n' +
     "  fish  mq completions fish > ~/.config/fish/completions/mq.fish",
-  operands: { form: FORM, min: 1, max: 1 },
+  operands: { form: FORM, min: 1, max: 1, kinds: [oneOf(...SCRIPTS.keys())] },
   flags: {},
   examples: [
     ["mq completions bash", "the script for bash"],
@@ -29,11 +34,7 @@ export const completions = defineCommand({
   ],
   permissions: [],
   run({ operands: [shell] }, io) {
-    const script = SCRIPTS.get(shell);
-    if (script === undefined) {
-      throw new UsageError(`it takes ${FORM}, not ${JSON.stringify(shell)}`, "mq completions --help");
-    }
-    io.stdout.line(script);
+    io.stdout.line(SCRIPTS.get(shell)!);
     return Promise.resolve(0);
   },
 });

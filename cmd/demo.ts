@@ -5,7 +5,7 @@
  */
 import { blue, bold, cyan, green } from "@std/fmt/colors";
 import { app } from "./app.ts";
-import { type Command, defineCommand, duration, option, parseCommand } from "./command.ts";
+import { type Command, defineCommand, DURATION, duration, option, parseCommand } from "./command.ts";
 import { logger } from "./logger.ts";
 import { server, type ServerFlags, startServer } from "./server.ts";
 import type { Sink } from "./sink.ts";
@@ -18,11 +18,18 @@ const INTRODUCTION = [
   "The same in three terminals: mq server, mq logger and mq app (or deno task server, deno task logger, deno task app).",
 ];
 
-const flags = { for: option("DURATION", "End after that time.", duration), web: webFlagOrFree };
+const flags = {
+  for: option("DURATION", "End after that time.", duration, {
+    aliases: ["wait", "timeout", "time", "duration"],
+    looks: DURATION,
+  }),
+  web: webFlagOrFree,
+};
 
 /** The command. */
 export const demo = defineCommand({
   name: "demo",
+  aliases: ["example", "try", "tour", "init", "quickstart", "tutorial"],
   summary: "the broker, a logger and two apps in one terminal",
   description: "Shows the whole thing move, over real TCP on a free port.",
   operands: { form: "", min: 0, max: 0 },

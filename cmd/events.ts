@@ -4,10 +4,11 @@
  * @module
  */
 import { bold, dim } from "@std/fmt/colors";
-import { checkName, type EventInfo, MqError, Pattern } from "../mod.ts";
-import { brokerAccess, brokerFlags, checkTyped, connectOrSay } from "./broker_flags.ts";
+import { type EventInfo, MqError, Pattern } from "../mod.ts";
+import { brokerAccess, brokerFlags, connectOrSay } from "./broker_flags.ts";
 import { defineCommand, toggle } from "./command.ts";
 import { layOut } from "./format.ts";
+import { NAME } from "./operands.ts";
 import { layOutLines, pubLine, shapeOf } from "./schema_text.ts";
 
 const flags = {
@@ -18,12 +19,13 @@ const flags = {
 /** The command. */
 export const events = defineCommand({
   name: "events",
+  aliases: ["catalog", "schema", "schemas", "list", "topics", "names"],
   summary: "the events that a broker recognizes, and what data they carry",
   description:
     "Prints what the broker's catalog says of each: what it is for, the data it carries (* is required), and\n" +
     "an example that can be pasted. Of one NAME it prints the whole schema. A broker has a catalog if it was\n" +
     "started with one: mq server --events FILE.json.",
-  operands: { form: "[NAME]", min: 0, max: 1 },
+  operands: { form: "[NAME]", min: 0, max: 1, kinds: [NAME] },
   flags,
   examples: [
     ["mq events", "all of them"],
@@ -32,7 +34,6 @@ export const events = defineCommand({
   ],
   permissions: ["net"],
   async run({ flags, operands: [name] }, io) {
-    if (name !== undefined) checkTyped("mq events", () => checkName(name));
     const access = brokerAccess(flags, io, "events");
     await using client = await connectOrSay({ ...access, reconnect: false, signal: io.signal });
     const all = await client.events(io.signal);

@@ -19,6 +19,8 @@ export type Events = string[] | CatalogFile;
 export function eventsFlag(placeholder: string, help: string, fallback: readonly string[]): Flag<Events> {
   return option<Events, Events>(`${placeholder}|FILE.json`, help, listOrFile, {
     fallback: [fallback.join(","), [...fallback]],
+    aliases: ["event", "e", "names", "topics", "patterns", "catalog", "schema", "recognize"],
+    looks: /[,.*>]/,
   });
 }
 

@@ -4,11 +4,10 @@
  * @module
  */
 import { dim } from "@std/fmt/colors";
-import { type Client, type MqEvent, Pattern } from "../mod.ts";
+import { type Client, type MqEvent } from "../mod.ts";
 import {
   brokerAccess,
   brokerFlags,
-  checkTyped,
   connectPatiently,
   jsonFlag,
   nameFlag,
@@ -16,8 +15,9 @@ import {
   tellDropped,
   warnOfDeadPatterns,
 } from "./broker_flags.ts";
-import { defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
+import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
 import { count, formatForPeople, formatJson, formatPlain } from "./format.ts";
+import { PATTERN } from "./operands.ts";
 import type { Io } from "./stdio.ts";
 
 /** Everything but the broker's own events. */
@@ -25,8 +25,10 @@ const EVERYTHING = ">";
 
 const flags = {
   ...brokerFlags,
-  count: option("COUNT", "End after that many events.", integer(1), { short: "n" }),
-  wait: option("DURATION", "End after that time, with exit code 124.", duration),
+  count: option("COUNT", "End after that many events.", integer(1), { short: "n", aliases: COUNT_ALIASES }),
+  wait: option("DURATION", "End after that time, with exit code 124.", duration, {
+    aliases: ["timeout", "time", "for", "duration"],
+  }),
   json: jsonFlag,
   verbose: toggle("Show time and sender even when the output is piped.", { short: "v" }),
   name: nameFlag("logger"),
@@ -35,11 +37,33 @@ const flags = {
 /** The command. */
 export const logger = defineCommand({
   name: "logger",
+  aliases: [
+    "sub",
+    "subscribe",
+    "listen",
+    "listener",
+    "tail",
+    "watch",
+    "log",
+    "logs",
+    "consume",
+    "receive",
+    "recv",
+    "follow",
+    "monitor",
+    "connect",
+  ],
   summary: "logs every event it hears",
   description: "Without a PATTERN it hears all events but the broker's own, which are heard by 'mq.>'.\n" +
     "In a pattern, * stands for one part of a name and a last > for the rest.\n" +
     "It waits for a broker that is not there yet, and comes back when the broker does.",
-  operands: { form: "[PATTERN...]", min: 0, max: Infinity },
+  operands: {
+    form: "[PATTERN...]",
+    min: 0,
+    max: Infinity,
+    aliases: ["pattern", "patterns", "event", "events", "e", "topic", "topics", "t"],
+    kinds: [PATTERN],
+  },
   flags,
   examples: [
     ["mq logger", "log all events"],
@@ -50,10 +74,6 @@ export const logger = defineCommand({
   ],
   permissions: ["net"],
   async run({ flags, operands }, io) {
-    checkTyped(
-      "put patterns in single quotes: mq logger 'order.*'",
-      () => operands.forEach((text) => new Pattern(text)),
-    );
     const access = brokerAccess(flags, io, "logger");
     const format = chooseFormat(flags, io);
     const time = flags.wait === undefined ? undefined : AbortSignal.timeout(flags.wait);

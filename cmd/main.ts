@@ -4,17 +4,20 @@
  * @module
  */
 import { setColorEnabled } from "@std/fmt/colors";
-import { MqError, VERSION } from "../mod.ts";
+import { DEFAULT_EVENTS, MqError, VERSION, visible } from "../mod.ts";
 import { app } from "./app.ts";
 import { benchConnect } from "./bench/connect.ts";
 import { benchLatency } from "./bench/latency.ts";
 import { benchThroughput } from "./bench/throughput.ts";
-import { columns, type Command, commandOf, helpOf, parseCommand, suggest, UsageError, wordsOf } from "./command.ts";
+import { brokerFlags } from "./broker_flags.ts";
+import { type Command, commandOf, parseCommand, UsageError, wordsOf } from "./command.ts";
 import { complete } from "./complete.ts";
 import { completions } from "./completions.ts";
 import { demo } from "./demo.ts";
 import { events } from "./events.ts";
+import { columns, HELP_COLUMNS, helpOf, paragraphs } from "./help.ts";
 import { logger } from "./logger.ts";
+import { type Named, nameMeant, shellWord, shown } from "./mistakes.ts";
 import { on } from "./on.ts";
 import { pub } from "./pub.ts";
 import { server } from "./server.ts";
@@ -45,20 +48,28 @@ const ALL: readonly Command[] = [...COMMANDS, complete(COMMANDS)];
 
 const PERMISSIONS: readonly Deno.PermissionName[] = ["net", "env", "read", "write", "run", "sys", "ffi"];
 
-const HELP = [
-  `mq ${VERSION}: a small event broker and its toolkit`,
-  "",
-  "Usage: mq COMMAND [arguments]",
-  "",
-  "Commands:",
-  ...columns([
-    ...COMMANDS.map(({ name, summary }) => [name, summary] as const),
-    ["help COMMAND", "what a command takes, with examples"],
-  ]),
-  "",
-  "Begin with one terminal:   mq demo",
-  "or with three:             mq server    mq logger    mq app",
-].join("\n");
+/** What ends a program is no command. */
+const ENDING: readonly string[] = ["stop", "kill", "quit", "exit", "end", "down", "shutdown", "restart"];
+
+/** All that mq can do. */
+export function helpOfAll(width: number): string {
+  return [
+    ...paragraphs(`mq ${VERSION}: a small event broker and its toolkit`, width),
+    "",
+    "Usage: mq COMMAND [arguments]",
+    "",
+    "Commands:",
+    ...columns([
+      ...COMMANDS.map(({ name, summary }) => [name, summary] as const),
+      ["help COMMAND", "what a command takes, with examples"],
+    ], width),
+    "",
+    ...columns([
+      ["mq demo", "to begin with, in one terminal"],
+      ["mq server, mq logger and mq app", "the same in three"],
+    ], width),
+  ].join("\n");
+}
 
 /**
  * Runs mq.
@@ -87,25 +98,31 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
 function dispatch(argv: readonly string[], io: Io): Promise<number> {
   const [first, ...rest] = argv;
   if (first === undefined) throw new UsageError("it needs a command", "mq demo, or mq --help");
-  if (["--version", "-V", "version"].includes(first)) return print(`mq ${VERSION}`, io);
+  if (["--version", "-V", "-v", "version"].includes(first)) return print(`mq ${VERSION}`, io);
   if (["help", "--help", "-h"].includes(first)) return help(rest, io);
   if (membersOf(first).length > 0 && ["--help", "-h"].includes(rest[0])) return help([first], io);
   const command = find(argv);
   const args = parseCommand(command, argv.slice(wordsOf(command).length), io.env);
-  if (args.help) return print(helpOf(command), io);
+  if (args.help) return print(helpOf(command, helpWidth(io)), io);
   dropPermissions(command.permissions);
   return command.run(args, io);
 }
 
 function help(words: readonly string[], io: Io): Promise<number> {
   const [first] = words;
-  if (first === undefined || first === "help") return print(HELP, io);
+  if (first === undefined || first === "help") return print(helpOfAll(helpWidth(io)), io);
   const members = membersOf(first);
-  if (words.length === 1 && members.length > 0) return print(members.map(helpOf).join("\n\n\n"), io);
-  const command = find(words);
+  if (words.length === 1 && members.length > 0) {
+    return print(members.map((command) => helpOf(command, helpWidth(io))).join("\n\n\n"), io);
+  }
+  const command = find(words, "help ");
   const isMore = words.length > wordsOf(command).length;
   if (isMore) throw new UsageError("help takes one command", "mq help server");
-  return print(helpOf(command), io);
+  return print(helpOf(command, helpWidth(io)), io);
+}
+
+function helpWidth({ terminal }: Io): number {
+  return Math.min(terminal?.size().columns ?? HELP_COLUMNS, HELP_COLUMNS);
 }
 
 /** The commands of two words of which this is the first. */
@@ -113,23 +130,62 @@ function membersOf(word: string): Command[] {
   return COMMANDS.filter(({ name }) => name.startsWith(`${word} `));
 }
 
-function find(argv: readonly string[]): Command {
+function find(argv: readonly string[], before = ""): Command {
   const command = commandOf(ALL, argv);
   if (command) return command;
   const [first, second] = argv;
-  const members = membersOf(first).map((command) => wordsOf(command)[1]);
-  if (members.length > 0) throw unknown(second, members, `${first} `);
-  throw unknown(first, [...new Set(COMMANDS.map((command) => wordsOf(command)[0]))], "");
+  const members = membersOf(first);
+  if (members.length > 0) {
+    throw unknown(second, members.map((command) => [wordsOf(command)[1]]), `${before}${first} `, argv.slice(2));
+  }
+  if (first.startsWith("-")) throw unknownFlag(argv);
+  throw unknown(first, namesOf(COMMANDS), before, argv.slice(1));
 }
 
-function unknown(word: string | undefined, words: readonly string[], group: string): UsageError {
-  const choice = `one of ${words.join(", ")}, or mq ${group}--help`;
+/** The first words of commands, and the commands to which other words lead. */
+function namesOf(commands: readonly Command[]): Named[] {
+  const first = new Set(commands.map((command) => wordsOf(command)[0]));
+  return [
+    ...[...first].map((word): Named => [word]),
+    ...commands.map(({ name, aliases }): Named => [name, aliases ?? []]),
+  ];
+}
+
+function unknown(
+  word: string | undefined,
+  names: readonly Named[],
+  group: string,
+  behind: readonly string[],
+): UsageError {
+  const words = names.filter(([, aliases]) => aliases === undefined).map(([name]) => name);
   if (word === undefined) {
     return new UsageError(`${group}needs to know what`, `mq ${group}${words[0]}, or mq ${group}--help`);
   }
-  const kind = word.startsWith("-") ? "flag" : "command";
-  const nearest = kind === "command" ? suggest(word, words) : undefined;
-  return new UsageError(`unknown ${kind} ${group}${word}`, nearest ? `mq ${group}${nearest}` : choice);
+  if (group === "" && ENDING.includes(word)) {
+    return new UsageError(`unknown command ${word}`, "Ctrl-C in the terminal where it runs");
+  }
+  const meant = group === "" ? commandMeant(word, names, behind) : nameMeant(word, names);
+  const choice = `one of ${words.join(", ")}, or mq ${group.replace("help ", "")}--help`;
+  return new UsageError(`unknown command ${group}${shown(word)}`, meant ? `mq ${group}${meant}` : choice);
+}
+
+/** The command that is meant by a word: also by the name of an event, or the address of a broker. */
+function commandMeant(word: string, names: readonly Named[], behind: readonly string[]): string | undefined {
+  if (DEFAULT_EVENTS.includes(word) || /^[\w-]+(?:\.[\w-]+)+$/.test(word)) {
+    return ["pub", word, ...behind.map(shellWord)].join(" ");
+  }
+  if (brokerFlags.server.looks?.test(word)) return `logger -s ${shellWord(word)}`;
+  return nameMeant(word, names);
+}
+
+/** A flag in the place of the command: that may stand behind it. */
+function unknownFlag(argv: readonly string[]): UsageError {
+  const command = ALL.find((command) => argv.includes(wordsOf(command)[0]));
+  const problem = `unknown flag ${shown(argv[0].replace(/=[^]*/, ""))}`;
+  if (command === undefined) return new UsageError(problem, "mq --help");
+  const { name } = command;
+  const flags = argv.filter((argument) => !wordsOf(command).includes(argument)).map(shellWord);
+  return new UsageError(`${problem}: flags stand behind the command`, ["mq", name, ...flags].join(" "));
 }
 
 function print(text: string, io: Io): Promise<number> {
@@ -149,7 +205,7 @@ function fail(argv: readonly string[], error: unknown, io: Io): number {
   const program = command ? `mq ${command.name}` : "mq";
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof UsageError) {
-    io.stderr.line(`${program}: ${message}\nTry: ${error.hint}`);
+    io.stderr.line(`${program}: ${visible(message)}\nTry: ${visible(error.hint)}`);
     return 2;
   }
   const isExpected = error instanceof MqError || error instanceof RangeError;

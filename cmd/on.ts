@@ -15,8 +15,9 @@ import {
   tellConnection,
   warnOfDeadPatterns,
 } from "./broker_flags.ts";
-import { defineCommand, duration, integer, option, toggle, UsageError, type Values } from "./command.ts";
+import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, UsageError, type Values } from "./command.ts";
 import { Handling } from "./on/handling.ts";
+import { PATTERN } from "./operands.ts";
 import type { Io } from "./stdio.ts";
 
 const flags = {
@@ -39,6 +40,7 @@ const flags = {
   dead: option("NAME", "Publish what failed for good as an event of that name.", (text) => text),
   count: option("N", "End after that many events; exit code 1 if one of them failed for good.", integer(1), {
     short: "n",
+    aliases: COUNT_ALIASES,
   }),
   json: toggle("Print each run as a JSON object: {id, at, from, event, data, attempt, ms, ok, ended, next}."),
   name: nameFlag("on"),
@@ -50,6 +52,7 @@ export type OnFlags = Values<typeof flags>;
 /** The command. */
 export const on = defineCommand({
   name: "on",
+  aliases: ["handle", "handler", "exec", "lambda", "when"],
   summary: "runs a command for each event, as AWS Lambda does",
   description:
     "The event's data is one line on the command's stdin; MQ_EVENT, MQ_ID, MQ_FROM, MQ_AT and MQ_ATTEMPT are in its\n" +
@@ -62,6 +65,8 @@ export const on = defineCommand({
     form: "PATTERN...",
     min: 1,
     max: Infinity,
+    aliases: ["pattern", "patterns", "event", "events", "e", "topic", "topics", "t"],
+    kinds: [PATTERN],
     commandLine: "COMMAND [ARGS...]",
     hint: "mq on create -- cat",
   },
@@ -75,8 +80,7 @@ export const on = defineCommand({
   ],
   permissions: ["net", "run"],
   async run({ flags, operands, commandLine }, io) {
-    const hint = "put patterns in single quotes: mq on 'order.*' -- cat";
-    const patterns = checkTyped(hint, () => operands.map((text) => new Pattern(text)));
+    const patterns = operands.map((text) => new Pattern(text));
     checkTargets(flags, patterns);
     const access = brokerAccess(flags, io, "on");
     endWithTerminal(io);

@@ -5,7 +5,6 @@
  */
 import { dim } from "@std/fmt/colors";
 import {
-  checkPublishable,
   type Client,
   dataFromText,
   MAX_HOPS,
@@ -16,10 +15,11 @@ import {
   type Receipt,
   whyNotJson,
 } from "../mod.ts";
-import { brokerAccess, brokerFlags, checkTyped, connectOrSay, jsonFlag, nameFlag, untilLost } from "./broker_flags.ts";
+import { brokerAccess, brokerFlags, connectOrSay, jsonFlag, nameFlag, untilLost } from "./broker_flags.ts";
 import { defineCommand, integer, option, toggle, type Values } from "./command.ts";
 import { count, formatJson } from "./format.ts";
 import { readInput } from "./input.ts";
+import { PUBLISHABLE, TEXT } from "./operands.ts";
 import { Account } from "./pub/account.ts";
 import { readTyped } from "./pub/typed.ts";
 import { aborted, type Io } from "./stdio.ts";
@@ -50,11 +50,18 @@ type PubFlags = Values<typeof flags>;
 /** The command. */
 export const pub = defineCommand({
   name: "pub",
+  aliases: ["publish", "emit", "send", "produce", "push", "post", "trigger", "fire", "notify"],
   summary: "publishes one event, or one for each line of stdin",
   description: "DATA is JSON or plain text; - takes the data of one event from each line of stdin.\n" +
     "It waits until the broker has taken every event in, and fails if one was refused. Where the connection breaks,\n" +
     "or Ctrl-C ends it, it says how many were confirmed and of how many that is not known, and exits with 1.",
-  operands: { form: "NAME [DATA|-]", min: 1, max: Infinity },
+  operands: {
+    form: "NAME [DATA|-]",
+    min: 1,
+    max: Infinity,
+    aliases: ["data", "d", "message", "m", "payload", "body", "event", "e", "topic", "t"],
+    kinds: [PUBLISHABLE, TEXT],
+  },
   flags,
   examples: [
     ["mq pub create", "an event without data"],
@@ -65,7 +72,6 @@ export const pub = defineCommand({
   ],
   permissions: ["net"],
   async run({ flags, operands: [name, ...words] }, io) {
-    checkTyped("mq pub --help", () => checkPublishable(name));
     const isPiped = words.length === 1 && words[0] === "-";
     const { text, warning } = isPiped ? { text: "" } : readTyped(name, words, flags["json-data"]);
     if (warning !== undefined) io.stderr.line(`mq pub: ${warning}`);

@@ -21,6 +21,8 @@ import {
 import { certificateFile, checkTyped, jsonFlag, tokenOf } from "./broker_flags.ts";
 import { choice, defineCommand, integer, option, textFile, toggle, UsageError, type Values } from "./command.ts";
 import { eventsFlag, isList, readCatalog } from "./events_flag.ts";
+import { shown } from "./mistakes.ts";
+import { ValueError } from "./readers.ts";
 import { limitFlags, limitsOf } from "./limit_flags.ts";
 import { jsonLog, outliveLog, type Security, TextLog } from "./server_log.ts";
 import { aborted, type Io } from "./stdio.ts";
@@ -29,16 +31,25 @@ import { webFlag, webOriginFlag } from "./web_flags.ts";
 const port = integer(0, 65535);
 
 const flags = {
-  host: option("HOST", "The address to listen on.", (text) => text, { fallback: ["localhost", "localhost"] }),
+  host: option("HOST", "The address to listen on.", (text) => text, {
+    fallback: ["localhost", "localhost"],
+    aliases: ["address", "addr", "bind", "hostname", "interface"],
+    looks: /^(?:localhost|\d{1,3}(?:\.\d{1,3}){3})$/,
+  }),
   port: option("PORT", "The port to listen on; 0 takes a free one.", port, {
     fallback: [String(DEFAULT_PORT), DEFAULT_PORT],
+    aliases: ["p", "listen"],
+    looks: /^\d{1,5}$/,
   }),
   events: eventsFlag("LIST", "What it recognizes, or a catalog of that.", DEFAULT_EVENTS),
   "token-file": option("FILE", "Tokens that let clients in, one a line.", tokenFile, {
     fallback: ["$MQ_TOKEN, or anybody may come in", undefined],
+    aliases: ["token", "tokens", "auth"],
   }),
-  "tls-cert": option("FILE", "Its certificate: with it, it speaks TLS.", certificateFile),
-  "tls-key": option("FILE", "The key of that certificate.", textFile),
+  "tls-cert": option("FILE", "Its certificate: with it, it speaks TLS.", certificateFile, {
+    aliases: ["cert", "certificate", "tls", "ssl"],
+  }),
+  "tls-key": option("FILE", "The key of that certificate.", textFile, { aliases: ["key"] }),
   slow: option(
     "WORD",
     "What becomes of who reads too slowly: disconnect, or drop events.",
@@ -58,7 +69,7 @@ const flags = {
   web: webFlag,
   "web-origin": webOriginFlag,
   ...limitFlags,
-  verbose: toggle("Log every event, too.", { short: "v" }),
+  verbose: toggle("Log every event, too.", { short: "v", aliases: ["debug", "loud", "trace", "log"] }),
   json: jsonFlag,
 };
 
@@ -67,7 +78,7 @@ function tokenFile(path: string): Token[] {
     return parseTokens(textFile(path));
   } catch (error) {
     if (!(error instanceof MqError)) throw error;
-    throw new Error(`a file of tokens (${error.message})`);
+    throw new ValueError(`${shown(path)}: ${error.message}`);
   }
 }
 
@@ -77,6 +88,7 @@ export type ServerFlags = Values<typeof flags>;
 /** The command. */
 export const server = defineCommand({
   name: "server",
+  aliases: ["start", "broker", "serve", "daemon", "run", "up", "host"],
   summary: "the broker: sends every event it recognizes on to those who listen",
   description: "Keeps a pool of TCP connections. What it does not recognize is dropped, and the log says so.\n" +
     "localhost is both 127.0.0.1 and ::1. Ctrl-C drains and ends it, a second one ends it at once.\n" +

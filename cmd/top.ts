@@ -12,7 +12,7 @@ import {
   tellConnection,
   untilLost,
 } from "./broker_flags.ts";
-import { choice, defineCommand, duration, option, toggle, type Values } from "./command.ts";
+import { choice, defineCommand, DURATION, duration, option, toggle, type Values } from "./command.ts";
 import { aborted, type Io } from "./stdio.ts";
 import { keys, type Terminal } from "./terminal.ts";
 import { drawAll, drawScreen, firstRow, formatAge, roomFor, SORTING, type View } from "./top_drawing.ts";
@@ -44,7 +44,11 @@ const flags = {
   sort: option("KEY", `Sort by one of ${SORT_KEYS.join(", ")}.`, choice(...SORT_KEYS), {
     fallback: ["published", "published" as const],
   }),
-  every: option("DURATION", "How often the broker is asked.", duration, { fallback: ["1s", 1000] }),
+  every: option("DURATION", "How often the broker is asked.", duration, {
+    fallback: ["1s", 1000],
+    aliases: ["interval", "delay", "period", "d", "i"],
+    looks: DURATION,
+  }),
   once: toggle("Print it once, and end."),
   json: toggle("Print one JSON object a line: {at, stats, clients}."),
 };
@@ -54,6 +58,7 @@ type TopFlags = Values<typeof flags>;
 /** The command. */
 export const top = defineCommand({
   name: "top",
+  aliases: ["ls", "clients", "status", "stats", "ps", "connections", "info"],
   summary: "what goes on in the broker: its connections, rates and queues",
   description:
     "Shows connections and what each publishes and gets, anew each second. Keys sort, and the same key again\n" +

@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { type Page, parseOrigin, type WebOptions } from "../mod.ts";
+import { MqError, type Page, parseOrigin, type WebOptions } from "../mod.ts";
 import { type Flag, list, option, UsageError } from "./command.ts";
+import { FormError } from "./readers.ts";
 
 /** Where `deno task page` puts the page; `deno compile` takes it into the executable. */
 const PAGE = new URL("../dist/page/", import.meta.url);
@@ -12,16 +13,22 @@ const PAGE = new URL("../dist/page/", import.meta.url);
 /** Where the page is shown, and the page. */
 export type WebPlace = Required<Pick<WebOptions, "hostname" | "port" | "page">>;
 
+const WEB_ALIASES: readonly string[] = ["http", "page", "ui", "browser", "ws", "websocket"];
+
 /** `--web [HOST:]PORT`. */
 export const webFlag: Flag<WebPlace | undefined> = option(
   "[HOST:]PORT",
   "Show who talks to whom on a page there, and serve HTTP.",
   webPlace,
+  { aliases: WEB_ALIASES },
 );
 
 /** The same where there is a page in any case. */
 export const webFlagOrFree: Flag<WebPlace> = {
-  ...option("[HOST:]PORT", "Where the page is shown.", webPlace),
+  ...option("[HOST:]PORT", "Where the page is shown.", webPlace, {
+    aliases: [...WEB_ALIASES, "port"],
+    looks: /^\d{4,5}$/,
+  }),
   fallbackText: "localhost and a free port",
   /** The page is read while the flags are: then files still may be. */
   get fallback() {
@@ -39,8 +46,13 @@ export const webOriginFlag: Flag<string[] | undefined> = option(
 function webPlace(text: string): WebPlace {
   const [, ipv6, host, digits] = /^(?:(?:\[([\da-fA-F:.]+)\]|([^\s:/@[\]]+)):)?(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
-  if (digits === undefined || port > 65535) throw new Error("a port, or HOST:PORT");
+  if (digits === undefined || port > 65535) throw new FormError("a port, or HOST:PORT", portMeant(text));
   return { hostname: ipv6 ?? host ?? "localhost", port, page: readPage() };
+}
+
+/** The place in a URL, or behind a colon. */
+function portMeant(text: string): string | undefined {
+  return /^(?:https?:\/\/|:)((?:[\w.-]+:)?\d{1,5})\/?$/.exec(text)?.[1];
 }
 
 function readPage(): Page {
@@ -60,7 +72,9 @@ function readPart(file: string): string {
 function origin(text: string): string {
   try {
     return parseOrigin(text);
-  } catch {
-    throw new Error("origins such as https://example.org");
+  } catch (error) {
+    if (!(error instanceof MqError)) throw error;
+    const meant = URL.canParse(text) && /^https?:/.test(text) ? new URL(text).origin : `http://${text}`;
+    throw new FormError("origins such as https://example.org", /^https?:\/\/[\w.-]+(?::\d+)?$/.exec(meant)?.[0]);
   }
 }

@@ -3,9 +3,10 @@
  *
  * @module
  */
-import { checkName, type Client, type Why } from "../mod.ts";
-import { brokerAccess, brokerFlags, checkTyped, connectOrSay } from "./broker_flags.ts";
+import type { Client, Why } from "../mod.ts";
+import { brokerAccess, brokerFlags, connectOrSay } from "./broker_flags.ts";
 import { defineCommand, toggle } from "./command.ts";
+import { NAME } from "./operands.ts";
 import { drawWhy } from "./why_drawing.ts";
 
 /** How many connections are shown of those that hear an event, and how many of those that do not. */
@@ -20,11 +21,12 @@ const flags = {
 /** The command. */
 export const why = defineCommand({
   name: "why",
+  aliases: ["explain", "route", "routes", "trace", "who"],
   summary: "why an event reaches whom it reaches",
   description:
     "Asks the broker what recognizes an event of that name, who hears it and by which pattern, what waits\n" +
     "for them, and who does not hear it. It publishes nothing.",
-  operands: { form: "NAME", min: 1, max: 1 },
+  operands: { form: "NAME", min: 1, max: 1, kinds: [NAME] },
   flags,
   examples: [
     ["mq why create", "who would get a create"],
@@ -34,7 +36,6 @@ export const why = defineCommand({
   ],
   permissions: ["net"],
   async run({ flags, operands: [name] }, io) {
-    checkTyped("mq why --help", () => checkName(name));
     const access = brokerAccess(flags, io, "why");
     await using client = await connectOrSay({ ...access, name: "why", reconnect: false, signal: io.signal });
     const answer = await ask(client, name, io.signal);

@@ -9,7 +9,7 @@ import stringWidth from "string-width";
 import type { Why } from "../mod.ts";
 import { formatBytes } from "./bench/figures.ts";
 import { pad } from "./cells.ts";
-import { suggest } from "./command.ts";
+import { suggest } from "./mistakes.ts";
 import { admittingFlag, colorOf, count, formatSome, layOut } from "./format.ts";
 
 /**

@@ -248,22 +248,29 @@ export function detach(text: string): string {
 }
 
 /**
- * Writes a list of patterns for people.
+ * Writes a list of patterns, or of anything else, for people: no message grows with what it tells of.
  *
  * @param patterns The patterns.
- * @returns Their texts with commas between them, the first ten of them; `nothing` where there is none.
+ * @param most How many of them are shown.
+ * @param separator What stands between two.
+ * @returns The first of them, and how many more there are; `nothing` where there is none.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
  * assertEquals(formatPatterns(["create", "order.*"]), "create, order.*");
+ * assertEquals(formatPatterns(["a", "b", "c"], 2, " "), "a b and 1 more");
  * ```
  */
-export function formatPatterns(patterns: readonly string[]): string {
+export function formatPatterns(
+  patterns: readonly string[],
+  most: number = MAX_LISTED_PATTERNS,
+  separator: string = ", ",
+): string {
   if (patterns.length === 0) return "nothing";
-  const more = patterns.length - MAX_LISTED_PATTERNS;
-  return patterns.slice(0, MAX_LISTED_PATTERNS).join(", ") + (more > 0 ? ` and ${more} more` : "");
+  const more = patterns.length - most;
+  return patterns.slice(0, most).join(separator) + (more > 0 ? ` and ${more.toLocaleString("en-US")} more` : "");
 }
 
 /**

@@ -20,6 +20,8 @@ export const subjectFlags = {
   ...brokerFlags,
   server: option("HOST:PORT", "A broker that runs; mqs://HOST:PORT if it speaks TLS.", (text) => text, {
     short: "s",
+    aliases: brokerFlags.server.aliases,
+    looks: brokerFlags.server.looks,
     fallback: ["one of its own, on a free port", undefined],
   }),
 } satisfies typeof brokerFlags;

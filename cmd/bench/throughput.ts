@@ -33,6 +33,7 @@ const flags = {
 /** The command. */
 export const benchThroughput = defineCommand({
   name: "bench throughput",
+  aliases: ["benchmark", "perf", "speed", "load"],
   summary: "how many events a second a broker takes in and hands out",
   description: "Publishers send as fast as they can, but never more than 4 MiB ahead of the slowest listener.\n" +
     "The clock runs from the first event sent to the last one that arrives, after half a second to warm up.",

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isJson, mistakeInJson, whyNotJson } from "../../mod.ts";
+import { formatPatterns, isJson, mistakeInJson, quote, whyNotJson } from "../../mod.ts";
 import { UsageError } from "../command.ts";
 
 /** What the runtime puts for bytes of an argument that are not UTF-8. */
@@ -53,9 +53,9 @@ function tooMuch(name: string, words: readonly string[]): UsageError {
   const isExpanded = words.every((word) => /^[^{}:]+:./.test(word));
   const text = isExpanded ? `{${words.join(",")}}` : words.join(" ");
   const data = requoted(text) ?? (LIKE_JSON.test(text) ? '{"id":1}' : text);
-  const extra = words.slice(1).map((word) => JSON.stringify(word)).join(" ");
+  const extra = formatPatterns(words.slice(1).map(quote), 3, " ");
   const hint = `data with spaces, quotes or braces in single quotes: ${quoted(name, data)}`;
-  return new UsageError(`it takes NAME [DATA|-]; this is too much: ${extra}`, hint);
+  return new UsageError(`unexpected argument ${extra}`, hint);
 }
 
 /**

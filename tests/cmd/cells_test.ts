@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import stringWidth from "string-width";
-import { type Column, cut, drawLine, layOutTable, pad } from "../../cmd/cells.ts";
+import { type Column, cut, drawLine, layOutTable, pad, wrap } from "../../cmd/cells.ts";
 
 for (
   const [text, width, expected] of [
@@ -59,3 +59,14 @@ for (
     assertEquals(layOutTable(COLUMNS, width), expected);
   });
 }
+
+Deno.test("wrap breaks text between words, and a word only where it is wider by itself", () => {
+  assertEquals(wrap("a short text", 20), ["a short text"]);
+  assertEquals(wrap("a text of words that wraps", 10), ["a text of", "words that", "wraps"]);
+  assertEquals(wrap("a text of words", 10, "  "), ["a text of", "  words"]);
+  assertEquals(wrap("an extraordinary word", 8), ["an", "extraord", "inary", "word"]);
+  assertEquals(wrap("create,read,update,delete", 12), ["create,read,", "update,", "delete"]);
+  assertEquals(wrap("記録係 は 注文 を 聞く", 9), ["記録係 は", "注文 を", "聞く"]);
+  assertEquals(wrap("記録係記録係", 5), ["記録", "係記", "録係"]);
+  assertEquals(wrap("", 5), [""]);
+});

@@ -1,12 +1,35 @@
 import { assert, assertEquals } from "@std/assert";
-import { helpOf, parseCommand } from "../../cmd/command.ts";
-import { COMMANDS } from "../../cmd/main.ts";
+import stringWidth from "string-width";
+import { parseCommand } from "../../cmd/command.ts";
+import { helpOf } from "../../cmd/help.ts";
+import { COMMANDS, helpOfAll } from "../../cmd/main.ts";
 import { mq } from "../helpers.ts";
 
 /** A file as the examples name it. */
 function fileNamed(name: string): string {
   return new URL(`../files/${name}`, import.meta.url).pathname;
 }
+
+/** Holds help to a width: it says the same as without, word by word. */
+function checkWidth(help: string, whole: string, width: number): void {
+  for (const line of help.split("\n")) assert(stringWidth(line) <= width, `${width}: ${line}`);
+  const words = (text: string) => text.replaceAll(" \\\n", " ").split(/\s+|(?<=,)(?=\S)/);
+  assertEquals(words(help), words(whole), String(width));
+}
+
+Deno.test("mq help fits terminals of 40 to 120 columns, and breaks no word", () => {
+  for (let width = 40; width <= 120; width++) checkWidth(helpOfAll(width), helpOfAll(120), width);
+});
+
+Deno.test("help wraps an example so that it can be pasted still", () => {
+  const help = helpOf(COMMANDS.find(({ name }) => name === "on")!, 40);
+  const [first, ...rest] = help.slice(help.indexOf("mq on 'order.*'")).split("\n");
+  assertEquals([first, ...rest.slice(0, 2)], [
+    "mq on 'order.*' --concurrency 4 \\",
+    "        --retry 2 --dead failed -- \\",
+    "        node handler.js",
+  ]);
+});
 
 for (const command of COMMANDS) {
   const words = command.name.split(" ");
@@ -21,6 +44,10 @@ for (const command of COMMANDS) {
     const help = helpOf(command);
     for (const name of Object.keys(command.flags)) assert(help.includes(`--${name}`), name);
     for (const line of help.split("\n")) assert(line.length <= 120, line);
+  });
+
+  Deno.test(`mq ${command.name}: its help fits terminals of 40 to 120 columns, and breaks no word`, () => {
+    for (let width = 40; width <= 120; width++) checkWidth(helpOf(command, width), helpOf(command), width);
   });
 
   for (const [example] of command.examples) {

@@ -106,11 +106,17 @@ Deno.test("mq server says what is wrong with --web and --web-origin, and what to
     ["--web", 2, `mq server: --web needs a value: [HOST:]PORT${help}`],
     ["--web x", 2, `mq server: --web takes a port, or HOST:PORT, not "x"${help}`],
     ["--web 65536", 2, `mq server: --web takes a port, or HOST:PORT, not "65536"${help}`],
-    ["--web http://localhost:1", 2, `mq server: --web takes a port, or HOST:PORT, not "http://localhost:1"${help}`],
+    [
+      "--web http://localhost:1",
+      2,
+      'mq server: --web takes a port, or HOST:PORT, not "http://localhost:1"; did you mean localhost:1?\n' +
+      "Try: mq server --web localhost:1\n",
+    ],
     [
       "--web 0 --web-origin a.example",
       2,
-      `mq server: --web-origin takes origins such as https://example.org, not "a.example"${help}`,
+      'mq server: --web-origin takes origins such as https://example.org, not "a.example"; ' +
+      "did you mean http://a.example?\nTry: mq server --web-origin http://a.example\n",
     ],
     [
       "--web-origin https://a.example",

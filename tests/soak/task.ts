@@ -1,5 +1,6 @@
 /** Runs what stands behind `deno task NAME`: its flags are read, and its help is drawn, as those of a command of mq. */
-import { type Command, helpOf, parseCommand, UsageError } from "../../cmd/command.ts";
+import { type Command, parseCommand, UsageError } from "../../cmd/command.ts";
+import { helpOf } from "../../cmd/help.ts";
 import { type Io, systemIo } from "../../cmd/stdio.ts";
 
 /** Runs a command with this program's arguments, and ends with its exit code. */
