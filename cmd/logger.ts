@@ -4,7 +4,7 @@
  * @module
  */
 import { dim } from "@std/fmt/colors";
-import { type Client, type MqEvent } from "../mod.ts";
+import type { Client, MqEvent } from "../mod.ts";
 import {
   brokerAccess,
   brokerFlags,
