@@ -36,7 +36,7 @@ const flags = {
     "Publish what a run prints, up to a line of the broker, as that event, if it succeeds.",
     (text) => text,
   ),
-  "emit-lines": toggle("With --emit: an event for each line that is not empty."),
+  "emit-lines": toggle("With --emit: an event for each line that is not empty; up to 64MiB are kept."),
   dead: option("NAME", "Publish what failed for good as an event of that name.", (text) => text),
   count: option("N", "End after that many events; exit code 1 if one of them failed for good.", integer(1), {
     short: "n",
@@ -83,7 +83,7 @@ export const on = defineCommand({
     const patterns = operands.map((text) => new Pattern(text));
     checkTargets(flags, patterns);
     const access = brokerAccess(flags, io, "on");
-    endWithTerminal(io);
+    endWithTerminal();
     try {
       await using client = await connectPatiently("on", { ...access, name: flags.name }, io);
       tellConnection("on", client, io);
@@ -140,8 +140,8 @@ function environmentOf({ "tls-ca": authority }: OnFlags, access: Address): Recor
 }
 
 /** Handlers are not of the terminal's group: one that is closed would leave them running. */
-function endWithTerminal({ stderr }: Io): void {
-  if (stderr.isTerminal && Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", () => Deno.exit(1));
+function endWithTerminal(): void {
+  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", () => Deno.exit(1));
 }
 
 function sayHello(patterns: string[], commandLine: string[], client: Client, io: Io): void {

@@ -7,9 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, dataFromText, MqError, MqEvent, type Subscription } from "../../mod.ts";
 import { tellDropped } from "../broker_flags.ts";
 import { count, formatDuration, formatJson } from "../format.ts";
-import { type Run, runHandler } from "./handler.ts";
 import type { OnFlags } from "../on.ts";
 import { aborted, type Io } from "../stdio.ts";
+import { type Run, runHandler } from "./handler.ts";
 import { Kept, Passing, type Printed, Unusable } from "./printed.ts";
 
 /** The delay before the second try, in milliseconds, and the longest before any. */
@@ -133,7 +133,7 @@ export class Handling {
       const delayMs = delayAfter(attempt, Math.random());
       const { signal } = this.#io;
       this.#tell(event, attempt, run, signal.aborted ? "not tried again" : `again in ${formatDuration(delayMs)}`);
-      await sleep(delayMs, undefined, { signal }).catch(() => {});
+      await sleep(delayMs, undefined, { signal }).catch(() => {}); // It is over sooner, if it is to end.
       if (signal.aborted) return void this.#unhandled++;
     }
   }

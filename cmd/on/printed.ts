@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { sizeText } from "../command.ts";
 import type { Output } from "../stdio.ts";
 
 const LF = 0x0a;
@@ -143,12 +144,12 @@ export class Kept implements Printed {
     this.#unfinishedBytes += bytes.length - start;
     this.#checkLine(this.#unfinishedBytes);
     if (this.#bytes > MAX_KEPT_BYTES) {
-      throw new Unusable(`printed more than ${MAX_KEPT_BYTES} bytes, which are not kept`);
+      throw new Unusable(`printed more than the ${sizeText(MAX_KEPT_BYTES)} that are kept of a run`);
     }
   }
 
   #checkLine(bytes: number): void {
-    this.#checkLength(bytes, "a line that is longer than one of the broker");
+    this.#checkLength(bytes, "a line longer than the broker takes");
   }
 
   #checkLength(bytes: number, what: string): void {

@@ -228,9 +228,9 @@ for (
     [
       "--emit update --emit-lines",
       "seq 1000; tr '\\0' x < /dev/zero",
-      "a line that is longer than one of the broker (2000 bytes)",
+      "a line longer than the broker takes (2000 bytes)",
     ],
-    ["--emit update --emit-lines", "tr '\\0' '\\n' < /dev/zero", "more than 67108864 bytes, which are not kept"],
+    ["--emit update --emit-lines", "tr '\\0' '\\n' < /dev/zero", "more than the 64MiB that are kept of a run"],
   ]
 ) {
   Deno.test(`mq on ${flags} kills a handler that printed ${ended}`, async () => {
@@ -454,6 +454,17 @@ Deno.test("mq on, interrupted, gives up what waits for its next try", async () =
   program.kill("SIGINT");
   const { code, stderr } = await program.outcome();
   assertEquals([code, stderr.trim().split("\n").at(-1)], [0, "mq on: 1 event not handled"]);
+});
+
+Deno.test("mq on leaves no handler running when its terminal is closed, wherever its log goes", async () => {
+  await using server = await startBroker();
+  await using program = await startOn(server, "", "sh", "-c", 'sleep 600 & echo "$$ $!"; wait');
+  const [client] = await server.connect(1);
+  await client.line("create");
+  const pids = (await program.stdout.next())!.split(" ");
+  program.kill("SIGHUP");
+  assertEquals((await program.outcome()).code, 1);
+  for (const pid of pids) await until(async () => !await runs(pid), `process ${pid} is gone`);
 });
 
 Deno.test("mq on ends its handlers as a pipe does when nobody reads what they print any more", async () => {
