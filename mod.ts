@@ -28,7 +28,15 @@ export * from "./lib/answers.ts";
 export * from "./lib/broker.ts";
 export * from "./lib/broker_options.ts";
 export { Catalog, parseCatalog } from "./lib/catalog.ts";
-export { type ClassicForm, MAX_MESSAGE_BYTES, MESSAGE_PACE_MS, modernName } from "./lib/classic.ts";
+export {
+  type ClassicForm,
+  type ClassicKeys,
+  type ClassicOptions,
+  MAX_MESSAGE_BYTES,
+  MESSAGE_PACE_MS,
+  modernName,
+  modernPattern,
+} from "./lib/classic.ts";
 export * from "./lib/client.ts";
 export * from "./lib/client_options.ts";
 export * from "./lib/data.ts";

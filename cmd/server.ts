@@ -7,10 +7,13 @@ import {
   Broker,
   type BrokerOptions,
   type ClassicForm,
+  type ClassicKeys,
+  type ClassicOptions,
   DEFAULT_EVENTS,
   DEFAULT_PORT,
   DEFAULT_WEB_PORT,
-  modernName,
+  isName,
+  modernPattern,
   MqError,
   parseTokens,
   serveWeb,
@@ -66,6 +69,15 @@ const flags = {
   "classic-port": option("PORT", "Where these come in, beside all others.", port, {
     fallback: ["--port, and no others", undefined],
   }),
+  "classic-keys": option(
+    "NAME,DATA",
+    "The keys of an event's name and its data in their objects.",
+    classicKeys,
+    { fallback: ["as in the last object that came", undefined] },
+  ),
+  "classic-default": option("NAME", "The event that their messages without a name are.", classicName, {
+    fallback: ["none, they are refused", undefined],
+  }),
   web: webFlag,
   "web-origin": webOriginFlag,
   ...limitFlags,
@@ -80,6 +92,17 @@ function tokenFile(path: string): Token[] {
     if (!(error instanceof MqError)) throw error;
     throw new ValueError(`${shown(path)}: ${error.message}`);
   }
+}
+
+function classicKeys(text: string): ClassicKeys {
+  const [name, data, ...more] = text.split(",").map((key) => key.trim());
+  if (name && data && name !== data && more.length === 0) return { name, data };
+  throw new Error("two keys with a comma between them, such as eventType,eventMessage");
+}
+
+function classicName(text: string): string {
+  if (isName(modernPattern(text))) return text;
+  throw new Error("an event's name");
 }
 
 /** The options of {@linkcode startServer}. */
@@ -107,6 +130,7 @@ export const server = defineCommand({
     ["mq server --host 0.0.0.0 --token-file token.txt", "for the whole network, with a token"],
     ["mq server --tls-cert cert.pem --tls-key key.pem", "encrypted; clients take mqs://HOST:PORT"],
     ["mq server --classic json --classic-port 3002", "old clients, without line ends, on a port of their own"],
+    ["mq server --classic json --classic-keys eventType,eventMessage", "old clients whose objects have these keys"],
     ["mq server --web 8080", "with a page that shows who talks to whom, at http://localhost:8080/"],
     ["mq server --slow drop --max-queue 1MiB", "never closes who reads slowly, but drops events"],
   ],
@@ -152,7 +176,7 @@ export async function startServer(flags: ServerFlags, io: Io): Promise<Server> {
 /** What it is to recognize. The names of classic clients may have other forms, which a list may be written in, too. */
 async function recognized({ events, classic }: ServerFlags): Promise<Pick<BrokerOptions, "events" | "catalog">> {
   if (!isList(events)) return { catalog: await readCatalog(events) };
-  return { events: classic ? events.map(modernName) : events };
+  return { events: classic ? events.map(modernPattern) : events };
 }
 
 function securityOf(flags: ServerFlags, io: Io): Security {
@@ -167,11 +191,19 @@ function securityOf(flags: ServerFlags, io: Io): Security {
   return { tokens, tls: cert === undefined || key === undefined ? undefined : { cert, key } };
 }
 
+/** The flags that say more of classic clients, each with a value to show. */
+const CLASSIC_EXAMPLES = [
+  ["classic-port", "3002"],
+  ["classic-keys", "eventType,eventMessage"],
+  ["classic-default", "create"],
+] as const;
+
 /** Classic clients know neither tokens nor TLS: a door for them would be one for everybody. */
 function checkClassic({ classic, ...flags }: ServerFlags, { tokens, tls }: Security): void {
   if (classic === undefined) {
-    if (flags["classic-port"] === undefined) return;
-    throw new UsageError("--classic-port needs --classic, too", "mq server --classic json --classic-port 3002");
+    const given = CLASSIC_EXAMPLES.find(([name]) => flags[name] !== undefined);
+    if (given === undefined) return;
+    throw new UsageError(`--${given[0]} needs --classic, too`, `mq server --classic json --${given.join(" ")}`);
   }
   if (tokens.length === 0 && tls === undefined) return;
   const [what, without] = tls === undefined ? ["a token", "--token-file and MQ_TOKEN"] : ["TLS", "--tls-cert"];
@@ -187,7 +219,8 @@ function checkWeb({ web, "web-origin": origins }: ServerFlags): void {
 }
 
 async function listen(broker: Broker, flags: ServerFlags, { tls }: Security): Promise<WebGateway | undefined> {
-  const { host: hostname, port, classic, "classic-port": classicPort, web, "web-origin": origins } = flags;
+  const { host: hostname, port, "classic-port": classicPort, web, "web-origin": origins } = flags;
+  const classic = classicOptions(flags);
   const isApart = classicPort !== undefined;
   await hinting(
     ["--port", "--host"],
@@ -197,6 +230,11 @@ async function listen(broker: Broker, flags: ServerFlags, { tls }: Security): Pr
     await hinting(["--classic-port", "--host"], () => broker.listen({ hostname, port: classicPort, classic }));
   }
   if (web) return await hinting(["--web", "--web"], () => serveWeb(broker, { ...web, tls, origins }));
+}
+
+function classicOptions({ classic: form, ...flags }: ServerFlags): ClassicOptions | undefined {
+  if (form === undefined) return undefined;
+  return { form, keys: flags["classic-keys"], defaultName: flags["classic-default"] };
 }
 
 /** What the flags are called that say where to listen. */
@@ -218,6 +256,8 @@ function hintFor({ code }: MqError, [port, host]: PlaceFlags): string {
       return `choose another port with ${port}, or end that program`;
     case "bad-certificate":
       return "--tls-cert takes a certificate and --tls-key its key, both in the PEM format";
+    case "classic":
+      return "--classic-default takes one of the names in --events";
     default:
       return `${host} takes a name or an address of this machine`;
   }

@@ -34,6 +34,7 @@ import { whyNotWritten } from "./sink.ts";
 import type { Io } from "./stdio.ts";
 import type { WebPlace } from "./web_flags.ts";
 
+const FOR_NAMELESS = "--classic-default NAME, a name that is recognized";
 const OPEN_TO_CLASSIC = "Anyone on the network can connect and publish: classic clients know neither tokens nor TLS.";
 
 /** Who may come in, and whether what they say is encrypted. */
@@ -161,14 +162,14 @@ export class TextLog implements ServerLog {
         return `${red("-")} ${who} left (${data.reason}) after ${formatDuration(Number(data.connectedMs))}: ` +
           `${count(Number(data.published), "event")} published, ${data.delivered} heard`;
       case "mq.unrecognized":
-        return isFirst ? this.#unrecognized(who, String(data.event)) : undefined;
+        return isFirst ? this.#unrecognized(who, data) : undefined;
       case "mq.glued":
-        return `${
-          yellow("!")
-        } ${who}: "${data.event}" stands in the middle of a message, which may be two stuck together: ` +
-          "only a line feed behind each would keep them apart";
+        return `${yellow("!")} ${who}: "${data.event}" stands in the middle of a message, which may be two stuck ` +
+          "together: only a line feed behind each would keep them apart";
+      case "mq.keys":
+        return this.#learned(who, data.keys as string[]);
       case "mq.refused":
-        return isFirst ? `${yellow("!")} ${data.id === "" ? "" : `${who}: `}${data.text}` : undefined;
+        return isFirst ? this.#refused(who, data) : undefined;
       case "mq.slow":
         return `${red("!")} ${who} (${
           formatSome(data.patterns as string[])
@@ -185,10 +186,23 @@ export class TextLog implements ServerLog {
     }
   }
 
-  #unrecognized(who: string, event: string): string {
+  #unrecognized(who: string, { event, guess }: Activity): string {
     const { events } = this.#flags;
-    const admit = isList(events) ? admittingFlag(events, event) : `add it to ${events.path}`;
-    return `${yellow("!")} ${who}: "${event}" is not recognized, so nobody gets it. To admit it: ${admit}`;
+    const name = String(event);
+    const admit = isList(events) ? admittingFlag(events, name) : `add it to ${events.path}`;
+    const orElse = guess ? `; if it is no name: ${FOR_NAMELESS}` : "";
+    return `${yellow("!")} ${who}: "${name}" is not recognized, so nobody gets it. To admit it: ${admit}${orElse}`;
+  }
+
+  #refused(who: string, { id, code, text }: Activity): string {
+    const advice = code === "no-name" ? `; to have it as an event: ${FOR_NAMELESS}` : "";
+    return `${yellow("!")} ${id === "" ? "" : `${who}: `}${text}${advice}`;
+  }
+
+  #learned(who: string, [name, data]: string[]): string {
+    const object = `{${JSON.stringify(name)}:...,${JSON.stringify(data)}:...}`;
+    return `${green("=")} Classic clients speak ${object}, as ${who} does: events from others are written so, too ` +
+      `(--classic-keys ${name},${data} keeps it so)`;
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ClassicForm } from "./classic.ts";
+import type { ClassicCodec } from "./classic.ts";
 import type { Pattern } from "./event.ts";
 import type { Outbox } from "./outbox.ts";
 import { Sampler } from "./sampler.ts";
@@ -25,7 +25,7 @@ export interface Listener {
   /** Whether it is told how many hops are behind them, if it gets that. */
   readonly hops?: boolean;
   /** How events are written to it, if not as lines. */
-  readonly classic?: ClassicForm;
+  readonly classic?: ClassicCodec;
   /** Whether it gets the events it publishes itself. */
   readonly echo: boolean;
   /** If it is an observer: of how many events a second it gets a sample. */
@@ -66,7 +66,7 @@ export class Audience {
   /** Whether its members are told how many hops are behind them, too. */
   readonly hops: boolean;
   /** How events are written to its members, if not as lines. */
-  readonly classic: ClassicForm | undefined;
+  readonly classic: ClassicCodec | undefined;
   /** If its members are observers: which events they get. */
   readonly samplers: Samplers | undefined;
   /** Its members. */

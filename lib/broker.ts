@@ -7,9 +7,8 @@ import process from "node:process";
 import { monotonicUlid } from "@std/ulid";
 import type { BrokerStats, ClientInfo, EventInfo, Why } from "./answers.ts";
 import type { Activity, BrokerOptions } from "./broker_options.ts";
-import { type ClassicForm, type ClassicMessage, findGlued, lineOf, readMessage } from "./classic.ts";
+import { ClassicCodec, type ClassicMessage, lineOf } from "./classic.ts";
 import { Connection } from "./connection.ts";
-import { isJson } from "./data.ts";
 import { Enrolment } from "./enrolment.ts";
 import { Entrance } from "./entrance.ts";
 import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } from "./errors.ts";
@@ -84,7 +83,7 @@ export class Broker implements AsyncDisposable {
   readonly #tickMs: number;
   readonly #startedAt = Date.now();
   readonly #pool = new Map<string, Connection>();
-  readonly #listeners: { listener: Listener; classic?: ClassicForm }[] = [];
+  readonly #listeners: { listener: Listener; classic?: ClassicCodec }[] = [];
   readonly #tasks = new Set<Promise<void>>();
   readonly #life = new Life((name, data) => this.#announce(name, data));
   readonly #patience: Patience;
@@ -140,7 +139,7 @@ export class Broker implements AsyncDisposable {
     return this.#addrs((classic) => classic !== undefined);
   }
 
-  #addrs(isWanted: (classic?: ClassicForm) => boolean): Deno.NetAddr[] {
+  #addrs(isWanted: (classic?: ClassicCodec) => boolean): Deno.NetAddr[] {
     const listeners = this.#listeners.filter(({ classic }) => isWanted(classic));
     return listeners.map(({ listener }) => listener.addr as Deno.NetAddr);
   }
@@ -156,13 +155,13 @@ export class Broker implements AsyncDisposable {
    * @param options Where to listen.
    * @returns The first address it listens on.
    * @throws {MqError} With the code `address-in-use`, `cannot-listen` or `bad-certificate`; or with `classic`, if it is to
-   * be for classic clients, which know neither tokens nor TLS, and there are tokens or a certificate.
+   * be for classic clients, which know neither tokens nor TLS, and there are tokens or a certificate, or if the default
+   * name is not recognized.
    */
   listen(options: ListenOptions = {}): Promise<Deno.NetAddr> {
     try {
       if (this.#closing) throw new MqError("closed", "Cannot listen: the broker was closed");
-      const { classic, tls } = options;
-      if (classic && (tls || !this.#gate.isOpen)) throw new MqError("classic", CLASSIC_IS_OPEN);
+      const classic = this.#classicCodec(options);
       const listeners = listenTcp(options);
       this.#listeners.push(...listeners.map((listener) => ({ listener, classic })));
       for (const listener of listeners) this.#keep(acceptAll(listener, this.#entrance.door(classic)));
@@ -171,6 +170,12 @@ export class Broker implements AsyncDisposable {
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #classicCodec({ classic, tls }: ListenOptions): ClassicCodec | undefined {
+    if (classic === undefined) return undefined;
+    if (tls || !this.#gate.isOpen) throw new MqError("classic", CLASSIC_IS_OPEN);
+    return new ClassicCodec(typeof classic === "string" ? { form: classic } : classic, this.#router);
   }
 
   /**
@@ -306,7 +311,7 @@ export class Broker implements AsyncDisposable {
     return new Patience({ policy: slow, outboxBytes: this.#limits.outboxBytes, life: this.#life, end });
   }
 
-  #enter(conn: Transport, classic?: ClassicForm): void {
+  #enter(conn: Transport, classic?: ClassicCodec): void {
     const connection = new Connection(conn, `client-${++this.#accepted}`, this.#limits, classic);
     this.#patience.watch(connection);
     if (this.#gate.isOpen) connection.letIn("all");
@@ -365,7 +370,7 @@ export class Broker implements AsyncDisposable {
     if (connection.ended) return;
     try {
       if (connection.scope === undefined) this.#greeting(connection, line);
-      else if (connection.classic !== undefined) this.#message(connection, line);
+      else if (connection.classic !== undefined) this.#message(connection, connection.classic, line);
       else if (line.charCodeAt(0) === SLASH) this.#control(connection, line);
       else if (!isBlank(line)) this.#event(connection, line);
     } catch (error) {
@@ -380,11 +385,12 @@ export class Broker implements AsyncDisposable {
   }
 
   /** A message of a classic client. */
-  #message(connection: Connection, text: string): void {
+  #message(connection: Connection, classic: ClassicCodec, text: string): void {
     if (isFirstWord("/hello", text)) throw new FatalProtocolError("bad-message", NOT_CLASSIC);
-    const message = readMessage(text, (name) => this.#router.recognizedBy(name) !== undefined);
-    const mayBeGlued = message.object === undefined && !isJson(message.text);
-    const glued = mayBeGlued ? findGlued(text, [...this.#router.names, message.written]) : undefined;
+    const { keys } = classic;
+    const message = classic.read(text);
+    if (classic.keys !== keys) this.#life.learnsKeys(connection, classic.keys);
+    const glued = classic.findGlued(message);
     if (glued !== undefined) this.#life.findsGlued(connection, glued);
     this.#event(connection, lineOf(message), message);
   }
@@ -393,7 +399,7 @@ export class Broker implements AsyncDisposable {
     this.#takeEvent(connection);
     const route = this.#router.routeAfter(connection.route, line);
     if (route.recognizedBy !== undefined) this.#deliver(connection, route, line, undefined, message);
-    else this.#dropUnrecognized(connection, route.name);
+    else this.#dropUnrecognized(connection, route.name, message?.isGuess);
   }
 
   /** Every event that a connection publishes passes here. */
@@ -517,9 +523,9 @@ export class Broker implements AsyncDisposable {
     this.#end(connection, "http", HTTP_REFUSAL, FAULT_GRACE_MS);
   }
 
-  #dropUnrecognized(connection: Connection, event: string): void {
+  #dropUnrecognized(connection: Connection, event: string, isGuess?: boolean): void {
     checkPublishable(event);
-    this.#life.dropsUnrecognized(connection, event);
+    this.#life.dropsUnrecognized(connection, event, isGuess);
   }
 
   #endDraining(connection: Connection): void {

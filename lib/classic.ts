@@ -1,17 +1,28 @@
 /**
- * Messages of classic clients, which know nothing of lines: each `socket.write` is a message, and no end is marked. What a
- * message says, in each of the dialects that such clients speak; and an event as such clients take it. Everything here is
- * pure. docs/protocol.md has the rules, in section 12.
+ * Classic clients, which know nothing of lines: each `socket.write` is a message, and no end is marked. What such clients
+ * at one port send and are sent; how a message is read stands in classic/reading.ts. docs/protocol.md has the rules, in
+ * section 12.
  *
  * @module
  */
-import { decodeData, encodeData, isJson, type Json } from "./data.ts";
-import { ProtocolError, quote } from "./errors.ts";
+import { monotonicUlid } from "@std/ulid";
+import { findGlued } from "./classic/glued.ts";
+import { modernName } from "./classic/names.ts";
+import {
+  type ClassicForm,
+  type ClassicKeys,
+  type ClassicMessage,
+  onOneLine,
+  type Reading,
+  readMessage,
+} from "./classic/reading.ts";
+import { decodeData, isJson } from "./data.ts";
+import { MqError, quote } from "./errors.ts";
 import { isName } from "./event.ts";
 import { takeWord } from "./protocol.ts";
 
-/** How events are written to classic clients: as `NAME DATA`, or as the JSON object `{"event":NAME,"payload":DATA}`. */
-export type ClassicForm = "text" | "json";
+export { modernName, modernPattern } from "./classic/names.ts";
+export type { ClassicForm, ClassicKeys, ClassicMessage } from "./classic/reading.ts";
 
 /** The longest message, in bytes without its line end: a longer one comes in two pieces, and is taken for two. */
 export const MAX_MESSAGE_BYTES: number = 60 * 1024 - 1;
@@ -22,74 +33,126 @@ export const MAX_MESSAGE_BYTES: number = 60 * 1024 - 1;
  */
 export const MESSAGE_PACE_MS = 20;
 
-/** The keys under which the objects of classic clients have an event's name, and those for its data. */
-const NAME_KEYS: readonly string[] = ["event", "eventType", "name"];
-const DATA_KEYS: readonly string[] = ["payload", "data", "eventPayload"];
+/** The keys of objects that are sent until a client has sent one with others. */
+const FIRST_KEYS: ClassicKeys = { name: "event", data: "payload" };
 
-/** How many words a name may have that is written with spaces. */
-const MAX_NAME_WORDS = 3;
+/** What classic clients at one port are like. */
+export interface ClassicOptions {
+  /** How events are written to them. */
+  form: ClassicForm;
+  /**
+   * The keys under which their objects have an event's name and its data. They are looked for before all others, and
+   * with the form `json` every event goes out under them. Without this they are found out.
+   */
+  keys?: ClassicKeys;
+  /** The name of the event that a message is which has none; without it, such messages are refused. */
+  defaultName?: string;
+}
 
-/** An event that a classic client sent. */
-export interface ClassicMessage {
-  /** Its name as it was written. */
-  readonly written: string;
-  /** Its name as modern clients have it. */
-  readonly name: string;
-  /** Its data as modern clients have it; may be empty. */
-  readonly text: string;
-  /** The spaces and tabs between the two, if it came as text. */
-  readonly gap?: string;
-  /** The JSON object that it came as, on one line; undefined if it came as text. */
-  readonly object?: string;
+/** The router, to a codec. */
+export interface Recognizer {
+  /** The names that are recognized, but for those that a pattern stands for. */
+  readonly names: readonly string[];
+  /**
+   * What recognizes a name.
+   *
+   * @param name The name.
+   * @returns The pattern; undefined if none does.
+   */
+  recognizedBy(name: string): string | undefined;
 }
 
 /**
- * Reads a message in whatever dialect it is written: `NAME DATA`, `NAME`, `NAME:DATA`, or a JSON object.
- *
- * @param message The message, without white space around it.
- * @param recognizes Tells which names the broker recognizes: what could be read in several ways is read in that way in
- * which it has a name that is recognized.
- * @returns The event. Its name need not be well formed.
- * @throws {ProtocolError} With the code `bad-message`, if it begins like an object and is none, or has no name.
+ * Reads what classic clients at one port send, and writes what they are sent.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
+ * import { Router } from "./router.ts";
  *
- * const recognizes = (name: string) => ["create", "in-transit"].includes(name);
- * const read = (message: string) => {
- *   const { name, text } = readMessage(message, recognizes);
- *   return [name, text];
- * };
- * assertEquals(read("create a record"), ["create", "a record"]);
- * assertEquals(read("create:a record"), ["create", "a record"]);
- * assertEquals(read('{"eventType":"in transit","payload":{"id":1}}'), ["in-transit", '{"id":1}']);
+ * const codec = new ClassicCodec({ form: "json" }, new Router(["save"]));
+ * const message = codec.read('{"type":"save","message":"a"}');
+ * assertEquals(lineOf(message), "save a");
+ * assertEquals(codec.write(messageOf("save b")), '{"type":"save","message":"b"}');
  * ```
  */
-export function readMessage(message: string, recognizes: (name: string) => boolean): ClassicMessage {
-  return message.startsWith("{") ? readObject(message, recognizes) : readText(message, recognizes);
-}
+export class ClassicCodec {
+  /** Identifies it among all codecs: what one writes is not what another does. */
+  readonly id: string = monotonicUlid();
+  /** How events are written. */
+  readonly form: ClassicForm;
+  /** The keys under which the objects that are sent have an event's name and its data. */
+  keys: ClassicKeys;
+  readonly #options: ClassicOptions;
+  readonly #reading: Reading;
 
-/**
- * Writes an event as classic clients take it.
- *
- * @param message The event.
- * @param form How.
- * @returns The message on one line, without a line end.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * const message = { written: "in transit", name: "in-transit", text: '{"id":1}' };
- * assertEquals(formatMessage(message, "text"), 'in transit {"id":1}');
- * assertEquals(formatMessage(message, "json"), '{"event":"in transit","payload":{"id":1}}');
- * ```
- */
-export function formatMessage({ written, text, gap = " ", object }: ClassicMessage, form: ClassicForm): string {
-  if (form === "json") return object ?? `{"event":${JSON.stringify(written)},"payload":${payloadOf(text)}}`;
-  const bare = onOneLine(bareText(text));
-  return bare === "" ? written : written + gap + bare;
+  /**
+   * Makes the codec of a port.
+   *
+   * @param options What its clients are like.
+   * @param recognizer What the broker recognizes.
+   * @throws {MqError} With the code `classic`, if the default name is none, or is not recognized.
+   */
+  constructor(options: ClassicOptions, recognizer: Recognizer) {
+    const { form, keys, defaultName } = options;
+    checkDefault(defaultName, recognizer);
+    this.form = form;
+    this.keys = keys ?? FIRST_KEYS;
+    this.#options = options;
+    const recognizes = (name: string) => recognizer.recognizedBy(name) !== undefined;
+    this.#reading = { names: new Set(recognizer.names), recognizes, keys, defaultName };
+  }
+
+  /**
+   * Reads a message. If it is an object that is recognized, its keys are from now on those of the objects that are sent.
+   *
+   * @param text The message, without white space around it.
+   * @returns The event. Its name need not be recognized or well formed.
+   * @throws {ProtocolError} With the code `bad-message` or `no-name`.
+   */
+  read(text: string): ClassicMessage {
+    const message = readMessage(text, this.#reading);
+    if (message.keys !== undefined && this.#reading.recognizes(message.name)) this.#learn(message.keys);
+    return message;
+  }
+
+  /**
+   * Writes an event.
+   *
+   * @param message The event.
+   * @returns The message on one line, without a line end: as it came, if it came in the form and with the keys that its
+   * clients get.
+   */
+  write(message: ClassicMessage): string {
+    const { form, source = "", written, text } = message;
+    if (form === this.form && this.#fits(message)) return source;
+    if (this.form === "json") {
+      return `{${JSON.stringify(this.keys.name)}:${JSON.stringify(written)},` +
+        `${JSON.stringify(this.keys.data)}:${payloadOf(text)}}`;
+    }
+    const bare = onOneLine(bareText(text));
+    return bare === "" ? written : `${written} ${bare}`;
+  }
+
+  /**
+   * Finds out whether a message may be two that were read as one.
+   *
+   * @param message The message.
+   * @returns The name that the second begins with; undefined if it is one.
+   */
+  findGlued(message: ClassicMessage): string | undefined {
+    return findGlued(message, this.#reading.names);
+  }
+
+  #fits({ keys }: ClassicMessage): boolean {
+    const { form, keys: wanted } = this.#options;
+    return form === "text" || wanted === undefined || (keys?.name === wanted.name && keys.data === wanted.data);
+  }
+
+  #learn(keys: ClassicKeys): void {
+    if (this.form === "text" || this.#options.keys !== undefined) return;
+    if (keys.name !== this.keys.name || keys.data !== this.keys.data) this.keys = keys;
+  }
 }
 
 /**
@@ -102,8 +165,7 @@ export function formatMessage({ written, text, gap = " ", object }: ClassicMessa
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(lineOf(readMessage("create   two  words", () => true)), "create   two  words");
- * assertEquals(lineOf(readMessage("create:two  words", () => true)), "create two  words");
+ * assertEquals(lineOf({ written: "create", name: "create", text: "two  words", gap: "   " }), "create   two  words");
  * ```
  */
 export function lineOf({ name, text, gap = " " }: ClassicMessage): string {
@@ -128,99 +190,18 @@ export function messageOf(line: string): ClassicMessage {
   return { written: name, name, text };
 }
 
-/**
- * Finds a name in the middle of a message that came as text: then the message may be two, stuck together.
- *
- * @param message The message.
- * @param names The names to look for.
- * @returns The first of them that stands there; undefined if none does.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(findGlued("create onecreate two", ["create"]), "create");
- * assertEquals(findGlued("create a creature", ["create"]), undefined);
- * ```
- */
-export function findGlued(message: string, names: Iterable<string>): string | undefined {
-  for (const name of names) {
-    let at = message.indexOf(name, 1);
-    while (at !== -1 && NAME_CHARACTER.test(message.charAt(at + name.length))) at = message.indexOf(name, at + 1);
-    if (at !== -1) return name;
+function checkDefault(written: string | undefined, recognizer: Recognizer): void {
+  if (written === undefined) return;
+  const name = modernName(written);
+  const isPattern = /[*>]/.test(written);
+  if (isPattern || !isName(name)) {
+    throw new MqError("classic", `Cannot take ${quote(written)} as the name of messages without one: it is no name`);
   }
-}
-
-const NAME_CHARACTER = /^[\p{L}\p{M}\p{Nd}_-]$/u;
-
-function readObject(message: string, recognizes: (name: string) => boolean): ClassicMessage {
-  const object = parseObject(message);
-  const keys = NAME_KEYS.filter((key) => typeof object[key] === "string" && object[key].trim() !== "");
-  const key = keys.find((key) => recognizes(modernName(object[key] as string))) ?? keys[0];
-  if (key === undefined) {
-    throw new ProtocolError("bad-message", `Cannot find an event's name in ${quote(message)}: it stands under "event"`);
-  }
-  const written = onOneLine(object[key] as string).trim();
-  const text = encodeData(dataOf(object, key));
-  return { written, name: modernName(written), text, object: onOneLine(message) };
-}
-
-function parseObject(message: string): { [key: string]: Json } {
-  try {
-    return JSON.parse(message);
-  } catch (cause) {
-    const reason = (cause as Error).message.replace(/^.* JSON at/, "something is wrong at");
-    throw new ProtocolError("bad-message", `Cannot read ${quote(message)} as a JSON object: ${reason}`, { cause });
-  }
-}
-
-/** What stands under a key for data; else under the only other key, or all of them. */
-function dataOf(object: { [key: string]: Json }, nameKey: string): Json | undefined {
-  const key = DATA_KEYS.find((key) => Object.hasOwn(object, key));
-  if (key !== undefined) return object[key];
-  const { [nameKey]: _name, ...others } = object;
-  const values = Object.values(others);
-  return values.length > 1 ? others : values[0];
-}
-
-function readText(message: string, recognizes: (name: string) => boolean): ClassicMessage {
-  const readings = [...readingsOf(message)];
-  return readings.find(({ name }) => isName(name) && recognizes(name)) ?? readings[0];
-}
-
-/** Where the name of a text may end, the likeliest first: at a space or a colon; and it may have spaces or colons in it. */
-function* readingsOf(message: string): Generator<ClassicMessage> {
-  const ends = [/[\s:]/, /\s/, /:/].map((end) => message.search(end));
-  const words = message.matchAll(/\S+/g).take(MAX_NAME_WORDS).drop(1);
-  ends.push(...words.map(({ index, 0: word }) => index + word.replace(/:$/, "").length));
-  for (const end of new Set(ends)) {
-    const written = end === -1 ? message : message.slice(0, end);
-    const [, gap, text] = /^(?::\s*|([ \t]+)|\s+)?([^]*)$/.exec(end === -1 ? "" : message.slice(end))!;
-    yield { written, name: written.trim().replace(/[\s:]+/g, "-"), text, gap };
-  }
-}
-
-/**
- * A name of a classic client, which may hold any character, as a name of the line protocol.
- *
- * @param written The name as it was written.
- * @returns It, with `-` for each run of characters that no name can hold.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(modernName("in transit"), "in-transit");
- * assertEquals(modernName("order/paid"), "order-paid");
- * ```
- */
-export function modernName(written: string): string {
-  return written.trim().replace(/[^\p{L}\p{M}\p{Nd}_.-]+/gu, "-");
-}
-
-/** JSON may be written on several lines only between its tokens: there any white space will do. */
-function onOneLine(text: string): string {
-  return text.replace(/[\r\n]+/g, " ");
+  if (recognizer.recognizedBy(name) !== undefined) return;
+  throw new MqError(
+    "classic",
+    `Cannot take ${quote(written)} as the name of messages without one: it is not recognized`,
+  );
 }
 
 /** A string that the line protocol has to put in quotes goes without them: nobody reads them off. */

@@ -7,7 +7,7 @@ import { monotonicUlid } from "@std/ulid";
 import { formatAddress } from "./address.ts";
 import type { ClientInfo } from "./answers.ts";
 import type { Listener } from "./audience.ts";
-import { type ClassicForm, MAX_MESSAGE_BYTES, MESSAGE_PACE_MS } from "./classic.ts";
+import { type ClassicCodec, MAX_MESSAGE_BYTES, MESSAGE_PACE_MS } from "./classic.ts";
 import { ProtocolError, quote } from "./errors.ts";
 import { formatPatterns, Pattern } from "./event.ts";
 import type { Heartbeat } from "./heartbeat.ts";
@@ -53,8 +53,8 @@ export class Connection implements Listener {
   readonly address: string;
   /** When it was accepted, in milliseconds since the Unix epoch. */
   readonly connectedAt: number = Date.now();
-  /** How events are written to it, if it is a classic client that knows nothing of lines. */
-  readonly classic: ClassicForm | undefined;
+  /** What it sends and is sent, if it is a classic client that knows nothing of lines. */
+  readonly classic: ClassicCodec | undefined;
   /** What its client sends: lines, or the messages of a classic client. */
   readonly intake: Intake;
   /** What waits to be written to it. */
@@ -114,9 +114,9 @@ export class Connection implements Listener {
    * @param conn The socket.
    * @param name What it is called until its client gives itself a name.
    * @param limits The limits of its lines and its outbox.
-   * @param classic How events are written to it, if it is a classic client.
+   * @param classic What it sends and is sent, if it is a classic client.
    */
-  constructor(conn: Transport, name: string, limits: Limits, classic?: ClassicForm) {
+  constructor(conn: Transport, name: string, limits: Limits, classic?: ClassicCodec) {
     this.#conn = conn;
     sendAtOnce(conn);
     this.name = name;
@@ -195,7 +195,7 @@ export class Connection implements Listener {
       delivered: this.delivered,
       queuedBytes: this.outbox.queuedBytes,
       dropped: this.dropped,
-      classic: this.classic ?? null,
+      classic: this.classic?.form ?? null,
       observe: this.observe ?? null,
     };
   }
@@ -300,7 +300,7 @@ function lineReader(conn: Transport, { lineBytes }: Limits): LineReader {
   return new LineReader(conn, { maxLineBytes: Math.min(lineBytes, MAX_GREETING_BYTES), isCautious: true });
 }
 
-function outboxOptions({ outboxBytes }: Limits, classic: ClassicForm | undefined): OutboxOptions {
+function outboxOptions({ outboxBytes }: Limits, classic: ClassicCodec | undefined): OutboxOptions {
   if (classic === undefined) return { limitBytes: outboxBytes };
   return { limitBytes: Math.min(outboxBytes, CLASSIC_OUTBOX_BYTES), paceMs: MESSAGE_PACE_MS };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatAddress } from "./address.ts";
-import type { ClassicForm } from "./classic.ts";
+import type { ClassicCodec } from "./classic.ts";
 import { turnAway } from "./connection.ts";
 import { FatalProtocolError, ProtocolError } from "./errors.ts";
 import { FAULT_GRACE_MS, type Limits } from "./limits.ts";
@@ -27,9 +27,9 @@ export interface Host {
    * Takes a connection into the pool.
    *
    * @param conn The connection.
-   * @param classic How events are written to it, if it is a classic client.
+   * @param classic What it sends and is sent, if it is a classic client.
    */
-  enter(conn: Transport, classic?: ClassicForm): void;
+  enter(conn: Transport, classic?: ClassicCodec): void;
   /**
    * Told of each connection that is not let in.
    *
@@ -71,10 +71,10 @@ export class Entrance {
   /**
    * A door: where the sockets of one listener come in.
    *
-   * @param classic How events are written to those who come in by it, if they are classic clients.
+   * @param classic What those send and are sent who come in by it, if they are classic clients.
    * @returns It.
    */
-  door(classic?: ClassicForm): Acceptor {
+  door(classic?: ClassicCodec): Acceptor {
     return {
       isOpen: () => this.#host.isOpen(),
       enter: (conn) => this.#enter(conn, classic),
@@ -87,7 +87,7 @@ export class Entrance {
     for (const conn of this.#shaking) conn.close();
   }
 
-  #enter(conn: Transport, classic?: ClassicForm): void {
+  #enter(conn: Transport, classic?: ClassicCodec): void {
     if (this.#host.connections() + this.#shaking.size >= this.#limits.connections) this.#turnAway(conn, classic);
     else if (isTls(conn)) this.#host.keep(this.#shakeHands(conn));
     else this.#host.enter(conn, classic);
@@ -99,7 +99,7 @@ export class Entrance {
     this.#host.refused(new ProtocolError("cannot-accept", message), times);
   }
 
-  #turnAway(conn: Transport, classic?: ClassicForm): void {
+  #turnAway(conn: Transport, classic?: ClassicCodec): void {
     const error = new FatalProtocolError(
       "too-many-connections",
       `This broker has room for ${this.#limits.connections} connections, and none is free`,

@@ -13,6 +13,7 @@ export const WIRE_CODES = [
   "bad-verb",
   "bad-arguments",
   "bad-message",
+  "no-name",
   "not-subscribed",
   "too-many-patterns",
   "unrecognized",

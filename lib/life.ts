@@ -5,6 +5,7 @@
  * @module
  */
 import type { Activity, SlowPolicy } from "./broker_options.ts";
+import type { ClassicKeys } from "./classic.ts";
 import type { Connection } from "./connection.ts";
 import type { ProtocolError } from "./errors.ts";
 import { BROKER_NAME } from "./protocol.ts";
@@ -32,7 +33,10 @@ export class Life {
 
   /** A connection has come into the pool. */
   connected({ id, name, address, classic }: Connection): void {
-    this.#tell("mq.connect", classic === undefined ? { id, name, address } : { id, name, address, classic });
+    this.#tell(
+      "mq.connect",
+      classic === undefined ? { id, name, address } : { id, name, address, classic: classic.form },
+    );
   }
 
   /** A client has introduced itself; what it was called before. */
@@ -45,14 +49,22 @@ export class Life {
     this.#tell("mq.subscribe", { id, name, patterns: [...patterns.keys()] });
   }
 
-  /** An event was dropped, since nothing recognizes it. */
-  dropsUnrecognized(connection: Connection, event: string): void {
+  /** An event was dropped, since nothing recognizes it; whether its name is a guess, as a classic message may have none. */
+  dropsUnrecognized(connection: Connection, event: string, isGuess = false): void {
     this.unrecognized++;
     const { id, name } = connection;
-    this.#tell("mq.unrecognized", { id, name, event, times: connection.causes.count(event) });
+    const times = connection.causes.count(event);
+    this.#tell("mq.unrecognized", isGuess ? { id, name, event, times, guess: true } : { id, name, event, times });
   }
 
-  /** A message has a name in its middle that is recognized. Told once. */
+  /** Events go out to classic clients under other keys now, as this one uses them. Told once of each connection and keys. */
+  learnsKeys(connection: Connection, { name: nameKey, data: dataKey }: ClassicKeys): void {
+    const { id, name } = connection;
+    const isNew = connection.causes.count(`keys ${nameKey} ${dataKey}`) === 1;
+    if (isNew) this.#tell("mq.keys", { id, name, keys: [nameKey, dataKey] });
+  }
+
+  /** A message goes on as another one would begin. Told once. */
   findsGlued(connection: Connection, event: string): void {
     const { id, name } = connection;
     if (connection.causes.count("glued") === 1) this.#tell("mq.glued", { id, name, event });

@@ -4,7 +4,7 @@
  * @module
  */
 import { formatAddress } from "./address.ts";
-import type { ClassicForm } from "./classic.ts";
+import type { ClassicForm, ClassicOptions } from "./classic.ts";
 import { MqError } from "./errors.ts";
 import { DEFAULT_PORT } from "./limits.ts";
 import { sleep } from "./time.ts";
@@ -49,8 +49,8 @@ export interface ListenOptions {
   port?: number;
   /** With a certificate, it speaks TLS. */
   tls?: Certificate;
-  /** If it is set, it is for classic clients, which send messages and no lines: how events are written to them. */
-  classic?: ClassicForm;
+  /** If it is set, it is for classic clients, which send messages and no lines: how events are written to them, or more. */
+  classic?: ClassicForm | ClassicOptions;
 }
 
 /**

@@ -1,8 +1,8 @@
 /**
  * From bytes to the messages of a classic client: what {@linkcode LineReader} is for lines.
  *
- * What is read at once is one message, but for JSON objects, which say themselves where they end, and for line feeds,
- * which end a message as they end a line.
+ * What is read at once is one message, but for JSON objects, which say themselves where they end, and for line feeds and
+ * the null characters of C, which end a message as a line feed ends a line.
  *
  * @module
  */
@@ -14,6 +14,14 @@ import { isLongerThan } from "./utf8.ts";
 
 /** The buffer of each reader: what does not fit into it cannot be one message. */
 const BUFFER_BYTES = 64 * 1024;
+
+const NOTHING = new Uint8Array();
+
+/** A byte order mark is white space between messages, and stays in what they say. */
+const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** What ends a string in C. */
+const NUL = "\0";
 
 /** How long the rest of an object may take to come, in milliseconds. */
 const MAX_OBJECT_MS = 5000;
@@ -102,6 +110,18 @@ export class MessageScanner {
     return this.#depth > 0 ? [this.#giveUp()] : this.#finish();
   }
 
+  /** Whether an object has begun and not ended. */
+  get isInObject(): boolean {
+    return this.#depth > 0;
+  }
+
+  /** Forgets what has begun and not ended. */
+  forget(): void {
+    this.#begun = "";
+    this.#depth = 0;
+    this.#isString = this.#isEscaped = this.#isTooLong = false;
+  }
+
   #isBetween(): boolean {
     return this.#begun === "" && !this.#isTooLong;
   }
@@ -129,20 +149,14 @@ export class MessageScanner {
 
   #finish(): (string | ProtocolError)[] {
     const [message, isTooLong] = [this.#begun.trim(), this.#isTooLong];
-    this.#forget();
+    this.forget();
     if (isTooLong) return [this.#tooLong()];
     return message === "" ? [] : [this.#checked(message)];
   }
 
   #giveUp(): ProtocolError {
-    this.#forget();
+    this.forget();
     return new ProtocolError("bad-message", "Discarded the beginning of a JSON object: its last brace never came");
-  }
-
-  #forget(): void {
-    this.#begun = "";
-    this.#depth = 0;
-    this.#isString = this.#isEscaped = this.#isTooLong = false;
   }
 
   #checked(message: string): string | ProtocolError {
@@ -158,7 +172,8 @@ export class MessageScanner {
 export class MessageReader {
   readonly #source: ByteReader;
   readonly #scanner: MessageScanner;
-  readonly #decoder = new TextDecoder();
+  /** The beginning of a character that has not ended. */
+  #rest = NOTHING;
   /** How many bytes have come in all. */
   receivedBytes = 0;
 
@@ -185,12 +200,29 @@ export class MessageReader {
       for (let count = await this.#read(buffer); count !== null; count = await this.#read(buffer)) {
         await turns.admit(count);
         this.receivedBytes += count;
-        const text = this.#decoder.decode(buffer.subarray(0, count), { stream: true });
-        await tellAll(this.#scanner.push(text, count === buffer.length), observer);
+        await tellAll(this.#messagesIn(buffer.subarray(0, count), count === buffer.length), observer);
       }
     } finally {
       await tellAll(this.#scanner.end(), observer);
     }
+  }
+
+  /** What some bytes end. A character may come in two pieces only where a message may. */
+  #messagesIn(bytes: Uint8Array, isCut: boolean): (string | ProtocolError)[] {
+    const whole = this.#rest.length > 0 ? new Uint8Array([...this.#rest, ...bytes]) : bytes;
+    const end = whole.length - unfinishedBytes(whole);
+    this.#rest = whole.slice(end);
+    const hasRest = end < whole.length;
+    const text = decode(whole.subarray(0, end));
+    if (text === undefined) return [this.#notUtf8()];
+    const messages = this.#scanner.push(text, isCut || hasRest);
+    return hasRest && !isCut && !this.#scanner.isInObject ? [...messages, this.#notUtf8()] : messages;
+  }
+
+  #notUtf8(): ProtocolError {
+    this.#rest = NOTHING;
+    this.#scanner.forget();
+    return new ProtocolError("invalid-utf8", "Discarded a message that is not UTF-8");
   }
 
   async #read(buffer: Uint8Array): Promise<number | null> {
@@ -213,12 +245,35 @@ async function tellAll(messages: (string | ProtocolError)[], observer: LineObser
   }
 }
 
+/** Text of UTF-8; undefined if it is not that. */
+function decode(bytes: Uint8Array): string | undefined {
+  try {
+    return decoder.decode(bytes);
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+/** How many bytes at the end are the beginning of a character. */
+function unfinishedBytes(bytes: Uint8Array): number {
+  for (let count = 1; count <= Math.min(3, bytes.length); count++) {
+    const byte = bytes[bytes.length - count];
+    const isContinuation = byte >= 0x80 && byte < 0xc0;
+    if (isContinuation) continue;
+    const length = byte < 0xc0 || byte >= 0xf8 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+    return length > count ? count : 0;
+  }
+  return 0;
+}
+
 function skipSpace(text: string, start: number): number {
-  const found = text.slice(start).search(/\S/);
-  return found === -1 ? text.length : start + found;
+  let end = start;
+  while (end < text.length && (text[end] === NUL || text[end].trim() === "")) end++;
+  return end;
 }
 
 function textEnd(text: string, start: number): number {
-  const end = text.indexOf("\n", start);
-  return end === -1 ? text.length : end;
+  const ends = ["\n", NUL].map((mark) => text.indexOf(mark, start)).filter((end) => end !== -1);
+  return Math.min(text.length, ...ends);
 }

@@ -11,7 +11,7 @@
  */
 import { monotonicUlid } from "@std/ulid";
 import { Audience, type Listener, type Samplers } from "./audience.ts";
-import { type ClassicForm, type ClassicMessage, formatMessage, MAX_MESSAGE_BYTES, messageOf } from "./classic.ts";
+import { type ClassicCodec, type ClassicMessage, MAX_MESSAGE_BYTES, messageOf } from "./classic.ts";
 import { checkName, detach, Pattern } from "./event.ts";
 import { ANSWER_BYTES } from "./limits.ts";
 import type { Outbox } from "./outbox.ts";
@@ -204,8 +204,8 @@ export class Router {
     this.#add(audience, `${gap}/event ${id ?? monotonicUlid()} ${from ?? name} ${line}`);
   }
 
-  #addMessage(audience: Audience, form: ClassicForm, message: ClassicMessage): number {
-    const text = formatMessage(message, form);
+  #addMessage(audience: Audience, classic: ClassicCodec, message: ClassicMessage): number {
+    const text = classic.write(message);
     if (!isLongerThan(MAX_MESSAGE_BYTES, text)) return this.#add(audience, text);
     audience.leaveOut(text.length);
     return 0;
@@ -303,7 +303,7 @@ export class Router {
 /** Listeners share an audience if they hear the same, in the same form; who wants no echo has one for itself. */
 function audienceKey(listener: Listener): string {
   const patterns = [...listener.patterns.keys()].sort().join(" ");
-  const form = listener.classic ?? listener.observe ?? (listener.meta && listener.hops ? "hops" : listener.meta);
+  const form = listener.classic?.id ?? listener.observe ?? (listener.meta && listener.hops ? "hops" : listener.meta);
   return `${form} ${listener.echo ? "" : listener.id} ${patterns}`;
 }
 

@@ -94,7 +94,7 @@ Deno.test("docs/protocol.md names the events that are recognized unless told oth
 Deno.test("docs/architecture.md says of every file of lib/, cmd/ and web/ what it is for", async () => {
   const architecture = await read("docs/architecture.md");
   const commands = COMMANDS.map(({ name }) => `${name.replace(" ", "/")}.ts`);
-  const files = ["lib", "lib/web", "cmd", "cmd/bench", "cmd/on", "cmd/pub", "web"].flatMap((folder) =>
+  const files = ["lib", "lib/web", "lib/classic", "cmd", "cmd/bench", "cmd/on", "cmd/pub", "web"].flatMap((folder) =>
     [...Deno.readDirSync(new URL(folder, root))].filter(({ isFile }) => isFile).map(({ name }) => `${folder}/${name}`)
   ).map((path) => path.replace(/^\w+\//, ""));
   for (const file of files.filter((file) => file.endsWith(".ts"))) {

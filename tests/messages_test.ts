@@ -31,6 +31,10 @@ const CHUNKS: [chunks: string[], messages: string[]][] = [
   [['{"event":"a'], ["bad-message"]],
   [["{ event: 'a' }"], ["{ event: 'a' }"]],
   [["}"], ["}"]],
+  [["create 1\0create 2\0", "\0"], ["create 1", "create 2"]],
+  [['{"event":"a"}\0{"event":"b"}\0'], ['{"event":"a"}', '{"event":"b"}']],
+  [["\ufeffcreate 1", '\ufeff{"event":"a"}'], ["create 1", '{"event":"a"}']],
+  [['["a",1]'], ['["a",1]']],
 ];
 
 for (const [chunks, messages] of CHUNKS) {
@@ -82,9 +86,8 @@ Deno.test("MessageScanner gives up an object whose rest does not come in time", 
   assertEquals(message, '{"event":"a"}');
 });
 
-Deno.test("MessageReader reads text whose characters come in pieces, and to the end", async () => {
-  const bytes = new TextEncoder().encode('{"event":"é"}create é');
-  const chunks = [bytes.slice(0, 11), bytes.slice(11)];
+/** What a reader makes of some bytes, chunk by chunk: messages, and the codes of errors. */
+async function readAll(chunks: Uint8Array[]): Promise<{ messages: string[]; receivedBytes: number }> {
   const source = {
     read(buffer: Uint8Array) {
       const chunk = chunks.shift();
@@ -92,9 +95,33 @@ Deno.test("MessageReader reads text whose characters come in pieces, and to the 
       return Promise.resolve(chunk?.length ?? null);
     },
   };
-  const messages: unknown[] = [];
+  const messages: string[] = [];
+  const take = (message: string | ProtocolError) => void messages.push(codeOf(message));
   const reader = new MessageReader(source, MAX_MESSAGE_BYTES);
-  await reader.readAll({ onLine: (message) => messages.push(message), onFault: (error) => messages.push(error) });
+  await reader.readAll({ onLine: take, onFault: take });
+  return { messages, receivedBytes: reader.receivedBytes };
+}
+
+Deno.test("MessageReader reads text whose characters come in pieces, and to the end", async () => {
+  const bytes = new TextEncoder().encode('{"event":"é"}create é');
+  const { messages, receivedBytes } = await readAll([bytes.slice(0, 11), bytes.slice(11)]);
   assertEquals(messages, ['{"event":"é"}', "create é"]);
-  assertEquals(reader.receivedBytes, bytes.length);
+  assertEquals(receivedBytes, bytes.length);
+});
+
+Deno.test("MessageReader refuses what is not UTF-8, and reads on behind it", async () => {
+  const encoder = new TextEncoder();
+  const latin = Uint8Array.from("create caf\u00e9", (character) => character.charCodeAt(0));
+  const { messages } = await readAll([
+    encoder.encode("create 1"),
+    latin,
+    encoder.encode('{"event":"a",'),
+    Uint8Array.of(0xff),
+    encoder.encode('{"event":"\ufffd"}'),
+    Uint8Array.of(...encoder.encode('{"event":"b"}create '), 0xe9),
+    encoder.encode("create 2"),
+    encoder.encode('{"event":"é').slice(0, -1),
+  ]);
+  const more = ['{"event":"b"}', "invalid-utf8", "create 2", "bad-message"];
+  assertEquals(messages, ["create 1", "invalid-utf8", "invalid-utf8", '{"event":"\ufffd"}', ...more]);
 });

@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers";
 import { ProtocolError } from "../lib/errors.ts";
 import { Pattern } from "../lib/event.ts";
 import { ANSWER_BYTES } from "../lib/limits.ts";
-import { type ClassicForm, MAX_MESSAGE_BYTES } from "../lib/classic.ts";
+import { ClassicCodec, MAX_MESSAGE_BYTES } from "../lib/classic.ts";
 import { Outbox } from "../lib/outbox.ts";
 import type { Listener } from "../lib/audience.ts";
 import { type Route, Router } from "../lib/router.ts";
@@ -13,12 +13,16 @@ const ULID = "01ARYZ6S41TSV4RRFFQ69G5FAV";
 
 interface ListenerOptions {
   meta?: boolean;
-  classic?: ClassicForm;
+  classic?: ClassicCodec;
   echo?: boolean;
   limitBytes?: number;
   /** Nothing is written before this is resolved. */
   ready?: Promise<void>;
   overflow?: (listener: FakeListener) => void;
+}
+
+function codecOf(form: "text" | "json"): ClassicCodec {
+  return new ClassicCodec({ form }, new Router(["a"]));
 }
 
 let made = 0;
@@ -29,7 +33,7 @@ class FakeListener implements Listener {
   readonly name = `name-${made}`;
   readonly patterns: ReadonlyMap<string, Pattern>;
   readonly meta: boolean;
-  readonly classic: ClassicForm | undefined;
+  readonly classic: ClassicCodec | undefined;
   readonly echo: boolean;
   readonly outbox: Outbox;
   readonly written: Uint8Array[] = [];
@@ -567,11 +571,11 @@ Deno.test("Router keeps the order when a delivery makes a listener leave and tha
 });
 
 Deno.test("Router gives an event to each classic listener in its form, and the message that it came as to those of JSON", async () => {
-  const forms = ["text", "json", undefined] as const;
-  const listeners = forms.map((classic) => new FakeListener(">", { classic }));
+  const codec = codecOf("json");
+  const listeners = [codecOf("text"), codec, undefined].map((classic) => new FakeListener(">", { classic }));
   const router = routerOf(...listeners);
   router.publish(router.route("a"), 'a {"id":1}', { name: "shop" });
-  const message = { written: "a", name: "a", text: "1", object: '{"event":"a","payload":1,"more":2}' };
+  const message = codec.read('{"event":"a","payload":1,"more":2}');
   router.publish(router.route("a"), "a 1", { name: "shop" }, undefined, message);
   const [text, json, lines] = await Promise.all(listeners.map((listener) => listener.lines()));
   assertEquals(text, ['a {"id":1}', "a 1"]);
@@ -580,7 +584,7 @@ Deno.test("Router gives an event to each classic listener in its form, and the m
 });
 
 Deno.test("Router leaves out what is too long for classic listeners, and says so", async () => {
-  const [classic, modern] = [new FakeListener(">", { classic: "text" }), new FakeListener(">")];
+  const [classic, modern] = [new FakeListener(">", { classic: codecOf("text") }), new FakeListener(">")];
   const router = routerOf(classic, modern);
   const [fits, tooLong] = [MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES + 1].map((bytes) => `a ${"x".repeat(bytes - 2)}`);
   assertEquals(router.publish(router.route("a"), fits, { name: "shop" }), 2);

@@ -75,10 +75,11 @@ Deno.test(
         ['delete:{"id":1}', '{"event":"delete","payload":{"id":1}}', 'delete {"id":1}'],
         ['{"event":"read","payload":{"id":1},"at":7}', '{"event":"read","payload":{"id":1},"at":7}', 'read {"id":1}'],
         ['{"name":"create","data":[1]}', '{"name":"create","data":[1]}', "create [1]"],
-        ['{"eventType":"update","eventPayload":"x"}', '{"eventType":"update","eventPayload":"x"}', "update x"],
         ['{"event":"delete","record":{"id":2}}', '{"event":"delete","record":{"id":2}}', 'delete {"id":2}'],
         ['{"event":"in transit"}', '{"event":"in transit"}', "in-transit"],
-        ["in transit order 7", '{"event":"in transit","payload":"order 7"}', "in-transit order 7"],
+        ["in transit order 7", '{"name":"in transit","data":"order 7"}', "in-transit order 7"],
+        ['{"eventType":"update","eventPayload":"x"}', '{"eventType":"update","eventPayload":"x"}', "update x"],
+        ["update y", '{"eventType":"update","eventPayload":"y"}', "update y"],
       ]
     ) {
       await server.run("app_once", message);
@@ -100,7 +101,7 @@ Deno.test(
     await server.run("app_once", '{"event":"create","payload":"a record"}');
     await server.run("app_once", "update:");
     await using pub = await server.mq("pub", "delete", '{"id":1}');
-    await expect(raw, "create a record", "update", 'delete {"id":1}');
+    await expect(raw, "create a record", "update:", 'delete {"id":1}');
     await expect(modern, "create a record", "update", 'delete {"id":1}');
     assertEquals((await pub.outcome()).code, 0);
   },

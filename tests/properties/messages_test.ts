@@ -1,8 +1,9 @@
 /** Messages of classic clients: what is taken apart is what was sent, however it was cut. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { formatMessage, readMessage } from "../../lib/classic.ts";
+import { ClassicCodec } from "../../lib/classic.ts";
 import { MessageScanner } from "../../lib/messages.ts";
+import { Router } from "../../lib/router.ts";
 import { decodeData } from "../../mod.ts";
 
 const someObject = fc.dictionary(fc.string({ maxLength: 5 }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4 });
@@ -20,11 +21,11 @@ Deno.test("MessageScanner takes any objects apart, laid out in any way and cut a
   }));
 });
 
-Deno.test("MessageScanner keeps all of any text but white space around it and line feeds", () => {
+Deno.test("MessageScanner keeps all of any text but white space around it, line feeds and nulls", () => {
   fc.assert(fc.property(fc.array(fc.string()), (chunks) => {
     const scanner = new MessageScanner();
     for (const chunk of chunks.map((chunk) => chunk.replaceAll("{", "("))) {
-      const wanted = chunk.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+      const wanted = chunk.replaceAll("\0", "\n").split("\n").map((line) => line.trim()).filter((line) => line !== "");
       assertEquals(scanner.push(chunk), wanted);
     }
   }));
@@ -33,10 +34,22 @@ Deno.test("MessageScanner keeps all of any text but white space around it and li
 Deno.test("what a classic client sends as an object comes back as that object, and as its value among modern clients", () => {
   fc.assert(fc.property(fc.jsonValue(), (payload) => {
     const object = JSON.stringify({ event: "create", payload });
-    const message = readMessage(object, () => true);
-    assertEquals(formatMessage(message, "json"), object);
+    const codec = new ClassicCodec({ form: "json" }, new Router(["create"]));
+    const message = codec.read(object);
+    assertEquals(codec.write(message), object);
     assertEquals(JSON.stringify(decodeData(message.text)), JSON.stringify(payload));
-    const again = formatMessage({ ...message, object: undefined }, "json");
+    const again = codec.write({ ...message, form: "text" });
     assertEquals(JSON.parse(again), JSON.parse(object));
+  }));
+});
+
+Deno.test("the value of an object is the text of that value, however the object is laid out", () => {
+  const number = fc.stringMatching(/^-?[1-9]\d{0,30}(?:\.\d{1,30})?$/);
+  const values = fc.tuple(fc.string(), fc.string(), fc.array(number), someSpace);
+  fc.assert(fc.property(values, ([key, text, numbers, space]) => {
+    const value = `{${space}${JSON.stringify(key)}:[${numbers.join(`,${space}`)}${space}],"x":${JSON.stringify(text)}}`;
+    const codec = new ClassicCodec({ form: "json" }, new Router(["create"]));
+    const message = codec.read(`{"event":${space}"create",${space}"payload"${space}:${value}${space}}`);
+    assertEquals(message.text, `{${JSON.stringify(key)}:[${numbers}],"x":${JSON.stringify(text)}}`);
   }));
 });

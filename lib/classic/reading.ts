@@ -1,0 +1,314 @@
+/**
+ * What a message of a classic client says, in each of the dialects that such clients speak. Everything here is pure.
+ *
+ * @module
+ */
+import { isJson } from "../data.ts";
+import { ProtocolError, quote, visible } from "../errors.ts";
+import { isName } from "../event.ts";
+import { dataOf, membersOf, partsOf } from "./members.ts";
+import { modernName } from "./names.ts";
+
+/** How events are written to classic clients: as `NAME DATA`, or as a JSON object such as `{"event":...,"payload":...}`. */
+export type ClassicForm = "text" | "json";
+
+/** The keys under which an object has an event's name and its data. */
+export interface ClassicKeys {
+  /** The key of the name. */
+  readonly name: string;
+  /** The key of the data. */
+  readonly data: string;
+}
+
+/** An event that a classic client sent. */
+export interface ClassicMessage {
+  /** Its name as it was written. */
+  readonly written: string;
+  /** Its name as modern clients have it. */
+  readonly name: string;
+  /** Its data as modern clients have it; may be empty. */
+  readonly text: string;
+  /** The spaces and tabs between the two, if it came as text. */
+  readonly gap?: string;
+  /** The message on one line; undefined if no classic client sent it. */
+  readonly source?: string;
+  /** What the source is written in; undefined if no classic client sent it. */
+  readonly form?: ClassicForm;
+  /** The keys of the object that it came as, if both are among those that are known. */
+  readonly keys?: ClassicKeys;
+  /** Whether it may have no name at all, and this one is what stands where many have theirs. */
+  readonly isGuess?: boolean;
+}
+
+/** What is to be known to read a message. */
+export interface Reading {
+  /** The names that stand in the broker's list, which are recognized by themselves and not by a wildcard. */
+  readonly names: ReadonlySet<string>;
+  /**
+   * Tells whether the broker recognizes a name.
+   *
+   * @param name The name as modern clients have it; it need not be well formed.
+   * @returns True if it does.
+   */
+  recognizes(name: string): boolean;
+  /** The keys that come before all others. */
+  keys?: ClassicKeys;
+  /** The name, as it was written, of the events that messages without one are. */
+  defaultName?: string;
+}
+
+/**
+ * Where objects have an event's name: the first counts, unless another has a name that is recognized. All keys are looked
+ * for in any case of letters, and with or without `_` and `-`.
+ */
+const SURE_NAME_KEYS: readonly string[] = ["event", "eventtype", "eventname"];
+
+/** Where they have it if none of those has one; or something else, if nothing recognizes it. */
+const NAME_KEYS: readonly string[] = [
+  "type",
+  "action",
+  "act",
+  "command",
+  "cmd",
+  "topic",
+  "kind",
+  "op",
+  "method",
+  "name",
+];
+
+/** Where objects have their data, whatever else is in them. */
+const DATA_KEYS: readonly string[] = ["payload", "data", "eventpayload", "eventdata", "eventmessage"];
+
+/** Where objects have their data if nothing else is in them. Such keys are known as a class's, others are not. */
+const OTHER_DATA_KEYS: readonly string[] = ["message", "msg", "content", "body", "text", "value"];
+
+/** How many words a name may have that is written with spaces. */
+const MAX_NAME_WORDS = 3;
+
+/** How much of a message is shown in an error, in characters. */
+const MAX_SHOWN = 60;
+
+/** What JavaScript makes of an object that is written into a text. */
+const NO_OBJECT = "[object Object]";
+
+/**
+ * Reads a message in whatever dialect it is written: `NAME DATA`, `NAME`, `NAME:DATA`, or a JSON object, array or string.
+ *
+ * @param message The message, without white space around it.
+ * @param reading Which names are recognized: what could be read in several ways is read in that way in which it has a
+ * name that is; and what a message is that has none.
+ * @returns The event. Its name need not be recognized or well formed.
+ * @throws {ProtocolError} With the code `bad-message`, if it begins like an object and is none; with `no-name`, if it has
+ * no name.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const names = new Set(["create", "in-transit"]);
+ * const read = (message: string) => {
+ *   const { name, text } = readMessage(message, { names, recognizes: (name) => names.has(name) });
+ *   return [name, text];
+ * };
+ * assertEquals(read("create a record"), ["create", "a record"]);
+ * assertEquals(read("create:a record"), ["create", "a record"]);
+ * assertEquals(read('{"eventType":"in transit","payload":{"id":1}}'), ["in-transit", '{"id":1}']);
+ * ```
+ */
+export function readMessage(message: string, reading: Reading): ClassicMessage {
+  if (message.startsWith("{")) return readObject(message, reading);
+  if (message.startsWith("[") && isJson(message)) return readArray(message, reading);
+  if (message.startsWith('"') && isJson(message)) return readMessage(JSON.parse(message).trim(), reading);
+  return readText(message, reading);
+}
+
+/**
+ * JSON may be written on several lines only between its tokens: there any white space will do.
+ *
+ * @param text The text.
+ * @returns It, with a space for each run of line ends.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(onOneLine('{"id":\r\n1}'), '{"id": 1}');
+ * ```
+ */
+export function onOneLine(text: string): string {
+  return text.replace(/[\r\n]+/g, " ");
+}
+
+/** A member of an object. */
+interface Member {
+  readonly key: string;
+  /** The key without what people write in different ways. */
+  readonly plainKey: string;
+  /** The value as it is written. */
+  readonly json: string;
+}
+
+/** A member in which an event's name stands. */
+interface NameMember extends Member {
+  readonly written: string;
+  readonly name: string;
+  readonly isRecognized: boolean;
+  /** Whether it can be nothing else than an event's name. */
+  readonly isSure: boolean;
+}
+
+function readObject(message: string, reading: Reading): ClassicMessage {
+  checkObject(message);
+  const members = [...membersOf(message)].map(([key, json]) => ({ key, plainKey: plain(key), json }));
+  const source = onOneLine(message);
+  const candidates = namesIn(members, reading);
+  const recognized = candidates.find(({ isRecognized }) => isRecognized);
+  if (recognized === undefined && isOnlyKey(members, reading)) {
+    const [{ key, json }] = members;
+    return { written: key, name: modernName(key), text: dataOf(json), source, form: "json" };
+  }
+  const found = recognized ?? candidates.find(({ isSure }) => isSure || reading.defaultName === undefined);
+  if (found === undefined) return nameless(message, dataOf(source), "json", reading);
+  const { written, name, isSure } = found;
+  const isGuess = recognized === undefined && !isSure;
+  return { written, name, ...dataIn(members, found, reading), source, form: "json", isGuess };
+}
+
+function checkObject(message: string): void {
+  try {
+    JSON.parse(message);
+  } catch (cause) {
+    const reason = (cause as Error).message.replace(/^.* JSON at/, "something is wrong at");
+    throw new ProtocolError(
+      "bad-message",
+      `Cannot read ${shown(message)} as a JSON object: ${reason}; JSON.stringify writes one`,
+      { cause },
+    );
+  }
+}
+
+/** The members that may hold the event's name, the likeliest first. */
+function namesIn(members: readonly Member[], { keys, recognizes }: Reading): NameMember[] {
+  const own = keys === undefined ? [] : [plain(keys.name)];
+  const sure = [...own, ...SURE_NAME_KEYS];
+  return [...sure, ...NAME_KEYS].flatMap((wanted) => members.filter(({ plainKey }) => plainKey === wanted))
+    .filter(({ json }) => json.startsWith('"'))
+    .map((member) => {
+      const written = onOneLine(JSON.parse(member.json)).trim();
+      const name = modernName(written);
+      const isRecognized = recognizes(name);
+      return { ...member, written, name, isRecognized, isSure: sure.includes(member.plainKey) };
+    })
+    .filter(({ written }) => written !== "");
+}
+
+/** An object may have the event's name itself as its only key: a name that stands in the broker's list. */
+function isOnlyKey(members: readonly Member[], { names }: Reading): boolean {
+  return members.length === 1 && names.has(modernName(members[0].key));
+}
+
+/** What stands under a key for data; else under the only other key, or all of them. */
+function dataIn(
+  members: readonly Member[],
+  { key: nameKey }: Member,
+  { keys }: Reading,
+): Pick<ClassicMessage, "text" | "keys"> {
+  const others = members.filter(({ key }) => key !== nameKey);
+  const own = keys === undefined ? [] : [plain(keys.data)];
+  const [found] = [...own, ...DATA_KEYS].flatMap((wanted) => others.filter(({ plainKey }) => plainKey === wanted));
+  if (found !== undefined) return { text: dataOf(found.json), keys: { name: nameKey, data: found.key } };
+  if (others.length === 0) return { text: "" };
+  if (others.length > 1) {
+    return { text: dataOf(`{${others.map(({ key, json }) => `${JSON.stringify(key)}:${json}`)}}`) };
+  }
+  const [{ key, plainKey, json }] = others;
+  const isKnown = OTHER_DATA_KEYS.includes(plainKey);
+  return { text: dataOf(json), keys: isKnown ? { name: nameKey, data: key } : undefined };
+}
+
+function plain(key: string): string {
+  return key.toLowerCase().replace(/[_-]/g, "");
+}
+
+/** An array may begin with the event's name, as what `emit` takes does. */
+function readArray(message: string, reading: Reading): ClassicMessage {
+  const [first = "", ...rest] = partsOf(message);
+  const source = onOneLine(message);
+  const written = first.startsWith('"') ? JSON.parse(first) : "";
+  const name = modernName(written);
+  if (!isName(name) || !reading.recognizes(name)) {
+    return nameless(message, dataOf(source), "json", reading);
+  }
+  const data = rest.length > 1 ? `[${rest}]` : rest[0];
+  return { written: onOneLine(written), name, text: data === undefined ? "" : dataOf(data), source, form: "json" };
+}
+
+function readText(message: string, reading: Reading): ClassicMessage {
+  const readings = [...readingsOf(message)];
+  const found = readings.find(({ name, mustBeListed }) =>
+    mustBeListed ? reading.names.has(name) : isName(name) && reading.recognizes(name)
+  );
+  if (found === undefined && (reading.defaultName !== undefined || !isName(readings[0].name))) {
+    return nameless(message, lineData(message), "text", reading);
+  }
+  const { written, name, text, gap } = found ?? readings[0];
+  const isGuess = found === undefined;
+  return { written, name, text: lineData(text), gap, source: onOneLine(message), form: "text", isGuess };
+}
+
+/** A text can have line ends only if it was a JSON string; there they are kept. */
+function lineData(text: string): string {
+  return /[\r\n]/.test(text) ? JSON.stringify(text) : text;
+}
+
+/** A way to read a text. */
+interface TextReading {
+  readonly written: string;
+  readonly name: string;
+  readonly text: string;
+  readonly gap: string | undefined;
+  /** Whether the name ends where a sentence goes on, too: then it must stand in the broker's list. */
+  readonly mustBeListed: boolean;
+}
+
+/** Where the name of a text may end, the likeliest first: at a space or a colon; and it may have spaces or colons in it. */
+function* readingsOf(message: string): Generator<TextReading> {
+  const ends = [/[\s:]/, /\s/, /:/].map((end) => message.search(end));
+  const words = message.matchAll(/\S+/g).take(MAX_NAME_WORDS).drop(1);
+  ends.push(...words.map(({ index, 0: word }) => index + word.replace(/:$/, "").length));
+  for (const end of new Set(ends)) yield textReading(message, end, false);
+  const end = message.search(/[|,;=]/);
+  if (end !== -1) yield textReading(message, end, true);
+}
+
+function textReading(message: string, end: number, mustBeListed: boolean): TextReading {
+  const written = end === -1 ? message : message.slice(0, end);
+  const [, gap, text] = /^(?:[:|,;=]\s*|([ \t]+)|\s+)?([^]*)$/.exec(end === -1 ? "" : message.slice(end))!;
+  return { written, name: written.trim().replace(/[\s:]+/g, "-"), text, gap, mustBeListed };
+}
+
+/** A message in which no name was found. */
+function nameless(message: string, text: string, form: ClassicForm, { defaultName }: Reading): ClassicMessage {
+  if (message === NO_OBJECT) {
+    throw new ProtocolError(
+      "bad-message",
+      `Cannot read "${NO_OBJECT}": an object was written without JSON.stringify`,
+    );
+  }
+  if (defaultName === undefined) {
+    throw new ProtocolError("no-name", `Cannot find an event's name in ${shown(message)}: ${EXPECTED[form]}`);
+  }
+  return { written: defaultName, name: modernName(defaultName), text, source: onOneLine(message), form };
+}
+
+/** A message as it is quoted in an error: one that has quotation marks of its own goes without more. */
+function shown(message: string): string {
+  if (!/^[{[]/.test(message)) return quote(message);
+  return visible(message.length > MAX_SHOWN ? message.slice(0, MAX_SHOWN) + "…" : message);
+}
+
+const EXPECTED: Record<ClassicForm, string> = {
+  text: "a text begins with it",
+  json: 'an object has it under "event", "type" or a key like these',
+};
