@@ -48,7 +48,8 @@ export const app = defineCommand({
   aliases: ["bark", "generate", "simulate", "client"],
   summary: "an application that barks random events",
   description: "Publishes made-up events about made-up records, some of them on purpose such as the broker does not\n" +
-    "recognize, and prints each. At the end (Ctrl-C) it says how many it sent and the mean time each took.\n" +
+    "recognize, and prints each once the broker has answered. At the end (Ctrl-C) it says what became of them and the\n" +
+    "mean time each took. It exits with 1 if one was refused or may be lost, or if none of --events is recognized.\n" +
     "With the broker's catalog (mq server --help shows what that is like) it makes up data that fits.",
   operands: { form: "", min: 0, max: 0 },
   flags,
@@ -67,18 +68,20 @@ export const app = defineCommand({
     const seed = flags.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
     const barker = new Barker(await makeUp(seed, events), flags, io);
     await using client = await connectPatiently("app", { ...access, name: flags.name }, io);
+    const until = untilLost(client, io.signal);
     if (flags["once-per-connection"]) {
       await client.close();
       await barker.run((event) => publishAlone(event, access, flags.name), io.signal);
     } else {
       tellConnection("app", client, io);
-      const until = untilLost(client, io.signal);
       await barker.run((event) => publish(event, client), until);
-      if (until.aborted && !io.signal.aborted) throw until.reason;
+      await client.close(); // What it has not sent it never will.
+      await barker.settled();
     }
     await io.stdout.flush(); // On a terminal, the events come before their summary.
     io.stderr.line(barker.summary);
-    return 0;
+    if (until.aborted && !io.signal.aborted) throw until.reason; // It has been let in no more.
+    return barker.exitCode;
   },
 });
 
@@ -111,6 +114,9 @@ class Barker {
   #started = 0;
   #sent = 0;
   #unrecognized = 0;
+  #refused = 0;
+  #uncertain = 0;
+  #unsent = 0;
   #totalMs = 0;
 
   constructor(events: Generator<MadeUpEvent, never>, flags: AppFlags, io: Io) {
@@ -133,12 +139,32 @@ class Barker {
     await Promise.race([Promise.all(this.#running), aborted(AbortSignal.timeout(GRACE_MS))]);
   }
 
-  /** How many were sent, and what each cost. */
+  /** Waits until it is known of each what became of it. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  /** How many were sent, what each cost, and what became of the others. */
   get summary(): string {
     const sent = `${count(this.#sent, "event")} sent, ${this.#unrecognized} of them not recognized`;
     const how = this.#flags["once-per-connection"] ? "a connection for each" : "one connection for all";
     const mean = this.#sent === 0 ? "" : `, ${formatDuration(this.#totalMs / this.#sent)} each on average`;
-    return `mq app: ${sent}; ${how}${mean}`;
+    const others = Object.entries(this.#others).filter(([, number]) => number > 0);
+    const rest = others.length === 0 ? "" : `; ${others.map(([what, number]) => `${number} ${what}`).join(", ")}`;
+    return `mq app: ${sent}; ${how}${mean}${rest}`;
+  }
+
+  /** What is still under way has had its time. */
+  get #others(): Record<string, number> {
+    return { refused: this.#refused, uncertain: this.#uncertain + this.#running.size, "not sent": this.#unsent };
+  }
+
+  /** Some unrecognized events are a part of the show, but not where nothing else was asked for. */
+  get exitCode(): number {
+    const isComplete = Object.values(this.#others).every((number) => number === 0);
+    const isShow = String(this.#flags.events) === String(BARKED_EVENTS);
+    const isInVain = this.#sent > 0 && this.#unrecognized === this.#sent;
+    return isComplete && (isShow || !isInVain) ? 0 : 1;
   }
 
   #keep(task: Promise<void>): void {
@@ -149,18 +175,24 @@ class Barker {
   async #bark(publish: (event: MadeUpEvent) => Promise<string | undefined>): Promise<void> {
     const { name, data } = this.#events.next().value;
     const text = encodeData(data);
-    if (!this.#flags.json) this.#print(new MqEvent(name, text));
     const startedAt = performance.now();
     try {
       const id = await publish({ name, data });
       this.#totalMs += performance.now() - startedAt;
       this.#sent++;
       if (id === undefined) this.#unrecognized++;
-      if (this.#flags.json) this.#print(new MqEvent(name, text, id, this.#flags.name));
+      this.#print(this.#flags.json ? new MqEvent(name, text, id, this.#flags.name) : new MqEvent(name, text));
     } catch (error) {
       if (!(error instanceof MqError)) throw error;
+      this.#fail(error);
       if (!this.#io.signal.aborted) this.#io.stderr.line(`mq app: ${name}: ${error.message}`);
     }
+  }
+
+  #fail(error: MqError): void {
+    if (error instanceof ProtocolError) this.#refused++;
+    else if (error.code === "unconfirmed") this.#uncertain++;
+    else this.#unsent++;
   }
 
   #print(event: MqEvent): void {

@@ -1,4 +1,6 @@
-import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { parseCatalog } from "../../mod.ts";
+import { FakeBroker, RECEIPT } from "../fake_broker.ts";
 import { mq, Program, startBroker } from "../helpers.ts";
 
 Deno.test("mq app barks the same events for the same seed, and others for another", async () => {
@@ -51,19 +53,50 @@ Deno.test("mq app --events barks only those", async () => {
   assertEquals(stdout.split("\n").filter((line) => line !== "" && !/^order\.(paid|sent) \{/.test(line)), []);
 });
 
-Deno.test("mq app ends on Ctrl-C while the broker is away, and says what may be lost", async () => {
+Deno.test("mq app prints nothing as sent while the broker is away, and on Ctrl-C says what was not sent", async () => {
   const server = await startBroker();
   await using app = new Program(["app", "-s", `127.0.0.1:${server.port}`, "--every", "5ms"]);
-  await app.stdout.next();
+  const first = await app.stdout.next();
   await server[Symbol.asyncDispose]();
   await app.stderr.find("lost the broker");
-  await app.stdout.next();
-  await app.stdout.next();
+  await new Promise((resolve) => setTimeout(resolve, 100)); // Meanwhile it makes up more events.
   app.kill("SIGINT");
-  const { code, stderr } = await app.outcome();
+  const { code, stdout, stderr } = await app.outcome();
   assertEquals(code, 1);
-  assertMatch(stderr, /mq app: \d+ events? sent, .*\nmq app: Closed without knowing whether .* the last \d+ lines\n$/);
+  const [, sent, unsent] = /^mq app: (\d+) events? sent, .*; (?:\d+ uncertain, )?(\d+) not sent\n$/m.exec(stderr) ?? [];
+  assertEquals([first, ...stdout.trim().split("\n").filter((line) => line !== "")].length, Number(sent));
+  assert(Number(unsent) > 0);
 });
+
+Deno.test("mq app counts what was taken, refused and uncertain, and prints what was taken", async () => {
+  await using broker = new FakeBroker();
+  await using app = new Program(["app", "-s", `127.0.0.1:${broker.port}`, "--every", "1ms", "-n", "4", "--seed", "1"]);
+  const peer = await broker.welcome();
+  const names: string[] = [];
+  for (let number = 1; number <= 4; number++) {
+    const line = (await peer.lines.next())!;
+    assertMatch(line, new RegExp(`^/pub ${number} `));
+    names.push(line.split(" ")[2]);
+  }
+  await peer.say(`/ok 1 ${RECEIPT}`, "/err 2 unrecognized No", "/err 3 invalid-data It does not fit");
+  await peer.hangUp();
+  const { code, stdout, stderr } = await app.outcome();
+  assertEquals(code, 1);
+  assertEquals(stdout.trim().split("\n").map((line) => line.split(" ")[0]), names.slice(0, 2));
+  assertStringIncludes(stderr, `mq app: ${names[2]}: It does not fit\n`);
+  assertMatch(stderr, /\nmq app: 2 events sent, 1 of them not recognized; .*; 1 refused, 1 uncertain\n$/);
+});
+
+for (const events of ["order.paid", "create"]) {
+  Deno.test(`mq app fails where the broker has taken none of its events, such as ${events}`, async () => {
+    const catalog = await parseCatalog(JSON.stringify({ create: { schema: { type: "null" } } }));
+    await using server = await startBroker({ catalog });
+    const { code } = await mq(
+      ["app", "-s", `127.0.0.1:${server.port}`, "--every", "1ms", "-n", "3", "--events", events],
+    );
+    assertEquals([code, server.broker.stats().published], [1, 0]);
+  });
+}
 
 Deno.test("mq app sums up and exits 0 on Ctrl-C", async () => {
   await using server = await startBroker();
