@@ -182,7 +182,7 @@ function checkObject(message: string): void {
     const reason = (cause as Error).message.replace(/^.* JSON at/, "something is wrong at");
     throw new ProtocolError(
       "bad-message",
-      `Cannot read ${shown(message)} as a JSON object: ${reason}; JSON.stringify writes one`,
+      `Cannot read ${excerpt(message)} as a JSON object: ${reason}; JSON.stringify writes one`,
       { cause },
     );
   }
@@ -297,14 +297,14 @@ function nameless(message: string, text: string, form: ClassicForm, { defaultNam
     );
   }
   if (defaultName === undefined) {
-    throw new ProtocolError("no-name", `Cannot find an event's name in ${shown(message)}: ${EXPECTED[form]}`);
+    const shown = form === "json" ? excerpt(message) : quote(message);
+    throw new ProtocolError("no-name", `Cannot find an event's name in ${shown}: ${EXPECTED[form]}`);
   }
   return { written: defaultName, name: modernName(defaultName), text, source: onOneLine(message), form };
 }
 
-/** A message as it is quoted in an error: one that has quotation marks of its own goes without more. */
-function shown(message: string): string {
-  if (!/^[{[]/.test(message)) return quote(message);
+/** JSON as it is shown in an error: it has brackets of its own, and goes without quotation marks. */
+function excerpt(message: string): string {
   return visible(message.length > MAX_SHOWN ? message.slice(0, MAX_SHOWN) + "…" : message);
 }
 

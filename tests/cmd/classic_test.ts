@@ -1,6 +1,6 @@
 /** Old clients in Node, as a class writes them, beside modern ones. */
-import { assert, assertEquals, assertMatch } from "@std/assert";
-import { has, Program } from "../helpers.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { has, mq, Program, RawClient } from "../helpers.ts";
 
 const FOLDER = new URL("../files/classic/", import.meta.url).pathname;
 const ignore = !has("node");
@@ -174,3 +174,126 @@ Deno.test({ name: "mq server --classic with a catalog: data that does not fit go
   await server.run("app_once", JSON.stringify({ event, payload: example }));
   await expect(raw, JSON.stringify({ event, payload: example }));
 });
+
+/** An app and a logger of a class, with its server's flags; what the logger says of its app, and of `mq pub save hi`. */
+const PAIRS: [pair: string, form: string, flags: string[], app: string[], modern: string][] = [
+  ["type_message", "json", [], ["save: files/test.txt", "ERROR ENOENT: no such file"], "save: hi"],
+  ["event_type", "json", [], ["[save] test.txt was saved"], "[save] hi"],
+  ["act_data", "json", [], ["save hi"], "save hi"],
+  ["null_ended", "json", [], ["one", "two", "three"], "hi"],
+  ["text_to_json", "json", ["--classic-keys", "event,text"], [
+    "Map(2) { 'event' => 'save', 'text' => 'test.txt' }",
+  ], "Map(2) { 'event' => 'save', 'text' => 'hi' }"],
+  ["words", "text", [], ["{ event: 'save', payload: '/home/error/notes.txt' }"], "{ event: 'save', payload: 'hi' }"],
+  ["colon", "text", [], ["SAVE <test.txt>"], "SAVE HI <undefined>"],
+  ["chat", "text", ["--classic-default", "chat"], ["[Ada]: hello, world", "[Ada]: save the whales"], "save hi"],
+];
+
+for (const [pair, form, flags, app, modern] of PAIRS) {
+  Deno.test(
+    { name: `mq server --classic ${form}: the logger of ${pair} hears its app, and mq pub`, ignore },
+    async () => {
+      await using server = await new Server(form, "--events", "save,error,chat", ...flags).listening();
+      await using logger = await server.node(`pairs/${pair}`, "logger");
+      await server.run(`pairs/${pair}`, "app");
+      await expect(logger, ...app);
+      await using pub = await server.mq("pub", "save", "hi");
+      await expect(logger, modern);
+      assertEquals((await pub.outcome()).code, 0);
+    },
+  );
+}
+
+for (
+  const [pair, flags, lines] of [
+    ["emit_array", [], ["saved test.txt (42 bytes)"]],
+    ["orders", ["--classic-default", "save"], ["order 1: tea", "order 2: nothing"]],
+  ] as const
+) {
+  Deno.test({ name: `mq server --classic json: the logger of ${pair} hears its app`, ignore }, async () => {
+    await using server = await new Server("json", "--events", "save", ...flags).listening();
+    await using logger = await server.node(`pairs/${pair}`, "logger");
+    await server.run(`pairs/${pair}`, "app");
+    await expect(logger, ...lines);
+  });
+}
+
+/** What the log for people says of messages that come at a classic port, each from a client of its own. */
+async function log(flags: string[], ...messages: string[]): Promise<string[]> {
+  await using program = new Program(["server", "--host", "127.0.0.1", "--port", "0", "--classic", "json", ...flags]);
+  const [, port] = /127\.0\.0\.1:(\d+)/.exec((await program.stdout.next())!)!;
+  const said: string[] = [];
+  for (const message of messages) {
+    const client = await RawClient.connect(Number(port));
+    await client.send(message);
+    client.conn.closeWrite();
+    const lines: string[] = [];
+    for (let line = await program.stdout.next(); !line!.includes(" left "); line = await program.stdout.next()) {
+      lines.push(line!.replace(/^\d\d:\d\d:\d\d {2}/, ""));
+    }
+    said.push(...lines.filter((line) => /^[!=]/.test(line)));
+    client.close();
+  }
+  return said;
+}
+
+const ADVICE: [flags: string[], message: string, said: string[]][] = [
+  [["--events", ">"], "order.paid 1", []],
+  [["--events", "order.*,in transit"], "order.paid 1", []],
+  [["--events", "order.*,in transit"], '{"event":"in transit"}', []],
+  [["--events", "order.*,in transit"], '{"event":"order"}', [
+    `! client-1: "order" is not recognized, so nobody gets it. To admit it: --events 'order.*,in transit,order'`,
+  ]],
+  [["--events", "order.*"], '{"event":"on its way"}', [
+    `! client-1: "on-its-way" is not recognized, so nobody gets it. To admit it: --events 'order.*,on-its-way'`,
+  ]],
+  [["--events", "save"], "hello world", [
+    `! client-1: "hello" is not recognized, so nobody gets it. To admit it: --events 'save,hello'; ` +
+    "if it is no name: --classic-default NAME, a name that is recognized",
+  ]],
+  [["--events", "save", "--classic-default", "save"], "hello world", []],
+  [["--events", "save"], "[Ada]: hi", [
+    `! client-1: Cannot find an event's name in "[Ada]: hi": a text begins with it; ` +
+    "to have it as an event: --classic-default NAME, a name that is recognized",
+  ]],
+  [["--events", "save"], '{"orderID":1}', [
+    `! client-1: Cannot find an event's name in {"orderID":1}: an object has it under "event", "type" or a key like ` +
+    "these; to have it as an event: --classic-default NAME, a name that is recognized",
+  ]],
+  [["--events", "save"], '{"eventType":"save","eventMessage":"a"}', [
+    '= Classic clients speak {"eventType":...,"eventMessage":...}, as client-1 does: events from others are written ' +
+    "so, too (--classic-keys eventType,eventMessage keeps it so)",
+  ]],
+  [["--events", "save", "--classic-keys", "a,b"], '{"eventType":"save","eventMessage":"a"}', []],
+];
+
+for (const [flags, message, said] of ADVICE) {
+  Deno.test(`mq server --classic json ${flags.join(" ")} says of ${message}: ${said.length} lines`, async () => {
+    assertEquals(await log(flags, message), said);
+  });
+}
+
+const MISUSED: [args: string[], code: number, error: string][] = [
+  [["--classic-keys", "a,b"], 2, "--classic-keys needs --classic, too"],
+  [["--classic-default", "create"], 2, "--classic-default needs --classic, too"],
+  [["--classic", "json", "--classic-keys", "a"], 2, "--classic-keys takes two keys with a comma between them"],
+  [["--classic", "json", "--classic-keys", "a,a"], 2, "--classic-keys takes two keys with a comma between them"],
+  [["--classic", "json", "--classic-default", "order.*"], 2, `--classic-default takes an event's name, not "order.*"`],
+  [["--classic", "json", "--classic-default", ">"], 2, `--classic-default takes an event's name, not ">"`],
+  [["--classic", "json", "--events", "order*"], 2, 'Cannot read "order*" as a pattern'],
+  [["--classic", "json", "--events", "in *,a"], 2, 'Cannot read "in *" as a pattern'],
+  [
+    ["--classic", "json", "--classic-default", "chat", "--port", "0"],
+    1,
+    'Cannot take "chat" as the name of messages without one: it is not recognized; ' +
+    "--classic-default takes one of the names in --events",
+  ],
+];
+
+for (const [args, code, error] of MISUSED) {
+  Deno.test(`mq server ${args.join(" ")} is refused`, async () => {
+    const outcome = await mq(["server", ...args]);
+    assertEquals(outcome.code, code);
+    assertStringIncludes(outcome.stderr, error);
+  });
+}
