@@ -66,7 +66,7 @@ export const app = defineCommand({
     if (isList(events)) checkTyped("mq app --events order.created,order.paid", () => events.forEach(checkPublishable));
     const access = brokerAccess(flags, io, "app");
     const seed = flags.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
-    const barker = new Barker(await makeUp(seed, events), flags, io);
+    const barker = new Barker(await makeUp(seed, events, io), flags, io);
     await using client = await connectPatiently("app", { ...access, name: flags.name }, io);
     const until = untilLost(client, io.signal);
     if (flags["once-per-connection"]) {
@@ -85,9 +85,9 @@ export const app = defineCommand({
   },
 });
 
-async function makeUp(seed: number, events: Events): Promise<Generator<MadeUpEvent, never>> {
+async function makeUp(seed: number, events: Events, io: Io): Promise<Generator<MadeUpEvent, never>> {
   if (isList(events)) return makeUpEvents(seed, events);
-  return await makeUpFitting(seed, await readCatalog(events));
+  return await makeUpFitting(seed, await readCatalog(events, "mq app", io));
 }
 
 /** Publishes an event; returns its id, or undefined if the broker does not recognize it. */

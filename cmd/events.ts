@@ -24,7 +24,7 @@ export const events = defineCommand({
   description:
     "Prints what the broker's catalog says of each: what it is for, the data it carries (* is required), and\n" +
     "an example that can be pasted. Of one NAME it prints the whole schema. A broker has a catalog if it was\n" +
-    "started with one: mq server --events FILE.json.",
+    "started with one: mq server --events FILE.",
   operands: { form: "[NAME]", min: 0, max: 1, kinds: [NAME] },
   flags,
   examples: [

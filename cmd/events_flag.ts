@@ -5,6 +5,10 @@
  */
 import { type Catalog, MqError, parseCatalog } from "../mod.ts";
 import { type Flag, list, option, textFile, UsageError } from "./command.ts";
+import type { Io } from "./stdio.ts";
+
+/** How many warnings of a catalog are shown. */
+const MAX_SHOWN_WARNINGS = 20;
 
 /** A file with a catalog, read but not understood yet. */
 export interface CatalogFile {
@@ -15,9 +19,9 @@ export interface CatalogFile {
 /** What `--events` says. */
 export type Events = string[] | CatalogFile;
 
-/** `--events LIST`, `--events FILE.json`; a list is of what the placeholder says. */
+/** `--events LIST`, `--events FILE`; a list is of what the placeholder says. */
 export function eventsFlag(placeholder: string, help: string, fallback: readonly string[]): Flag<Events> {
-  return option<Events, Events>(`${placeholder}|FILE.json`, help, listOrFile, {
+  return option<Events, Events>(`${placeholder}|FILE`, help, listOrFile, {
     fallback: [fallback.join(","), [...fallback]],
     aliases: ["event", "e", "names", "topics", "patterns", "catalog", "schema", "recognize"],
     looks: /[,.*>]/,
@@ -25,8 +29,12 @@ export function eventsFlag(placeholder: string, help: string, fallback: readonly
 }
 
 function listOrFile(text: string): Events {
-  const isFile = text.endsWith(".json") && !text.includes(",");
-  return isFile ? { path: text, text: textFile(text) } : list(text);
+  return isPath(text) ? { path: text, text: textFile(text) } : list(text);
+}
+
+/** No name or pattern has a slash in it, and none of a list ends as the files do that catalogs are kept in. */
+function isPath(text: string): boolean {
+  return /[/\\]/.test(text) || /^[^,]+\.(?:json|ya?ml)$/i.test(text);
 }
 
 /** Whether it is a list. */
@@ -40,11 +48,20 @@ export function eventsArgument(events: Events): string {
 }
 
 /**
- * Reads a catalog.
+ * Reads a catalog, and says on stderr what may be a slip in it.
  *
  * @throws {UsageError} If it cannot be used.
  */
-export async function readCatalog({ path, text }: CatalogFile): Promise<Catalog> {
+export async function readCatalog({ path, text }: CatalogFile, command: string, io: Io): Promise<Catalog> {
+  const catalog = await understood(path, text);
+  const { warnings } = catalog;
+  for (const warning of warnings.slice(0, MAX_SHOWN_WARNINGS)) io.stderr.line(`${command}: warning: ${warning}`);
+  const more = warnings.length - MAX_SHOWN_WARNINGS;
+  if (more > 0) io.stderr.line(`${command}: warning: ${path} has ${more} more like these`);
+  return catalog;
+}
+
+async function understood(path: string, text: string): Promise<Catalog> {
   try {
     return await parseCatalog(text, path);
   } catch (error) {

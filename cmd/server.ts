@@ -116,9 +116,10 @@ export const server = defineCommand({
   description: "Keeps a pool of TCP connections. What it does not recognize is dropped, and the log says so.\n" +
     "localhost is both 127.0.0.1 and ::1. Ctrl-C drains and ends it, a second one ends it at once.\n" +
     'A line of the token file is a token, which may have "publish" or "listen" before it: it is for that alone.\n' +
-    "A catalog says what data events carry, and what does not fit is refused. It is an AsyncAPI 3 document in JSON, or\n" +
-    '{"NAME": {"description": "...", "schema": {...}, "example": ...}, ...} with schemas of JSON Schema 2020-12; a NAME\n' +
-    "may be a pattern, and each key of an event may be left out.",
+    "A catalog says what data events carry, and what does not fit is refused. It is a file in YAML or JSON: a document of\n" +
+    'AsyncAPI, or {"NAME": {"description": "...", "schema": {...}, "example": ...}, ...} with schemas of JSON Schema\n' +
+    "2020-12; a NAME may be a pattern, and each key of an event may be left out. A FILE is named with a slash in its\n" +
+    "path (./shop), or with .json, .yml or .yaml at its end.",
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [
@@ -156,7 +157,7 @@ export async function startServer(flags: ServerFlags, io: Io): Promise<Server> {
   const security = securityOf(flags, io);
   const log = flags.json ? jsonLog(io) : new TextLog(io, flags, security);
   const options: BrokerOptions = {
-    ...await recognized(flags),
+    ...await recognized(flags, io),
     limits: limitsOf(flags),
     tokens: security.tokens,
     slow: flags.slow,
@@ -174,8 +175,11 @@ export async function startServer(flags: ServerFlags, io: Io): Promise<Server> {
 }
 
 /** What it is to recognize. The names of classic clients may have other forms, which a list may be written in, too. */
-async function recognized({ events, classic }: ServerFlags): Promise<Pick<BrokerOptions, "events" | "catalog">> {
-  if (!isList(events)) return { catalog: await readCatalog(events) };
+async function recognized(
+  { events, classic }: ServerFlags,
+  io: Io,
+): Promise<Pick<BrokerOptions, "events" | "catalog">> {
+  if (!isList(events)) return { catalog: await readCatalog(events, "mq server", io) };
   return { events: classic ? events.map(modernPattern) : events };
 }
 

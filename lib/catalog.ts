@@ -4,7 +4,7 @@
  * @module
  */
 import type { EventInfo } from "./answers.ts";
-import { type Draft, readAsyncApi } from "./asyncapi.ts";
+import { type Draft, isAsyncApi, readAsyncApi } from "./asyncapi.ts";
 import { decodeData } from "./data.ts";
 import { ProtocolError, quote } from "./errors.ts";
 import { checkRecognizable, Pattern } from "./event.ts";
@@ -27,14 +27,18 @@ export interface Entry {
 
 /** The events that a broker recognizes, and what it knows of them. Make one with {@linkcode parseCatalog}. */
 export class Catalog {
+  /** What was found in it that may be a slip, or that mq cannot read: a sentence each, with its line. */
+  readonly warnings: readonly string[];
   readonly #entries: ReadonlyMap<string, Entry>;
 
   /**
    * Makes a catalog.
    *
    * @param entries Its entries, in any order.
+   * @param warnings What was found in it that may be a slip.
    */
-  constructor(entries: readonly Entry[]) {
+  constructor(entries: readonly Entry[], warnings: readonly string[] = []) {
+    this.warnings = warnings;
     const literals = entries.filter(({ pattern }) => pattern.isLiteral);
     const others = entries.filter(({ pattern }) => !pattern.isLiteral);
     this.#entries = new Map([...literals, ...others].map((entry) => [entry.info.pattern, entry]));
@@ -73,11 +77,12 @@ export class Catalog {
 
 /**
  * Reads a catalog: an object with the names or patterns of events as keys, and what is known of each as
- * `{"description", "schema", "example"}`; or an AsyncAPI 3 document, of which each channel is an event.
+ * `{"description", "schema", "example"}`; or an AsyncAPI document of version 2 or 3, of which each channel is an event.
  *
- * @param text The catalog in JSON; the schemas are JSON Schema 2020-12, or those of AsyncAPI.
- * @param name What the catalog is called in errors, such as the name of its file.
- * @returns The catalog.
+ * @param text The catalog in JSON or YAML; the schemas are JSON Schema 2020-12, or those of AsyncAPI.
+ * @param name What the catalog is called in errors, such as the name of its file. One that ends in `.json`, `.yml` or
+ * `.yaml` says what the text is written in; otherwise one that begins with a bracket is JSON.
+ * @returns The catalog. What may be a slip in it, although the standards allow it, is in its `warnings`.
  * @throws {MqError} With the code `bad-catalog`, if it cannot be used; the message names the line and the reason.
  *
  * @example
@@ -89,14 +94,22 @@ export class Catalog {
  * await using broker = new Broker({ catalog });
  * assertEquals(broker.events, ["order.*"]);
  * ```
+ *
+ * @example In YAML, with a slip
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { warnings } = await parseCatalog("order.paid:\n  schema:\n    typ: object", "shop.yml");
+ * const why = '"typ" is no keyword of JSON Schema and has no effect; did you mean "type"?';
+ * assertEquals(warnings, [`shop.yml, line 3: ${why}`]);
+ * ```
  */
 export async function parseCatalog(text: string, name = "The catalog"): Promise<Catalog> {
   const source = await JsonSource.read(text, name);
-  const isAsyncApi = typeof source.at(["asyncapi"]) === "string";
-  const drafts = isAsyncApi ? readAsyncApi(source) : readEntries(source);
-  checkApart(drafts, source);
-  const schemas = await Schemas.load(isAsyncApi ? "asyncapi" : "2020-12");
-  return new Catalog(drafts.map((draft) => complete(draft, schemas, source)));
+  const isForeign = isAsyncApi(source);
+  const drafts = isForeign ? readAsyncApi(source) : readEntries(source);
+  const schemas = await Schemas.load(isForeign ? "asyncapi" : "2020-12");
+  return new Catalog(drafts.map((draft) => complete(draft, schemas, source)), source.warnings);
 }
 
 function readEntries(source: JsonSource): Draft[] {
@@ -108,7 +121,7 @@ function readEntries(source: JsonSource): Draft[] {
 }
 
 function readEntry(name: string, source: JsonSource): Draft {
-  const entry = source.at([name]);
+  const entry = source.at([name]) ?? {}; // In YAML, a name with nothing behind it is null.
   if (!isObject(entry)) throw source.fault([name], `what is known of ${quote(name)} stands in an object`);
   const unknown = Object.keys(entry).find((key) => !ENTRY_KEYS.includes(key));
   if (unknown !== undefined) {
@@ -118,27 +131,24 @@ function readEntry(name: string, source: JsonSource): Draft {
   if (description !== undefined && typeof description !== "string") {
     throw source.fault([name, "description"], "a description is a string");
   }
-  const paths = { pattern: [name], schema: [name, "schema"], example: [name, "example"] };
-  return { info: { pattern: name, description, schema, example }, paths };
+  const schemas = schema === undefined ? [] : [{ value: schema, path: [name, "schema"] }];
+  const paths = { pattern: [name], example: [name, "example"] };
+  return { info: { pattern: name, description, schema, example }, paths, schemas };
 }
 
-function complete({ info, paths }: Draft, schemas: Schemas, source: JsonSource): Entry {
+function complete({ info, paths, schemas: parts }: Draft, schemas: Schemas, source: JsonSource): Entry {
   try {
     checkRecognizable([info.pattern]);
   } catch (error) {
-    throw source.fault(paths.pattern, (error as ProtocolError).message);
+    if (!(error instanceof ProtocolError)) throw error;
+    throw source.fault(paths.pattern, error.message);
   }
-  const judge = info.schema === undefined ? undefined : schemas.compile(info.schema, source, paths.schema);
+  const judge = info.schema === undefined ? undefined : schemas.compile(info.schema, parts, source);
+  const pattern = new Pattern(info.pattern);
   const misfit = info.example === undefined ? undefined : judge?.(info.example);
-  if (misfit) throw source.fault([...paths.example, ...parsePointer(misfit.pointer)], explain("the example", misfit));
-  return { info, pattern: new Pattern(info.pattern), judge };
-}
-
-/** Two channels of AsyncAPI may have one address. */
-function checkApart(drafts: readonly Draft[], source: JsonSource): void {
-  const patterns = new Set<string>();
-  for (const { info: { pattern }, paths } of drafts) {
-    if (patterns.has(pattern)) throw source.fault(paths.pattern, `${quote(pattern)} is there twice`);
-    patterns.add(pattern);
-  }
+  if (misfit === undefined) return { info, pattern, judge };
+  const path = [...paths.example, ...parsePointer(misfit.pointer)];
+  if (!isAsyncApi(source)) throw source.fault(path, explain("the example", misfit));
+  source.warn(path, `${explain("the example", misfit)}, so ${info.pattern} is left without it`);
+  return { info: { ...info, example: undefined }, pattern, judge };
 }

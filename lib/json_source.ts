@@ -1,48 +1,89 @@
 /**
- * A text in JSON whose faults can be told with the line they are on.
+ * A text in JSON or YAML whose faults can be told with the line they are on.
  *
  * @module
  */
-import type { Node, ParseError } from "jsonc-parser";
 import type { Json } from "./data.ts";
-import { MqError, quote, visible } from "./errors.ts";
+import { MqError, visible } from "./errors.ts";
 
 /** Where a value stands: the keys and indices that lead to it. */
 export type Path = readonly string[];
 
-/** What reads JSON into a tree that knows where everything stands. */
-type Parser = typeof import("jsonc-parser");
+/** Where a value and its parts stand in a text. */
+export interface Place {
+  /** Where it begins, its key included, in UTF-16 code units. */
+  readonly offset: number;
+  /** Its parts, by keys or indices. */
+  readonly parts: ReadonlyMap<string, Place>;
+}
 
-/** A text in JSON, read. */
+/** A part of a text. */
+export interface Excerpt {
+  /** What it says. */
+  readonly value: Json;
+  /** Where it stands. */
+  readonly path: Path;
+}
+
+/** What a text says. */
+export interface Reading {
+  /** The value. */
+  readonly value: Json;
+  /** Where it stands. */
+  readonly place: Place;
+}
+
+/** A text that cannot be read. */
+export class ReadingFault extends Error {
+  /**
+   * Makes an error.
+   *
+   * @param offset Where it is, in UTF-16 code units.
+   * @param message What is wrong there.
+   */
+  constructor(readonly offset: number, message: string) {
+    super(message);
+  }
+}
+
+/** A text in JSON or YAML, read. */
 export class JsonSource {
   /** What it says. */
   readonly value: Json;
+  /** Where they are, by what they say. */
+  readonly #warnings = new Map<string, number>();
   readonly #text: string;
   readonly #name: string;
-  readonly #root: Node;
+  readonly #place: Place;
 
   /**
    * Reads a text. The parser is loaded now: most programs never need it.
    *
    * @param text The text.
-   * @param name What it is called in errors, such as the name of its file.
+   * @param name What it is called in errors, such as the name of its file. One that ends in `.json` is read as JSON, one
+   * that ends in `.yml` or `.yaml` as YAML; another is JSON if it begins with a bracket.
    * @returns The text, read.
-   * @throws {MqError} With the code `bad-catalog`, if it is not JSON or an object in it has a key twice.
+   * @throws {MqError} With the code `bad-catalog`, if it cannot be read or an object in it has a key twice.
    */
   static async read(text: string, name: string): Promise<JsonSource> {
     const bare = text.replace(/^\ufeff/, ""); // Some editors begin a file with a byte order mark.
-    return new JsonSource(bare, name, await import("jsonc-parser"));
+    const parse = isYaml(bare, name)
+      ? (await import("./parse_yaml.ts")).parseYaml
+      : (await import("./parse_json.ts")).parseJson;
+    try {
+      return new JsonSource(bare, name, parse(bare));
+    } catch (error) {
+      if (error instanceof ReadingFault) throw faultAt(bare, name, error.offset, error.message);
+      if (error instanceof RangeError) throw faultAt(bare, name, 0, "it is nested more deeply than mq can follow");
+      throw error;
+    }
   }
 
-  private constructor(text: string, name: string, parser: Parser) {
+  private constructor(text: string, name: string, { value, place }: Reading) {
     this.#text = text;
     this.#name = name;
-    const errors: ParseError[] = [];
-    const root = parser.parseTree(text, errors, { disallowComments: true });
-    if (root === undefined || errors.length > 0) throw this.#syntaxFault(errors[0], parser);
-    this.#root = root;
-    this.#refuseTwins(root);
-    this.value = JSON.parse(text);
+    this.#place = place;
+    this.value = value;
   }
 
   /**
@@ -50,15 +91,25 @@ export class JsonSource {
    *
    * @param path Where the fault is; where nothing stands there, what would hold it is meant.
    * @param why What is wrong.
-   * @param word A string within it that shows the line more exactly.
    * @returns The error.
    */
-  fault(path: Path, why: string, word?: string): MqError {
-    const node = this.#find(path);
-    const start = node.parent?.type === "property" ? node.parent.offset : node.offset;
-    const at = word === undefined ? -1 : this.#text.indexOf(JSON.stringify(word), node.offset);
-    const isInside = at !== -1 && at < node.offset + node.length;
-    return this.#faultAt(isInside ? at : start, why);
+  fault(path: Path, why: string): MqError {
+    return faultAt(this.#text, this.#name, this.#offsetOf(path), why);
+  }
+
+  /**
+   * Notes what may be a slip.
+   *
+   * @param path Where it is.
+   * @param why What is odd about it.
+   */
+  warn(path: Path, why: string): void {
+    this.#warnings.set(this.fault(path, why).message, this.#offsetOf(path));
+  }
+
+  /** What may be a slip, each with its line, from the first line to the last. */
+  get warnings(): string[] {
+    return [...this.#warnings].sort(([, one], [, other]) => one - other).map(([message]) => message);
   }
 
   /**
@@ -76,41 +127,26 @@ export class JsonSource {
     return value;
   }
 
-  /** What stands at a path, or the last on the way to it. */
-  #find(path: Path): Node {
-    let node = this.#root;
+  /** Where what stands at a path begins, or the last on the way to it. */
+  #offsetOf(path: Path): number {
+    let place = this.#place;
     for (const key of path) {
-      const { type, children = [] } = node;
-      const property = children.find(({ children }) => children?.[0].value === key);
-      const next = type === "array" ? children[Number(key)] : property?.children?.[1];
-      if (next === undefined) return node;
-      node = next;
+      const next = place.parts.get(key);
+      if (next === undefined) break;
+      place = next;
     }
-    return node;
+    return place.offset;
   }
+}
 
-  #faultAt(offset: number, why: string): MqError {
-    const line = this.#text.slice(0, offset).split("\n").length;
-    return new MqError("bad-catalog", `${this.#name}, line ${line}: ${visible(why)}`);
-  }
+function isYaml(text: string, name: string): boolean {
+  const [, extension] = /\.(json|ya?ml)$/i.exec(name) ?? [];
+  return extension === undefined ? !/^\s*[[{]/.test(text) : extension.toLowerCase() !== "json";
+}
 
-  #syntaxFault({ error, offset }: ParseError, parser: Parser): MqError {
-    const words = parser.printParseErrorCode(error).replace(/(?<=[a-z])(?=[A-Z])/g, " ").toLowerCase();
-    const column = offset - this.#text.lastIndexOf("\n", offset - 1);
-    return this.#faultAt(offset, `it is no JSON from column ${column} on (${words})`);
-  }
-
-  /** JSON lets a key come twice, and then one of the two counts for nothing. */
-  #refuseTwins({ type, children = [] }: Node): void {
-    const keys = new Set<string>();
-    for (const child of children) {
-      this.#refuseTwins(child);
-      if (type !== "object") continue;
-      const key = child.children![0].value;
-      if (keys.has(key)) throw this.#faultAt(child.offset, `the key ${quote(key)} is there twice`);
-      keys.add(key);
-    }
-  }
+function faultAt(text: string, name: string, offset: number, why: string): MqError {
+  const line = text.slice(0, offset).split("\n").length;
+  return new MqError("bad-catalog", `${name}, line ${line}: ${visible(why)}`);
 }
 
 /**

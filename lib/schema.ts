@@ -1,16 +1,22 @@
 /**
- * JSON Schema, through ajv: schemas are compiled, and what does not fit is told in a sentence.
+ * JSON Schema: schemas are compiled, and what does not fit is told in a sentence.
  *
  * @module
  */
-import type { Ajv, AnySchema, ErrorObject } from "ajv";
+import type { Ajv, ErrorObject, Options } from "ajv";
 import type { Json } from "./data.ts";
 import { MqError, quote, visible } from "./errors.ts";
 import { formatPatterns } from "./event.ts";
-import { isObject, type JsonSource, parsePointer, type Path } from "./json_source.ts";
+import { loadFormats } from "./formats.ts";
+import { type Excerpt, isObject, type JsonSource, parsePointer, type Path } from "./json_source.ts";
+import { everySchema, lint } from "./schema_lint.ts";
+import { type Schema, TypeBox } from "./typebox.ts";
 
-/** What schemas are written in: JSON Schema 2020-12, or the dialect of AsyncAPI, which extends draft-07. */
+/** What schemas are written in unless they say so: JSON Schema 2020-12, or the dialect of AsyncAPI, made from draft-07. */
 export type Dialect = "2020-12" | "asyncapi";
+
+/** The versions of the standard that schemas are held to. */
+export type Version = "2020-12" | "draft-07";
 
 /** What does not fit. */
 export interface Misfit {
@@ -32,69 +38,147 @@ const MAX_SENTENCE_CHARACTERS = 300;
 /** Keywords under which errors gather, those of every branch of a choice, say; their own says it for all of them. */
 const SUMMARIES: ReadonlySet<string> = new Set(["anyOf", "oneOf", "contains", "propertyNames"]);
 
+/** How `$schema` names JSON Schema 2020-12. */
+export const SCHEMA_2020_12 = "https://json-schema.org/draft/2020-12/schema";
+
+/** The versions, by how `$schema` names them; 2020-12 has no `#` behind it, older ones do. Draft-07 includes draft-06. */
+const VERSIONS: ReadonlyMap<string, Version> = new Map([
+  [SCHEMA_2020_12, "2020-12"],
+  ["http://json-schema.org/draft-07/schema", "draft-07"],
+  ["http://json-schema.org/draft-06/schema", "draft-07"],
+]);
+
+/**
+ * Keywords that ajv does not hold as the standard says, or in whose case a sender could keep it busy: what is unique it
+ * compares each with each. ($async and nullable are its own additions, which the standard ignores.)
+ */
+const BEYOND_AJV: ReadonlySet<string> = new Set([
+  ...["$dynamicRef", "$dynamicAnchor", "unevaluatedItems", "unevaluatedProperties", "uniqueItems"],
+  ...["$async", "nullable", "__proto__"],
+]);
+
+/** Holds data to what the standard says, asks for no types, and writes nothing to the console. */
+const AJV_OPTIONS: Options = {
+  strict: false,
+  ownProperties: true,
+  logger: false,
+  code: { regExp: Object.assign(regExp, { code: "new RegExp" }) },
+};
+
 /** Compiles schemas. Make one with {@linkcode Schemas.load}. */
 export class Schemas {
-  readonly #ajv: Ajv;
+  readonly #dialect: Dialect;
+  readonly #formats: ReadonlySet<string>;
+  readonly #ajvs: Record<Version, Ajv>;
+  readonly #typeBox: TypeBox;
 
-  private constructor(ajv: Ajv) {
-    this.#ajv = ajv;
+  private constructor(dialect: Dialect, formats: ReadonlySet<string>, ajvs: Record<Version, Ajv>, typeBox: TypeBox) {
+    this.#dialect = dialect;
+    this.#formats = formats;
+    this.#ajvs = ajvs;
+    this.#typeBox = typeBox;
   }
 
   /**
-   * Loads ajv: most programs never need it. It knows formats, and writes nothing to the console.
+   * Loads what compiles schemas: most programs never need it. Ajv is for most of them, and TypeBox for those that ajv
+   * does not hold as the standard says: it is as fast at telling whether data fits, but not at telling why not.
    *
-   * @param dialect What the schemas are written in. In AsyncAPI anybody may add keywords; otherwise one that is unknown
-   * is a slip.
+   * @param dialect What schemas are written in that have no `$schema`. In AsyncAPI anybody may add keywords; otherwise
+   * one that is unknown is odd.
    * @returns What compiles them.
    */
   static async load(dialect: Dialect): Promise<Schemas> {
-    const ajv = dialect === "asyncapi"
-      ? new (await import("ajv")).Ajv({ logger: false, strictSchema: false })
-      : new (await import("ajv/2020")).Ajv2020({ logger: false });
-    (await import("ajv-formats")).default.default(ajv);
-    return new Schemas(ajv);
+    const [{ Ajv }, { Ajv2020 }, formats] = await Promise.all([import("ajv"), import("ajv/2020"), loadFormats()]);
+    const options = { ...AJV_OPTIONS, formats };
+    const ajvs = { "2020-12": new Ajv2020(options), "draft-07": new Ajv(options) };
+    return new Schemas(dialect, new Set(Object.keys(formats)), ajvs, await TypeBox.load());
   }
 
   /**
-   * Compiles a schema.
+   * Compiles a schema. What is odd about it becomes a warning of its source.
    *
    * @param schema The schema.
+   * @param parts The schemas that it is made of, as they stand in its source: of most it is one, the schema itself.
    * @param source Where it was read.
-   * @param path Where it stands there.
    * @returns What judges values by it.
    * @throws {MqError} With the code `bad-catalog`, if it is none.
    */
-  compile(schema: Json, source: JsonSource, path: Path): Judge {
-    if (!isObject(schema) && typeof schema !== "boolean") {
-      throw source.fault(path, "a schema is an object or a boolean");
-    }
+  compile(schema: Json, parts: readonly Excerpt[], source: JsonSource): Judge {
+    const [{ path }] = parts;
     try {
-      if (!this.#ajv.validateSchema(schema)) {
-        const [error] = this.#ajv.errors!;
-        const why = explain("the schema", misfitOf(error));
-        throw source.fault([...path, ...parsePointer(error.instancePath)], why);
-      }
-      return this.#judge(schema);
+      for (const part of parts) this.#check(part, source);
+      return this.#judge(schema as Schema, path, source);
     } catch (error) {
       if (error instanceof MqError) throw error;
-      const { message } = error as Error;
-      const [, quoted, referred] = /"([^"]+)"|reference (\S+)/.exec(message) ?? [];
-      throw source.fault(path, `the schema cannot be used: ${message}`, quoted ?? referred);
+      throw source.fault(path, `the schema cannot be used: ${(error as Error).message}`);
     }
   }
 
-  #judge(schema: AnySchema): Judge {
-    const validate = this.#ajv.compile(schema);
-    if ("$async" in validate) throw new Error('"$async" has no place in it'); // Its judgement would come too late.
-    return (value) => {
-      try {
-        return validate(value) ? undefined : misfitOf(decisive(validate.errors!));
-      } catch (error) {
-        if (error instanceof RangeError) return TOO_DEEP;
-        throw error;
-      }
-    };
+  #check({ value, path }: Excerpt, source: JsonSource): void {
+    const fault = (at: Path, why: string) => source.fault([...path, ...at], why);
+    if (!isObject(value) && typeof value !== "boolean") throw fault([], "a schema is an object or a boolean");
+    const version = versionOf(value, this.#dialect);
+    if (version === undefined) {
+      throw fault(["$schema"], "mq reads schemas of JSON Schema 2020-12 and draft-07, and this is of another standard");
+    }
+    const ajv = this.#ajvs[version];
+    if (!ajv.validateSchema(without(value, "$schema"))) {
+      const [error] = ajv.errors!;
+      throw fault(parsePointer(error.instancePath), explain("the schema", misfitOf(error)));
+    }
+    for (const [at, pattern] of patternsOf(value)) {
+      if (!isRegExp(pattern)) throw fault(at, `${quote(pattern)} is no regular expression`);
+    }
+    for (const { path: at, why } of lint(value, this.#dialect === "asyncapi", this.#formats)) {
+      source.warn([...path, ...at], why);
+    }
   }
+
+  #judge(schema: Schema, path: Path, source: JsonSource): Judge {
+    const bare = without(schema, "$schema"); // Ajv would look for what it names.
+    const broken = this.#typeBox.findBrokenRef(bare);
+    if (broken) throw source.fault([...path, ...broken.path], `nothing in the schema is at ${quote(broken.ref)}`);
+    const ajv = this.#ajvs[versionOf(schema, this.#dialect)!];
+    return withinReach((isBeyondAjv(bare) ? undefined : byAjv(bare, ajv)) ?? this.#typeBox.compile(bare));
+  }
+}
+
+function withinReach(judge: Judge): Judge {
+  return (value) => {
+    try {
+      return judge(value);
+    } catch (error) {
+      if (error instanceof RangeError) return TOO_DEEP;
+      throw error;
+    }
+  };
+}
+
+/**
+ * The version of the standard that a schema is to be held to.
+ *
+ * @param schema The schema.
+ * @param dialect What it is written in, unless it says so.
+ * @returns The version; undefined if the schema names another.
+ */
+export function versionOf(schema: Json, dialect: Dialect): Version | undefined {
+  const named = isObject(schema) ? schema.$schema : undefined;
+  if (named === undefined) return dialect === "asyncapi" ? "draft-07" : "2020-12";
+  return VERSIONS.get(String(named).replace(/#$/, ""));
+}
+
+function without(schema: Schema, key: string): Schema {
+  if (typeof schema === "boolean") return schema;
+  return Object.fromEntries(Object.entries(schema).filter(([each]) => each !== key));
+}
+
+/** Whether a schema has something that ajv does not hold as the standard says; to it, 19.99 is no multiple of 0.01. */
+function isBeyondAjv(schema: Json, isRoot = true): boolean {
+  if (typeof schema !== "object" || schema === null) return false;
+  return Object.entries(schema).some(([key, part]) =>
+    BEYOND_AJV.has(key) || (key === "$id" && !isRoot) || (key === "multipleOf" && !Number.isInteger(part)) ||
+    isBeyondAjv(part, false)
+  );
 }
 
 function decisive(errors: ErrorObject[]): ErrorObject {
@@ -110,8 +194,6 @@ function detailOf({ keyword, params }: ErrorObject): string {
   switch (keyword) {
     case "additionalProperties":
       return `: ${quote(params.additionalProperty)}`;
-    case "unevaluatedProperties":
-      return `: ${quote(params.unevaluatedProperty)}`;
     case "propertyNames":
       return `: ${quote(params.propertyName)}`;
     case "enum":
@@ -123,6 +205,44 @@ function detailOf({ keyword, params }: ErrorObject): string {
   }
 }
 
+/** Has ajv compile a schema, by itself: another one may have the same `$id`. */
+function byAjv(schema: Schema, ajv: Ajv): Judge | undefined {
+  try {
+    const validate = ajv.compile(schema);
+    return (value) => validate(value) ? undefined : misfitOf(decisive(validate.errors!));
+  } catch {
+    return undefined; // It is stricter than the standard in places; TypeBox then has the last word.
+  } finally {
+    ajv.removeSchema();
+  }
+}
+
+/** The regular expressions of a schema, and where they stand. */
+function* patternsOf(schema: Json): Generator<[path: Path, pattern: string]> {
+  for (const [path, part] of everySchema(schema)) {
+    const { pattern, patternProperties = {} } = part as { [key: string]: Json };
+    if (typeof pattern === "string") yield [[...path, "pattern"], pattern];
+    for (const each of Object.keys(patternProperties as object)) yield [[...path, "patternProperties", each], each];
+  }
+}
+
+function isRegExp(pattern: string): boolean {
+  try {
+    regExp(pattern);
+    return true;
+  } catch {
+    return false; // A SyntaxError, whose words are for programmers.
+  }
+}
+
+/** Patterns are to be read with the flag `u`, but many are written that only work without. */
+function regExp(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern, "u");
+  } catch {
+    return new RegExp(pattern); // Throws, too, if the pattern is none in either way.
+  }
+}
 /**
  * Says what does not fit.
  *

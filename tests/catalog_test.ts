@@ -21,7 +21,7 @@ function catalogOf(schema: unknown): Promise<Catalog> {
 
 // What it says
 
-const REASONS: [schema: unknown, line: string, reason: string][] = [
+const REASONS: [schema: unknown, line: string, reason: string | undefined][] = [
   [{ type: "object" }, "a", "its data must be object"],
   [{ type: "object" }, "a bare text", "its data must be object"],
   [{ properties: { id: { type: "integer" } } }, 'a {"id":"1"}', "its data at /id must be integer"],
@@ -45,11 +45,43 @@ const REASONS: [schema: unknown, line: string, reason: string][] = [
   [{ oneOf: [{ type: "integer" }, { type: "number" }] }, "a 1", "its data must match exactly one schema in oneOf"],
   [{ contains: { const: 1 } }, "a [2]", "its data must contain at least 1 valid item(s)"],
   [false, "a 1", "its data boolean schema is false"],
+  // Those that TypeBox judges, because of unique items here.
+  [unique({ type: "object" }), "a bare text", "its data must be object"],
+  [unique({ items: { properties: { id: { minimum: 1 } } } }), 'a [{"id":0}]', "its data at /0/id must be >= 1"],
+  [unique({ required: ["id"] }), "a {}", "its data must have required property 'id'"],
+  [
+    unique({ properties: { id: {} }, additionalProperties: false }),
+    'a {"ID":1}',
+    'its data must NOT have additional properties: "ID"',
+  ],
+  [unique({ propertyNames: { maxLength: 2 } }), 'a {"long":1}', 'its data property name must be valid: "long"'],
+  [unique({ enum: ["x", 1, null] }), "a y", 'its data must be equal to one of the allowed values: "x", 1, null'],
+  [unique({ const: { x: 1 } }), "a y", 'its data must be equal to constant: {"x":1}'],
+  [unique({ anyOf: [{ type: "null" }, { type: "integer" }] }), "a y", "its data must match a schema in anyOf"],
+  [unique({ contains: { const: 1 } }), "a [2]", "its data must contain at least 1 valid item"],
+  [unique({}), "a [1,1]", "its data must NOT have duplicate items"],
+  [unique({ items: false }), "a [1]", "its data at /0 boolean schema is false"],
+  // What ajv, by itself, does not hold as the standard says.
+  [{ multipleOf: 0.01 }, "a 19.99", undefined],
+  [{ multipleOf: 0.01 }, "a 19.999", "its data must be multiple of 0.01"],
+  [{ required: ["__proto__"] }, "a {}", "its data must have required property '__proto__'"],
+  [{ required: ["toString"] }, "a {}", "its data must have required property 'toString'"],
+  [{ type: "string", nullable: true }, "a null", "its data must be string"],
+  [{ $async: true, type: "string" }, "a 1", "its data must be string"],
+  [{ pattern: "^[\\w\\.\\_]+$" }, "a a b", 'its data must match pattern "^[\\w\\.\\_]+$"'], // No pattern with the flag u.
+  [{ format: "idn-email" }, "a y", 'its data must match format "idn-email"'],
+  [{ format: "int32" }, "a 2147483648", 'its data must match format "int32"'],
+  [{ format: "byte" }, "a YQ=", 'its data must match format "byte"'],
 ];
+
+/** A schema that ajv is not left to judge by. */
+function unique(schema: Record<string, unknown>): unknown {
+  return { ...schema, uniqueItems: true };
+}
 
 for (const [schema, line, expected] of REASONS) {
   Deno.test(`Catalog.check says of ${line} by ${JSON.stringify(schema)} that ${expected}`, async () => {
-    assertEquals(reason(await catalogOf(schema), line), `Cannot take a: ${expected}`);
+    assertEquals(reason(await catalogOf(schema), line), expected && `Cannot take a: ${expected}`);
   });
 }
 
@@ -69,6 +101,20 @@ Deno.test("Catalog.check refuses data that is nested more deeply than can be fol
   const nested = (depth: number) => `a ${"[".repeat(depth)}${"]".repeat(depth)}`;
   assertEquals(reason(catalog, nested(100)), undefined);
   assertEquals(reason(catalog, nested(400_000)), "Cannot take a: its data must not be nested that deeply");
+});
+
+Deno.test("Catalog.check refuses what is nested too deeply or long in no time, whichever library judges", async () => {
+  const catalog = await catalogOf(unique({ items: { $ref: "#" } }));
+  assertEquals(
+    reason(catalog, `a ${"[".repeat(400_000)}${"]".repeat(400_000)}`),
+    "Cannot take a: its data must not be nested that deeply",
+  );
+  const long = await catalogOf(unique({ items: { type: "string" } }));
+  assertEquals(reason(long, `a [${"1,".repeat(4000)}1]`), "Cannot take a: its data at /0 must be string");
+  assertEquals(
+    reason(long, `a [${"1,".repeat(5000)}1]`),
+    "Cannot take a: its data must fit its schema, and is too long to say where it does not",
+  );
 });
 
 Deno.test("Catalog tries names first, then patterns in their order", async () => {
@@ -114,19 +160,15 @@ const BROKEN: [text: string, message: string][] = [
     'line 3: the schema at /items/type must be equal to one of the allowed values: "array", "boolean", ',
   ],
   [
-    '{"a":{"schema":{\n"type":"object",\n"requird":[]}}}',
-    'line 3: the schema cannot be used: strict mode: unknown keyword: "requird"',
-  ],
-  [
-    '{"a":{"schema":{\n"type":"string",\n"format":"emial"}}}',
-    'line 3: the schema cannot be used: unknown format "emial" ignored in schema at path "#"',
-  ],
-  [
     '{"a":{"schema":{\n"items":{\n"$ref":"#/$defs/b"}}}}',
-    "line 3: the schema cannot be used: can't resolve reference #/$defs/b from id #",
+    'line 3: nothing in the schema is at "#/$defs/b"',
   ],
-  ['{"a":{\n"schema":{"pattern":"("}}}', "line 2: the schema cannot be used: Invalid regular expression: "],
-  ['{"a":{\n"schema":{"$async":true}}}', 'line 2: the schema cannot be used: "$async" has no place in it'],
+  ['{"a":{\n"schema":{"pattern":"("}}}', 'line 2: "(" is no regular expression'],
+  ['{"a":{"schema":{\n"patternProperties":{\n"[a-":{}}}}}', 'line 3: "[a-" is no regular expression'],
+  [
+    '{"a":{"schema":{\n"$schema":"http://json-schema.org/draft-04/schema#"}}}',
+    "line 2: mq reads schemas of JSON Schema 2020-12 and draft-07, and this is of another standard",
+  ],
   [
     '{"a":{"schema":{"properties":{"id":{"type":"integer"}}},\n"example":{\n"id":"1"}}}',
     "line 3: the example at /id must be integer",
@@ -139,30 +181,21 @@ const asyncApi = (...parts: string[]) => `{"asyncapi":"3.0.0",\n"channels":{\n${
 
 const BROKEN_ASYNCAPI: [text: string, message: string][] = [
   [
-    '{"info":{},\n"asyncapi":"2.6.0","channels":{"a":{}}}',
-    "line 2: it is a document of AsyncAPI 2.6.0, and mq reads those of version 3",
+    '{"info":{},\n"asyncapi":"1.2.0","channels":{"a":{}}}',
+    "line 2: it is a document of AsyncAPI 1.2.0, and mq reads those of versions 2 and 3",
   ],
   ['{"asyncapi":"3.0.0"}', "line 1: there is no channel in it"],
   ['{"asyncapi":"3.0.0",\n"channels":{}}', "line 2: there is no channel in it"],
-  [asyncApi('"a":{', '"address":"user-{id}"}'), 'line 4: Cannot read "user-*" as a pattern: '],
-  [asyncApi('"a":{"address":"x/y"},', '"b":{"address":"x.y"}'), 'line 4: "x.y" is there twice'],
+  [asyncApi('"a":{', '"address":"mq/{id}"}'), 'line 4: Cannot recognize "mq.*": "mq." events are the broker\'s own'],
   [asyncApi('"a":{"messages":{"m":{', '"$ref":"#/b"}}}'), 'line 4: nothing in this file is at "#/b"'],
-  [asyncApi('"a":{"messages":{"m":{', '"$ref":"b.json"}}}'), 'line 4: nothing in this file is at "b.json"'],
+  [asyncApi('"a":{"messages":{"m":{', '"$ref":"#/%"}}}'), 'line 4: nothing in this file is at "#/%"'],
   [
     asyncApi('"a":{', '"$ref":"#/channels/b"},"b":{"$ref":"#/channels/a"}'),
     "line 3: its references lead round in a circle",
   ],
   [
-    asyncApi('"a":{"messages":{"m":{"payload":{', '"schemaFormat":"application/vnd.apache.avro;version=1.9.0"}}}}'),
-    'line 4: mq reads schemas of AsyncAPI and of JSON Schema draft-07, not "application/vnd.apache.avro;version=1.9.0"',
-  ],
-  [
     asyncApi('"a":{"messages":{"m":{"payload":{', '"type":"strng"}}}}'),
     "line 4: the schema at /type must be equal to one of the allowed values: ",
-  ],
-  [
-    asyncApi('"a":{"messages":{"m":{"payload":{"type":"integer"},', '"examples":[{"payload":"x"}]}}}'),
-    "line 4: the example must be integer",
   ],
 ];
 

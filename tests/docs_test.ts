@@ -5,6 +5,7 @@ import jsrJson from "../deno.jsr.json" with { type: "json" };
 import { V8_FLAGS } from "../cmd/bench/subject.ts";
 import { limitFlags, limitsOf } from "../cmd/limit_flags.ts";
 import { COMMANDS } from "../cmd/main.ts";
+import { patternOfAddress } from "../lib/asyncapi_address.ts";
 import { STATUSES } from "../lib/web/replies.ts";
 import {
   ANSWER_BYTES,
@@ -122,6 +123,24 @@ Deno.test("the README's catalog is one, and refuses what it says", async () => {
   const [, name, data, reason] = /^mq pub (\S+) '(.*?)' +# is refused: (.*)$/m.exec(readme)!;
   const catalog = await parseCatalog(json);
   assertThrows(() => catalog.check(name, `${name} ${data}`), ProtocolError, `Cannot take ${name}: ${reason}`);
+});
+
+Deno.test("the catalog in docs/catalog.md is one, without slips", async () => {
+  const [, yaml] = /^```yaml\n([^]*?)^```$/m.exec(await read("docs/catalog.md"))!;
+  const { entries, warnings } = await parseCatalog(yaml, "shop.yml");
+  assertEquals([entries.map(({ pattern }) => pattern), warnings], [["order.created", "order.*"], []]);
+});
+
+Deno.test("docs/catalog.md says what addresses of AsyncAPI become", async () => {
+  const rows = [...(await read("docs/catalog.md")).matchAll(/^\| `(\S.*?)` +\| (?:`(\S+)`|the channel's key) +\|$/gm)];
+  assertEquals(rows.length, 8);
+  for (const [, address, pattern] of rows) assertEquals(patternOfAddress(address), pattern);
+});
+
+Deno.test("docs/catalog.md shows a warning as it is", async () => {
+  const [, warning] = /^mq server: warning: (shop\.yml, .*)$/m.exec(await read("docs/catalog.md"))!;
+  const yaml = "a:\n  schema:\n\n\n\n\n    requird: [id]";
+  assertEquals((await parseCatalog(yaml, "shop.yml")).warnings, [warning]);
 });
 
 Deno.test("every task that runs a broker has V8 keep its memory in the same way", () => {

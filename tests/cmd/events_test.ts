@@ -45,16 +45,54 @@ Deno.test("mq server logs data that does not fit once for each client and event"
 });
 
 for (const command of ["server", "app"]) {
-  Deno.test(`mq ${command} --events FILE.json says on which line a broken catalog is broken`, async () => {
-    const path = file("misspelt.json");
+  Deno.test(`mq ${command} --events FILE says on which line a broken catalog is broken`, async () => {
+    const path = file("broken.yml");
     assertEquals(await mq([command, "--events", path]), {
       code: 2,
       stdout: "",
-      stderr: `mq ${command}: ${path}, line 6: the schema cannot be used: strict mode: unknown keyword: "requird"\n` +
+      stderr: `mq ${command}: ${path}, line 4: the schema at /type must be equal to one of the allowed values: ` +
+        '"array", "boolean", "integer", "null", "number", "object", "string"\n' +
         "Try: mq server --help, which shows what a catalog is like\n",
     });
   });
+
+  Deno.test(`mq ${command} --events takes a value with a slash, or the ending of a catalog, for a file`, async () => {
+    for (const path of ["./nosuch", "no/such", "nosuch.json", "nosuch.yml", "NOSUCH.YAML"]) {
+      assertEquals(await mq([command, "--events", path]), {
+        code: 2,
+        stdout: "",
+        stderr: `mq ${command}: --events: no such file: ${path}\nTry: mq ${command} --help\n`,
+      });
+    }
+    const { stderr } = await mq([command, "--events", "a b.yml,c"]);
+    assert(stderr.includes('Cannot read "a b.yml" as '), stderr);
+  });
 }
+
+Deno.test("mq server --events FILE reads AsyncAPI in YAML, and says once what it cannot read of it", async () => {
+  const path = file("asyncapi/other_formats.yml");
+  await using program = new Program(["server", "--host", "127.0.0.1", "--port", "0", "--events", path]);
+  const [, port] = /listens on 127\.0\.0\.1:(\d+)/.exec((await program.stdout.next())!)!;
+  const to = ["-s", `127.0.0.1:${port}`];
+  assertMatch((await mq(["pub", "user.greeted", "h", ...to])).stderr, /must NOT have fewer than 2 characters$/m);
+  assertEquals((await mq(["pub", "user.signedup", "anything", ...to])).code, 0);
+  program.kill("SIGTERM");
+  const { stderr } = await program.outcome();
+  const warnings = stderr.trimEnd().split("\n");
+  assertEquals(warnings.length, 6, stderr);
+  for (const warning of warnings) assert(warning.startsWith(`mq server: warning: ${path}, line `), warning);
+});
+
+Deno.test("mq app --events FILE warns of slips, of twenty at most, and goes on", async () => {
+  const path = file("slips.yml");
+  await using server = await startBroker({ events: ["a"] });
+  const { code, stderr } = await mq(["app", "--events", path, "-n", "1", "-s", `127.0.0.1:${server.port}`]);
+  const lines = stderr.trimEnd().split("\n");
+  assertEquals([code, lines.length], [0, 22], stderr);
+  assertEquals(lines[0], `mq app: warning: ${path}, line 4: "slip0" is no keyword of JSON Schema and has no effect`);
+  assertEquals(lines[20], `mq app: warning: ${path} has 5 more like these`);
+  assertMatch(lines[21], /^mq app: 1 event sent, /);
+});
 
 Deno.test("mq events prints the catalog of a broker, with examples that can be pasted", async () => {
   await using server = await startWithCatalog();
@@ -143,7 +181,8 @@ Deno.test("mq app --events FILE.json says for which event it can make up no data
   assertEquals(await mq(["app", "--events", file("unmade.json")]), {
     code: 2,
     stdout: "",
-    stderr: "mq app: cannot make up data for order.paid that fits its schema\n" +
+    stderr: `mq app: warning: ${file("unmade.json")}, line 3: "minimum" is above "maximum": nothing can fit\n` +
+      "mq app: cannot make up data for order.paid that fits its schema\n" +
       'Try: an "example" in its entry of the catalog, which is then published as it is\n',
   });
 });
@@ -165,6 +204,6 @@ Deno.test("mq app goes on when the broker has another catalog, and says what it 
       "1",
     ],
   );
-  assertEquals(code, 0);
+  assertEquals(code, 1);
   assertMatch(stderr, /^(mq app: [\w.]+: Cannot take [\w.]+: its data must be null\n){2}mq app: 0 events sent, /);
 });

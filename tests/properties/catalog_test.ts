@@ -1,8 +1,7 @@
-/** A catalog judges as ajv does by itself, whatever comes, and what mq app makes up for it fits. */
+/** A catalog judges as TypeBox does by itself, whatever comes, and what mq app makes up for it fits. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { Ajv2020 } from "ajv/2020";
-import formats from "ajv-formats";
 import fc from "fast-check";
+import { Check } from "typebox/schema";
 import { makeUpFitting } from "../../cmd/fitting.ts";
 import { encodeData, formatEvent, type Json, parseCatalog, ProtocolError } from "../../mod.ts";
 import { runs, someJson, someText } from "./arbitraries.ts";
@@ -10,13 +9,10 @@ import { runs, someJson, someText } from "./arbitraries.ts";
 const TEXT = await Deno.readTextFile(new URL("../files/catalog.json", import.meta.url));
 const catalog = await parseCatalog(TEXT);
 
-const ajv = new Ajv2020({ logger: false });
-formats.default(ajv);
-
-/** Whether a datum fits the schema of a name, to ajv alone. */
+/** Whether a datum fits the schema of a name, to TypeBox alone. */
 function fits(name: string, data: Json | undefined): boolean {
   const { schema } = catalog.find(name)!;
-  return schema === undefined || ajv.validate(schema as boolean, data);
+  return schema === undefined || Check(schema as boolean, data);
 }
 
 /** Why the catalog refuses an event; nothing, if it does not. */
@@ -54,7 +50,7 @@ Deno.test("what mq app makes up for a catalog fits it, and is the same for the s
   );
 });
 
-Deno.test("a catalog judges data that fits, but for a part of it, as ajv does", async () => {
+Deno.test("a catalog judges data that fits, but for a part of it, as TypeBox does", async () => {
   await fc.assert(
     fc.asyncProperty(someEvents, someJson, fc.nat(), async (events, other, pick) => {
       for (const { name, data } of await events) {

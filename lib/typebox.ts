@@ -1,0 +1,170 @@
+/**
+ * JSON Schema through TypeBox, which holds to all that the standard says.
+ *
+ * @module
+ */
+import type { Json } from "./data.ts";
+import { quote } from "./errors.ts";
+import { formatPatterns } from "./event.ts";
+import type { Path } from "./json_source.ts";
+import type { Judge, Misfit } from "./schema.ts";
+import { subschemas } from "./schema_lint.ts";
+
+/** The library. */
+type Library = typeof import("typebox/schema");
+
+/** How it keeps account of where it is in a schema: of `$id`, and of anchors. */
+type Stack = ReturnType<Library["Stack"]>;
+
+/** Schemas that may be referred to, by their URIs. */
+type Context = Parameters<Library["Errors"]>[0] & Record<string, object>;
+
+/** An error of it. */
+type Fault = ReturnType<Library["Errors"]>[1][number];
+
+/** A schema, as it takes them. */
+export type Schema = { [key: string]: Json } | boolean;
+
+/** A part of a schema to look at. */
+type Visit = [path: Path, part: Json, outer: Stack];
+
+/** A reference that leads nowhere. */
+export interface BrokenRef {
+  /** Where it stands in the schema. */
+  readonly path: Path;
+  /** What it says. */
+  readonly ref: string;
+}
+
+/**
+ * How long data may be, as JSON, for TypeBox to say what is wrong with it: it then looks at all of it, a quarter of a
+ * second for 1 MiB, where to see that it does not fit takes no time.
+ */
+const MAX_EXPLAINED_CHARACTERS = 8192;
+
+const UNEXPLAINED: Misfit = { pointer: "", rule: "must fit its schema, and is too long to say where it does not" };
+
+/** How many errors it notes. The one that counts may be the last: that of a choice comes after those of its branches. */
+const MAX_ERRORS = 1000;
+
+/** Keywords under which errors gather, those of every branch of a choice, say; their own says it for all of them. */
+const SUMMARIES: ReadonlySet<string> = new Set(["anyOf", "oneOf", "contains", "propertyNames"]);
+
+/** The library, loaded. Make one with {@linkcode TypeBox.load}. */
+export class TypeBox {
+  readonly #library: Library;
+
+  private constructor(library: Library) {
+    this.#library = library;
+  }
+
+  /**
+   * Loads the library.
+   *
+   * @returns It.
+   */
+  static async load(): Promise<TypeBox> {
+    const [library, { Settings }] = await Promise.all([import("typebox/schema"), import("typebox/system")]);
+    Settings.Set({ maxErrors: MAX_ERRORS });
+    return new TypeBox(library);
+  }
+
+  /**
+   * Looks where the references of a schema lead: within it, or to a schema of the standard.
+   *
+   * @param schema The schema.
+   * @returns The first that leads nowhere; undefined if there is none.
+   */
+  findBrokenRef(schema: Schema): BrokenRef | undefined {
+    const seen = new Set<Json>();
+    const [below, led]: Visit[][] = [[[[], schema, this.#stackOf(schema)]], []];
+    for (const visits of [below, led]) { // What is led to is seen where it stands, if it stands in a schema.
+      for (const [path, part, outer] of visits) {
+        if (typeof part !== "object" || part === null || seen.has(part)) continue;
+        seen.add(part);
+        const stack = this.#library.NextStack(outer, part);
+        for (const keyword of ["$ref", "$dynamicRef"]) {
+          const ref = (part as { [key: string]: Json })[keyword];
+          if (typeof ref !== "string") continue;
+          const target = this.#follow(part, keyword, stack);
+          if (target === undefined) return { path: [...path, keyword], ref };
+          led.push([[...path, keyword], ...target]);
+        }
+        for (const [at, subschema] of subschemas(part)) visits.push([[...path, ...at], subschema, stack]);
+      }
+    }
+  }
+
+  /**
+   * Compiles a schema.
+   *
+   * @param schema The schema; its references lead somewhere.
+   * @returns What judges values by it.
+   * @throws {Error} If it cannot be used.
+   */
+  compile(schema: Schema): Judge {
+    const { Build, Errors } = this.#library;
+    const context = this.#contextOf(schema);
+    const check = Build(context, schema).Evaluate();
+    return (value) => {
+      if (check.Check(value)) return undefined;
+      if (JSON.stringify(value)?.length > MAX_EXPLAINED_CHARACTERS) return UNEXPLAINED;
+      return misfitOf(Errors(context, schema, value)[1]);
+    };
+  }
+
+  #stackOf(schema: Schema): Stack {
+    return this.#library.Stack(this.#contextOf(schema), schema);
+  }
+
+  /** The schemas of the standard are at hand only where they are referred to: with them, judging takes longer. */
+  #contextOf(schema: Schema): Context {
+    return JSON.stringify(schema).includes("//json-schema.org/") ? this.#library.Meta : {};
+  }
+
+  #follow(schema: object, keyword: string, stack: Stack): [schema: Json, stack: Stack] | undefined {
+    const { Resolve } = this.#library;
+    const target = keyword === "$ref"
+      ? Resolve.Ref(stack, schema as Parameters<typeof Resolve.Ref>[1])
+      : { schema: Resolve.DynamicRef(stack, schema as Parameters<typeof Resolve.DynamicRef>[1]), stack };
+    return target.schema === undefined ? undefined : [target.schema as Json, target.stack];
+  }
+}
+
+function misfitOf(faults: Fault[]): Misfit {
+  const fault = faults.findLast(({ keyword }) => SUMMARIES.has(keyword)) ??
+    faults.find(({ keyword }) => keyword !== "boolean") ?? faults[0]; // What is false says less than what made it so.
+  return { pointer: fault.instancePath, rule: `${ruleOf(fault)}${detailOf(fault)}` };
+}
+
+/** What must be, in the words of ajv where the two have others. */
+function ruleOf({ keyword, params, message }: Fault): string {
+  switch (keyword) {
+    case "required":
+      return `must have required property '${params.requiredProperties[0]}'`;
+    case "boolean":
+      return "boolean schema is false";
+    case "propertyNames":
+      return "property name must be valid";
+    default:
+      return message.replace(/^must not/, "must NOT");
+  }
+}
+
+/** What the library's own words leave out. */
+function detailOf({ keyword, params }: Fault): string {
+  switch (keyword) {
+    case "additionalProperties":
+      return `: ${quote(params.additionalProperties[0])}`;
+    case "unevaluatedProperties":
+      return `: ${quote(String(params.unevaluatedProperties[0]))}`;
+    case "propertyNames":
+      return `: ${quote(params.propertyNames[0])}`;
+    case "enum":
+      return `: ${formatPatterns(params.allowedValues.map((value) => JSON.stringify(value)))}`;
+    case "const":
+      return `: ${JSON.stringify(params.allowedValue)}`;
+    default:
+      return "";
+  }
+}
