@@ -99,8 +99,9 @@ export class ClassicCodec {
     this.form = form;
     this.keys = keys ?? FIRST_KEYS;
     this.#options = options;
-    const recognizes = (name: string) => recognizer.recognizedBy(name) !== undefined;
-    this.#reading = { names: new Set(recognizer.names), recognizes, keys, defaultName };
+    const names = new Set(recognizer.names);
+    const recognizes = (name: string) => names.has(name) || recognizer.recognizedBy(name) !== undefined;
+    this.#reading = { names, recognizes, keys, defaultName };
   }
 
   /**

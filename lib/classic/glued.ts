@@ -4,6 +4,7 @@
  * @module
  */
 import { isJson } from "../data.ts";
+import { MAX_NAME_BYTES } from "../limits.ts";
 import type { ClassicMessage } from "./reading.ts";
 
 /** Behind this no word goes on: a digit, what closes brackets and quotation marks, the end of a sentence, a pictograph. */
@@ -11,6 +12,12 @@ const END = /(?:[\p{Nd}}\])!?\p{So}]|[^\s([{]["'])$/u;
 
 /** Behind a letter the same name again may begin, but for the end of a short word: `bread`, `thread`, `recreate`. */
 const WORD = /\S\S\p{L}$/u;
+
+/** What may be a name. */
+const NAME = /[\p{L}\p{M}\p{Nd}_.-]+/gu;
+
+/** Where in a word a number ends. */
+const BEHIND_DIGIT = /(?<=\p{Nd})(?=\P{Nd})/gu;
 
 /** What follows a name that has data, as the message's own name has it. */
 const BEFORE_DATA = new Map([[" ", /^[ \t]+\S/], [":", /^:[ \t]*\S/]]);
@@ -39,22 +46,41 @@ const MAX_NAMES = 1000;
  * assertEquals(find("create an event (create) just happened!"), undefined);
  * ```
  */
-export function findGlued(
-  { form, source, written, text }: ClassicMessage,
-  names: ReadonlySet<string>,
-): string | undefined {
+export function findGlued(message: ClassicMessage, names: ReadonlySet<string>): string | undefined {
+  const { form, source, written, text } = message;
   if (form !== "text" || source === undefined || isJson(text)) return undefined;
   if (text === "") return secondOf(source, names);
   if (!source.startsWith(written)) return undefined; // It has no name of its own.
   const beforeData = BEFORE_DATA.get(source.startsWith(":", written.length) ? ":" : " ")!;
-  const isSecond = (name: string, at: number) => {
-    if (!beforeData.test(source.slice(at + name.length))) return false;
-    const before = source.slice(0, at);
-    return END.test(before.slice(-2)) || (name === written && WORD.test(before.slice(-4)));
-  };
-  for (const name of new Set([written, ...names])) {
-    for (let at = source.indexOf(name, written.length + 1); at !== -1; at = source.indexOf(name, at + 1)) {
-      if (isSecond(name, at)) return name;
+  const data = { source, start: written.length + 1, beforeData };
+  return again(data, written) ? written : listedIn(data, names);
+}
+
+/** The data of a message that has a name: where it begins in the text, and what would follow the name of a second one. */
+interface Data {
+  readonly source: string;
+  readonly start: number;
+  readonly beforeData: RegExp;
+}
+
+/** Whether a message with the same name begins in the data. */
+function again({ source, start, beforeData }: Data, name: string): boolean {
+  for (let at = source.indexOf(name, start); at !== -1; at = source.indexOf(name, at + 1)) {
+    const before = source.slice(Math.max(0, at - 4), at);
+    if ((END.test(before) || WORD.test(before)) && beforeData.test(source.slice(at + name.length))) return true;
+  }
+  return false;
+}
+
+/** The first of some names with which a message begins in the data. Each word is looked at once, however many there are. */
+function listedIn({ source, start, beforeData }: Data, names: ReadonlySet<string>): string | undefined {
+  for (const { 0: word, index } of source.slice(start).matchAll(NAME)) {
+    const [from, to] = [start + index, start + index + word.length];
+    if (!beforeData.test(source.slice(to))) continue;
+    if (names.has(word) && END.test(source.slice(from - 2, from))) return word;
+    const end = word.slice(-MAX_NAME_BYTES);
+    for (const { index } of end.matchAll(BEHIND_DIGIT)) {
+      if (names.has(end.slice(index))) return end.slice(index);
     }
   }
 }
