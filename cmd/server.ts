@@ -23,7 +23,7 @@ import {
 } from "../mod.ts";
 import { certificateFile, checkTyped, jsonFlag, tokenOf } from "./broker_flags.ts";
 import { choice, defineCommand, integer, option, textFile, toggle, UsageError, type Values } from "./command.ts";
-import { eventsFlag, isList, readCatalog } from "./events_flag.ts";
+import { type Events, eventsFlag, isList, readCatalog } from "./events_flag.ts";
 import { shown } from "./mistakes.ts";
 import { ValueError } from "./readers.ts";
 import { limitFlags, limitsOf } from "./limit_flags.ts";
@@ -152,12 +152,13 @@ export interface Server {
 }
 
 /** Starts a broker that logs to an Io's stdout, with its page if there is to be one. */
-export async function startServer(flags: ServerFlags, io: Io): Promise<Server> {
+export async function startServer(given: ServerFlags, io: Io): Promise<Server> {
   outliveLog(io);
+  const flags = { ...given, events: modernEvents(given) };
   const security = securityOf(flags, io);
   const log = flags.json ? jsonLog(io) : new TextLog(io, flags, security);
   const options: BrokerOptions = {
-    ...await recognized(flags, io),
+    ...await recognized(flags.events, io),
     limits: limitsOf(flags),
     tokens: security.tokens,
     slow: flags.slow,
@@ -175,12 +176,12 @@ export async function startServer(flags: ServerFlags, io: Io): Promise<Server> {
 }
 
 /** What it is to recognize. The names of classic clients may have other forms, which a list may be written in, too. */
-async function recognized(
-  { events, classic }: ServerFlags,
-  io: Io,
-): Promise<Pick<BrokerOptions, "events" | "catalog">> {
-  if (!isList(events)) return { catalog: await readCatalog(events, "mq server", io) };
-  return { events: classic ? events.map(modernPattern) : events };
+function modernEvents({ events, classic }: ServerFlags): Events {
+  return classic && isList(events) ? events.map(modernPattern) : events;
+}
+
+async function recognized(events: Events, io: Io): Promise<Pick<BrokerOptions, "events" | "catalog">> {
+  return isList(events) ? { events } : { catalog: await readCatalog(events, "mq server", io) };
 }
 
 function securityOf(flags: ServerFlags, io: Io): Security {

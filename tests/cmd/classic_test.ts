@@ -242,10 +242,14 @@ const ADVICE: [flags: string[], message: string, said: string[]][] = [
   [["--events", "order.*,in transit"], "order.paid 1", []],
   [["--events", "order.*,in transit"], '{"event":"in transit"}', []],
   [["--events", "order.*,in transit"], '{"event":"order"}', [
-    `! client-1: "order" is not recognized, so nobody gets it. To admit it: --events 'order.*,in transit,order'`,
+    `! client-1: "order" is not recognized, so nobody gets it. To admit it: --events 'order.*,in-transit,order'`,
   ]],
   [["--events", "order.*"], '{"event":"on its way"}', [
     `! client-1: "on-its-way" is not recognized, so nobody gets it. To admit it: --events 'order.*,on-its-way'`,
+  ]],
+  [["--events", "driver's call,>"], "bogus", []],
+  [["--events", "driver's call"], '{"event":"bogus"}', [
+    `! client-1: "bogus" is not recognized, so nobody gets it. To admit it: --events 'driver-s-call,bogus'`,
   ]],
   [["--events", "save"], "hello world", [
     `! client-1: "hello" is not recognized, so nobody gets it. To admit it: --events 'save,hello'; ` +
