@@ -75,7 +75,7 @@ const flags = {
     classicKeys,
     { fallback: ["as in the last object that came", undefined] },
   ),
-  "classic-default": option("NAME", "The event that their messages without a name are.", classicName, {
+  "classic-default": option("NAME", "The event that is made of their messages without a name.", classicName, {
     fallback: ["none, they are refused", undefined],
   }),
   web: webFlag,
