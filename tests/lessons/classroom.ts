@@ -20,7 +20,7 @@ const encoder = new TextEncoder();
 /** What a terminal needs to be one: `script` gives a shell a terminal of its own. */
 export const CAN_HOLD_LESSONS: boolean = Deno.build.os === "linux" && has("script");
 
-/** A room for one lesson. */
+/** A room for lessons, one after another: they share its folder and its ports. */
 export class Classroom implements AsyncDisposable {
   readonly #folder: string;
   readonly #ports: ReadonlyMap<string, string>;
@@ -48,6 +48,20 @@ export class Classroom implements AsyncDisposable {
     else if (kind === "type") await this.#terminal(name).type(local);
     else await this.#terminal(name).expect(local);
     return true;
+  }
+
+  /**
+   * Closes the terminals at the end of a lesson.
+   *
+   * @throws {Error} If the lesson has left something behind: a program that runs, a file, a port that is in use.
+   */
+  async leave(): Promise<void> {
+    const terminals = [...this.#terminals];
+    this.#terminals.clear();
+    await Promise.all(terminals.map(([name, terminal]) => terminal.leave(name)));
+    const left = (await shell(`ls -A '${this.#folder}'`)).trim().split("\n").filter((file) => file !== "bin");
+    if (left.length > 0) throw new Error(`It leaves ${left.join(", ")} behind`);
+    for (const port of this.#ports.values()) Deno.listen({ hostname: "127.0.0.1", port: Number(port) }).close();
   }
 
   /** Puts free ports for those that the lesson names. */
@@ -129,10 +143,23 @@ class Terminal implements AsyncDisposable {
     throw new Error(`The terminal was closed before it showed ${JSON.stringify(expected)}:\n${seen.join("\n")}`);
   }
 
+  /** Ends the shell from its prompt, which needs that nothing else runs there. */
+  async leave(name: string): Promise<void> {
+    await this.type(["exit"]);
+    const isIdle = await soon(this.#process.status, "the prompt").then(() => true, () => false);
+    if (isIdle) return await this.#release();
+    await this[Symbol.asyncDispose]();
+    throw new Error(`It leaves something running in the terminal ${name}`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.kill("SIGTERM"); // It closes the terminal, which hangs up on all that runs in it.
     await soon(this.#process.status, "the end of a terminal");
-    await this.#stdin.abort().catch(() => {});
+    await this.#release();
+  }
+
+  async #release(): Promise<void> {
+    await this.#stdin.abort().catch(() => {}); // The terminal has ended, so what was still to be typed is no loss.
     await this.#stdout.cancel();
   }
 }
