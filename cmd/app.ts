@@ -50,7 +50,8 @@ export const app = defineCommand({
   description: "Publishes made-up events about made-up records, some of them on purpose such as the broker does not\n" +
     "recognize, and prints each once the broker has answered. At the end (Ctrl-C) it says what became of them and the\n" +
     "mean time each took. It exits with 1 if one was refused or may be lost, or if none of --events is recognized.\n" +
-    "With the broker's catalog (mq server --help shows what that is like) it makes up data that fits.",
+    "With the broker's catalog (mq server --help shows what that is like) it makes up data that fits;\n" +
+    "an entry such as order.* it takes only where the catalog names no event.",
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type Catalog, encodeData, type EventInfo, formatEvent, type Json, ProtocolError } from "../mod.ts";
+import { type Catalog, encodeData, type EventInfo, formatEvent, isName, type Json, ProtocolError } from "../mod.ts";
 import { UsageError } from "./command.ts";
 import { Dice, type MadeUpEvent, Records } from "./records.ts";
 
@@ -47,8 +47,11 @@ class Maker {
 
   *events(): Generator<MadeUpEvent, never> {
     const patterns = this.#catalog.entries.map(({ pattern }) => pattern);
+    const names = patterns.filter(isName);
+    // What a pattern leaves open would have to be made up, and nobody waits for that where there are names.
+    const choice = names.length > 0 ? names : patterns;
     while (true) {
-      const name = this.#name(this.#dice.oneOf(patterns));
+      const name = this.#name(this.#dice.oneOf(choice));
       const info = this.#catalog.find(name)!; // Another one, perhaps, that comes before it.
       yield { name, data: this.#make(info, name) ?? this.#spare.get(info.pattern)! };
     }
