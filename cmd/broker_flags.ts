@@ -12,16 +12,21 @@ import {
   type ConnectOptions,
   DEFAULT_PORT,
   formatAddress,
+  formatPatterns,
   MqError,
   parseAddress,
   parseToken,
   Pattern,
   ProtocolError,
+  quote,
   type Subscription,
 } from "../mod.ts";
 import { type Flag, type Flags, option, textFile, toggle, UsageError, type Values } from "./command.ts";
 import { count } from "./format.ts";
 import type { Io } from "./stdio.ts";
+
+/** How many patterns are told that no event matches. */
+const MAX_DEAD_PATTERNS = 5;
 
 /** A file with certificates to trust. */
 export interface Authority {
@@ -202,12 +207,12 @@ export function untilLost(client: Client, signal: AbortSignal): AbortSignal {
 export function warnOfDeadPatterns(command: string, patterns: readonly string[], client: Client, io: Io): void {
   const { events } = client.hello;
   const recognized = [...events, "mq.>"].map((text) => new Pattern(text));
-  for (const text of patterns) {
-    if (recognized.some((pattern) => pattern.overlaps(new Pattern(text)))) continue;
-    io.stderr.line(
-      `mq ${command}: the broker recognizes no event that "${text}" matches; it recognizes ${events.join(", ")}`,
-    );
-  }
+  const dead = patterns.filter((text) => !recognized.some((pattern) => pattern.overlaps(new Pattern(text))));
+  if (dead.length === 0) return;
+  const which = `${formatPatterns(dead.map(quote), MAX_DEAD_PATTERNS)} match${dead.length === 1 ? "es" : ""}`;
+  io.stderr.line(
+    `mq ${command}: the broker recognizes no event that ${which}; it recognizes ${formatPatterns(events)}`,
+  );
 }
 
 /** Has what the library says of a name or a pattern that was typed told as misuse. */

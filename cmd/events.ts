@@ -8,6 +8,7 @@ import { type EventInfo, MqError, Pattern } from "../mod.ts";
 import { brokerAccess, brokerFlags, connectOrSay } from "./broker_flags.ts";
 import { defineCommand, toggle } from "./command.ts";
 import { layOut } from "./format.ts";
+import { suggest } from "./mistakes.ts";
 import { NAME } from "./operands.ts";
 import { layOutLines, pubLine, shapeOf } from "./schema_text.ts";
 
@@ -50,7 +51,9 @@ export const events = defineCommand({
 function find(all: readonly EventInfo[], name: string): EventInfo {
   const found = all.find(({ pattern }) => new Pattern(pattern).matches(name));
   if (found) return found;
-  throw new MqError("unrecognized", `the broker does not recognize ${name}; mq events lists what it does`);
+  const near = suggest(name, all.map(({ pattern }) => pattern).filter((pattern) => !/[*>]/.test(pattern)));
+  const meant = near === undefined ? "" : `; did you mean ${near}?`;
+  throw new MqError("unrecognized", `the broker does not recognize ${name}; mq events lists what it does${meant}`);
 }
 
 /** An event in a few lines. */

@@ -4,6 +4,7 @@
  * @module
  */
 import { type Catalog, MqError, parseCatalog } from "../mod.ts";
+import { admittingFlag } from "./format.ts";
 import { type Flag, list, option, textFile, UsageError } from "./command.ts";
 import type { Io } from "./stdio.ts";
 
@@ -44,7 +45,7 @@ export function isList(events: Events): events is string[] {
 
 /** The flag as it is typed. */
 export function eventsArgument(events: Events): string {
-  return `--events ${isList(events) ? `'${events.join(",")}'` : events.path}`;
+  return isList(events) ? admittingFlag(events) : `--events ${events.path}`;
 }
 
 /**

@@ -4,12 +4,15 @@
  * @module
  */
 import { blue, bold, cyan, dim, green, magenta, red, yellow } from "@std/fmt/colors";
-import { formatEvent, isJson, type MqEvent } from "../mod.ts";
+import { formatEvent, formatPatterns, isJson, type MqEvent } from "../mod.ts";
 
 const PALETTE = [green, blue, magenta, cyan, yellow];
 
 /** How many patterns of a connection are shown. */
 const MAX_SHOWN_PATTERNS = 5;
+
+/** How long a flag may be that is told to be pasted. */
+const MAX_FLAG_CHARACTERS = 300;
 
 /**
  * An event as it is printed with `--json`: the same keys on every command. Data that is JSON stays as it came, to the
@@ -90,12 +93,13 @@ export function count(number: number, noun: string): string {
 
 /** The patterns of a connection, or the first of them: `create order.* and 3 more`. */
 export function formatSome(patterns: readonly string[]): string {
-  if (patterns.length === 0) return "nothing";
-  const more = patterns.length - MAX_SHOWN_PATTERNS;
-  return patterns.slice(0, MAX_SHOWN_PATTERNS).map(layOut).join(" ") + (more > 0 ? ` and ${more} more` : "");
+  return layOut(formatPatterns(patterns, MAX_SHOWN_PATTERNS, " "));
 }
 
-/** The flag that has a broker recognize one more event. */
-export function admittingFlag(events: readonly string[], name: string): string {
-  return `--events '${layOut([...events, name].join(","))}'`;
+/** The flag that has a broker recognize more events; what it has already is left out where that would be long. */
+export function admittingFlag(events: readonly string[], ...names: readonly string[]): string {
+  const flag = `--events '${layOut([...events, ...names].join(","))}'`;
+  if (flag.length <= MAX_FLAG_CHARACTERS) return flag;
+  if (names.length === 0) return "--events '…'";
+  return `--events '…,${layOut(names.join(","))}' (… for the ${events.length.toLocaleString("en-US")} that it has)`;
 }

@@ -16,7 +16,7 @@ import {
   warnOfDeadPatterns,
 } from "./broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
-import { count, formatForPeople, formatJson, formatPlain } from "./format.ts";
+import { count, formatForPeople, formatJson, formatPlain, formatSome } from "./format.ts";
 import { PATTERN } from "./operands.ts";
 import type { Io } from "./stdio.ts";
 
@@ -110,7 +110,7 @@ async function log(client: Client, { patterns, limit, format, until }: LogOption
   const subscription = client.subscribe(...patterns.length > 0 ? patterns : [EVERYTHING], { signal: until });
   await subscription.ready; // Who reads that it hears something may publish at once.
   if (io.stderr.isTerminal) {
-    const heard = patterns.length > 0 ? patterns.join(" ") : "every event";
+    const heard = patterns.length > 0 ? formatSome(patterns) : "every event";
     io.stderr.line(dim(`Connected to ${client.address}, hears ${heard}. Ctrl-C ends it.`));
   }
   warnOfDeadPatterns("logger", patterns, client, io);

@@ -10,6 +10,7 @@ import { benchConnect } from "./bench/connect.ts";
 import { benchLatency } from "./bench/latency.ts";
 import { benchThroughput } from "./bench/throughput.ts";
 import { brokerFlags } from "./broker_flags.ts";
+import { cut } from "./cells.ts";
 import { type Command, commandOf, parseCommand, UsageError, wordsOf } from "./command.ts";
 import { complete } from "./complete.ts";
 import { completions } from "./completions.ts";
@@ -47,6 +48,9 @@ export const COMMANDS: readonly Command[] = [
 const ALL: readonly Command[] = [...COMMANDS, complete(COMMANDS)];
 
 const PERMISSIONS: readonly Deno.PermissionName[] = ["net", "env", "read", "write", "run", "sys", "ffi"];
+
+/** The longest sentence that is told of what went wrong. */
+const MAX_TOLD_COLUMNS = 2000;
 
 /** What ends a program is no command. */
 const ENDING: readonly string[] = ["stop", "kill", "quit", "exit", "end", "down", "shutdown", "restart"];
@@ -205,14 +209,21 @@ function fail(argv: readonly string[], error: unknown, io: Io): number {
   const program = command ? `mq ${command.name}` : "mq";
   const message = error instanceof Error ? error.message : String(error);
   if (error instanceof UsageError) {
-    io.stderr.line(`${program}: ${visible(message)}\nTry: ${visible(error.hint)}`);
+    io.stderr.line(`${program}: ${told(message)}\nTry: ${told(error.hint)}`);
     return 2;
   }
   const isExpected = error instanceof MqError || error instanceof RangeError;
   io.stderr.line(
-    isExpected ? `${program}: ${message}` : `${program}: unexpected error: ${message}. This is a bug in mq.`,
+    isExpected
+      ? `${program}: ${told(message)}`
+      : `${program}: unexpected error: ${told(message)}. This is a bug in mq.`,
   );
   return 1;
+}
+
+/** A sentence as it is told: nothing in it steers a terminal, and it is never longer than a screen. */
+function told(sentence: string): string {
+  return visible(cut(sentence, MAX_TOLD_COLUMNS));
 }
 
 /** Whatever slips past every other net still comes as one sentence. */

@@ -16,6 +16,8 @@ import {
   warnOfDeadPatterns,
 } from "./broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, UsageError, type Values } from "./command.ts";
+import { cut } from "./cells.ts";
+import { admittingFlag, formatSome, layOut } from "./format.ts";
 import { Handling } from "./on/handling.ts";
 import { PATTERN } from "./operands.ts";
 import type { Io } from "./stdio.ts";
@@ -45,6 +47,9 @@ const flags = {
   json: toggle("Print each run as a JSON object: {id, at, from, event, data, attempt, ms, ok, ended, next}."),
   name: nameFlag("on"),
 };
+
+/** How much is shown of the command that it runs. */
+const MAX_SHOWN_COLUMNS = 100;
 
 /** The flags of `mq on`. */
 export type OnFlags = Values<typeof flags>;
@@ -126,7 +131,7 @@ function checkRecognized(flags: OnFlags, client: Client, address: Address): void
   const unknown = names.filter((name) => !recognized.some((pattern) => pattern.matches(name)));
   if (unknown.length === 0) return;
   const which = [...new Set(unknown)];
-  const toStart = `${howToStart(address)} --events '${[...events, ...which].join(",")}'`;
+  const toStart = `${howToStart(address)} ${admittingFlag(events, ...which)}`;
   const message = `The broker at ${client.address} does not recognize ${
     which.join(" and ")
   }; start it with: ${toStart}`;
@@ -146,6 +151,6 @@ function endWithTerminal(): void {
 
 function sayHello(patterns: string[], commandLine: string[], client: Client, io: Io): void {
   if (!io.stderr.isTerminal) return;
-  const what = `runs ${commandLine.join(" ")} on ${patterns.join(" ")}`;
+  const what = `runs ${cut(layOut(commandLine.join(" ")), MAX_SHOWN_COLUMNS)} on ${formatSome(patterns)}`;
   io.stderr.line(dim(`Connected to ${client.address}, ${what}. Ctrl-C ends it.`));
 }

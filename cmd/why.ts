@@ -39,7 +39,8 @@ export const why = defineCommand({
     const access = brokerAccess(flags, io, "why");
     await using client = await connectOrSay({ ...access, name: "why", reconnect: false, signal: io.signal });
     const answer = await ask(client, name, io.signal);
-    const drawn = () => drawWhy(answer, client.hello.events, flags.all ? Infinity : MAX_SHOWN);
+    const width = io.terminal?.size().columns;
+    const drawn = () => drawWhy(answer, client.hello.events, flags.all ? Infinity : MAX_SHOWN, width);
     io.stdout.line(flags.json ? JSON.stringify(answer) : drawn());
     return 0;
   },

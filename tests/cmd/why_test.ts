@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { setColorEnabled } from "@std/fmt/colors";
+import stringWidth from "string-width";
 import { drawWhy } from "../../cmd/why_drawing.ts";
 import type { Why } from "../../mod.ts";
 import { mq, startBroker, until } from "../helpers.ts";
@@ -124,6 +125,86 @@ Deno.test("drawWhy keeps its columns where characters take two columns, or none"
     0 of 3 connections would get it now
   `;
   assertEquals(drawWhy(why, ["注文"], 20), lines(drawing));
+});
+
+/** Connections of which some have long names, wide ones, and many patterns. */
+const CROWD: Why = {
+  name: "order.created",
+  recognized: true,
+  by: "order.*",
+  receivers: 2,
+  hears: [
+    { id: "1", name: "logger", pattern: ">", queuedBytes: 0 },
+    { id: "2", name: "記録係の記録係", pattern: "order.>", queuedBytes: 81_234 },
+  ],
+  ignores: [
+    { id: "3", name: "w".repeat(64), patterns: ["a", "b", "c", "d", "e", "f", "g"] },
+    { id: "4", name: "nc", patterns: [] },
+  ],
+};
+
+Deno.test("drawWhy stands below each other what has no room side by side, and cuts what is too long", () => {
+  const drawing = `
+    order.created
+      ▼
+    ┌─ broker ──────┐
+    │ recognized by │
+    │ order.*       │
+    └─┬─────────────┘
+      ├──▶ logger            by >
+      ├──▶ 記録係の記録係    by order.>, 81…
+      ├──× wwwwwwwwwwwwwww…  hears a b c d …
+      └──× nc                hears nothing
+    2 of 4 connections would get it now
+  `;
+  assertEquals(drawWhy(CROWD, ["order.*"], 20, 40), lines(drawing));
+});
+
+Deno.test("drawWhy is a list where there is no room for a drawing", () => {
+  const why = { ...CROWD, ignores: CROWD.ignores.slice(1) };
+  const list = `
+    order.created:
+      recognized by
+      order.*
+    ──▶ logger by >
+    ──▶ 記録係の記録係
+      by order.>, 81.2
+      kB wait for it
+    ──× nc hears nothing
+    2 of 3 connections
+      would get it now
+  `;
+  assertEquals(drawWhy(why, ["order.*"], 20, 20), lines(list));
+});
+
+Deno.test("drawWhy fits any terminal, and shows every connection in it", () => {
+  const long = "a-name-of-a-hundred-characters.".repeat(4);
+  const cases: Why[] = [
+    CROWD,
+    { ...CROWD, by: long },
+    { ...CROWD, name: long },
+    { ...CROWD, name: "注文.作成", by: "注文.*" },
+    { ...CROWD, recognized: false, by: null },
+    answer(1, 0),
+    answer(0, 0),
+    answer(30, 30),
+  ];
+  for (const why of cases) {
+    for (let width = 10; width <= 200; width++) {
+      const drawn = drawWhy(why, ["order.>", "create"], 20, width).split("\n");
+      for (const line of drawn) assert(stringWidth(line) <= width, `${width}: ${line}`);
+      const shown = why.recognized ? Math.min(20, why.hears.length) + Math.min(20, why.ignores.length) : 0;
+      assert(drawn.filter((line) => /──[▶×]/.test(line)).length >= shown, drawn.join("\n"));
+    }
+  }
+});
+
+Deno.test("drawWhy tells of three thousand events no more than of a few", () => {
+  const events = Array.from({ length: 3000 }, (_, index) => `event-${index}`);
+  const why: Why = { ...answer(0, 0), name: "nope", recognized: false, by: null };
+  const drawn = drawWhy(why, events, 20);
+  assert(drawn.includes("To admit it: mq server --events '…,nope' (… for the 3,000 that it has)\n"), drawn);
+  assert(drawn.length < 500);
 });
 
 Deno.test("drawWhy lets nothing through that a terminal would obey", () => {
