@@ -8,7 +8,6 @@ import {
   type Address,
   type Client,
   connect,
-  type ConnectionError,
   type ConnectOptions,
   DEFAULT_PORT,
   formatAddress,
@@ -125,17 +124,19 @@ export async function connectOrSay(
   try {
     return await connect(options);
   } catch (error) {
-    const hint = error instanceof MqError ? hintFor(error, options, toStart) : undefined;
-    if (hint === undefined) throw error;
-    const { code, message } = error as MqError;
-    throw new MqError(code, `${message}; ${hint}`, { cause: error });
+    throw error instanceof MqError ? withHint(error, options, toStart) : error;
   }
 }
 
-function hintFor({ code }: MqError, { token }: ConnectOptions, toStart: string): string | undefined {
+function withHint(error: MqError, options: ConnectOptions, toStart: string): MqError {
+  const hint = hintFor(error, options, toStart);
+  return hint === undefined ? error : new MqError(error.code, `${error.message}; ${hint}`, { cause: error });
+}
+
+function hintFor({ code, cause }: MqError, { token }: ConnectOptions, toStart: string): string | undefined {
   switch (code) {
     case "unreachable":
-      return `start one with: ${toStart}`;
+      return cause instanceof Deno.errors.ConnectionRefused ? `start one with: ${toStart}` : undefined;
     case "unauthorized":
       return token === undefined ? "set MQ_TOKEN" : "see to MQ_TOKEN";
     case "no-tls":
@@ -147,12 +148,14 @@ function hintFor({ code }: MqError, { token }: ConnectOptions, toStart: string):
 
 /** Connects, and if no broker is there yet, says so and waits for it. */
 export async function connectPatiently(command: string, options: ConnectOptions & Address, io: Io): Promise<Client> {
+  const toStart = howToStart(options);
   try {
-    return await connectOrSay({ ...options, signal: io.signal });
+    return await connect({ ...options, signal: io.signal });
   } catch (error) {
-    if (!(error instanceof MqError) || error.code !== "unreachable") throw error;
-    const { message } = error.cause as ConnectionError;
-    io.stderr.line(`mq ${command}: ${message}; waiting for it (start one with: ${howToStart(options)})`);
+    if (!(error instanceof MqError)) throw error;
+    if (error.code !== "unreachable") throw withHint(error, options, toStart);
+    const hint = hintFor(error, options, toStart);
+    io.stderr.line(`mq ${command}: ${error.message}; waiting for it${hint === undefined ? "" : ` (${hint})`}`);
     const client = await connectOrSay({ ...options, signal: io.signal, wait: true });
     io.stderr.line(`mq ${command}: connected to ${formatAddress(options)}`);
     return client;

@@ -7,10 +7,11 @@ import { type Address, formatAddress, parseAddress } from "./address.ts";
 import type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "./answers.ts";
 import type { ClientEventMap, ConnectOptions, PublishOptions, Receipt } from "./client_options.ts";
 import { encodeData, type Json } from "./data.ts";
-import { dial, whyNoGreeting } from "./dial.ts";
+import { dial } from "./dial.ts";
 import { Dispatcher, type Handler } from "./dispatcher.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./errors.ts";
 import { checkName, checkPublishable, type MqEvent, Pattern } from "./event.ts";
+import { whyNoGreeting } from "./greeting.ts";
 import type { HeartbeatTimes } from "./heartbeat.ts";
 import { DEFAULT_LIMITS, DEFAULT_PORT, MAX_HOPS } from "./limits.ts";
 import { formatEvent, formatHops } from "./protocol.ts";
@@ -46,8 +47,8 @@ type Settings =
  *
  * @param options Where it is, and how to behave.
  * @returns A client that is connected.
- * @throws {ConnectionError} With the code `unreachable`, if no broker answers and `wait` is not set; `untrusted`,
- * `no-tls` or `tls-failed`; `refused`, if it has no room for another; or `not-a-broker`.
+ * @throws {ConnectionError} With the code `unreachable`, if no broker answers and `wait` is not set; `no-such-host`, if its
+ * name cannot be found; `no-answer`, if something listens there and is silent; `untrusted`, `no-tls` or `tls-failed`; `refused`, if it has no room for another; or `not-a-broker`.
  * @throws {ProtocolError} If the broker refuses what the client says of itself; with the code `unauthorized`, its token.
  * @throws {MqError} With the code `bad-address`, if the URL is not one; `bad-tokens`, if the token cannot be one.
  *
@@ -406,8 +407,8 @@ export class Client extends EventTarget implements AsyncDisposable {
       either.throwIfAborted();
     } catch (cause) {
       session.abandon();
-      if (cause instanceof ProtocolError || either.aborted) throw cause;
-      throw whyNoGreeting(this.address, cause as MqError, session.lastWords);
+      if (!(cause instanceof MqError) || cause instanceof ProtocolError || either.aborted) throw cause;
+      throw whyNoGreeting(this.address, cause, session.sighting, timeoutMs);
     }
     this.#resume(session);
     return session;

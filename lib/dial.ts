@@ -4,7 +4,8 @@
  * @module
  */
 import { type Address, formatAddress } from "./address.ts";
-import { ConnectionError, type MqError, ProtocolError } from "./errors.ts";
+import { ConnectionError, type MqError, quote, TimeoutError } from "./errors.ts";
+import { whyNoGreeting } from "./greeting.ts";
 import { within } from "./time.ts";
 import { explainHandshake } from "./tls.ts";
 
@@ -24,7 +25,8 @@ export interface DialOptions {
  * @param address Where the broker is.
  * @param options How long that may take, and whom to trust.
  * @returns The connection.
- * @throws {ConnectionError} With the code `unreachable`; `untrusted`, if its certificate is signed by nobody who is
+ * @throws {ConnectionError} With the code `unreachable`; `no-such-host`, if its name cannot be found; `no-answer`, if it
+ * accepts the connection and does not answer; `untrusted`, if its certificate is signed by nobody who is
  * trusted; `no-tls`, if it does not speak TLS; or `tls-failed`, if TLS was not agreed on for another reason.
  *
  * @example
@@ -59,7 +61,41 @@ async function connectTcp(address: Address, { timeoutMs, signal }: DialOptions):
       cause ??= error;
     }
   }
-  throw new ConnectionError("unreachable", `No broker answers at ${formatAddress(address)}`, { cause });
+  throw whyUnreachable(address, timeoutMs, cause);
+}
+
+/** What the system says of names that are not there. In any other case a name may be found later. */
+const UNKNOWN_NAME = /not known|No address associated|does not resolve|No such host/i;
+
+/**
+ * Says why nobody could be reached: what was seen, and no guess.
+ *
+ * @param address Where the broker should be.
+ * @param timeoutMs How long it was tried, in milliseconds.
+ * @param cause What the runtime threw.
+ * @returns The error to tell, with the code `no-such-host` if the name cannot be found, and else `unreachable`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const cause = new Error("Network is unreachable (os error 101)");
+ * const { message } = whyUnreachable({ hostname: "10.0.0.1", port: 3001, tls: false }, 5000, cause);
+ * assertEquals(message, "No broker answers at 10.0.0.1:3001: Network is unreachable");
+ * ```
+ */
+export function whyUnreachable(address: Address, timeoutMs: number, cause: unknown): ConnectionError {
+  const place = formatAddress(address);
+  const says = (code: MqError["code"], message: string) => new ConnectionError(code, message, { cause });
+  if (cause instanceof TimeoutError) return says("unreachable", `No answer from ${place} within ${timeoutMs / 1000} s`);
+  const reason = (cause as Error).message.replace(/ \(os error \d+\)$/, "");
+  const [, lookup] = /^failed to lookup address information: (.*)$/s.exec(reason) ?? [];
+  if (cause instanceof URIError || UNKNOWN_NAME.test(lookup ?? "")) {
+    return says("no-such-host", `Cannot find the host ${quote(address.hostname)}: ${lookup ?? reason}`);
+  }
+  if (lookup !== undefined) return says("unreachable", `Cannot look up ${quote(address.hostname)}: ${lookup}`);
+  const isRefused = cause instanceof Deno.errors.ConnectionRefused;
+  return says("unreachable", `No broker answers at ${place}${isRefused ? "" : `: ${reason}`}`);
 }
 
 async function startTls(conn: Deno.TcpConn, address: Address, options: DialOptions): Promise<Deno.TlsConn> {
@@ -72,33 +108,10 @@ async function startTls(conn: Deno.TcpConn, address: Address, options: DialOptio
   } catch (cause) {
     (tlsConn ?? conn).close();
     signal?.throwIfAborted();
+    if (cause instanceof TimeoutError) {
+      throw whyNoGreeting(formatAddress(address), cause, { receivedBytes: 0 }, timeoutMs);
+    }
     const { code, reason } = explainHandshake(cause);
     throw new ConnectionError(code, `Cannot agree on TLS with ${formatAddress(address)}: ${reason}`, { cause });
   }
-}
-
-/**
- * What it means that somebody answered, but not as a broker that takes this client.
- *
- * @param address Where that was, as `HOST:PORT`.
- * @param cause What befell the greeting.
- * @param lastWords What the broker said last, if that was why it closes the connection.
- * @returns The error to tell.
- */
-export function whyNoGreeting(address: string, cause: MqError, lastWords?: ProtocolError): ConnectionError {
-  const reason = cause.cause instanceof ProtocolError ? cause.cause : undefined;
-  if (lastWords !== undefined && lastWords.code !== "bye") {
-    return new ConnectionError("refused", `The broker at ${address} closes the connection: ${lastWords.message}`, {
-      cause,
-    });
-  }
-  if (reason?.code === "tls") {
-    return new ConnectionError("tls-failed", `The broker at ${address} speaks TLS: connect to mqs://${address}`, {
-      cause,
-    });
-  }
-  const isGone = cause instanceof ConnectionError && (reason === undefined || lastWords !== undefined);
-  return isGone // It may be a broker that goes down; all else is something else.
-    ? new ConnectionError("unreachable", `What answers at ${address} closes the connection at once`, { cause })
-    : new ConnectionError("not-a-broker", `What answers at ${address} is no mq broker: ${cause.message}`, { cause });
 }

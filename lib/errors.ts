@@ -37,6 +37,8 @@ export type WireCode = typeof WIRE_CODES[number];
 /** The codes of errors that never travel: they arise in the client library. */
 export type LocalCode =
   | "unreachable"
+  | "no-such-host"
+  | "no-answer"
   | "tls-failed"
   | "untrusted"
   | "no-tls"

@@ -6,18 +6,22 @@
  */
 import type { Hello } from "./answers.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./errors.ts";
-import { MqEvent } from "./event.ts";
+import { detach, isName, MqEvent } from "./event.ts";
+import type { Sighting } from "./greeting.ts";
 import { Heartbeat, type HeartbeatTimes, tickMs } from "./heartbeat.ts";
 import { LineReader } from "./lines.ts";
 import { Outbox } from "./outbox.ts";
 import { Queue } from "./queue.ts";
-import { type BrokerLine, type Introduction, parseBrokerLine } from "./protocol.ts";
+import { type BrokerLine, formatEvent, type Introduction, parseBrokerLine } from "./protocol.ts";
 import { within } from "./time.ts";
 import { atTurnEnd } from "./turn.ts";
 import { byteLength } from "./utf8.ts";
 
 /** The longest line a client takes from its broker, in bytes: lists of ten thousand clients fit. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+
+/** How much of the first line is kept, to show what sort of program that is, in UTF-16 code units. */
+const MAX_SHOWN_CHARACTERS = 100;
 
 /** How long a broker gets to say goodbye, in milliseconds. */
 const QUIT_MS = 5000;
@@ -73,6 +77,7 @@ export class Session {
   /** For about how long some of what was sent has not been confirmed. */
   #unconfirmedMs = 0;
   #text = "";
+  #firstLine: string | undefined;
   /** What came last, where it says why the connection ends; or what is the matter on this side. */
   #lastWords: ProtocolError | undefined;
 
@@ -92,9 +97,9 @@ export class Session {
     this.ended = this.#read(this.#watch(options));
   }
 
-  /** What the broker said last, if that was why it closes the connection. */
-  get lastWords(): ProtocolError | undefined {
-    return this.#lastWords;
+  /** What has been seen of the other side. */
+  get sighting(): Sighting {
+    return { lastWords: this.#lastWords, firstLine: this.#firstLine, receivedBytes: this.#lines.receivedBytes };
   }
 
   /** About how many bytes wait to be sent. */
@@ -120,9 +125,12 @@ export class Session {
     this.hear(patterns);
     const [json] = await Promise.all(answers);
     await Promise.allSettled(this.#heard.values());
-    const hello = parseAnswer<Hello>(json);
-    this.#lineBytes = hello.limits.lineBytes;
-    return hello;
+    const hello = parseAnswer<Partial<Hello> | null>(json);
+    if (!Array.isArray(hello?.events) || !(Number(hello.limits?.lineBytes) > 0)) {
+      throw new MqError("bad-reply", `It does not say what it recognizes or what its limits are: ${quote(json)}`);
+    }
+    this.#lineBytes = hello.limits!.lineBytes;
+    return hello as Hello;
   }
 
   /**
@@ -269,7 +277,10 @@ export class Session {
   async #readLines(): Promise<ConnectionError> {
     try {
       await this.#lines.readAll({
-        onLine: (line) => this.#handle(parseBrokerLine(line)),
+        onLine: (line) => {
+          this.#firstLine ??= detach(line.slice(0, MAX_SHOWN_CHARACTERS));
+          this.#handle(parseBrokerLine(line));
+        },
         onFault: (error) => {
           throw error;
         },
@@ -313,6 +324,7 @@ export class Session {
 
   #event({ name, text, id, from, hops }: BrokerLine & { type: "event" }): void {
     if (this.#answers >= ANSWERS_TO_GREETING) this.#observer.onEvent(new MqEvent(name, text, id, from, hops));
+    else if (!isName(name)) throw new ProtocolError("bad-reply", `${quote(formatEvent(name, text))} is no event`);
   }
 
   #answered(): Asker {

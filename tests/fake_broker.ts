@@ -25,7 +25,12 @@ export class Peer {
   }
 
   async say(...lines: string[]): Promise<void> {
-    await this.#conn.write(encoder.encode(lines.map((line) => line + "\n").join("")));
+    await this.send(lines.map((line) => line + "\n").join(""));
+  }
+
+  /** Sends text just as it is. */
+  async send(text: string): Promise<void> {
+    await this.#conn.write(encoder.encode(text));
   }
 
   async expect(...lines: string[]): Promise<void> {

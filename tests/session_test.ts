@@ -26,28 +26,44 @@ Deno.test("connect says first who it is, then that it wants to hear nothing", as
   await soon(opened, "the connection");
 });
 
-const impostors: [who: string, options: ConnectOptions, play: (peer: Peer) => void | Promise<void>][] = [
-  ["speaks HTTP", {}, async (peer) => {
+const impostors: [who: string, said: string, options: ConnectOptions, play: (peer: Peer) => void | Promise<void>][] = [
+  ["speaks HTTP", " speaks HTTP: it is no mq broker", {}, async (peer) => {
     await peer.hearHello();
     await peer.say("HTTP/1.1 400 Bad Request\r", "Connection: close\r", "\r", "<p>Bad Request</p>");
     peer.close();
   }],
-  ["speaks HTTP and keeps the connection", { timeoutMs: 50 }, async (peer) => {
+  ["speaks HTTP and keeps the connection", " speaks HTTP: it is no mq broker", { timeoutMs: 60_000 }, async (peer) => {
     await peer.say("HTTP/1.1 400 Bad Request\r", "Connection: keep-alive\r", "\r");
   }],
-  ["never says anything", { timeoutMs: 50 }, () => {}],
-  ["answers with what is not JSON", {}, (peer) => peer.say("/ok hello hello", "/ok unsub")],
-  ["answers with an unknown verb", {}, (peer) => peer.say("/welcome")],
+  ["sends a banner and closes", ' sent "SSH-2.0-OpenSSH_9.6", and closed the connection', {}, async (peer) => {
+    await peer.say("SSH-2.0-OpenSSH_9.6\r", "Invalid SSH identification string.\r");
+    await peer.hangUp();
+  }],
+  ["sends a banner and waits", ' sent "220 ready", and no answer within 2 s', { timeoutMs: 2000 }, (peer) => {
+    return peer.say("220 ready\r");
+  }],
+  ["sends half a line", " sent 4 bytes without a line end, and no answer within 2 s", { timeoutMs: 2000 }, (peer) => {
+    return peer.send("half");
+  }],
+  ["sends what is no line", ' is no mq broker: "J\\u0000" is no event', {}, (peer) => peer.say("J\0")],
+  ["answers with what is not JSON", ` is no mq broker: Cannot read the broker's answer "hello"`, {}, (peer) => {
+    return peer.say("/ok hello hello", "/ok unsub");
+  }],
+  ["answers with too little", ' is no mq broker: It does not say what it recognizes or what its limits are: "{}"', {}, (
+    peer,
+  ) => peer.say("/ok hello {}", "/ok unsub")],
+  ["answers with an unknown verb", ' is no mq broker: Cannot read what the broker sent: "/welcome"', {}, (peer) => {
+    return peer.say("/welcome");
+  }],
 ];
 
-for (const [who, options, play] of impostors) {
-  Deno.test(`connect rejects when what answers ${who}`, async () => {
+for (const [who, said, options, play] of impostors) {
+  Deno.test(`connect says what it saw when what listens ${who}`, async () => {
     await using fake = new FakeBroker();
     const { opened } = fake.dial(options);
     await play(await fake.accept());
-    const message = `What answers at 127.0.0.1:${fake.port} is no mq broker`;
-    const error = await assertRejects(() => soon(opened, "an error"), ConnectionError, message);
-    assertEquals(error.code, "not-a-broker");
+    const error = await assertRejects(() => soon(opened, "an error"), ConnectionError);
+    assertEquals([error.code, error.message], ["not-a-broker", `What listens at 127.0.0.1:${fake.port}${said}`]);
     assertInstanceOf(error.cause, Error);
   });
 }
@@ -60,11 +76,15 @@ Deno.test("connect rejects when what answers closes at once, as a broker that go
   assertEquals(error.code, "unreachable");
 });
 
-Deno.test("connect rejects when the system that it dials does not answer in time", async () => {
-  await using fake = new FakeBroker();
-  const error = await assertRejects(() => soon(fake.dial({ timeoutMs: 20 }).opened, "an error"), ConnectionError);
-  assertEquals(error.code, "not-a-broker");
-});
+for (const tls of [false, true]) {
+  Deno.test(`connect says that something listens and does not answer${tls ? ", over TLS" : ""}`, async () => {
+    await using fake = new FakeBroker();
+    const { opened } = fake.dial({ timeoutMs: 20, tls });
+    const error = await assertRejects(() => soon(opened, "an error"), ConnectionError);
+    const message = `Something listens at 127.0.0.1:${fake.port}, but did not answer within 0.02 s`;
+    assertEquals([error.code, error.message], ["no-answer", message]);
+  });
+}
 
 Deno.test("connect rejects with what the broker says of a client that it refuses", async () => {
   await using fake = new FakeBroker();

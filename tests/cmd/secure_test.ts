@@ -127,7 +127,7 @@ Deno.test("mq over TLS: logger and pub exchange an event, mq bench runs, and eac
     assertEquals(await mq([...command, "-s", plain]), {
       code: 1,
       stdout: "",
-      stderr: `mq ${command[0]}: The broker at ${plain} speaks TLS: connect to ${secure}\n`,
+      stderr: `mq ${command[0]}: What listens at ${plain} speaks TLS: try ${secure}\n`,
     });
     assertEquals(await mq([...command, "-s", secure]), {
       code: 1,
