@@ -148,7 +148,7 @@ export class Session {
     const added = patterns.filter((pattern) => !this.#heard.has(pattern));
     for (const words of this.#fitLines(added)) {
       const answer = this.ask(`/sub ${words}`).then(() => {});
-      answer.catch(() => {});
+      answer.catch(() => {}); // Told to those who wait for it: see `heard`.
       for (const pattern of words.split(" ")) this.#heard.set(pattern, answer);
     }
   }
@@ -196,7 +196,7 @@ export class Session {
   /** Sends what is queued, says goodbye, and closes the connection when the broker has read it all. */
   async quit(): Promise<void> {
     this.#write("/quit");
-    await within(QUIT_MS, this.ended).catch(() => {});
+    await within(QUIT_MS, this.ended).catch(() => {}); // Too late: `unconfirmed` tells what is not known.
     this.abandon();
   }
 
@@ -205,7 +205,7 @@ export class Session {
     try {
       this.#conn.close();
     } catch {
-      // It was closed when a write failed.
+      // It throws only where it was closed already: when a write failed.
     }
   }
 
@@ -240,7 +240,7 @@ export class Session {
       get receivedBytes() {
         return lines.receivedBytes;
       },
-      ping: () => void this.ask("/ping").catch(() => {}),
+      ping: () => void this.ask("/ping").catch(() => {}), // It fails with the connection, which is told.
       giveUp: () => {
         const seconds = (times.silenceMs + times.answerMs) / 1000;
         this.#lastWords = new ProtocolError("silent", `The broker has been silent for ${seconds} s`);

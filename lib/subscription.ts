@@ -155,7 +155,7 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
 
   /** The same as {@linkcode Subscription.return}. Why the broker refused it, the loop or `ready` has told. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.return().catch(() => {});
+    await this.return().catch(() => {}); // It has been told, as above.
   }
 
   /** Ends the subscription, but lets what waits be taken. */
