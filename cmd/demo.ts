@@ -5,6 +5,7 @@
  */
 import { blue, bold, cyan, green } from "@std/fmt/colors";
 import { app } from "./app.ts";
+import { wrap } from "./cells.ts";
 import { type Command, defineCommand, DURATION, duration, option, parseCommand } from "./command.ts";
 import { logger } from "./logger.ts";
 import { server, type ServerFlags, startServer } from "./server.ts";
@@ -46,7 +47,8 @@ export const demo = defineCommand({
       prefixed({ ...io, signal: until }, color(name.padEnd(8)), introduced.promise);
     const serverFlags = { ...parseCommand(server, ["--port", "0"]).flags, web: flags.web } as ServerFlags;
     const { broker, web } = await startServer(serverFlags, named("server", bold));
-    for (const line of INTRODUCTION) io.stdout.line(line);
+    const width = io.terminal?.size().columns ?? Infinity;
+    for (const line of INTRODUCTION.flatMap((line) => wrap(line, width))) io.stdout.line(line);
     io.stdout.line(`Who talks to whom is to be seen at ${bold(web!.url)}\n`);
     introduced.resolve();
     const address = `localhost:${broker.addr!.port}`;
@@ -62,8 +64,13 @@ export const demo = defineCommand({
   },
 });
 
-function start(command: Command, argv: string[], io: Io): Promise<number> {
-  return command.run(parseCommand(command, argv), io);
+/** Runs a command until it is to end; if it has not even connected by then, that is no fault. */
+async function start(command: Command, argv: string[], io: Io): Promise<void> {
+  try {
+    await command.run(parseCommand(command, argv), io);
+  } catch (error) {
+    if (!io.signal.aborted || error !== io.signal.reason) throw error;
+  }
 }
 
 /** An Io whose lines appear on another's stdout, each behind a prefix, and none of them too early. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { Program } from "../helpers.ts";
+import { mq, Program } from "../helpers.ts";
 
 Deno.test("mq demo shows a server, a logger and two apps at work, and ends on Ctrl-C", async () => {
   await using demo = new Program(["demo"]);
@@ -18,4 +18,11 @@ Deno.test("mq demo shows a server, a logger and two apps at work, and ends on Ct
   demo.kill("SIGINT");
   const { code, stderr } = await demo.outcome();
   assertEquals([code, stderr], [0, ""]);
+});
+
+Deno.test("mq demo that is to end before all are connected ends well", async () => {
+  for (const time of ["1ms", "20ms", "60ms"]) {
+    const { code, stderr } = await mq(["demo", "--for", time]);
+    assertEquals([code, stderr], [0, ""], time);
+  }
 });

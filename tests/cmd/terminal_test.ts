@@ -1,10 +1,18 @@
 /** The programs as a person sees them: in real terminals. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { setColorEnabled } from "@std/fmt/colors";
+import { HELP_COLUMNS, helpOf } from "../../cmd/help.ts";
+import { COMMANDS, helpOfAll } from "../../cmd/main.ts";
+import { drawWhy } from "../../cmd/why_drawing.ts";
 import { has, Program, programLine, startBroker, until } from "../helpers.ts";
+
+setColorEnabled(false);
 
 /** Terminals of tmux, each with one command, on a tmux server of their own. */
 class Terminals implements AsyncDisposable {
   readonly #socket = `mq-test-${crypto.randomUUID()}`;
+  /** How wide those are that are opened from now on. */
+  columns = 150;
 
   /** Opens a terminal with a command in it, in an empty environment. */
   async open(name: string, ...args: string[]): Promise<void> {
@@ -16,7 +24,7 @@ class Terminals implements AsyncDisposable {
       "new-session",
       "-d",
       "-x",
-      "150",
+      String(this.columns),
       "-y",
       "50",
       "-s",
@@ -108,6 +116,32 @@ Deno.test({
     assertMatch(app, /15 events sent, 6 of them not recognized/);
   },
 });
+
+for (const columns of [40, 60, 80, 120, 200]) {
+  Deno.test({
+    name: `on a terminal of ${columns} columns, help and the drawing of mq why fit`,
+    ignore: !has("tmux"),
+    async fn() {
+      await using server = await startBroker();
+      const [wide] = await server.connect(1);
+      await wide.ask('/hello {"name":"記録係の記録係"}');
+      const drawing = drawWhy(server.broker.why("create"), [], 20, columns);
+      await using terminals = new Terminals();
+      terminals.columns = columns;
+      const mq = programLine();
+      await terminals.open("all", ...mq, "help");
+      await terminals.open("help", ...mq, "help", "on");
+      await terminals.open("why", ...mq, "why", "create", "-s", `127.0.0.1:${server.port}`);
+      const width = Math.min(columns, HELP_COLUMNS);
+      const help = COMMANDS.find(({ name }) => name === "on")!;
+      const shows = async (name: string, text: string) =>
+        assertStringIncludes(await terminals.shows(name, text.split("\n").at(-1)!.trim()), text);
+      await shows("all", helpOfAll(width));
+      await shows("help", helpOf(help, width));
+      await shows("why", drawing);
+    },
+  });
+}
 
 for (const [variable, isColoured] of [["NO_COLOR=", true], ["NO_COLOR=1", false]] as const) {
   Deno.test({
