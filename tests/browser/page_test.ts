@@ -132,6 +132,11 @@ Deno.test({ name: "the form publishes, and the logger prints it", ignore }, asyn
   await form.getByRole("button", { name: "Publish" }).click();
   await page.locator("#receipt").filter({ hasText: "update went to 1 connection" }).waitFor();
   await stage.logger.stdout.find('"by":"the form"');
+  await form.getByLabel("Data").fill("  indented ");
+  await form.getByRole("button", { name: "Publish" }).click();
+  await stage.logger.stdout.find('"  indented "');
+  await form.getByLabel("Data").fill("{by:the form}");
+  await page.locator("#publish-hint").filter({ hasText: "Not JSON, so it would go out as text: Expected" }).waitFor();
   await form.getByLabel("Name").fill("archive");
   await form.getByRole("button", { name: "Publish" }).click();
   await page.locator("#receipt").filter({ hasText: 'Dropped "archive"' }).waitFor();
