@@ -10,7 +10,7 @@ import { formatPatterns } from "./event.ts";
 import { loadFormats } from "./formats.ts";
 import { type Excerpt, isObject, type JsonSource, parsePointer, type Path } from "./json_source.ts";
 import { everySchema, lint } from "./schema_lint.ts";
-import { type Schema, TypeBox } from "./typebox.ts";
+import { refsOf, type Schema, TypeBox } from "./typebox.ts";
 
 /** What schemas are written in unless they say so: JSON Schema 2020-12, or the dialect of AsyncAPI, made from draft-07. */
 export type Dialect = "2020-12" | "asyncapi";
@@ -71,6 +71,8 @@ export class Schemas {
   readonly #formats: ReadonlySet<string>;
   readonly #ajvs: Record<Version, Ajv>;
   readonly #typeBox: TypeBox;
+  /** Those that there are, by their schemas in JSON: the events of a catalog may have one in common. */
+  readonly #judges = new Map<string, Judge>();
 
   private constructor(dialect: Dialect, formats: ReadonlySet<string>, ajvs: Record<Version, Ajv>, typeBox: TypeBox) {
     this.#dialect = dialect;
@@ -107,7 +109,10 @@ export class Schemas {
     const [{ path }] = parts;
     try {
       for (const part of parts) this.#check(part, source);
-      return this.#judge(schema as Schema, path, source);
+      const text = JSON.stringify(schema);
+      const judge = this.#judges.get(text) ?? this.#judge(schema as Schema, parts, source);
+      this.#judges.set(text, judge);
+      return judge;
     } catch (error) {
       if (error instanceof MqError) throw error;
       throw source.fault(path, `the schema cannot be used: ${(error as Error).message}`);
@@ -134,10 +139,12 @@ export class Schemas {
     }
   }
 
-  #judge(schema: Schema, path: Path, source: JsonSource): Judge {
+  #judge(schema: Schema, parts: readonly Excerpt[], source: JsonSource): Judge {
     const bare = without(schema, "$schema"); // Ajv would look for what it names.
     const broken = this.#typeBox.findBrokenRef(bare);
-    if (broken) throw source.fault([...path, ...broken.path], `nothing in the schema is at ${quote(broken.ref)}`);
+    if (broken !== undefined) {
+      throw source.fault(placeOf(broken, parts), `nothing in the schema is at ${quote(broken)}`);
+    }
     const ajv = this.#ajvs[versionOf(schema, this.#dialect)!];
     return withinReach((isBeyondAjv(bare) ? undefined : byAjv(bare, ajv)) ?? this.#typeBox.compile(bare));
   }
@@ -170,6 +177,17 @@ export function versionOf(schema: Json, dialect: Dialect): Version | undefined {
 function without(schema: Schema, key: string): Schema {
   if (typeof schema === "boolean") return schema;
   return Object.fromEntries(Object.entries(schema).filter(([each]) => each !== key));
+}
+
+/** Where a reference stands. */
+function placeOf(ref: string, parts: readonly Excerpt[]): Path {
+  for (const { value, path } of parts) {
+    for (const [at, part] of everySchema(value)) {
+      const entry = refsOf(part).find(([, each]) => each === ref);
+      if (entry !== undefined) return [...path, ...at, entry[0]];
+    }
+  }
+  return parts[0].path;
 }
 
 /** Whether a schema has something that ajv does not hold as the standard says; to it, 19.99 is no multiple of 0.01. */

@@ -6,7 +6,6 @@
 import type { Json } from "./data.ts";
 import { quote } from "./errors.ts";
 import { formatPatterns } from "./event.ts";
-import type { Path } from "./json_source.ts";
 import type { Judge, Misfit } from "./schema.ts";
 import { subschemas } from "./schema_lint.ts";
 
@@ -25,24 +24,13 @@ type Fault = ReturnType<Library["Errors"]>[1][number];
 /** A schema, as it takes them. */
 export type Schema = { [key: string]: Json } | boolean;
 
-/** A part of a schema to look at. */
-type Visit = [path: Path, part: Json, outer: Stack];
-
-/** A reference that leads nowhere. */
-export interface BrokenRef {
-  /** Where it stands in the schema. */
-  readonly path: Path;
-  /** What it says. */
-  readonly ref: string;
-}
-
 /**
  * How long data may be, as JSON, for TypeBox to say what is wrong with it: it then looks at all of it, a quarter of a
  * second for 1 MiB, where to see that it does not fit takes no time.
  */
 const MAX_EXPLAINED_CHARACTERS = 8192;
 
-const UNEXPLAINED: Misfit = { pointer: "", rule: "must fit its schema, and is too long to say where it does not" };
+const UNEXPLAINED: Misfit = { pointer: "", rule: "must fit its schema" };
 
 /** How many errors it notes. The one that counts may be the last: that of a choice comes after those of its branches. */
 const MAX_ERRORS = 1000;
@@ -73,24 +61,20 @@ export class TypeBox {
    * Looks where the references of a schema lead: within it, or to a schema of the standard.
    *
    * @param schema The schema.
-   * @returns The first that leads nowhere; undefined if there is none.
+   * @returns The first reference that leads nowhere; undefined if there is none.
    */
-  findBrokenRef(schema: Schema): BrokenRef | undefined {
+  findBrokenRef(schema: Schema): string | undefined {
     const seen = new Set<Json>();
-    const [below, led]: Visit[][] = [[[[], schema, this.#stackOf(schema)]], []];
-    for (const visits of [below, led]) { // What is led to is seen where it stands, if it stands in a schema.
-      for (const [path, part, outer] of visits) {
-        if (typeof part !== "object" || part === null || seen.has(part)) continue;
-        seen.add(part);
-        const stack = this.#library.NextStack(outer, part);
-        for (const keyword of ["$ref", "$dynamicRef"]) {
-          const ref = (part as { [key: string]: Json })[keyword];
-          if (typeof ref !== "string") continue;
-          const target = this.#follow(part, keyword, stack);
-          if (target === undefined) return { path: [...path, keyword], ref };
-          led.push([[...path, keyword], ...target]);
-        }
-        for (const [at, subschema] of subschemas(part)) visits.push([[...path, ...at], subschema, stack]);
+    const pending: [part: Json, outer: Stack][] = [[schema, this.#stackOf(schema)]];
+    for (const [part, outer] of pending) {
+      if (typeof part !== "object" || part === null || seen.has(part)) continue;
+      seen.add(part);
+      const stack = this.#library.NextStack(outer, part);
+      for (const [, below] of subschemas(part)) pending.push([below, stack]);
+      for (const [keyword, ref] of refsOf(part)) {
+        const target = this.#follow(part, keyword, stack);
+        if (target === undefined) return ref;
+        pending.push(target);
       }
     }
   }
@@ -109,7 +93,8 @@ export class TypeBox {
     return (value) => {
       if (check.Check(value)) return undefined;
       if (JSON.stringify(value)?.length > MAX_EXPLAINED_CHARACTERS) return UNEXPLAINED;
-      return misfitOf(Errors(context, schema, value)[1]);
+      const [, faults] = Errors(context, schema, value);
+      return faults.length === 0 ? UNEXPLAINED : misfitOf(faults);
     };
   }
 
@@ -129,6 +114,17 @@ export class TypeBox {
       : { schema: Resolve.DynamicRef(stack, schema as Parameters<typeof Resolve.DynamicRef>[1]), stack };
     return target.schema === undefined ? undefined : [target.schema as Json, target.stack];
   }
+}
+
+/**
+ * The references of a schema itself.
+ *
+ * @param schema The schema.
+ * @returns Each with its keyword.
+ */
+export function refsOf(schema: Json): [keyword: string, ref: string][] {
+  const entries = ["$ref", "$dynamicRef"].map((keyword) => [keyword, (schema as { [key: string]: Json })[keyword]]);
+  return entries.filter((entry): entry is [string, string] => typeof entry[1] === "string");
 }
 
 function misfitOf(faults: Fault[]): Misfit {

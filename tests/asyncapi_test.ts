@@ -1,8 +1,8 @@
 /** Documents of AsyncAPI in YAML, as the public ones are written (tests/files/asyncapi). */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { makeUpFitting } from "../cmd/fitting.ts";
 import { patternOfAddress } from "../lib/asyncapi_address.ts";
-import { type Catalog, encodeData, formatEvent, parseCatalog, ProtocolError } from "../mod.ts";
+import { type Catalog, encodeData, formatEvent, MqError, parseCatalog, ProtocolError } from "../mod.ts";
 
 const FOLDER = new URL("files/asyncapi/", import.meta.url);
 
@@ -289,6 +289,17 @@ for (const [name, text, events, warnings] of ODD) {
     assertEquals(catalog.warnings, warnings.map((warning) => `api.yml, ${warning}`));
   });
 }
+
+Deno.test("parseCatalog says where a reference stands that leads nowhere, in components too", async () => {
+  const text = document(
+    "  a: {messages: {m: {payload: {$ref: '#/components/schemas/s'}}}}",
+    "components: {schemas: {s: {properties: {",
+    "  b: {type: string},",
+    "  c: {$ref: '#/components/schemas/nope'}}}}}",
+  );
+  const why = 'api.yml, line 6: nothing in the schema is at "#/components/schemas/nope"';
+  await assertRejects(() => parseCatalog(text, "api.yml"), MqError, why);
+});
 
 Deno.test("schemas with the same $id in several events do not meet", async () => {
   const schema = (type: string) => `{messages: {m: {payload: {$id: same, type: ${type}}}}}`;

@@ -113,7 +113,7 @@ Deno.test("Catalog.check refuses what is nested too deeply or long in no time, w
   assertEquals(reason(long, `a [${"1,".repeat(4000)}1]`), "Cannot take a: its data at /0 must be string");
   assertEquals(
     reason(long, `a [${"1,".repeat(5000)}1]`),
-    "Cannot take a: its data must fit its schema, and is too long to say where it does not",
+    "Cannot take a: its data must fit its schema",
   );
 });
 
