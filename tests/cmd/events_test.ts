@@ -12,7 +12,7 @@ async function startWithCatalog(path = CATALOG): Promise<TestBroker> {
   return await startBroker({ catalog: await parseCatalog(await Deno.readTextFile(path)) });
 }
 
-Deno.test("mq server --events FILE.json recognizes the events of a catalog, and refuses data that does not fit", async () => {
+Deno.test("mq server --events FILE recognizes the events of a catalog, and refuses data that does not fit", async () => {
   await using program = new Program(["server", "--host", "127.0.0.1", "--port", "0", "--events", CATALOG]);
   const [, port] = /listens on 127\.0\.0\.1:(\d+)/.exec((await program.stdout.next())!)!;
   assertMatch(
@@ -165,7 +165,7 @@ Deno.test("mq events prints nothing that a terminal would obey, and quotes what 
   assert(stdout.endsWith("\n  mq pub b.NAME 'it'\\''s'\n"), stdout);
 });
 
-Deno.test("mq app --events FILE.json barks events that fit the catalog, the same for the same seed", async () => {
+Deno.test("mq app --events FILE barks events that fit the catalog, the same for the same seed", async () => {
   await using server = await startWithCatalog();
   const run = () =>
     mq(["app", "-s", `127.0.0.1:${server.port}`, "--every", "1ms", "-n", "40", "--seed", "3", "--events", CATALOG]);
@@ -188,7 +188,7 @@ Deno.test("mq app makes up the names that patterns leave open only where a catal
   }
 });
 
-Deno.test("mq app --events FILE.json says for which event it can make up no data", async () => {
+Deno.test("mq app --events FILE says for which event it can make up no data", async () => {
   assertEquals(await mq(["app", "--events", file("unmade.json")]), {
     code: 2,
     stdout: "",

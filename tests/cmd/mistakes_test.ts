@@ -173,8 +173,8 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
     'mq server: unexpected argument "here" "and" "there" and 2 more\nTry: mq server --help',
   ],
   ["server help", 'mq server: unexpected argument "help"; did you mean --help?\nTry: mq server --help'],
-  ["server --events", "mq server: --events needs a value: LIST|FILE.json\nTry: mq server --help"],
-  ["server --event create", "mq server: unknown flag --event\nTry: mq server --events LIST|FILE.json"],
+  ["server --events", "mq server: --events needs a value: LIST|FILE\nTry: mq server --help"],
+  ["server --event create", "mq server: unknown flag --event\nTry: mq server --events LIST|FILE"],
   ["server -p 4000", "mq server: unknown flag -p\nTry: mq server --port PORT"],
   ["server -p=4000", "mq server: unknown flag -p\nTry: mq server --port 4000"],
   [
