@@ -119,7 +119,7 @@ Deno.test("deno.jsr.json differs from deno.json only in where the standard libra
 
 Deno.test("the README's catalog is one, and refuses what it says", async () => {
   const readme = await read("README.md");
-  const [, json] = /^```json\n([^]*?)^```$/m.exec(readme)!;
+  const [, json] = /^```json catalog.json\n([^]*?)^```$/m.exec(readme)!;
   const [, name, data, reason] = /^mq pub (\S+) '(.*?)' +# is refused: (.*)$/m.exec(readme)!;
   const catalog = await parseCatalog(json);
   assertThrows(() => catalog.check(name, `${name} ${data}`), ProtocolError, `Cannot take ${name}: ${reason}`);

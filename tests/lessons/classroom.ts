@@ -4,13 +4,13 @@
  *
  * @module
  */
-import { has, Lines, programLine, shell, soon } from "../helpers.ts";
+import { has, Lines, programLine, shell, soon, until } from "../helpers.ts";
 import { isShown, type Step } from "./lesson.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
 
 /** The ports that lessons name. */
-const PORTS = ["3001", "3002"];
+const PORTS = ["3001", "3002", "8080"];
 
 /** Wipes a line away: what stands before it, such as the progress of a benchmark, is seen no more. */
 const WIPE = "\r\x1b[K";
@@ -22,22 +22,31 @@ export const CAN_HOLD_LESSONS: boolean = Deno.build.os === "linux" && has("scrip
 
 /** A room for lessons, one after another: they share its folder and its ports. */
 export class Classroom implements AsyncDisposable {
+  /** Where its terminals are. */
   readonly #folder: string;
+  /** Where what belongs to the room itself is: `bin`, the programs that its terminals find first. */
+  readonly #temp: string;
   readonly #ports: ReadonlyMap<string, string>;
   readonly #terminals = new Map<string, Terminal>();
 
-  private constructor(folder: string, ports: ReadonlyMap<string, string>) {
+  private constructor(temp: string, folder: string, ports: ReadonlyMap<string, string>) {
+    this.#temp = temp;
     this.#folder = folder;
     this.#ports = ports;
   }
 
-  /** Opens a room. */
-  static async open(): Promise<Classroom> {
-    const folder = (await shell("mktemp -d")).trim();
+  /**
+   * Opens a room.
+   *
+   * @param folder Where its terminals are; an empty folder of its own if it is left out.
+   */
+  static async open(folder?: string): Promise<Classroom> {
+    const temp = (await shell("mktemp -d")).trim();
     const ports = new Map(PORTS.map((port) => [port, freePort()]));
-    await write(`${folder}/bin/mq`, wrapper(ports.get("3001")!));
-    await shell(`chmod +x '${folder}/bin/mq'`);
-    return new Classroom(folder, ports);
+    await write(`${temp}/bin/mq`, mqOn(ports.get("3001")!));
+    await write(`${temp}/bin/deno`, denoOn(ports.get("3001")!));
+    await shell(`chmod +x '${temp}'/bin/* && mkdir '${temp}/empty'`);
+    return new Classroom(temp, folder ?? `${temp}/empty`, ports);
   }
 
   /** Does what a step says; returns whether what it needs is there. */
@@ -56,12 +65,22 @@ export class Classroom implements AsyncDisposable {
    * @throws {Error} If the lesson has left something behind: a program that runs, a file, a port that is in use.
    */
   async leave(): Promise<void> {
+    await this.#closeTerminals();
+    const left = (await shell(`ls -A '${this.#folder}'`)).trim().replaceAll("\n", ", ");
+    if (left !== "") throw new Error(`It leaves ${left} behind`);
+    for (const port of this.#ports.values()) Deno.listen({ hostname: "127.0.0.1", port: Number(port) }).close();
+  }
+
+  /** Presses Ctrl-C in every terminal, and closes it. */
+  async end(): Promise<void> {
+    for (const terminal of this.#terminals.values()) await terminal.type(["^C"]);
+    await this.#closeTerminals();
+  }
+
+  async #closeTerminals(): Promise<void> {
     const terminals = [...this.#terminals];
     this.#terminals.clear();
     await Promise.all(terminals.map(([name, terminal]) => terminal.leave(name)));
-    const left = (await shell(`ls -A '${this.#folder}'`)).trim().split("\n").filter((file) => file !== "bin");
-    if (left.length > 0) throw new Error(`It leaves ${left.join(", ")} behind`);
-    for (const port of this.#ports.values()) Deno.listen({ hostname: "127.0.0.1", port: Number(port) }).close();
   }
 
   /** Puts free ports for those that the lesson names. */
@@ -70,7 +89,8 @@ export class Classroom implements AsyncDisposable {
   }
 
   #terminal(name: string): Terminal {
-    const terminal = this.#terminals.get(name) ?? new Terminal(this.#folder, this.#ports.get("3001")!);
+    const terminal = this.#terminals.get(name) ??
+      new Terminal(this.#folder, `${this.#temp}/bin`, this.#ports.get("3001")!);
     this.#terminals.set(name, terminal);
     return terminal;
   }
@@ -78,7 +98,7 @@ export class Classroom implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // All at once: script takes two seconds to end.
     await Promise.all([...this.#terminals.values()].map((terminal) => terminal[Symbol.asyncDispose]()));
-    await shell(`rm -rf '${this.#folder}'`);
+    await shell(`rm -rf '${this.#temp}'`);
   }
 }
 
@@ -89,8 +109,8 @@ class Terminal implements AsyncDisposable {
   readonly #stdout: ReadableStreamDefaultReader<Uint8Array>;
   readonly #lines: Lines;
 
-  constructor(folder: string, port: string) {
-    const path = [`${folder}/bin`, Deno.execPath().replace(/\/[^/]*$/, ""), Deno.env.get("PATH")].join(":");
+  constructor(folder: string, bin: string, port: string) {
+    const path = [bin, Deno.execPath().replace(/\/[^/]*$/, ""), Deno.env.get("PATH")].join(":");
     const home = Deno.env.get("HOME") ?? "/";
     this.#process = new Deno.Command("script", {
       args: ["-qfec", "sh -i", "/dev/null"],
@@ -145,11 +165,16 @@ class Terminal implements AsyncDisposable {
 
   /** Ends the shell from its prompt, which needs that nothing else runs there. */
   async leave(name: string): Promise<void> {
-    await this.type(["exit"]);
-    const isIdle = await soon(this.#process.status, "the prompt").then(() => true, () => false);
-    if (isIdle) return await this.#release();
-    await this[Symbol.asyncDispose]();
-    throw new Error(`It leaves something running in the terminal ${name}`);
+    let isLeft = false;
+    this.#process.status.then(() => isLeft = true);
+    try {
+      // Again and again: a Ctrl-C before it throws away what has been typed meanwhile.
+      await until(() => isLeft || this.type(["exit"]).then(() => false, () => isLeft), "the prompt");
+    } catch { // It has waited in vain: nothing else can go wrong there.
+      await this[Symbol.asyncDispose]();
+      throw new Error(`It leaves something running in the terminal ${name}`);
+    }
+    await this.#release();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -165,7 +190,7 @@ class Terminal implements AsyncDisposable {
 }
 
 /** `mq`, as the lesson has it: its broker listens on a free port where the lesson means the usual one. */
-function wrapper(port: string): string {
+function mqOn(port: string): string {
   const program = programLine().map((word) => `'${word}'`).join(" ");
   return `#!/bin/sh
 case "$1 $*" in
@@ -173,6 +198,14 @@ case "$1 $*" in
   "server "*) shift; set -- server --port ${port} "$@" ;;
 esac
 exec ${program} "$@"
+`;
+}
+
+/** `deno`, whose task `server` listens on that port, too. */
+function denoOn(port: string): string {
+  return `#!/bin/sh
+[ "$1 $2" != "task server" ] || set -- "$@" --port ${port}
+exec '${Deno.execPath()}' "$@"
 `;
 }
 

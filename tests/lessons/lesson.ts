@@ -42,6 +42,25 @@ export function parseLesson(text: string): Step[] {
   return steps;
 }
 
+/**
+ * Reads the commands of a document whose blocks name no terminal, and the files that it has its reader write.
+ *
+ * @param text The document, in Markdown.
+ * @returns Its commands, without what is said of them behind `#`, and its files.
+ */
+export function parseCommands(text: string): { commands: string[]; files: Map<string, string> } {
+  const commands: string[] = [];
+  const files = new Map<string, string>();
+  for (const { 1: language, 2: info = "", 3: body } of text.matchAll(FENCE)) {
+    const name = info.split(" ").at(-1)!;
+    if (language !== "sh" && name.includes(".")) files.set(name, body);
+    if (language !== "sh") continue;
+    const lines = body.trimEnd().replaceAll(/\\\n\s*/g, "").split("\n");
+    commands.push(...lines.map((line) => line.replace(/ +# .*$/, "")));
+  }
+  return { commands, files };
+}
+
 function kindOf(language: string, name: string | undefined): Step["kind"] | undefined {
   if (name === undefined) return undefined;
   if (language === "sh") return "type";
