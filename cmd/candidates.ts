@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Pattern } from "../mod.ts";
+import { Pattern, ProtocolError } from "../mod.ts";
 import {
   type Command,
   commandOf,
@@ -196,8 +196,9 @@ export function eventCandidates({ patterns, typed }: EventOffer, events: readonl
 function readPattern(text: string): Pattern | undefined {
   try {
     return new Pattern(text);
-  } catch {
-    return undefined;
+  } catch (error) {
+    if (error instanceof ProtocolError) return undefined; // A broker of another version has other patterns.
+    throw error;
   }
 }
 

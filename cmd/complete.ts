@@ -6,10 +6,10 @@
  *
  * @module
  */
-import { connect } from "../mod.ts";
+import { connect, MqError } from "../mod.ts";
 import { brokerAccess, brokerFlags } from "./broker_flags.ts";
 import { type Candidate, eventCandidates, type EventOffer, type Offer, offerAt } from "./candidates.ts";
-import { type Command, defineCommand, duration, option, type Reader, type Values } from "./command.ts";
+import { type Command, defineCommand, duration, option, type Reader, UsageError, type Values } from "./command.ts";
 import { aborted, type Io } from "./stdio.ts";
 
 const flags = {
@@ -64,13 +64,14 @@ async function candidatesOf(offer: Offer, flags: CompleteFlags, io: Io): Promise
   }
 }
 
-/** Whatever goes wrong, there is nothing to offer. */
+/** Where there is no broker to ask, there is nothing to offer. */
 async function askBroker(offer: EventOffer, flags: CompleteFlags, io: Io): Promise<readonly Candidate[]> {
   try {
     const access = brokerAccess({ ...flags, server: offer.server }, io, "complete");
     await using client = await connect({ ...access, name: "complete", reconnect: false });
     return eventCandidates(offer, client.hello.events);
-  } catch {
-    return [];
+  } catch (error) {
+    if (error instanceof MqError || error instanceof UsageError) return [];
+    throw error;
   }
 }

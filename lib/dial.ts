@@ -56,7 +56,7 @@ async function connectTcp(address: Address, { timeoutMs, signal }: DialOptions):
       return conn;
     } catch (error) {
       givingUp.abort();
-      dialling.then((late) => late.close(), () => {});
+      dialling.then((late) => late.close(), () => {}); // That it fails, too, is what was wanted.
       signal?.throwIfAborted();
       cause ??= error;
     }

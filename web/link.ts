@@ -97,7 +97,8 @@ export class Link {
       this.#delayMs = FIRST_DELAY_MS;
       await this.ask("/sub > mq.>");
     } catch (error) {
-      if (!(error instanceof Refusal) || error.code === "gone") return;
+      if (!(error instanceof Refusal)) throw error;
+      if (error.code === "gone") return;
       this.#isLocked = error.code === "unauthorized";
       this.#hooks.refused(error);
     }

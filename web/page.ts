@@ -8,7 +8,7 @@ import { Colors, PALETTE } from "./colors.ts";
 import { Curtain } from "./curtain.ts";
 import { byId, colorClass, make, setText } from "./dom.ts";
 import { Legend } from "./legend.ts";
-import { Link, type Refusal } from "./link.ts";
+import { Link, Refusal } from "./link.ts";
 import { type Happening, Model } from "./model.ts";
 import { News } from "./news.ts";
 import { Picture } from "./picture.ts";
@@ -117,8 +117,9 @@ async function keepAsking(asking: Model): Promise<void> {
     try {
       const [clients, stats] = await Promise.all([link.ask("/clients"), link.ask("/stats")]);
       answered(asking, clients as ClientInfo[], stats as BrokerStats);
-    } catch {
-      return; // The broker is gone, and the next one is asked anew.
+    } catch (error) {
+      if (error instanceof Refusal) return; // The broker is gone, and the next one is asked anew.
+      throw error;
     }
     await new Promise((resolve) => setTimeout(resolve, asking.programs.size > MANY ? ASK_MANY_MS : ASK_MS));
   }

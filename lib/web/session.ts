@@ -84,6 +84,6 @@ export class Session {
   /** Leaves. */
   close(): void {
     this.#writer.close().catch(() => {}); // The broker has closed it.
-    this.#lines.cancel().catch(() => {});
+    this.#lines.cancel().catch(() => {}); // They have broken off, and nobody reads on.
   }
 }
