@@ -126,7 +126,7 @@ Deno.test("the README's catalog is one, and refuses what it says", async () => {
 });
 
 Deno.test("the catalog in docs/catalog.md is one, without slips", async () => {
-  const [, yaml] = /^```yaml\n([^]*?)^```$/m.exec(await read("docs/catalog.md"))!;
+  const [, yaml] = /^```yaml shop.yml\n([^]*?)^```$/m.exec(await read("docs/catalog.md"))!;
   const { entries, warnings } = await parseCatalog(yaml, "shop.yml");
   assertEquals([entries.map(({ pattern }) => pattern), warnings], [["order.created", "order.*"], []]);
 });
