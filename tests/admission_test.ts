@@ -265,7 +265,7 @@ Deno.test("TLS: a plain client of a broker that speaks TLS is told what to do", 
   await using _ = broker;
   const error = await assertRejects(() => connect({ port, wait: true }), ConnectionError);
   assertEquals(error.code, "tls-failed");
-  assertEquals(error.message, `The broker at localhost:${port} speaks TLS: connect to mqs://localhost:${port}`);
+  assertEquals(error.message, `What listens at localhost:${port} speaks TLS: try mqs://localhost:${port}`);
   await until(() => told.length === 1, "the broker says so");
   assertMatch(JSON.stringify(told[0]), /the other side does not speak TLS/);
 });
