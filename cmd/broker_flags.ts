@@ -138,7 +138,7 @@ function hintFor({ code, cause }: MqError, { token }: ConnectOptions, toStart: s
     case "unreachable":
       return cause instanceof Deno.errors.ConnectionRefused ? `start one with: ${toStart}` : undefined;
     case "unauthorized":
-      return token === undefined ? "set MQ_TOKEN" : "see to MQ_TOKEN";
+      return token === undefined ? "set MQ_TOKEN" : "check MQ_TOKEN";
     case "no-tls":
       return "without TLS its address begins with mq://";
     case "untrusted":

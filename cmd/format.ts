@@ -4,7 +4,7 @@
  * @module
  */
 import { blue, bold, cyan, dim, green, magenta, red, yellow } from "@std/fmt/colors";
-import { formatEvent, formatPatterns, isJson, type MqEvent } from "../mod.ts";
+import { type EventInfo, formatEvent, formatPatterns, isJson, type MqEvent } from "../mod.ts";
 
 const PALETTE = [green, blue, magenta, cyan, yellow];
 
@@ -94,6 +94,13 @@ export function count(number: number, noun: string): string {
 /** The patterns of a connection, or the first of them: `create order.* and 3 more`. */
 export function formatSome(patterns: readonly string[]): string {
   return layOut(formatPatterns(patterns, MAX_SHOWN_PATTERNS, " "));
+}
+
+/** What has a broker recognize more events, as the rest of a sentence: a list would take the place of its catalog. */
+export function howToAdmit(events: readonly EventInfo[], names: readonly string[], server = "mq server"): string {
+  const hasCatalog = events.some((info) => Object.keys(info).length > 1);
+  if (hasCatalog) return `add ${names.map(layOut).join(" and ")} to its catalog`;
+  return `${server} ${admittingFlag(events.map(({ pattern }) => pattern), ...names)}`;
 }
 
 /** The flag that has a broker recognize more events; what it has already is left out where that would be long. */

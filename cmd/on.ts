@@ -17,7 +17,7 @@ import {
 } from "./broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, UsageError, type Values } from "./command.ts";
 import { cut } from "./cells.ts";
-import { admittingFlag, formatSome, layOut } from "./format.ts";
+import { formatSome, howToAdmit, layOut } from "./format.ts";
 import { Handling } from "./on/handling.ts";
 import { PATTERN } from "./operands.ts";
 import type { Io } from "./stdio.ts";
@@ -92,7 +92,7 @@ export const on = defineCommand({
     try {
       await using client = await connectPatiently("on", { ...access, name: flags.name }, io);
       tellConnection("on", client, io);
-      checkRecognized(flags, client, access);
+      await checkRecognized(flags, client, access);
       warnOfDeadPatterns("on", operands, client, io);
       const handling = new Handling(client, { flags, commandLine, env: environmentOf(flags, access) }, io);
       const subscription = client.subscribe(...operands, { signal: io.signal });
@@ -124,18 +124,16 @@ function targetsOf({ emit, dead }: OnFlags): [flag: string, name: string][] {
   return Object.entries({ emit, dead }).filter((target): target is [string, string] => target[1] !== undefined);
 }
 
-function checkRecognized(flags: OnFlags, client: Client, address: Address): void {
+async function checkRecognized(flags: OnFlags, client: Client, address: Address): Promise<void> {
   const { events } = client.hello;
   const recognized = events.map((text) => new Pattern(text));
   const names = targetsOf(flags).map(([, name]) => name);
   const unknown = names.filter((name) => !recognized.some((pattern) => pattern.matches(name)));
   if (unknown.length === 0) return;
   const which = [...new Set(unknown)];
-  const toStart = `${howToStart(address)} ${admittingFlag(events, ...which)}`;
-  const message = `The broker at ${client.address} does not recognize ${
-    which.join(" and ")
-  }; start it with: ${toStart}`;
-  throw new MqError("unrecognized", message);
+  const problem = `The broker at ${client.address} does not recognize ${which.join(" and ")}`;
+  const remedy = howToAdmit(await client.events(), which, howToStart(address));
+  throw new MqError("unrecognized", `${problem}; to admit that: ${remedy}`);
 }
 
 /** How mq finds the same broker in a handler. The token it has from mq's own environment. */

@@ -101,7 +101,7 @@ class SystemTerminal implements Terminal {
       if (Deno.stdin.isTerminal()) Deno.stdin.setRaw(isRaw);
       Deno.stdout.writeSync(encoder.encode(codes));
     } catch {
-      // It has been closed.
+      // It has been closed: there is nothing left to draw on, or to leave as it was.
     }
   }
 }

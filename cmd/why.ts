@@ -39,9 +39,11 @@ export const why = defineCommand({
     const access = brokerAccess(flags, io, "why");
     await using client = await connectOrSay({ ...access, name: "why", reconnect: false, signal: io.signal });
     const answer = await ask(client, name, io.signal);
-    const width = io.terminal?.size().columns;
-    const drawn = () => drawWhy(answer, client.hello.events, flags.all ? Infinity : MAX_SHOWN, width);
-    io.stdout.line(flags.json ? JSON.stringify(answer) : drawn());
+    const drawn = async () => {
+      const events = answer.recognized ? [] : await client.events(io.signal);
+      return drawWhy(answer, events, flags.all ? Infinity : MAX_SHOWN, io.terminal?.size().columns);
+    };
+    io.stdout.line(flags.json ? JSON.stringify(answer) : await drawn());
     return 0;
   },
 });

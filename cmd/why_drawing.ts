@@ -6,10 +6,10 @@
  */
 import { bold, dim, green, red } from "@std/fmt/colors";
 import stringWidth from "string-width";
-import type { Why } from "../mod.ts";
+import type { EventInfo, Why } from "../mod.ts";
 import { formatBytes } from "./bench/figures.ts";
 import { cut, drawLine, pad, type Piece, wrap } from "./cells.ts";
-import { admittingFlag, colorOf, count, formatSome, layOut } from "./format.ts";
+import { colorOf, count, formatSome, howToAdmit, layOut } from "./format.ts";
 import { suggest } from "./mistakes.ts";
 
 /** Connections that must be cut to stand beside the broker stand below it, unless they get as many columns as this. */
@@ -25,17 +25,18 @@ type Line = readonly Piece[];
  * Draws the answer to `/why`. An event that is not recognized ends at the broker.
  *
  * @param why The answer.
- * @param events The patterns that the broker recognizes.
+ * @param events What the broker recognizes.
  * @param most How many are shown of the connections that hear it, and how many of those that do not.
  * @param width How wide the terminal is.
  */
-export function drawWhy(why: Why, events: readonly string[], most: number, width: number = Infinity): string {
+export function drawWhy(why: Why, events: readonly EventInfo[], most: number, width: number = Infinity): string {
   const { recognized, receivers, hears, ignores } = why;
   const name = layOut(why.name);
-  const meant = suggest(name, events.map(layOut).filter((event) => !/[*>]/.test(event)));
+  const names = events.map(({ pattern }) => layOut(pattern)).filter((event) => !/[*>]/.test(event));
+  const meant = recognized ? undefined : suggest(name, names);
   const advice = recognized ? [] : [
     ...meant === undefined ? [] : [`Did you mean ${meant}?`],
-    `To admit it: mq server ${admittingFlag(events, name)}`,
+    `To admit it: ${howToAdmit(events, [name])}`,
   ];
   const sentence = `${receivers} of ${count(hears.length + ignores.length, "connection")} would get it now`;
   return [

@@ -53,7 +53,7 @@ for (const command of COMMANDS) {
     assertEquals(await mq(args, { env: { MQ_TOKEN: WRONG } }), {
       code: 1,
       stdout: "",
-      stderr: `mq ${name}: Cannot let you in: it is not the right token; see to MQ_TOKEN\n`,
+      stderr: `mq ${name}: Cannot let you in: it is not the right token; check MQ_TOKEN\n`,
     });
     const env = { MQ_TOKEN: "s3cret" };
     const { code } = await mq(["pub", "error", "-s", `127.0.0.1:${server.port}`], { env });

@@ -464,7 +464,7 @@ Examples:
   {
     args: "on create --emit made --dead failed -s 127.0.0.1:PORT -- cat",
     code: 1,
-    stderr: "mq on: The broker at 127.0.0.1:PORT does not recognize made and failed; start it with: " +
+    stderr: "mq on: The broker at 127.0.0.1:PORT does not recognize made and failed; to admit that: " +
       "mq server --host 127.0.0.1 --port PORT --events 'create,read,update,delete,error,made,failed'\n",
   },
 

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { setColorEnabled } from "@std/fmt/colors";
 import stringWidth from "string-width";
 import { drawWhy } from "../../cmd/why_drawing.ts";
-import type { Why } from "../../mod.ts";
+import type { EventInfo, Why } from "../../mod.ts";
 import { mq, startBroker, until } from "../helpers.ts";
 
 setColorEnabled(false);
@@ -19,6 +19,11 @@ function answer(hearing: number, ignoring: number): Why {
     hears: named("hears", hearing, { pattern: ">", queuedBytes: 0 }),
     ignores: named("ignores", ignoring, { patterns: ["order.*"] }),
   };
+}
+
+/** What a broker without a catalog says of what it recognizes. */
+function infos(patterns: readonly string[]): EventInfo[] {
+  return patterns.map((pattern) => ({ pattern }));
 }
 
 /** A drawing as it stands below, without the margin. */
@@ -49,7 +54,7 @@ Deno.test("drawWhy shows who hears an event, by which pattern, what waits for wh
                                        └──× nc         hears nothing
     2 of 4 connections would get it now
   `;
-  assertEquals(drawWhy(why, ["order.*"], 20), lines(drawing));
+  assertEquals(drawWhy(why, infos(["order.*"]), 20), lines(drawing));
 });
 
 Deno.test("drawWhy ends an event that is not recognized at the broker, and names the flag that would admit it", () => {
@@ -61,7 +66,7 @@ Deno.test("drawWhy ends an event that is not recognized at the broker, and names
     To admit it: mq server --events 'create,order.>,archive'
     0 of 5 connections would get it now
   `;
-  assertEquals(drawWhy(why, ["create", "order.>"], 20), lines(drawing));
+  assertEquals(drawWhy(why, infos(["create", "order.>"]), 20), lines(drawing));
 });
 
 for (
@@ -73,7 +78,7 @@ for (
 ) {
   Deno.test(`drawWhy takes ${name} for a slip of ${meant ?? "nothing"} where ${events.join()} are recognized`, () => {
     const why: Why = { ...answer(0, 0), name, recognized: false, by: null };
-    assertEquals(/Did you mean (.*)\?/.exec(drawWhy(why, events, 20))?.[1], meant);
+    assertEquals(/Did you mean (.*)\?/.exec(drawWhy(why, infos(events), 20))?.[1], meant);
   });
 }
 
@@ -85,7 +90,7 @@ Deno.test("drawWhy draws one connection, and none", () => {
               └───────────────┘
     1 of 1 connection would get it now
   `;
-  assertEquals(drawWhy(answer(1, 0), ["create"], 20), lines(one));
+  assertEquals(drawWhy(answer(1, 0), infos(["create"]), 20), lines(one));
   const none = `
               ┌─ broker ──────┐
     create ──▶│ recognized by │
@@ -93,11 +98,11 @@ Deno.test("drawWhy draws one connection, and none", () => {
               └───────────────┘
     0 of 0 connections would get it now
   `;
-  assertEquals(drawWhy(answer(0, 0), ["create"], 20), lines(none));
+  assertEquals(drawWhy(answer(0, 0), infos(["create"]), 20), lines(none));
 });
 
 Deno.test("drawWhy shows the first of many connections and says how many more there are", () => {
-  const some = drawWhy(answer(1000, 600), ["create"], 2).split("\n");
+  const some = drawWhy(answer(1000, 600), infos(["create"]), 2).split("\n");
   assertEquals(some.slice(1, -1).map((line) => line.replace(/^.*(?=──[▶×])/, "")), [
     "──▶ hears-0    by >",
     "──▶ hears-1    by >",
@@ -107,7 +112,7 @@ Deno.test("drawWhy shows the first of many connections and says how many more th
     "──× and 598 more (--all shows them)",
   ]);
   assertEquals(some.at(-1), "1000 of 1600 connections would get it now");
-  assertEquals(drawWhy(answer(1000, 600), ["create"], Infinity).split("\n").length, 1602);
+  assertEquals(drawWhy(answer(1000, 600), infos(["create"]), Infinity).split("\n").length, 1602);
 });
 
 Deno.test("drawWhy keeps its columns where characters take two columns, or none", () => {
@@ -124,7 +129,7 @@ Deno.test("drawWhy keeps its columns where characters take two columns, or none"
             └───────────────┘ └──▶ ab      by >
     0 of 3 connections would get it now
   `;
-  assertEquals(drawWhy(why, ["注文"], 20), lines(drawing));
+  assertEquals(drawWhy(why, infos(["注文"]), 20), lines(drawing));
 });
 
 /** Connections of which some have long names, wide ones, and many patterns. */
@@ -157,7 +162,7 @@ Deno.test("drawWhy stands below each other what has no room side by side, and cu
       └──× nc                hears nothing
     2 of 4 connections would get it now
   `;
-  assertEquals(drawWhy(CROWD, ["order.*"], 20, 40), lines(drawing));
+  assertEquals(drawWhy(CROWD, infos(["order.*"]), 20, 40), lines(drawing));
 });
 
 Deno.test("drawWhy is a list where there is no room for a drawing", () => {
@@ -174,7 +179,7 @@ Deno.test("drawWhy is a list where there is no room for a drawing", () => {
     2 of 3 connections
       would get it now
   `;
-  assertEquals(drawWhy(why, ["order.*"], 20, 20), lines(list));
+  assertEquals(drawWhy(why, infos(["order.*"]), 20, 20), lines(list));
 });
 
 Deno.test("drawWhy fits any terminal, and shows every connection in it", () => {
@@ -191,7 +196,7 @@ Deno.test("drawWhy fits any terminal, and shows every connection in it", () => {
   ];
   for (const why of cases) {
     for (let width = 10; width <= 200; width++) {
-      const drawn = drawWhy(why, ["order.>", "create"], 20, width).split("\n");
+      const drawn = drawWhy(why, infos(["order.>", "create"]), 20, width).split("\n");
       for (const line of drawn) assert(stringWidth(line) <= width, `${width}: ${line}`);
       const shown = why.recognized ? Math.min(20, why.hears.length) + Math.min(20, why.ignores.length) : 0;
       assert(drawn.filter((line) => /──[▶×]/.test(line)).length >= shown, drawn.join("\n"));
@@ -199,10 +204,16 @@ Deno.test("drawWhy fits any terminal, and shows every connection in it", () => {
   }
 });
 
+Deno.test("drawWhy advises a broker with a catalog to add to it", () => {
+  const why: Why = { ...answer(0, 0), name: "nope", recognized: false, by: null };
+  const drawn = drawWhy(why, [{ pattern: "create", description: "A record is there." }, { pattern: "read" }], 20);
+  assert(drawn.includes("To admit it: add nope to its catalog\n"), drawn);
+});
+
 Deno.test("drawWhy tells of three thousand events no more than of a few", () => {
   const events = Array.from({ length: 3000 }, (_, index) => `event-${index}`);
   const why: Why = { ...answer(0, 0), name: "nope", recognized: false, by: null };
-  const drawn = drawWhy(why, events, 20);
+  const drawn = drawWhy(why, infos(events), 20);
   assert(drawn.includes("To admit it: mq server --events '…,nope' (… for the 3,000 that it has)\n"), drawn);
   assert(drawn.length < 500);
 });
@@ -214,7 +225,7 @@ Deno.test("drawWhy lets nothing through that a terminal would obey", () => {
   for (const hearing of why.hears) hearing.pattern = bad;
   for (const ignoring of why.ignores) ignoring.patterns = [bad];
   for (const recognized of [true, false]) {
-    const drawing = drawWhy({ ...why, recognized }, [bad], 20);
+    const drawing = drawWhy({ ...why, recognized }, infos([bad]), 20);
     assert(!/(?!\n)\p{Cc}|\u202e/u.test(drawing), JSON.stringify(drawing));
     assert(drawing.includes("\\x1b[31m"));
   }
