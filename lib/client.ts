@@ -121,7 +121,7 @@ export class Client extends EventTarget implements AsyncDisposable {
 
   /** Whether there is a connection at this moment. */
   get connected(): boolean {
-    return this.#session !== undefined;
+    return this.#connection !== undefined;
   }
 
   /** What the broker said of itself at the last connection. */
@@ -416,6 +416,7 @@ export class Client extends EventTarget implements AsyncDisposable {
 
   #resume(session: Session): void {
     this.#session = session;
+    if (session.isOver) return; // It ended with its greeting: the next one takes over.
     session.hear(this.#dispatcher.patterns); // It may have changed during the greeting.
     for (const hearer of this.#dispatcher.handlers) this.#watch(hearer, session);
     for (const unsent of this.#takeUnsent()) unsent.send(session);
@@ -433,6 +434,11 @@ export class Client extends EventTarget implements AsyncDisposable {
     return unsent;
   }
 
+  /** The session, as long as it can be used: a session has ended a moment before that is dealt with. */
+  get #connection(): Session | undefined {
+    return this.#session?.isOver ? undefined : this.#session;
+  }
+
   #checkOpen(): void {
     const { aborted, reason } = this.#closing.signal;
     if (aborted) throw new ConnectionError("closed", "Cannot go on: the client was closed", { cause: reason });
@@ -440,17 +446,17 @@ export class Client extends EventTarget implements AsyncDisposable {
 
   #send(unsent: Unsent): void {
     this.#checkOpen();
-    if (this.#session) return unsent.send(this.#session);
+    if (this.#connection) return unsent.send(this.#connection);
     this.#unsent.push(unsent);
     this.#unsentBytes += byteLength(unsent.line);
   }
 
   /** Only events are held to the limit: that there is too much to ask anything would be no help. */
   #checkRoom(line: string): void {
-    const queuedBytes = this.#session?.queuedBytes ?? this.#unsentBytes;
+    const queuedBytes = this.#connection?.queuedBytes ?? this.#unsentBytes;
     const { queueBytes } = this.#settings;
     if (!isLongerThan(queueBytes - queuedBytes, line)) return;
-    const why = this.#session ? "to be sent" : "for a connection";
+    const why = this.#connection ? "to be sent" : "for a connection";
     const message = `Cannot publish: ${queuedBytes} bytes wait ${why} already, of ${queueBytes} allowed`;
     throw new ConnectionError("queue-full", message);
   }
@@ -500,14 +506,14 @@ export class Client extends EventTarget implements AsyncDisposable {
   #add(hearer: Hearer): void {
     this.#checkOpen();
     this.#dispatcher.add(hearer);
-    this.#session?.hear(this.#dispatcher.patterns);
-    if (this.#session) this.#watch(hearer, this.#session);
+    this.#connection?.hear(this.#dispatcher.patterns);
+    if (this.#connection) this.#watch(hearer, this.#connection);
   }
 
   #remove(hearer: Hearer): void {
     this.#dispatcher.remove(hearer);
     hearer.ready.reject(new ConnectionError("closed", "The subscription has ended"));
-    if (!this.#closing.signal.aborted) this.#session?.hear(this.#dispatcher.patterns);
+    if (!this.#closing.signal.aborted) this.#connection?.hear(this.#dispatcher.patterns);
   }
 
   /** Waits until the broker has taken in what a hearer hears, and ends it if the broker refuses. */

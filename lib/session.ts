@@ -76,6 +76,7 @@ export class Session {
   #confirmed = 0;
   /** For about how long some of what was sent has not been confirmed. */
   #unconfirmedMs = 0;
+  #isOver = false;
   #text = "";
   #firstLine: string | undefined;
   /** What came last, where it says why the connection ends; or what is the matter on this side. */
@@ -95,6 +96,11 @@ export class Session {
     this.#lines = new LineReader(conn, { maxLineBytes: MAX_REPLY_BYTES });
     this.#outbox = new Outbox(conn, { limitBytes: Infinity });
     this.ended = this.#read(this.#watch(options));
+  }
+
+  /** Whether the connection has ended: what is sent or asked from then on goes nowhere. */
+  get isOver(): boolean {
+    return this.#isOver;
   }
 
   /** What has been seen of the other side. */
@@ -268,6 +274,7 @@ export class Session {
 
   async #read(stopWatching: () => void): Promise<ConnectionError> {
     const reason = await this.#readLines();
+    this.#isOver = true;
     stopWatching();
     this.abandon();
     while (this.#askers.length > 0) this.#askers.shift()!.reject(reason);

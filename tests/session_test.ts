@@ -540,6 +540,31 @@ Deno.test("Client.publish asks for a receipt again if the caller does so when it
   assertEquals((await soon(publishing, "the receipt")).receivers, 7);
 });
 
+Deno.test("Client.publish with a receipt settles in whichever moment of the connection's end it is called", async () => {
+  await using fake = new FakeBroker();
+  const { client, peer } = await fake.meet();
+  const receipts: Promise<string>[] = [];
+  const off = client.on("create", async () => {
+    for (let microtasks = 0; microtasks < 100; microtasks++) {
+      receipts.push(client.publish("update", 1, { receipt: true }).then(() => "taken", (error) => error.code));
+      await null;
+    }
+    off();
+  });
+  await peer.expect("/sub create");
+  await peer.say("/ok sub", "/event 02 shop create", "/no-such-answer"); // Behind the event it ends, in a few microtasks.
+  const next = await fake.welcome();
+  const answering = (async () => {
+    for (let line = await next.lines.next(); line !== null; line = await next.lines.next()) {
+      await next.say(`/ok ${line.split(" ")[1]} ${RECEIPT}`);
+    }
+  })();
+  const fates = new Set(await soon(Promise.all(receipts), "what became of all of them"));
+  assertEquals([...fates], ["unconfirmed", "taken"]);
+  next.close();
+  await answering;
+});
+
 Deno.test("Client gives up after as many tries as it was told", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part({ reconnect: { ...QUICK, attempts: 3 } });
