@@ -80,14 +80,16 @@ export function helpOfAll(width: number): string {
  *
  * @param argv The arguments behind `mq`.
  * @param io What it reads from and writes to.
- * @returns The exit code: 0 done, 1 failed, 2 misused, 124 the time given ran out.
+ * @returns The exit code: 0 done, 1 failed, 2 misused, 124 the time given ran out. (128 and the number of a signal, such as
+ * 130 for Ctrl-C, is that of a program which a second signal has ended.)
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const code = await run(argv, io);
   await io.stdout.flush();
   const { failure } = io.stdout;
   if (failure === undefined) return code;
-  if (isReaderGone(failure)) return io.signal.reason === failure ? 0 : code;
+  const isGone = isReaderGone(failure) || io.stdout.isTerminal; // What cannot be written to a terminal: it was closed.
+  if (isGone) return io.signal.reason === failure ? 0 : code;
   return fail(argv, new MqError("cannot-write", `Cannot write the output: ${whyNotWritten(failure)}`), io);
 }
 

@@ -88,7 +88,6 @@ export const on = defineCommand({
     const patterns = operands.map((text) => new Pattern(text));
     checkTargets(flags, patterns);
     const access = brokerAccess(flags, io, "on");
-    endWithTerminal();
     try {
       await using client = await connectPatiently("on", { ...access, name: flags.name }, io);
       tellConnection("on", client, io);
@@ -140,11 +139,6 @@ async function checkRecognized(flags: OnFlags, client: Client, address: Address)
 function environmentOf({ "tls-ca": authority }: OnFlags, access: Address): Record<string, string> {
   const url = `${access.tls ? "mqs" : "mq"}://${formatAddress(access)}`;
   return { MQ_URL: url, ...authority && { MQ_TLS_CA: authority.path } };
-}
-
-/** Handlers are not of the terminal's group: one that is closed would leave them running. */
-function endWithTerminal(): void {
-  if (Deno.build.os !== "windows") Deno.addSignalListener("SIGHUP", () => Deno.exit(1));
 }
 
 function sayHello(patterns: string[], commandLine: string[], client: Client, io: Io): void {

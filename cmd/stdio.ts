@@ -36,7 +36,7 @@ export interface Io {
   readonly stderr: Output;
   /** The terminal that shows stdout, if one does. */
   readonly terminal?: Terminal;
-  /** Aborted when the command should end: Ctrl-C, SIGTERM, or stdout cannot be written; the reason is that error then. */
+  /** Aborted when the command should end: a signal, or stdout cannot be written; the reason is that error then. */
   readonly signal: AbortSignal;
   readonly env: Environment;
 }
@@ -139,7 +139,8 @@ export class Output {
 /** The program's own terminal, pipes, signals and environment. */
 export function systemIo(): Io {
   const ending = new AbortController();
-  endOnSignals(ending);
+  const hasTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
+  endOnSignals(ending, hasTerminal);
   const env: Environment = Object.fromEntries(ENVIRONMENT.map((name) => [name, variable(name)]));
   const output = (stream: typeof Deno.stdout | typeof Deno.stderr, onFailure?: (error: unknown) => void) => {
     const isTerminal = stream.isTerminal();
@@ -168,17 +169,36 @@ function variable(name: string): string | undefined {
   }
 }
 
-/** The first signal asks the command to end in its own time, the second does not wait. */
-function endOnSignals(ending: AbortController): void {
-  let sameUntil = -Infinity;
-  const signals: Deno.Signal[] = Deno.build.os === "windows" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
-  for (const signal of signals) {
-    Deno.addSignalListener(signal, () => {
-      if (ending.signal.aborted && performance.now() > sameUntil) Deno.exit(1);
-      if (!ending.signal.aborted) sameUntil = performance.now() + SAME_KEY_MS;
-      ending.abort(signal);
-    });
-  }
+/** What a shell tells of a program that a signal has ended: 128 and its number. */
+const EXIT_CODES: { readonly [signal in Deno.Signal]?: number } = {
+  SIGHUP: 129,
+  SIGINT: 130,
+  SIGBREAK: 130,
+  SIGTERM: 143,
+};
+
+/**
+ * The first signal asks the command to end in its own time, the second does not wait. A terminal that is closed sends
+ * SIGHUP, more than once perhaps. A program that has no terminal, such as one that nohup has started, has none to end with;
+ * nohup has the system ignore the signal, but the runtime does not leave it at that.
+ */
+function endOnSignals(ending: AbortController, hasTerminal: boolean): void {
+  let first: Deno.Signal | undefined;
+  let sameUntil = 0;
+  const end = (signal: Deno.Signal) => {
+    const isSame = signal === "SIGHUP" ? first === signal : performance.now() <= sameUntil;
+    if (first !== undefined && !isSame) Deno.exit(EXIT_CODES[signal]);
+    if (first === undefined) sameUntil = performance.now() + SAME_KEY_MS;
+    first ??= signal;
+    ending.abort(signal);
+  };
+  if (Deno.build.os === "windows") return listenFor(["SIGINT", "SIGBREAK"], end);
+  listenFor(["SIGINT", "SIGTERM"], end);
+  listenFor(["SIGHUP"], hasTerminal ? end : () => {});
+}
+
+function listenFor(signals: readonly Deno.Signal[], listener: (signal: Deno.Signal) => void): void {
+  for (const signal of signals) Deno.addSignalListener(signal, () => listener(signal));
 }
 
 /** Resolves when a signal is aborted. */

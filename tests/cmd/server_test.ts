@@ -252,7 +252,7 @@ Deno.test("mq server ends at once on a second signal", async () => {
   program.kill("SIGINT");
   await program.stdout.find("Draining"); // It waits for the client to close its side.
   await program.insist();
-  assertEquals((await program.outcome()).code, 1);
+  assertEquals((await program.outcome()).code, 130);
   client.close();
 });
 

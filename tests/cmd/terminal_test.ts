@@ -4,7 +4,7 @@ import { setColorEnabled } from "@std/fmt/colors";
 import { HELP_COLUMNS, helpOf } from "../../cmd/help.ts";
 import { COMMANDS, helpOfAll } from "../../cmd/main.ts";
 import { drawWhy } from "../../cmd/why_drawing.ts";
-import { has, Program, programLine, startBroker, until } from "../helpers.ts";
+import { has, Program, programLine, RawClient, startBroker, until } from "../helpers.ts";
 
 setColorEnabled(false);
 
@@ -360,3 +360,65 @@ for (const [variable, isColoured] of [["NO_COLOR=", true], ["NO_COLOR=1", false]
     },
   });
 }
+
+/** Quotes words for a shell. */
+function quoted(words: readonly string[]): string {
+  return words.map((word) => `'${word}'`).join(" ");
+}
+
+const LONG_RUNNING: [command: string, shows: string][] = [
+  ["server --port 0", "listens on"],
+  ["logger -s ADDRESS", "hears every event"],
+  ["app -s ADDRESS --every 20ms", "create"],
+  ["on update -s ADDRESS -- cat", "runs cat on update"],
+  ["top -s ADDRESS --every 100ms", "published/s"],
+  ["demo", "is app-2"],
+];
+
+for (const [command, text] of LONG_RUNNING) {
+  Deno.test({
+    name: `mq ${command.split(" ")[0]} ends in its own time with exit code 0 when its terminal is closed`,
+    ignore: !has("tmux") || !has("bash"),
+    async fn() {
+      await using server = await startBroker({ events: [">"] });
+      const [witness] = await server.connect(1);
+      assertEquals(await witness.ask("/sub ended"), "/ok sub");
+      await using terminals = new Terminals();
+      const args = command.replace("ADDRESS", `127.0.0.1:${server.port}`).split(" ");
+      const tell = `echo "ended $?" > /dev/tcp/127.0.0.1/${server.port}`;
+      const script = `trap "" HUP; (trap - HUP; exec ${quoted([...programLine(), ...args])}); ${tell}`;
+      const shell = ["bash", "-c", 'bash -c "$0"; exit', script]; // Who closes a window ends its shell, too.
+      await terminals.open("closed", "env", `PATH=${Deno.env.get("PATH")}`, ...shell);
+      await terminals.shows("closed", text);
+      await terminals.close("closed");
+      await witness.expect("ended 0");
+    },
+  });
+}
+
+Deno.test({
+  name: "a broker whose terminal is closed drains, and what nohup has started goes on",
+  ignore: !has("tmux") || !has("bash") || !has("nohup"),
+  async fn() {
+    await using server = await startBroker();
+    await using terminals = new Terminals();
+    const address = `127.0.0.1:${server.port}`;
+    const on = quoted([...programLine(), "on", "create", "-n", "1", "--emit", "update", "-s", address, "--", "cat"]);
+    const broker = quoted([...programLine(), "server", "--port", "0", "--host", "127.0.0.1"]);
+    const path = `PATH=${Deno.env.get("PATH")}`;
+    await terminals.open("closed", "env", path, "bash", "-c", `nohup ${on} > /dev/null 2>&1 & exec ${broker}`);
+    await until(() => server.told("mq.subscribe").length > 0, "what nohup has started is there");
+    const [, port] = /127.0.0.1:(\d+)/.exec(await terminals.shows("closed", /listens on 127.0.0.1:\d+/))!;
+    const client = await RawClient.connect(Number(port));
+    assertEquals(await client.ask("/ping"), "/pong");
+    await terminals.close("closed");
+    await client.expect("/bye The broker is going down");
+    await client.expectEnd();
+    client.close();
+    const [listener] = await server.connect(1);
+    assertEquals(await listener.ask("/sub update"), "/ok sub");
+    await listener.line("create still here");
+    await listener.expect("update still here");
+    await until(() => server.told("mq.disconnect").length > 0, "it has ended");
+  },
+});
