@@ -3,8 +3,18 @@
  *
  * @module
  */
-import { DEFAULT_LIMITS, type Limits } from "../mod.ts";
-import { duration, durationText, type Flag, integer, option, size, sizeText, type Values } from "./command.ts";
+import { DEFAULT_LIMITS, type Limits, minOutboxBytes } from "../mod.ts";
+import {
+  duration,
+  durationText,
+  type Flag,
+  integer,
+  option,
+  size,
+  sizeText,
+  UsageError,
+  type Values,
+} from "./command.ts";
 
 /** One flag for each limit. */
 export const limitFlags = {
@@ -21,8 +31,20 @@ export const limitFlags = {
   "drain-time": durationFlag("drainMs", "How long the end waits for those that still read."),
 };
 
-/** The limits that the values of the flags set. */
+/**
+ * The limits that the values of the flags set.
+ *
+ * @throws {UsageError} If two of them contradict each other.
+ */
 export function limitsOf(values: Values<typeof limitFlags>): Limits {
+  const [line, queue] = [values["max-line"], values["max-queue"]];
+  const least = minOutboxBytes(line);
+  if (queue < least) {
+    const problem = `--max-queue ${sizeText(queue)} has no room for an event of --max-line ${sizeText(line)}`;
+    const shorter = queue - least + line;
+    const hint = shorter > 0 ? `, or --max-line ${sizeText(shorter)} or less` : "";
+    throw new UsageError(problem, `mq server --max-queue ${sizeText(least)} or more${hint}`);
+  }
   return {
     lineBytes: values["max-line"],
     outboxBytes: values["max-queue"],

@@ -79,10 +79,10 @@ function connections({ recognized, hears, ignores }: Why, most: number, width: n
   const who = widths.reduce((a, b) => Math.max(a, b), 0);
   const room = Math.min(who, Math.floor((width - HEARS.length) / 2));
   const named = (name: string) => pad(cut(layOut(name), room), room);
-  const hearing = listening.map(({ name, pattern, queuedBytes }): Line => [
+  const hearing = listening.map(({ name, pattern, queuedBytes, full }): Line => [
     [named(name), bold],
     [`  by ${layOut(pattern)}`],
-    [waiting(queuedBytes), red],
+    [`${waiting(queuedBytes)}${full ? ", so it misses this" : ""}`, red],
   ]);
   const ignoring = deaf.map(({ name, patterns }): Line => [[`${named(name)}  hears ${formatSome(patterns)}`, dim]]);
   return [

@@ -69,6 +69,8 @@ export interface BrokerStats {
   dropped: number;
   /** Bytes that were meant for a connection and were not written to it. */
   droppedBytes: number;
+  /** Faults of the broker itself, and of the functions that it was given to call. */
+  errors: number;
   /** The processor time that its process has used since it started, in milliseconds. */
   cpuMs: number;
   /** The memory that its process has resident, in bytes. */
@@ -85,8 +87,11 @@ export interface Why {
   by: string | null;
   /** How many would get it now. */
   receivers: number;
-  /** The connections with a pattern that matches it, and which. */
-  hears: { id: string; name: string; pattern: string; queuedBytes: number }[];
+  /**
+   * The connections with a pattern that matches it, and which. One that is `full` has no room for it: too much waits for
+   * it, and until half of that has been read it misses all events.
+   */
+  hears: { id: string; name: string; pattern: string; queuedBytes: number; full?: true }[];
   /** The connections without one, and their patterns. */
   ignores: { id: string; name: string; patterns: string[] }[];
 }

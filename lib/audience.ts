@@ -7,7 +7,7 @@ import type { ClassicCodec } from "./classic.ts";
 import type { Pattern } from "./event.ts";
 import type { Outbox } from "./outbox.ts";
 import { Sampler } from "./sampler.ts";
-import { encodeText } from "./utf8.ts";
+import { encodeText, MAX_UTF8_BYTES } from "./utf8.ts";
 
 /** How much text gathers for an audience, in UTF-16 code units, before it is delivered without waiting for the turn. */
 const MAX_BATCH_CHARACTERS = 256 * 1024;
@@ -35,14 +35,14 @@ export interface Listener {
   /** How many events were queued for it. */
   delivered: number;
   /**
-   * Called when something could not be queued because its outbox is full.
+   * Called when something could not be queued because its outbox is full. It may change who is in the router.
    *
    * @param bytes How much was lost, at least: what nobody had room for is not encoded to find out.
    * @param events How many events that were; 0 if it was anything else.
    */
   overflow(bytes: number, events: number): void;
   /**
-   * Called when an event was left out, since no message to a classic client may be as long.
+   * Called when an event was left out, since no message to a classic client may be as long; it may do the same.
    *
    * @param bytes How long it would be, at least.
    */
@@ -73,10 +73,14 @@ export class Audience {
   readonly members: Set<Listener> = new Set();
   readonly #names: ReadonlySet<string>;
   readonly #patterns: readonly Pattern[];
+  /** The batch: the text that waits, how many events that are, and how long it may grow, in UTF-16 code units. */
   #text = "";
   #events = 0;
-  /** Whether no member had room when the first of them came: then they are counted, and not gathered. */
-  #isDeaf = false;
+  #maxCharacters = 0;
+  /** How many members the batch is for. If there is none, what comes is counted, and not gathered. */
+  #receivers = 0;
+  /** Those who had no room when the batch began: it is not for them, whatever room they have at its end. */
+  readonly #excluded = new Set<Listener>();
   #lostBytes = 0;
 
   /**
@@ -109,64 +113,73 @@ export class Audience {
     return this.#patterns.some((pattern) => pattern.matchesTokens(tokens));
   }
 
-  /** Whether nothing waits. */
-  get isEmpty(): boolean {
-    return this.#events === 0;
-  }
-
-  /** Whether so much waits that it should be delivered before the turn is over. */
-  get isFull(): boolean {
-    return this.#text.length > MAX_BATCH_CHARACTERS;
-  }
-
   /**
-   * Adds an event to the text that waits.
+   * Whether an event can be added to the batch, so that all whom that is for are sure to have room for it.
    *
    * @param line What is written of it, without the LF.
+   * @returns False also if no batch has begun.
    */
-  add(line: string): void {
-    if (this.#events++ === 0) this.#isDeaf = this.#hasNoRoom();
-    if (this.#isDeaf) this.#lostBytes += line.length + 1;
-    else this.#text += line + "\n";
+  hasRoomFor(line: string): boolean {
+    return this.#text.length + line.length < this.#maxCharacters;
+  }
+
+  /** Begins a batch, where none waits, for those of its members who have room. */
+  begin(): void {
+    let roomBytes = Infinity;
+    this.#receivers = this.members.size;
+    for (const member of this.members) {
+      if (member.outbox.isFull) this.#exclude(member);
+      else roomBytes = Math.min(roomBytes, member.outbox.roomBytes);
+    }
+    const isForNobody = this.#receivers === 0;
+    this.#maxCharacters = isForNobody ? Infinity : Math.min(MAX_BATCH_CHARACTERS, roomBytes / MAX_UTF8_BYTES);
+  }
+
+  #exclude(member: Listener): void {
+    this.#excluded.add(member);
+    this.#receivers--;
   }
 
   /**
-   * Puts the text that waits into every member's outbox.
+   * Adds an event to the batch.
    *
-   * @param each Called for every member that got something, with how many events that is.
+   * @param line What is written of it, without the LF.
+   * @returns How many members the batch is for.
    */
-  deliver(each: (member: Listener, events: number) => void): void {
-    if (this.#events === 0) return;
-    const [events, lostBytes] = [this.#events, this.#lostBytes];
+  add(line: string): number {
+    this.#events++;
+    if (this.#receivers === 0) this.#lostBytes += line.length + 1;
+    else this.#text += line + "\n";
+    return this.#receivers;
+  }
+
+  /**
+   * Ends the batch: puts its text into the outbox of every member that has room.
+   *
+   * @param took Called for every member that got it.
+   * @param missed Called for every other member, with how many bytes and events it does not get.
+   * @returns How many members got it.
+   */
+  deliver(
+    took: (member: Listener) => void,
+    missed: (member: Listener, bytes: number, events: number) => void,
+  ): number {
+    const events = this.#events;
+    if (events === 0) return 0;
+    let receivers = 0;
     const bytes = encodeText(this.#text);
-    this.#text = "";
-    this.#events = this.#lostBytes = 0;
-    const full: Listener[] = [];
     for (const member of this.members) {
-      if (this.#isDeaf || !member.outbox.push(bytes)) {
-        full.push(member);
+      if (this.#excluded.has(member) || !member.outbox.push(bytes)) {
+        missed(member, bytes.length + this.#lostBytes, events);
         continue;
       }
+      receivers++;
       member.delivered += events;
-      each(member, events);
+      took(member);
     }
-    // Only now: to be told may lead to more events for these very members.
-    for (const member of full) member.overflow(bytes.length + lostBytes, events);
-  }
-
-  /**
-   * Leaves an event out that is too long for its members.
-   *
-   * @param bytes How long it would be, at least.
-   */
-  leaveOut(bytes: number): void {
-    for (const member of [...this.members]) member.onTooLong?.(bytes);
-  }
-
-  #hasNoRoom(): boolean {
-    for (const { outbox } of this.members) {
-      if (!outbox.isFull) return false;
-    }
-    return true;
+    this.#text = "";
+    this.#events = this.#lostBytes = this.#maxCharacters = 0;
+    this.#excluded.clear();
+    return receivers;
   }
 }

@@ -15,11 +15,12 @@ import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } fr
 import { checkPublishable, checkRecognizable, DEFAULT_EVENTS, formatPatterns, isReserved } from "./event.ts";
 import { Heartbeat, tickMs } from "./heartbeat.ts";
 import { Life } from "./life.ts";
-import { checkLimits, DEFAULT_LIMITS, FAULT_GRACE_MS, type Limits, MAX_HOPS } from "./limits.ts";
+import { ANSWER_BYTES, checkLimits, DEFAULT_LIMITS, FAULT_GRACE_MS, type Limits, MAX_HOPS } from "./limits.ts";
 import { acceptAll, type Listener, type ListenOptions, listenTcp } from "./listen.ts";
 import { Patience } from "./patience.ts";
 import {
   BROKER_NAME,
+  formatDropped,
   formatErr,
   formatEvent,
   formatOk,
@@ -45,6 +46,7 @@ import {
 import { type Route, Router } from "./router.ts";
 import { Gate, type Scope } from "./tokens.ts";
 import type { Transport } from "./transport.ts";
+import { isLongerThan } from "./utf8.ts";
 import { VERSION } from "./version.ts";
 
 /** What a control line begins with. */
@@ -101,8 +103,14 @@ export class Broker implements AsyncDisposable {
   ]);
   readonly #enrolment: Enrolment;
   readonly #entrance: Entrance;
+  /** Those who are out of the pool, and are still to read what was queued for them. */
+  readonly #leaving = new Set<Connection>();
+  /** What is still to be told of the broker's own life. */
+  readonly #news: [name: string, data: Activity][] = [];
+  #isTelling = false;
   #accepted = 0;
   #published = 0;
+  #errors = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
   #closing: Promise<void> | undefined;
 
@@ -220,6 +228,7 @@ export class Broker implements AsyncDisposable {
       slow: this.#life.slow,
       dropped: this.#patience.dropped,
       droppedBytes: this.#life.droppedBytes,
+      errors: this.#errors,
       cpuMs: Math.round((user + system) / 1000),
       rssBytes: Deno.memoryUsage().rss,
     };
@@ -232,6 +241,15 @@ export class Broker implements AsyncDisposable {
    */
   clients(): ClientInfo[] {
     return [...this.#pool.values()].map((connection) => connection.info);
+  }
+
+  /**
+   * Whom it has ended, and still waits for: they have not read what was queued for them, or not closed their side.
+   *
+   * @returns These connections, which are not in the pool any more.
+   */
+  leaving(): ClientInfo[] {
+    return [...this.#leaving].map((connection) => connection.info);
   }
 
   /**
@@ -257,19 +275,24 @@ export class Broker implements AsyncDisposable {
     for (const { id, name: client, patterns, outbox, observe } of this.#pool.values()) {
       if (observe !== undefined) continue;
       const match = [...patterns.values()].find((pattern) => pattern.matches(name));
-      if (match) why.hears.push({ id, name: client, pattern: match.text, queuedBytes: outbox.queuedBytes });
-      else why.ignores.push({ id, name: client, patterns: [...patterns.keys()] });
+      if (match === undefined) {
+        why.ignores.push({ id, name: client, patterns: [...patterns.keys()] });
+        continue;
+      }
+      const hears = { id, name: client, pattern: match.text, queuedBytes: outbox.queuedBytes };
+      why.hears.push(outbox.isFull ? { ...hears, full: true } : hears);
     }
-    if (why.recognized) why.receivers = why.hears.length;
+    if (why.recognized) why.receivers = why.hears.filter(({ full }) => !full).length;
     return why;
   }
 
   /**
    * Drains and closes: accepts no more connections, reads no more lines, sends what is queued, and closes each
-   * connection. Those that do not read it within `limits.drainMs` are closed all the same.
+   * connection. Those that do not read it within `limits.drainMs` are closed all the same. It may be called at any time,
+   * also while another call is under way, and by a function that the broker calls.
    */
   close(): Promise<void> {
-    this.#closing ??= this.#drain();
+    this.#closing ??= Promise.resolve().then(() => this.#drain()); // Who calls it may be in the midst of something.
     return this.#closing;
   }
 
@@ -290,8 +313,28 @@ export class Broker implements AsyncDisposable {
 
   /** Keeps a promise until it is settled, so that closing can wait for it. */
   #keep(task: Promise<void>): void {
-    const kept = task.finally(() => this.#tasks.delete(kept));
+    const kept = task.catch((error) => this.#fail(error)).finally(() => this.#tasks.delete(kept));
     this.#tasks.add(kept);
+  }
+
+  /** Something went wrong that is nobody else's doing. */
+  #fail(error: unknown): void {
+    this.#errors++;
+    try {
+      this.#options.onError?.(error);
+    } catch (another) {
+      reportError(another);
+    }
+  }
+
+  /** Calls a function of the program around the broker. What it throws is not the broker's to suffer. */
+  #callBack(call: () => void): void {
+    try {
+      call();
+    } catch (error) {
+      this.#fail(error);
+      if (this.#options.onError === undefined) reportError(error);
+    }
   }
 
   #makeEntrance(): Entrance {
@@ -308,7 +351,8 @@ export class Broker implements AsyncDisposable {
     const { slow = "disconnect" } = this.#options;
     const end = (connection: Connection, lastWords: string, bytes: number) =>
       this.#end(connection, "slow", lastWords, FAULT_GRACE_MS, bytes);
-    return new Patience({ policy: slow, outboxBytes: this.#limits.outboxBytes, life: this.#life, end });
+    const { outboxBytes } = this.#limits;
+    return new Patience({ policy: slow, outboxBytes, life: this.#life, router: this.#router, end });
   }
 
   #enter(conn: Transport, classic?: ClassicCodec): void {
@@ -351,7 +395,7 @@ export class Broker implements AsyncDisposable {
       if (isFirst && isHttpRequest(line)) this.#refuseHttp(connection);
       else this.#line(connection, line);
       isFirst = false;
-      return connection.pause();
+      return connection.pause() ?? this.#router.pause(connection);
     };
     const onFault = (error: ProtocolError) => {
       const why = isFirst ? "it was the first" : connection.scope === undefined ? "no token had come" : undefined;
@@ -362,7 +406,9 @@ export class Broker implements AsyncDisposable {
       await connection.intake.readAll({ onLine, onFault });
       return "closed";
     } catch (error) {
-      return error instanceof ConnectionError ? "reset" : "internal-error";
+      if (error instanceof ConnectionError) return "reset";
+      this.#refuse(connection, this.#asRefusal(error));
+      return "internal-error";
     }
   }
 
@@ -374,8 +420,15 @@ export class Broker implements AsyncDisposable {
       else if (line.charCodeAt(0) === SLASH) this.#control(connection, line);
       else if (!isBlank(line)) this.#event(connection, line);
     } catch (error) {
-      this.#refuse(connection, asProtocolError(error));
+      this.#refuse(connection, this.#asRefusal(error));
     }
+  }
+
+  /** What a line is refused for. What is not the client's doing goes to whoever runs the broker, too. */
+  #asRefusal(error: unknown): ProtocolError {
+    const refusal = asProtocolError(error);
+    if (refusal !== error) this.#fail(error);
+    return refusal;
   }
 
   /** A line of one who has not been let in: all it can do is to show a token. */
@@ -424,7 +477,7 @@ export class Broker implements AsyncDisposable {
     const receivers = this.#router.publish(route, line, connection, id, message, hops);
     connection.published++;
     this.#published++;
-    if (onPublish !== undefined) callBack(() => onPublish(route.name, line, connection.name, receivers));
+    if (onPublish !== undefined) this.#callBack(() => onPublish(route.name, line, connection.name, receivers));
     return receivers;
   }
 
@@ -440,11 +493,18 @@ export class Broker implements AsyncDisposable {
         throw new ProtocolError("bad-verb", `Unknown verb ${quote("/" + verb)}: /help lists those there are`);
       }
       const answer = handler(connection, rest);
-      checkAnswer(answer, this.#limits);
+      this.#checkAnswer(connection, answer);
       if (!connection.ended) this.#router.send(connection, answer + "\n");
     } catch (error) {
-      this.#refuse(connection, asProtocolError(error), subject(verb, rest));
+      this.#refuse(connection, this.#asRefusal(error), subject(verb, rest));
     }
+  }
+
+  /** A long answer has to fit behind the events that were published before. */
+  #checkAnswer(connection: Connection, answer: string): void {
+    if (!isLongerThan(ANSWER_BYTES, answer)) return;
+    this.#router.settle(connection);
+    checkAnswer(answer, connection.outbox.roomBytes);
   }
 
   /** From now on it is told that it is too slow, and that the broker goes down; and asked whether it is still there. */
@@ -481,7 +541,7 @@ export class Broker implements AsyncDisposable {
       hops: MAX_HOPS,
     };
     const answer = formatOk("hello", self);
-    checkAnswer(answer, this.#limits); // Before anything changes.
+    this.#checkAnswer(connection, answer); // Before anything changes.
     this.#enrolment.change(connection, () => {
       if (connection.scope === undefined) connection.letIn(scope);
       Object.assign(connection, { name, meta, hops, echo, observe });
@@ -541,32 +601,41 @@ export class Broker implements AsyncDisposable {
     droppedBytes = 0,
   ): void {
     if (connection.ended) return;
+    this.#enrolment.leave(connection);
+    if (connection.ended) return; // What waited for it was too much.
     connection.ended = true;
     this.#pool.delete(connection.id);
-    this.#enrolment.leave(connection);
+    this.#leaving.add(connection);
     this.#keep(this.#finish(connection, lastWords, graceMs, droppedBytes));
     this.#life.disconnected(connection, reason);
   }
 
   async #finish(connection: Connection, lastWords: string, graceMs: number, droppedBytes: number): Promise<void> {
     const missed = connection.takeMissed();
-    const bytes = droppedBytes + missed.bytes + await connection.finish(lastWords, graceMs);
+    const isTold = missed.events > 0 && droppedBytes === 0 && connection.speaksControl; // Else how many are missing is not known.
+    const gap = isTold ? formatDropped(missed.events) + "\n" : "";
+    const unwritten = await connection.finish(gap + lastWords, graceMs);
+    const bytes = droppedBytes + missed.bytes + unwritten;
+    this.#leaving.delete(connection);
     if (bytes > 0) this.#life.loses(connection, bytes, missed.events);
   }
 
-  /** Tells of the broker's own life, as an event like any other. */
+  /** Tells of the broker's own life: one event at a time, whatever telling it sets off. */
   #announce(name: string, data: Activity): void {
-    callBack(() => this.#options.onActivity?.(name, data));
+    this.#news.push([name, data]);
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      for (let next = this.#news.shift(); next !== undefined; next = this.#news.shift()) this.#tell(...next);
+    } finally {
+      this.#isTelling = false;
+    }
+  }
+
+  /** As an event like any other. */
+  #tell(name: string, data: Activity): void {
+    this.#callBack(() => this.#options.onActivity?.(name, data));
     const route = this.#router.route(name, true);
     if (route.audiences.length > 0) this.#router.publish(route, formatEvent(name, JSON.stringify(data)), SELF);
-  }
-}
-
-/** Calls a function of the program around the broker. What it throws is not the broker's to suffer. */
-function callBack(call: () => void): void {
-  try {
-    call();
-  } catch (error) {
-    reportError(error);
   }
 }

@@ -39,8 +39,17 @@ export interface BrokerOptions {
    * @default {"disconnect"}
    */
   slow?: SlowPolicy;
-  /** Called with each `mq.*` event, whether somebody hears it or not. */
+  /**
+   * Called with each `mq.*` event, whether somebody hears it or not. As all of these functions, it may close the broker
+   * and call whatever else that has; what it sets off is told after the event that it was called with.
+   */
   onActivity?: (name: string, data: Activity) => void;
-  /** Called with each recognized event: its name, the whole line, who sent it and to how many it goes. */
+  /** Called with each recognized event: its name, the whole line, who sent it and for how many it is queued. */
   onPublish?: (name: string, line: string, from: string, receivers: number) => void;
+  /**
+   * Called with what went wrong and is nobody else's doing: a fault of the broker itself, which ends one connection, and
+   * what one of the functions above throws, which ends nothing. Both are counted: `errors` of {@linkcode Broker.stats}.
+   * Without it, what those throw is an uncaught error of the program.
+   */
+  onError?: (error: unknown) => void;
 }

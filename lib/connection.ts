@@ -11,14 +11,14 @@ import { type ClassicCodec, MAX_MESSAGE_BYTES, MESSAGE_PACE_MS } from "./classic
 import { ProtocolError, quote } from "./errors.ts";
 import { formatPatterns, Pattern } from "./event.ts";
 import type { Heartbeat } from "./heartbeat.ts";
-import { ANSWER_BYTES, CLASSIC_OUTBOX_BYTES, type Limits, MAX_GREETING_BYTES } from "./limits.ts";
+import { ANSWER_BYTES, CLASSIC_OUTBOX_BYTES, type Limits, LINGER_MS, MAX_GREETING_BYTES } from "./limits.ts";
 import { type LineObserver, LineReader } from "./lines.ts";
 import { MessageReader } from "./messages.ts";
 import { Outbox, type OutboxOptions } from "./outbox.ts";
 import type { Route } from "./router.ts";
 import { Tally } from "./tally.ts";
 import { Throttle } from "./throttle.ts";
-import { sleep } from "./time.ts";
+import { atMost, sleep } from "./time.ts";
 import type { Scope } from "./tokens.ts";
 import type { Transport } from "./transport.ts";
 
@@ -87,6 +87,8 @@ export class Connection implements Listener {
   dropped = 0;
   /** Set once it is out of the pool: nothing it sends counts any more. */
   ended = false;
+  /** Set once it has been told that it has left: of one that has, nothing is told any more but what it lost. */
+  isGone = false;
   /** Why its lines were refused: the names of events that are not recognized, and the codes of errors. */
   readonly causes: Tally = new Tally();
   /** Whether it has no room for events, so that they are dropped. */
@@ -259,7 +261,8 @@ export class Connection implements Listener {
 
   /**
    * Writes what is queued and some last words, closes the connection for writing, waits for the client to do the same,
-   * and closes the socket. To close it at once while the client still sends could destroy what it has not read yet.
+   * and closes the socket. To close it at once while the client still sends could destroy what it has not read yet. But
+   * only one that speaks control lines knows that it is to close its side, too: a plain one is waited for a moment.
    *
    * @param lastWords Whole lines, each with its LF; may be empty.
    * @param deadlineMs After how many milliseconds the socket is closed in any case.
@@ -267,30 +270,30 @@ export class Connection implements Listener {
    */
   async finish(lastWords: string, deadlineMs: number): Promise<number> {
     if (lastWords !== "") this.outbox.pushUrgent(encoder.encode(lastWords), ANSWER_BYTES);
-    const { promise: deadline, resolve } = Promise.withResolvers<void>();
-    const timer = setTimeout(resolve, deadlineMs);
-    await Promise.race([this.#writeAndWait(), deadline]);
-    clearTimeout(timer);
+    const endsAt = Date.now() + deadlineMs;
+    const isWritten = await atMost(deadlineMs, this.#writeAndEnd());
+    const graceMs = Math.min(this.speaksControl ? deadlineMs : LINGER_MS, endsAt - Date.now());
+    if (isWritten) await atMost(graceMs, this.#inputEnd.promise);
     const unwritten = this.outbox.queuedBytes;
     this.#close();
     return unwritten;
   }
 
-  async #writeAndWait(): Promise<void> {
-    if (!await this.outbox.drained()) return;
+  async #writeAndEnd(): Promise<boolean> {
+    if (!await this.outbox.drained()) return false;
     try {
       await this.#conn.closeWrite();
+      return true;
     } catch {
-      return; // The client has gone.
+      return false; // The client has gone: there is nobody to wait for.
     }
-    await this.#inputEnd.promise;
   }
 
   #close(): void {
     try {
       this.#conn.close();
     } catch {
-      // A failed write has closed it already.
+      // A write that failed has closed it already: closed it is.
     }
   }
 }
@@ -300,9 +303,11 @@ function lineReader(conn: Transport, { lineBytes }: Limits): LineReader {
   return new LineReader(conn, { maxLineBytes: Math.min(lineBytes, MAX_GREETING_BYTES), isCautious: true });
 }
 
+/** Whatever the limit, a message to a classic client fits: it may be longer than the line that it is made of. */
 function outboxOptions({ outboxBytes }: Limits, classic: ClassicCodec | undefined): OutboxOptions {
   if (classic === undefined) return { limitBytes: outboxBytes };
-  return { limitBytes: Math.min(outboxBytes, CLASSIC_OUTBOX_BYTES), paceMs: MESSAGE_PACE_MS };
+  const limitBytes = Math.max(MAX_MESSAGE_BYTES + 1, Math.min(outboxBytes, CLASSIC_OUTBOX_BYTES));
+  return { limitBytes, paceMs: MESSAGE_PACE_MS };
 }
 
 /** A turn's output is one write: to hold it back in the hope of more (Nagle's algorithm) only adds delay. */
@@ -310,7 +315,7 @@ function sendAtOnce(conn: Transport): void {
   try {
     if (isTcp(conn)) conn.setNoDelay();
   } catch {
-    // The client has gone; reading will tell.
+    // The client has gone: the one who reads the connection learns of that.
   }
 }
 

@@ -84,7 +84,7 @@ export class Entrance {
 
   /** Lets nobody in any more. */
   close(): void {
-    for (const conn of this.#shaking) conn.close();
+    for (const conn of this.#shaking) closeQuietly(conn);
   }
 
   #enter(conn: Transport, classic?: ClassicCodec): void {

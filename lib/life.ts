@@ -32,50 +32,45 @@ export class Life {
   }
 
   /** A connection has come into the pool. */
-  connected({ id, name, address, classic }: Connection): void {
-    this.#tell(
-      "mq.connect",
-      classic === undefined ? { id, name, address } : { id, name, address, classic: classic.form },
-    );
+  connected(connection: Connection): void {
+    const { address, classic } = connection;
+    this.#tellOf(connection, "mq.connect", classic === undefined ? { address } : { address, classic: classic.form });
   }
 
   /** A client has introduced itself; what it was called before. */
-  introduced({ id, name, observe }: Connection, was: string): void {
-    this.#tell("mq.hello", observe === undefined ? { id, name, was } : { id, name, was, observe });
+  introduced(connection: Connection, was: string): void {
+    const { observe } = connection;
+    this.#tellOf(connection, "mq.hello", observe === undefined ? { was } : { was, observe });
   }
 
   /** A connection hears other patterns. */
-  subscribed({ id, name, patterns }: Connection): void {
-    this.#tell("mq.subscribe", { id, name, patterns: [...patterns.keys()] });
+  subscribed(connection: Connection): void {
+    this.#tellOf(connection, "mq.subscribe", { patterns: [...connection.patterns.keys()] });
   }
 
   /** An event was dropped, since nothing recognizes it; whether its name is a guess, as a classic message may have none. */
   dropsUnrecognized(connection: Connection, event: string, isGuess = false): void {
     this.unrecognized++;
-    const { id, name } = connection;
     const times = connection.causes.count(event);
-    this.#tell("mq.unrecognized", isGuess ? { id, name, event, times, guess: true } : { id, name, event, times });
+    this.#tellOf(connection, "mq.unrecognized", isGuess ? { event, times, guess: true } : { event, times });
   }
 
   /** Events go out to classic clients under other keys now, as this one uses them. Told once of each connection and keys. */
   learnsKeys(connection: Connection, { name: nameKey, data: dataKey }: ClassicKeys): void {
-    const { id, name } = connection;
     const isNew = connection.causes.count(`keys ${nameKey} ${dataKey}`) === 1;
-    if (isNew) this.#tell("mq.keys", { id, name, keys: [nameKey, dataKey] });
+    if (isNew) this.#tellOf(connection, "mq.keys", { keys: [nameKey, dataKey] });
   }
 
   /** A message goes on as another one would begin. Told once. */
   findsGlued(connection: Connection, event: string): void {
-    const { id, name } = connection;
-    if (connection.causes.count("glued") === 1) this.#tell("mq.glued", { id, name, event });
+    if (connection.causes.count("glued") === 1) this.#tellOf(connection, "mq.glued", { event });
   }
 
   /** A line was refused. Data that does not fit is counted for each event by itself. */
   refuses(connection: Connection, { code, message }: Pick<ProtocolError, "code" | "message">): void {
     this.refused++;
-    const { id, name, route } = connection;
-    const cause = code === "invalid-data" ? `${code} ${route!.name}` : code;
-    this.#tell("mq.refused", { id, name, code, text: message, times: connection.causes.count(cause) });
+    const cause = code === "invalid-data" ? `${code} ${connection.route!.name}` : code;
+    this.#tellOf(connection, "mq.refused", { code, text: message, times: connection.causes.count(cause) });
   }
 
   /** A connection was refused, before it was in the pool. */
@@ -85,30 +80,37 @@ export class Life {
 
   /** A connection publishes faster than it may. Told once. */
   throttles(connection: Connection, eventsPerSecond: number | null): void {
-    const { id, name } = connection;
-    if (connection.causes.count("too fast") === 1) this.#tell("mq.throttled", { id, name, eventsPerSecond });
+    if (connection.causes.count("too fast") === 1) this.#tellOf(connection, "mq.throttled", { eventsPerSecond });
   }
 
   /** A connection has become a slow consumer, when so many bytes found no room. */
-  findsSlow({ id, name, patterns, outbox }: Connection, bytes: number, policy: SlowPolicy): void {
+  findsSlow(connection: Connection, bytes: number, policy: SlowPolicy): void {
     this.slow++;
+    const { patterns, outbox } = connection;
     const queuedBytes = outbox.queuedBytes + bytes;
-    this.#tell("mq.slow", { id, name, patterns: [...patterns.keys()], queuedBytes, policy });
+    this.#tellOf(connection, "mq.slow", { patterns: [...patterns.keys()], queuedBytes, policy });
   }
 
-  /** What was meant for a connection was lost; how many events that were, where they were counted. */
+  /** What was meant for a connection was lost; how many events that were, where they were counted. Told of any. */
   loses({ id, name }: Connection, bytes: number, events: number): void {
     this.droppedBytes += bytes;
     this.#tell("mq.dropped", events === 0 ? { id, name, bytes } : { id, name, bytes, events });
   }
 
   /** A connection has left the pool. */
-  disconnected({ id, name, connectedAt, published, delivered }: Connection, reason: string): void {
-    this.#tell("mq.disconnect", { id, name, reason, connectedMs: Date.now() - connectedAt, published, delivered });
+  disconnected(connection: Connection, reason: string): void {
+    const { connectedAt, published, delivered } = connection;
+    const connectedMs = Date.now() - connectedAt;
+    this.#tellOf(connection, "mq.disconnect", { reason, connectedMs, published, delivered });
+    connection.isGone = true;
   }
 
   /** The broker goes down. */
   drains(connections: number, deadlineMs: number): void {
     this.#tell("mq.drain", { connections, deadlineMs });
+  }
+
+  #tellOf(connection: Connection, name: string, more: Activity): void {
+    if (!connection.isGone) this.#tell(name, { id: connection.id, name: connection.name, ...more });
   }
 }

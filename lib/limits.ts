@@ -28,14 +28,26 @@ export const ANSWER_BYTES: number = 64 * 1024;
 /** The bytes that may wait for a classic client, which gets no more than 50 messages a second. */
 export const CLASSIC_OUTBOX_BYTES: number = 1024 * 1024;
 
+/** The most bytes that are written around a line when it is sent on: its id, sender, hops, and LF. */
+export const EVENT_HEAD_BYTES = 512;
+
 /** How long a connection that is closed for a fault gets to read why, in milliseconds. */
 export const FAULT_GRACE_MS = 1000;
+
+/**
+ * How long a plain connection to which all has been written may leave its side open, in milliseconds. What it sends
+ * meanwhile is read: a socket that is closed with something unread can destroy what the other side has not read yet.
+ */
+export const LINGER_MS = 500;
 
 /** What a broker allows. */
 export interface Limits {
   /** The longest line, in bytes without its LF. A longer one is discarded up to its end, and answered. */
   lineBytes: number;
-  /** The bytes that may wait for one connection to read them. One that lets more pile up is a slow consumer. */
+  /**
+   * The bytes that may wait for one connection to read them. One that lets more pile up is a slow consumer. It must have
+   * room for the longest line: see {@linkcode minOutboxBytes}.
+   */
   outboxBytes: number;
   /** The connections there may be at the same time. */
   connections: number;
@@ -67,16 +79,35 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
 });
 
 /**
+ * The least that {@linkcode Limits.outboxBytes} may be, so that every event fits into an empty queue.
+ *
+ * @param lineBytes The longest line, in bytes.
+ * @returns That, in bytes.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(minOutboxBytes(1000), 1512);
+ * ```
+ */
+export function minOutboxBytes(lineBytes: number): number {
+  return lineBytes + EVENT_HEAD_BYTES;
+}
+
+/**
  * Checks limits that somebody set.
  *
  * @param limits The limits.
- * @throws {RangeError} If one is not a positive whole number; `eventsPerSecond` may also be null.
+ * @throws {RangeError} If one is not a positive whole number (`eventsPerSecond` may also be null), or if two contradict
+ * each other.
  *
  * @example
  * ```ts
  * import { assertThrows } from "@std/assert";
  *
  * assertThrows(() => checkLimits({ ...DEFAULT_LIMITS, lineBytes: 0 }), RangeError);
+ * assertThrows(() => checkLimits({ ...DEFAULT_LIMITS, lineBytes: 2000, outboxBytes: 2000 }), RangeError);
  * ```
  */
 export function checkLimits(limits: Limits): void {
@@ -84,4 +115,9 @@ export function checkLimits(limits: Limits): void {
     if (Number.isSafeInteger(value) && value > 0) continue;
     throw new RangeError(`Cannot set the limit ${name} to ${value}: it takes a positive whole number`);
   }
+  const { lineBytes, outboxBytes } = limits;
+  const least = minOutboxBytes(lineBytes);
+  if (outboxBytes >= least) return;
+  const why = `with lineBytes at ${lineBytes} it takes ${least} or more, so that every event fits into it`;
+  throw new RangeError(`Cannot set the limit outboxBytes to ${outboxBytes}: ${why}`);
 }

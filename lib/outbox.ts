@@ -29,7 +29,10 @@ export interface Sink {
 
 /** Options of {@linkcode Outbox}. */
 export interface OutboxOptions {
-  /** The most bytes that may wait here, those being written included. */
+  /**
+   * The most bytes that may wait here, those being written included. What comes between two flushes may go beyond that, as
+   * long as no more than a quarter of it was there before: nobody could have read it yet.
+   */
   limitBytes: number;
   /** Called when half of that is free again, after something was refused. What it pushes comes next. */
   onRoom?: () => void;
@@ -50,10 +53,9 @@ export interface OutboxOptions {
  * const written: Uint8Array[] = [];
  * const writable = new WritableStream({ write: (chunk) => void written.push(chunk) });
  * const outbox = new Outbox({ writable }, { limitBytes: 4 });
- * assertEquals(outbox.push(new Uint8Array(2)), true);
- * assertEquals(outbox.push(new Uint8Array(2)), true);
+ * assertEquals(outbox.push(new Uint8Array(4)), true);
+ * outbox.flush(); // Begins to write it, and from now on it counts.
  * assertEquals(outbox.push(new Uint8Array(1)), false); // full: refused, nothing is queued
- * outbox.flush();
  * assertEquals(await outbox.drained(), true);
  * assertEquals(written.length, 1);
  * ```
@@ -71,6 +73,8 @@ export class Outbox {
   #gathered = NOTHING;
   #gatheredLength = 0;
   #queuedBytes = 0;
+  /** How many of them have come since the last flush. */
+  #freshBytes = 0;
   #pump: Promise<void> | undefined;
   #failed = false;
 
@@ -87,7 +91,7 @@ export class Outbox {
     this.#paceMs = options.paceMs;
   }
 
-  /** Whether it refuses everything until half of its room is free. */
+  /** Whether it has refused something, and refuses everything until half of its room is free. */
   get isFull(): boolean {
     return this.#isFull;
   }
@@ -98,18 +102,37 @@ export class Outbox {
   }
 
   /**
+   * How many bytes are sure to find room, pushed at once or one after the other. Until the next flush or push that can only
+   * become more.
+   */
+  get roomBytes(): number {
+    if (this.#failed) return Infinity;
+    if (this.#isFull) return 0;
+    return this.#keepsUp() ? this.#limitBytes : this.#limitBytes - this.#queuedBytes;
+  }
+
+  /** Whether it is read as fast as it is filled: no more than a quarter of its room is taken. */
+  get isLow(): boolean {
+    return this.#queuedBytes <= this.#limitBytes / 4;
+  }
+
+  /** Whether it was, and what has come since the last flush has filled more than half of its room. */
+  get isBurst(): boolean {
+    return this.#isHalfFull() && this.#keepsUp();
+  }
+
+  /**
    * Queues bytes. They leave at the next {@linkcode Outbox.flush}, or when the write under way is done.
    *
    * @param bytes What to write. It may be kept: leave it as it is.
-   * @returns False if there was no room; then nothing of it is queued. Unless half of the room is free, and it was just
-   * too large, nothing that comes later is either until then: see {@linkcode Outbox.isFull}.
+   * @returns False if there was no room; then nothing of it is queued, and nothing that comes later until half of the room
+   * is free and something was written.
    */
   push(bytes: Uint8Array): boolean {
     if (this.#failed) return true;
-    if (this.#isFull) this.#checkRoom();
     if (this.#isFull) return false;
-    if (this.#queuedBytes + bytes.length > this.#limitBytes) {
-      this.#isFull = this.#queuedBytes > this.#limitBytes / 2;
+    if (!this.#fits(bytes, this.#limitBytes)) {
+      this.#isFull = true; // There is something that waits, and will be written.
       return false;
     }
     this.#add(bytes);
@@ -125,13 +148,27 @@ export class Outbox {
    */
   pushUrgent(bytes: Uint8Array, extraBytes: number): boolean {
     if (this.#failed) return true;
-    if (this.#queuedBytes + bytes.length > this.#limitBytes + extraBytes) return false;
+    if (!this.#fits(bytes, this.#limitBytes + extraBytes)) return false;
     this.#add(bytes);
     return true;
   }
 
+  #fits(bytes: Uint8Array, limitBytes: number): boolean {
+    return this.#queuedBytes + bytes.length <= limitBytes || this.#keepsUp();
+  }
+
+  #isHalfFull(): boolean {
+    return this.#queuedBytes > this.#limitBytes / 2;
+  }
+
+  /** Whether no more than a quarter of its room is taken by what was there at the last flush. A pace allows of no bursts. */
+  #keepsUp(): boolean {
+    return this.#paceMs === undefined && this.#queuedBytes - this.#freshBytes <= this.#limitBytes / 4;
+  }
+
   #add(bytes: Uint8Array): void {
     this.#queuedBytes += bytes.length;
+    this.#freshBytes += bytes.length;
     const isAlone = this.#chunks.length === 0 && this.#gatheredLength === 0;
     if (bytes.length <= SMALL_BYTES && !isAlone) this.#gather(bytes);
     else {
@@ -142,6 +179,7 @@ export class Outbox {
 
   /** Begins to write what is queued, unless a write is under way already. */
   flush(): void {
+    this.#freshBytes = 0;
     if (this.#pump !== undefined) return;
     this.#closeGathered();
     if (this.#chunks.length > 0) this.#pump = this.#writeAll();
@@ -190,29 +228,31 @@ export class Outbox {
 
   async #writeAll(): Promise<void> {
     try {
-      const writer = this.#writer ??= this.#sink.writable.getWriter();
-      while (this.#chunks.length > 0) {
-        const bytes = this.#takeNext();
-        await writer.write(bytes);
-        this.#queuedBytes -= bytes.length;
-        if (this.#isFull) this.#checkRoom();
-        if (this.#paceMs !== undefined) await sleep(this.#paceMs);
-        this.#closeGathered();
-      }
-    } catch {
-      this.#failed = true; // The reader of the same connection learns why, and ends it.
-      this.#chunks = [];
-      this.#gatheredLength = 0;
+      while (this.#chunks.length > 0 && await this.#write(this.#takeNext())) this.#closeGathered();
     } finally {
       this.#pump = undefined;
       this.#gathered = NOTHING;
     }
   }
 
-  #checkRoom(): void {
-    if (this.#queuedBytes > this.#limitBytes / 2) return;
-    this.#isFull = false;
-    this.#onRoom();
+  /** Writes bytes, and tells whether there is room again; false if the sink has failed. */
+  async #write(bytes: Uint8Array): Promise<boolean> {
+    try {
+      this.#writer ??= this.#sink.writable.getWriter();
+      await this.#writer.write(bytes);
+    } catch { // Whatever broke the connection: the one who reads it learns of that, too, and ends it.
+      this.#failed = true;
+      this.#chunks = [];
+      this.#gatheredLength = 0;
+      return false;
+    }
+    this.#queuedBytes -= bytes.length;
+    if (this.#isFull && !this.#isHalfFull()) {
+      this.#isFull = false;
+      this.#onRoom();
+    }
+    if (this.#paceMs !== undefined) await sleep(this.#paceMs);
+    return true;
   }
 
   /** The next bytes to write: as many of the queued chunks as are worth joining. */

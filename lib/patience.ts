@@ -8,9 +8,8 @@ import type { SlowPolicy } from "./broker_options.ts";
 import type { Connection } from "./connection.ts";
 import { FatalProtocolError } from "./errors.ts";
 import type { Life } from "./life.ts";
-import { formatErr } from "./protocol.ts";
-
-const encoder = new TextEncoder();
+import { formatDropped, formatErr } from "./protocol.ts";
+import type { Router } from "./router.ts";
 
 /** Options of {@linkcode Patience}. */
 export interface PatienceOptions {
@@ -20,6 +19,8 @@ export interface PatienceOptions {
   outboxBytes: number;
   /** Who tells of it. */
   life: Life;
+  /** What connections hear by. */
+  router: Router;
   /** Closes a connection with some last words, when so many bytes were lost. */
   end: (connection: Connection, lastWords: string, bytes: number) => void;
 }
@@ -79,24 +80,24 @@ export class Patience {
   }
 
   #drop(connection: Connection, bytes: number, events: number): void {
-    const { missed, outbox } = connection;
+    const { missed } = connection;
     missed.events += events;
     missed.bytes += bytes;
     this.dropped += events;
     connection.dropped += events;
-    if (!connection.isSlow) this.#options.life.findsSlow(connection, bytes, "drop");
+    const isNew = !connection.isSlow;
     connection.isSlow = true;
-    if (outbox.isFull) return;
-    this.#tellMissed(connection);
-    outbox.flush();
+    if (isNew) this.#options.life.findsSlow(connection, bytes, "drop");
   }
 
   /** There is room again: what comes next in the stream is what is missing. */
   #tellMissed(connection: Connection): void {
     if (connection.ended) return;
+    const { router } = this.#options;
+    router.settle(connection); // Some of that it may miss, too.
     const { events } = connection.missed;
     connection.isSlow = false;
-    if (events > 0 && connection.speaksControl) connection.outbox.push(encoder.encode(`/dropped ${events}\n`));
+    if (events > 0 && connection.speaksControl) router.send(connection, formatDropped(events) + "\n");
     this.tellLost(connection);
   }
 }

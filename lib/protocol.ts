@@ -184,6 +184,23 @@ export function formatOk(what: string, value?: unknown): string {
 }
 
 /**
+ * Writes that events are missing at this place of the stream.
+ *
+ * @param events How many.
+ * @returns The line, without its LF.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(formatDropped(3), "/dropped 3");
+ * ```
+ */
+export function formatDropped(events: number): string {
+  return `/dropped ${events}`;
+}
+
+/**
  * Writes the answer to a line that was refused.
  *
  * @param what What is answered: the verb, the REF of a `/pub`, or `-` for a line that asked for no answer.

@@ -4,8 +4,9 @@
  * @module
  */
 import { FatalProtocolError, ProtocolError } from "./errors.ts";
-import type { Limits } from "./limits.ts";
+import { ANSWER_BYTES } from "./limits.ts";
 import { takeWord } from "./protocol.ts";
+import { byteLength, isLongerThan } from "./utf8.ts";
 
 /** The longest REF and verb that are answered by their own name, in UTF-16 code units. */
 export const MAX_WHAT_CHARACTERS = 64;
@@ -27,15 +28,15 @@ export function unauthorized(why: string): FatalProtocolError {
 }
 
 /**
- * Checks whether there can be room for an answer.
+ * Checks whether there is room for an answer. A short one always gets some: see {@linkcode ANSWER_BYTES}.
  *
  * @param answer The answer.
- * @param limits What may wait for a connection.
+ * @param roomBytes What else there is, in bytes.
  * @throws {ProtocolError} With the code `answer-too-long`.
  */
-export function checkAnswer(answer: string, { outboxBytes }: Limits): void {
-  if (answer.length < outboxBytes) return;
-  const message = `Cannot answer: that would take ${answer.length} bytes or more, and ${outboxBytes} may wait`;
+export function checkAnswer(answer: string, roomBytes: number): void {
+  if (!isLongerThan(Math.max(roomBytes, ANSWER_BYTES), answer)) return;
+  const message = `Cannot answer: that would take ${byteLength(answer)} bytes, and there is room for ${roomBytes}`;
   throw new ProtocolError("answer-too-long", message);
 }
 

@@ -11,6 +11,7 @@
  */
 import { monotonicUlid } from "@std/ulid";
 import { Audience, type Listener, type Samplers } from "./audience.ts";
+import { Backpressure } from "./backpressure.ts";
 import { type ClassicCodec, type ClassicMessage, MAX_MESSAGE_BYTES, messageOf } from "./classic.ts";
 import { checkName, detach, Pattern } from "./event.ts";
 import { ANSWER_BYTES } from "./limits.ts";
@@ -64,6 +65,9 @@ export class Router {
   readonly #routes = new Map<string, Route>();
   #waiting: Audience[] = [];
   readonly #touched = new Set<Outbox>();
+  readonly #backpressure = new Backpressure(() => this.flush());
+  /** What listeners are to be told once the router has done what it is about: it may call for more. */
+  readonly #untold: (() => void)[] = [];
   #delivered = 0;
   #isScheduled = false;
 
@@ -104,7 +108,11 @@ export class Router {
     this.#deliver(audience);
     this.#audienceOf.delete(listener);
     audience.members.delete(listener);
-    if (audience.members.size > 0) return;
+    if (audience.members.size === 0) this.#disband(audience);
+    this.#tell();
+  }
+
+  #disband(audience: Audience): void {
     this.#audiences.delete(audience.key);
     this.#observers.delete(audience);
     this.#forgetRoutes();
@@ -160,7 +168,7 @@ export class Router {
    * @param id Its ULID, where it has one already. Otherwise one is made if a listener asked for it.
    * @param message The message that it came as, if it did not come as a line.
    * @param hops How many hops are behind it.
-   * @returns How many listeners it was sent to. Observers do not count.
+   * @returns How many listeners it is queued for. Observers do not count, nor do those who have no room for it.
    */
   publish(route: Route, line: string, sender: Sender, id?: string, message?: ClassicMessage, hops = 0): number {
     let receivers = 0;
@@ -182,22 +190,26 @@ export class Router {
       if (audience.meta) metaLine ??= `/event ${id ??= monotonicUlid()} ${sender.name} ${line}`;
       receivers += this.#add(audience, audience.meta ? metaLine! : line);
     }
-    if (receivers > 0) this.#schedule();
+    this.#delivered += receivers;
+    if (route.audiences.length > 0) this.#schedule();
+    this.#tell();
     return receivers;
   }
 
-  /** Adds what is written of an event to what waits for an audience; returns how many that are. */
+  /** Adds what is written of an event to what waits for an audience; returns for how many of it it is queued. */
   #add(audience: Audience, text: string): number {
-    const receivers = audience.members.size;
-    if (audience.isEmpty) this.#waiting.push(audience);
-    audience.add(text);
-    if (audience.isFull) this.#deliver(audience);
+    if (audience.hasRoomFor(text)) return audience.add(text);
+    this.#deliver(audience);
+    audience.begin();
+    const isSure = audience.hasRoomFor(text);
+    const receivers = audience.add(text);
+    if (!isSure) return this.#deliver(audience); // Only its bytes tell who has room for it.
+    this.#waiting.push(audience);
     return receivers;
   }
 
   /** Adds an event to what waits for observers, if it is in their sample. */
   #show(audience: Audience, { own, others }: Samplers, line: string, { id: from, name }: Sender, id?: string): void {
-    this.#schedule(); // The samplers are to know that it came.
     const skipped = (from === undefined ? own : others).take();
     if (skipped === undefined) return;
     const gap = skipped === 0 ? "" : `/skipped ${skipped}\n`;
@@ -207,7 +219,7 @@ export class Router {
   #addMessage(audience: Audience, classic: ClassicCodec, message: ClassicMessage): number {
     const text = classic.write(message);
     if (!isLongerThan(MAX_MESSAGE_BYTES, text)) return this.#add(audience, text);
-    audience.leaveOut(text.length);
+    for (const member of audience.members) this.#untold.push(() => member.onTooLong?.(text.length));
     return 0;
   }
 
@@ -221,19 +233,45 @@ export class Router {
     const audience = this.#audienceOf.get(listener);
     if (audience !== undefined) this.#deliver(audience);
     const bytes = encodeText(text);
-    if (!listener.outbox.pushUrgent(bytes, ANSWER_BYTES)) return listener.overflow(bytes.length, 0);
-    this.#touched.add(listener.outbox);
+    const isQueued = listener.outbox.pushUrgent(bytes, ANSWER_BYTES);
+    if (isQueued) this.#touched.add(listener.outbox);
+    else this.#untold.push(() => listener.overflow(bytes.length, 0));
     this.#schedule();
+    this.#tell();
+  }
+
+  /**
+   * Queues what was published to a listener before: what is queued for it from now on comes behind that.
+   *
+   * @param listener The listener; it need not be in the router.
+   */
+  settle(listener: Listener): void {
+    const audience = this.#audienceOf.get(listener);
+    if (audience === undefined) return;
+    this.#deliver(audience);
+    this.#tell();
+  }
+
+  /**
+   * What a client should wait for before its next line: what came at once has filled a queue that is read as fast as it
+   * is written, and needs a moment for that.
+   *
+   * @param listener The client.
+   * @returns Nothing if there is nothing to wait for.
+   */
+  pause({ outbox }: Listener): Promise<void> | undefined {
+    return this.#backpressure.wait(outbox);
   }
 
   /** Hands all that waits to the outboxes, and has them write it. Happens by itself at the end of each turn. */
   flush(): void {
     this.#isScheduled = false;
     if (this.#observers.size > 0) this.#tick();
-    for (const audience of this.#waiting) this.#deliver(audience); // May add to it: see Audience.deliver.
+    for (const audience of this.#waiting) this.#deliver(audience);
     this.#waiting = [];
     for (const outbox of this.#touched) outbox.flush();
     this.#touched.clear();
+    this.#tell();
   }
 
   #tick(): void {
@@ -247,13 +285,13 @@ export class Router {
   #joinAll(): void {
     for (const listener of this.#joining) {
       const key = audienceKey(listener);
-      const before = this.#audiences.get(key);
-      if (before !== undefined) this.#deliver(before);
-      if (!this.#joining.delete(listener)) continue; // What that has led to had it join already, or leave.
       const audience = this.#audiences.get(key) ?? this.#found(key, listener);
+      this.#deliver(audience);
       audience.members.add(listener);
       this.#audienceOf.set(listener, audience);
     }
+    this.#joining.clear();
+    this.#tell();
   }
 
   #found(key: string, founder: Listener): Audience {
@@ -285,11 +323,16 @@ export class Router {
     return route;
   }
 
-  #deliver(audience: Audience): void {
-    audience.deliver((member, events) => {
-      if (audience.samplers === undefined) this.#delivered += events;
-      this.#touched.add(member.outbox);
-    });
+  #deliver(audience: Audience): number {
+    return audience.deliver(({ outbox }) => {
+      this.#touched.add(outbox);
+      if (outbox.isBurst) this.#backpressure.add(outbox);
+    }, (member, bytes, events) => void this.#untold.push(() => member.overflow(bytes, events)));
+  }
+
+  /** Nothing else is called from within the router, so that whatever is called finds it in order. */
+  #tell(): void {
+    while (this.#untold.length > 0) this.#untold.shift()!();
   }
 
   /** Once for all that a turn of the event loop brings: at its end every line that has arrived is routed. */

@@ -36,6 +36,31 @@ export async function within<T>(timeoutMs: number, promise: Promise<T>, signal?:
 }
 
 /**
+ * Waits for a promise, up to a time, where it does not matter whether it is kept by then.
+ *
+ * @param timeoutMs How long, in milliseconds.
+ * @param promise What is waited for.
+ * @returns What the promise resolves to; undefined when the time has run out.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await atMost(1000, Promise.resolve(7)), 7);
+ * assertEquals(await atMost(1, new Promise(() => {})), undefined);
+ * ```
+ */
+export async function atMost<T>(timeoutMs: number, promise: Promise<T>): Promise<T | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), timeoutMs);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
  * Waits for a time to pass.
  *
  * @param ms How long, in milliseconds.

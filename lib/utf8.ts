@@ -8,7 +8,7 @@
 const MIN_GUESSED_LENGTH = 256;
 
 /** The most bytes that a UTF-16 code unit takes. */
-const MAX_UTF8_BYTES = 3;
+export const MAX_UTF8_BYTES = 3;
 
 const encoder = new TextEncoder();
 

@@ -1,7 +1,11 @@
 /** The rules of the line protocol, in the order of docs/protocol.md, over bare sockets. */
-import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { Broker, DEFAULT_LIMITS, MqError, ProtocolError, VERSION } from "../mod.ts";
 import { type RawClient, startBroker, type TestBroker, until } from "./helpers.ts";
+import { MemoryClient } from "./memory.ts";
+
+/** Data of which few fit into a small queue. */
+const LONG = "x".repeat(900);
 
 const ULID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 
@@ -489,6 +493,7 @@ Deno.test("/stats: tells what the broker has counted", async () => {
     slow: 0,
     dropped: 0,
     droppedBytes: 0,
+    errors: 0,
   });
 });
 
@@ -636,7 +641,7 @@ Deno.test("mq.slow and mq.dropped: tell of a connection that does not read and i
 });
 
 Deno.test("a listener that does not read holds up no other", async () => {
-  await using server = await startBroker({ limits: { outboxBytes: 1_000_000 } });
+  await using server = await startBroker({ limits: { lineBytes: 100_000, outboxBytes: 1_000_000 } });
   const [_stuck, listener, sender] = await server.connect(3);
   await sender.ask("/unsub >");
   const line = `create ${"x".repeat(10_000)}`;
@@ -707,15 +712,21 @@ Deno.test("bad input: a line that the connection ends in does not count, and is 
 });
 
 Deno.test("bad input: an answer too long to be queued is refused, and the connection goes on", async () => {
-  await using server = await startBroker({ limits: { outboxBytes: 1000 } });
+  await using server = await startBroker({ limits: { lineBytes: 30_000, outboxBytes: 70_000 } });
   const client = await speaker(server);
-  await client.ask(`/sub ${Array.from({ length: 8 }, (_, index) => "x".repeat(200) + index).join(" ")}`);
-  assertMatch((await client.ask("/clients"))!, /^\/err clients answer-too-long Cannot answer: /);
+  for (let count = 0; count < 4; count++) {
+    const patterns = Array.from({ length: 110 }, (_, index) => `${"é".repeat(90)}${count}${index}`);
+    assertEquals(await client.ask(`/sub ${patterns.join(" ")}`), "/ok sub");
+  }
+  assertMatch(
+    (await client.ask("/clients"))!,
+    /^\/err clients answer-too-long Cannot answer: that would take \d+ bytes/,
+  );
   assertEquals(await client.ask("/ping"), "/pong");
 });
 
 Deno.test("bad input: one that floods the broker with unread answers is closed, and uses no more than its share", async () => {
-  await using server = await startBroker({ limits: { outboxBytes: 100_000 } });
+  await using server = await startBroker({ limits: { lineBytes: 50_000, outboxBytes: 100_000 } });
   const [flooder, other] = await server.connect(2);
   const line = "/help\n".repeat(10_000);
   await until(async () => {
@@ -815,6 +826,91 @@ Deno.test("Broker.close does not wait beyond the deadline for one that does not 
   await server[Symbol.asyncDispose]();
 });
 
+Deno.test("Broker.close sends the last words of a drop to one that still misses events", async () => {
+  await using server = await startBroker({ slow: "drop", limits: { lineBytes: 1000, outboxBytes: 2000 } });
+  const slow = new MemoryClient(server.broker, true);
+  slow.send("/sub create");
+  const publisher = new MemoryClient(server.broker);
+  publisher.send("/unsub >");
+  for (let number = 0; number < 5; number++) {
+    await publisher.ask(`/pong ${number}`, `create ${LONG}`, `/ping ${number}`);
+  }
+  const closed = server.broker.close();
+  slow.readWrites(Infinity);
+  await closed;
+  const words = slow.lines.map((line) => line.split(" ")[0]);
+  const missing = 5 - words.filter((word) => word === "create").length;
+  assert(missing > 0);
+  assertEquals(slow.lines.slice(-2), [`/dropped ${missing}`, "/bye The broker is going down"]);
+});
+
+for (const when of ["mq.connect", "mq.hello", "mq.subscribe", "mq.refused", "mq.drain", "mq.disconnect"]) {
+  Deno.test(`Broker may be closed and called from within onActivity, here by ${when}`, async () => {
+    const told: string[] = [];
+    const outcomes: Promise<unknown>[] = [];
+    let late: MemoryClient | undefined;
+    const onActivity = (name: string) => {
+      told.push(name);
+      if (name !== when || late) return;
+      outcomes.push(broker.close(), broker.listen({ hostname: "127.0.0.1", port: 0 }).catch((error) => error.code));
+      late = new MemoryClient(broker);
+      broker.stats();
+      broker.clients();
+    };
+    const broker: Broker = new Broker({ onActivity });
+    const client = new MemoryClient(broker);
+    client.send('/hello {"name":"ann"}', "/sub mq.>", "/nothing");
+    await until(() => told.includes(when) || told.includes("mq.refused"), "it is told");
+    await broker.close();
+    assertEquals(await Promise.all(outcomes), [undefined, "closed"]);
+    assertEquals([late?.isEnded, client.isEnded], [true, true]);
+    assertEquals(told.filter((name) => name === "mq.drain"), ["mq.drain"]);
+    assertEquals(broker.stats().connections, 0);
+  });
+}
+
+Deno.test("Broker may be closed from within onPublish, and the event still goes to all who hear it", async () => {
+  const broker: Broker = new Broker({ onPublish: () => void broker.close() });
+  const [listener, publisher] = [new MemoryClient(broker), new MemoryClient(broker)];
+  publisher.send("/pub 1 create x", "/pub 2 create y");
+  await until(() => publisher.isEnded && listener.isEnded, "both are closed");
+  await broker.close();
+  assertEquals(listener.lines[0], "create x");
+  assertMatch(publisher.text, /^\/ok 1 \{.*"receivers":2\}$/m);
+  assertEquals(broker.stats().delivered, 2 * broker.stats().published);
+});
+
+Deno.test("Broker tells onError what its functions throw, and goes on", async () => {
+  const errors: string[] = [];
+  const onError = (error: unknown) => void errors.push((error as Error).message);
+  const fail = (what: string) => () => {
+    throw new Error(what);
+  };
+  {
+    await using server = await startBroker({ onActivity: fail("activity"), onPublish: fail("publish"), onError });
+    const [client] = await server.connect(1);
+    await client.line("create 1");
+    await client.expect("create 1");
+    assertEquals(errors, ["activity", "publish"]);
+    assertEquals(server.broker.stats().errors, 2);
+  }
+  assertEquals(errors, ["activity", "publish", "activity", "activity"]);
+});
+
+Deno.test("Broker tells onError of its own fault, and the one connection that it ends", async () => {
+  const errors: unknown[] = [];
+  await using server = await startBroker({ onError: (error) => errors.push(error) });
+  const [other] = await server.connect(1);
+  const client = new MemoryClient(server.broker);
+  client.read = () => Promise.resolve(1n as unknown as number); // What nobody has thought of.
+  client.send("/ping");
+  await until(() => client.isEnded, "it is closed");
+  assertMatch(client.text, /^\/err - internal-error The broker failed: Cannot mix BigInt/m);
+  assertEquals([errors.length, errors[0] instanceof TypeError, server.broker.stats().errors], [1, true, 1]);
+  assertEquals(server.told("mq.disconnect").map(({ reason }) => reason), ["internal-error"]);
+  assertEquals(await other.ask("/ping"), "/pong");
+});
+
 Deno.test("Broker goes on when the program's own callbacks throw", async () => {
   const reported: unknown[] = [];
   const report = (event: ErrorEvent) => {
@@ -843,18 +939,59 @@ Deno.test("Broker lets a connection subscribe again and again without telling an
 });
 
 Deno.test("Broker leaves no ghost of a connection that is closed for being slow while it subscribes", async () => {
-  await using server = await startBroker({ limits: { outboxBytes: 400 } });
-  const [slow, other] = await server.connect(2);
+  await using server = await startBroker({ limits: { lineBytes: 100, outboxBytes: 700 } });
+  const slow = new MemoryClient(server.broker, true);
+  for (const number of [1, 2, 3, 4, 5, 6, 7, 8]) {
+    slow.send(`create ${number} ${"x".repeat(90)}`, "/sub create");
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+  slow.readWrites(Infinity);
+  await until(() => slow.isEnded, "it is closed");
+  assertStringIncludes(slow.text, "/err - slow-consumer Closed: more than 700 bytes waited to be read");
+  const [other] = await server.connect(1);
   await other.ask("/unsub >");
-  await slow.send(`create ${"x".repeat(500)}\n/sub create\n`);
-  assertMatch((await slow.lines.next())!, /^\/err - slow-consumer /);
-  await slow.expectEnd();
   assertEquals((await answer(other, "/pub 1 create")).receivers, 0);
 });
 
 Deno.test("Broker refuses limits that are not positive whole numbers", () => {
   assertThrows(() => new Broker({ limits: { lineBytes: 0 } }), RangeError, "lineBytes");
   assertThrows(() => new Broker({ limits: { drainMs: 1.5 } }), RangeError, "drainMs");
+});
+
+Deno.test("Broker refuses a queue that has no room for the longest line, and takes one that just has", async () => {
+  for (const limits of [{ outboxBytes: 64 * 1024 }, { lineBytes: 1000, outboxBytes: 1511 }]) {
+    const error = assertThrows(() => new Broker({ limits }), RangeError);
+    assertMatch(error.message, /outboxBytes to \d+: with lineBytes at \d+ it takes \d+ or more/);
+  }
+  await using server = await startBroker({ limits: { lineBytes: 1000, outboxBytes: 1512 } });
+  const [listener, publisher] = await server.connect(2);
+  const name = "\u{20000}".repeat(32); // 64 UTF-16 code units, 128 bytes: the longest that a client can give itself.
+  await listener.ask('/hello {"meta":true,"hops":true}');
+  await publisher.ask(`/hello {"name":"${name}","echo":false}`);
+  const line = `create ${"x".repeat(993)}`;
+  assertEquals((await answer(publisher, `/pub 7 ${line.slice(0, -7)}`)).receivers, 1);
+  await publisher.line(line);
+  for (const data of [line.slice(0, -7), line]) assertEquals((await listener.lines.next())!.endsWith(` ${data}`), true);
+});
+
+Deno.test("/pub: a receipt counts those for whom the event is queued, and not one whose queue is full", async () => {
+  await using server = await startBroker({ slow: "drop", limits: { lineBytes: 1000, outboxBytes: 2000 } });
+  const [reader, publisher] = await server.connect(2);
+  await publisher.ask("/unsub >");
+  const slow = new MemoryClient(server.broker, true);
+  const receivers: number[] = [];
+  for (let number = 0; number < 8; number++) {
+    receivers.push((await answer(publisher, `/pub ${number} create ${number} ${"x".repeat(900)}`)).receivers as number);
+    assertEquals((await reader.lines.next())?.slice(0, 9), `create ${number} `);
+  }
+  assertEquals(receivers, [2, 2, 1, 1, 1, 1, 1, 1]);
+  const why = await answer(publisher, "/why create");
+  assertEquals([why.receivers, (why.hears as { full?: true }[]).map(({ full }) => full)], [1, [undefined, true]]);
+  const { delivered, dropped } = server.broker.stats();
+  assertEquals([delivered, dropped], [10, 6]);
+  slow.readWrites(Infinity);
+  await until(() => slow.lines.length === 2, "it has read what was queued for it");
+  assertEquals((await answer(publisher, "/pub 9 create")).receivers, 2);
 });
 
 Deno.test("Broker counts what goes to observers for themselves, and not as delivered", async () => {

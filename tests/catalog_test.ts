@@ -302,8 +302,8 @@ Deno.test("Broker counts data that does not fit for each connection and event, a
 });
 
 Deno.test("Broker refuses to answer /events where that would not fit among what may wait", async () => {
-  const catalog = await catalogOf({ enum: ["x".repeat(2000)] });
-  await using server = await startBroker({ catalog, limits: { outboxBytes: 2000 } });
+  const catalog = await catalogOf({ enum: ["x".repeat(70_000)] });
+  await using server = await startBroker({ catalog, limits: { lineBytes: 50_000, outboxBytes: 60_000 } });
   const [client] = await server.connect(1);
   assertMatch((await client.ask("/events"))!, /^\/err events answer-too-long /);
 });

@@ -12,8 +12,10 @@ import {
   DEFAULT_EVENTS,
   DEFAULT_LIMITS,
   DEFAULT_PORT,
+  EVENT_HEAD_BYTES,
   HELP,
   type Limits,
+  LINGER_MS,
   MAX_CLIENT_NAME_CHARACTERS,
   MAX_GREETING_BYTES,
   MAX_NAME_BYTES,
@@ -40,6 +42,8 @@ Deno.test("docs/protocol.md gives the limits that the broker has", async () => {
       `nothing for ${inThousands(silenceMs)} ms`,
       `${inThousands(answerMs)} ms more`,
       `not read it within ${inThousands(drainMs)} ms`,
+      `let go ${LINGER_MS} ms after all was written`,
+      `\`lineBytes\` and ${EVENT_HEAD_BYTES} or more`,
       `may be ${inThousands(MAX_GREETING_BYTES)} bytes long until then`,
       `at most ${MAX_NAME_BYTES} bytes long`,
       `one word of at most ${MAX_CLIENT_NAME_CHARACTERS} characters`,
@@ -56,8 +60,9 @@ Deno.test("docs/protocol.md lists every limit with its default and its flag", as
   const fallbacks = Object.fromEntries(Object.entries(limitFlags).map(([flag, { fallback }]) => [flag, fallback]));
   for (const [limit, value, flag] of rows as [keyof Limits, string, string][]) {
     assertEquals(value, DEFAULT_LIMITS[limit] === null ? "unlimited" : inThousands(DEFAULT_LIMITS[limit]), limit);
-    const changed = limitsOf({ ...fallbacks, [flag]: 7 } as Parameters<typeof limitsOf>[0]);
-    assertEquals(changed, { ...DEFAULT_LIMITS, [limit]: 7 });
+    const other = limit === "outboxBytes" ? 2 ** 21 : 7; // It needs room for a line.
+    const changed = limitsOf({ ...fallbacks, [flag]: other } as Parameters<typeof limitsOf>[0]);
+    assertEquals(changed, { ...DEFAULT_LIMITS, [limit]: other });
   }
 });
 

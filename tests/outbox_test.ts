@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Outbox } from "../lib/outbox.ts";
+import { Outbox, type OutboxOptions } from "../lib/outbox.ts";
 
 const KIB = 1024;
 const NO_LIMIT = { limitBytes: Number.MAX_SAFE_INTEGER };
@@ -130,17 +130,48 @@ Deno.test("Outbox writes a small chunk that comes alone as it is, and does not c
   assert(sink.written[0] === shared);
 });
 
-Deno.test("Outbox takes bytes up to its limit", () => {
-  const outbox = new Outbox(new Sink(), { limitBytes: 4 });
-  assertEquals([outbox.push(bytes(1, 2, 3)), outbox.push(bytes(4)), outbox.push(bytes(5))], [true, true, false]);
+Deno.test("Outbox takes bytes up to its limit, once some wait", () => {
+  const outbox = filled(bytes(1, 2, 3), { limitBytes: 4 });
+  assertEquals(outbox.roomBytes, 1);
+  assertEquals([outbox.push(bytes(4)), outbox.roomBytes, outbox.push(bytes(5))], [true, 0, false]);
+});
+
+Deno.test("Outbox takes whatever comes at once, if no more than a quarter of its room was taken before", () => {
+  for (const [waiting, room] of [[0, 8], [1, 8], [2, 8], [3, 5], [8, 0]]) {
+    const outbox = filled(new Uint8Array(waiting), { limitBytes: 8 });
+    assertEquals(outbox.roomBytes, room);
+    const taken = [6, 8, 20].map((size) => outbox.push(new Uint8Array(size)));
+    assertEquals(taken, Array(3).fill(waiting <= 2), `${waiting} wait`);
+  }
+});
+
+Deno.test("Outbox tells of a burst, and when it is low again", async () => {
+  const sink = new Sink();
+  const outbox = new Outbox(sink, { limitBytes: 8 });
+  outbox.push(new Uint8Array(4));
+  assertEquals([outbox.isBurst, outbox.isLow], [false, false]);
+  outbox.push(new Uint8Array(1));
+  assertEquals([outbox.isBurst, outbox.isLow], [true, false]);
+  outbox.flush();
+  assertEquals([outbox.isBurst, outbox.isLow], [false, false]); // From now on it is what waits.
+  sink.open();
+  await outbox.drained();
+  assertEquals([outbox.isBurst, outbox.isLow], [false, true]);
+});
+
+Deno.test("Outbox with a pace takes no bursts: what it holds cannot leave faster", () => {
+  const outbox = new Outbox(new Sink(), { limitBytes: 8, paceMs: 1 });
+  assertEquals([outbox.push(new Uint8Array(5)), outbox.isBurst, outbox.roomBytes], [true, false, 3]);
 });
 
 Deno.test("Outbox queues nothing of a push that it refuses", async () => {
-  const sink = new Sink().open();
+  const sink = new Sink();
   const outbox = new Outbox(sink, { limitBytes: 4 });
   outbox.push(bytes(1, 2, 3));
+  outbox.flush();
   outbox.push(bytes(4, 5));
   assertEquals(outbox.queuedBytes, 3);
+  sink.open();
   await outbox.drained();
   assertEquals(sink.written, [bytes(1, 2, 3)]);
 });
@@ -150,27 +181,30 @@ Deno.test("Outbox refuses everything after a push that it refused until half of 
   let rooms = 0;
   const outbox = new Outbox(sink, { limitBytes: 4, onRoom: () => rooms++ });
   outbox.push(bytes(1, 2, 3));
-  assertEquals([outbox.push(bytes(4, 5)), outbox.push(bytes(4)), rooms], [false, false, 0]);
+  outbox.flush();
+  assertEquals([outbox.push(bytes(4, 5)), outbox.push(bytes(4)), outbox.roomBytes, rooms], [false, false, 0, 0]);
   sink.open();
   await outbox.drained();
   assertEquals([rooms, outbox.push(bytes(4))], [1, true]);
 });
 
-Deno.test("Outbox takes a smaller push after one that it refused when it was empty", () => {
+Deno.test("Outbox that refused a push while half of its room was free takes the next when something was written", async () => {
+  const sink = new Sink();
   let rooms = 0;
-  const outbox = new Outbox(new Sink(), { limitBytes: 4, onRoom: () => rooms++ });
-  assertEquals([outbox.push(bytes(1, 2, 3, 4, 5)), outbox.isFull, outbox.push(bytes(1, 2, 3, 4)), rooms], [
-    false,
-    false,
-    true,
-    0,
-  ]);
+  const outbox = new Outbox(sink, { limitBytes: 8, onRoom: () => rooms++ });
+  outbox.push(bytes(1, 2, 3));
+  outbox.flush();
+  assertEquals([outbox.push(new Uint8Array(6)), outbox.isFull, outbox.push(bytes(4)), rooms], [false, true, false, 0]);
+  sink.open();
+  await outbox.drained();
+  assertEquals([outbox.isFull, outbox.push(bytes(4)), rooms], [false, true, 1]);
 });
 
 Deno.test("Outbox writes what onRoom pushes before all that comes later", async () => {
   const sink = new Sink().open();
   const outbox: Outbox = new Outbox(sink, { limitBytes: 4, onRoom: () => void outbox.push(bytes(9)) });
   outbox.push(bytes(1, 2, 3));
+  outbox.flush();
   outbox.push(bytes(4, 5));
   await outbox.drained();
   outbox.push(bytes(6));
@@ -179,9 +213,10 @@ Deno.test("Outbox writes what onRoom pushes before all that comes later", async 
 });
 
 Deno.test("Outbox.pushUrgent has room beyond the limit, whether the rest is full or not", () => {
-  const outbox = new Outbox(new Sink(), { limitBytes: 2 });
-  outbox.push(bytes(1, 2, 3));
-  assertEquals([1, 2, 3, 4].map((byte) => outbox.pushUrgent(bytes(byte), 1)), [true, true, true, false]);
+  const outbox = filled(bytes(1), { limitBytes: 2 });
+  assertEquals([1, 2, 3].map((byte) => outbox.pushUrgent(bytes(byte), 1)), [true, true, false]);
+  outbox.push(bytes(4));
+  assertEquals([outbox.isFull, outbox.pushUrgent(bytes(4), 2)], [true, true]);
 });
 
 Deno.test("Outbox counts the bytes being written against its limit", async () => {
@@ -284,6 +319,14 @@ Deno.test("Outbox writes each byte that it took once and in order, whenever it i
     assertEquals(outbox.queuedBytes, 0);
   }));
 });
+
+/** An outbox with something in it that does not leave. */
+function filled(chunk: Uint8Array, options: OutboxOptions): Outbox {
+  const outbox = new Outbox(new Sink(), options);
+  if (chunk.length > 0) outbox.push(chunk);
+  outbox.flush();
+  return outbox;
+}
 
 function bytes(...values: number[]): Uint8Array {
   return new Uint8Array(values);

@@ -1,8 +1,9 @@
 /** What the broker does with clients that read too slowly, publish too fast, or have fallen silent: over bare sockets. */
 import { assert, assertEquals, assertMatch, fail } from "@std/assert";
+import { minOutboxBytes } from "../mod.ts";
 import { type RawClient, startBroker, type TestBroker, until } from "./helpers.ts";
 
-const DROP = { slow: "drop", limits: { outboxBytes: 200_000 } } as const;
+const DROP = { slow: "drop", limits: { lineBytes: 100_000, outboxBytes: 200_000 } } as const;
 const LINE = `create ${"x".repeat(9_992)}`; // 10,000 bytes with its LF.
 
 /** Publishes until a connection that does not read has become a slow consumer. Returns how many events that took. */
@@ -110,12 +111,60 @@ Deno.test("--slow drop: one that does not read its answers is closed", async () 
 });
 
 Deno.test("--slow disconnect: the log and the client are told why, and what waited is thrown away", async () => {
-  await using server = await startBroker({ limits: { outboxBytes: 200_000 } });
+  await using server = await startBroker({ limits: { lineBytes: 100_000, outboxBytes: 200_000 } });
   const [listener] = await server.connect(1);
   await flood(server, await sender(server));
   const [{ policy, patterns }] = server.told("mq.slow");
   assertEquals([policy, patterns], ["disconnect", [">"]]);
   await listener.lines.find("/err - slow-consumer Closed: more than 200000 bytes waited to be read");
+});
+
+/** Reads until so many bytes have come, or the connection ends; returns what came last. */
+async function readAll(client: RawClient, bytes: number): Promise<string> {
+  const buffer = new Uint8Array(1024 * 1024);
+  let last = "";
+  for (let count = 0; count < bytes;) {
+    const read = await client.conn.read(buffer);
+    if (read === null) break;
+    count += read;
+    last = (last + new TextDecoder().decode(buffer.subarray(0, read).slice(-200))).slice(-200);
+  }
+  return last;
+}
+
+for (
+  const [what, lineBytes, outboxBytes, sizes] of [
+    ["short events and a small queue", 32 * 1024, 64 * 1024, [10, 100]],
+    ["the longest events that the queue has room for", 30_000, minOutboxBytes(30_000), [30_000]],
+    ["events of all lengths", 1024 * 1024, minOutboxBytes(1024 * 1024), [10, 1000, 100_000, 1024 * 1024]],
+  ] as const
+) {
+  Deno.test(`a listener that reads keeps its connection: ${what}`, async () => {
+    await using server = await startBroker({ limits: { lineBytes, outboxBytes } });
+    const [plain, meta, publisher] = await server.connect(3);
+    assertMatch((await meta.ask('/hello {"name":"meta","meta":true}'))!, /^\/ok hello /);
+    assertEquals(await publisher.ask("/unsub >"), "/ok unsub");
+    const block = sizes.flatMap((size) =>
+      Array(Math.max(1, 200_000 / size | 0)).fill(`create ${"é".repeat((size - 7) / 2)}\n`)
+    );
+    const bytes = new TextEncoder().encode(block.join(""));
+    const total = 20 * bytes.length + "create done\n".length;
+    const metaTotal = total + (20 * block.length + 1) * `/event ${"0".repeat(26)} client-3 `.length;
+    const reading = Promise.all([readAll(plain, total), readAll(meta, metaTotal)]);
+    for (let count = 0; count < 20; count++) await publisher.send(bytes);
+    await publisher.line("create done");
+    for (const last of await reading) assert(last.endsWith(" create done\n") || last.endsWith("\ncreate done\n"), last);
+    const { slow, dropped, delivered } = server.broker.stats();
+    assertEquals([slow, dropped, delivered], [0, 0, 2 * (20 * block.length + 1)]);
+  });
+}
+
+Deno.test("a client that reads its answers keeps its connection, however many it asks for at once", async () => {
+  await using server = await startBroker({ limits: { lineBytes: 1000, outboxBytes: 2000 } });
+  const [client] = await server.connect(1);
+  await client.send("/help\n".repeat(2000) + "/ping done\n");
+  await client.lines.find("/pong done");
+  assertEquals(server.told("mq.slow"), []);
 });
 
 Deno.test("rate: what comes faster than allowed is taken later, all of it, in order, and told once", async () => {

@@ -27,6 +27,15 @@ function codecOf(form: "text" | "json"): ClassicCodec {
 
 let made = 0;
 
+/** A listener that has no room, since nothing of what waits for it is ever written. */
+function stuck(patterns: string, options: ListenerOptions = {}): FakeListener {
+  const listener = new FakeListener(patterns, { ...options, limitBytes: 5, ready: new Promise(() => {}) });
+  listener.outbox.push(new Uint8Array(5));
+  listener.outbox.flush();
+  assert(!listener.outbox.push(new Uint8Array(1)));
+  return listener;
+}
+
 /** A listener that records each write to it. */
 class FakeListener implements Listener {
   readonly id = `id-${++made}`;
@@ -477,11 +486,53 @@ Deno.test("Router routes any number of names", async () => {
 });
 
 Deno.test("Router tells a listener whose outbox is full, and spares the others", async () => {
-  const [full, other] = [new FakeListener("a", { limitBytes: 5 }), new FakeListener("a")];
+  const [full, other] = [stuck("a"), new FakeListener("a")];
   publish(routerOf(full, other), "a long");
   await endOfTurn();
   assertEquals([full.overflows, full.delivered, other.overflows, other.delivered], [1, 0, 0, 1]);
-  assertEquals([await full.lines(), await other.lines()], [[], ["a long"]]);
+  assertEquals([full.outbox.queuedBytes, await other.lines()], [5, ["a long"]]);
+});
+
+Deno.test("Router.publish counts those for whom the event is queued, and nobody who has no room for it", async () => {
+  const half = new FakeListener("a", { limitBytes: 40, ready: new Promise(() => {}) });
+  half.outbox.push(new Uint8Array(20));
+  half.outbox.flush();
+  const [full, other] = [stuck("a"), new FakeListener("a")];
+  const router = routerOf(half, full, other);
+  const lines = ["a 1", "a ééééé", "a 2", `a ${"é".repeat(8)}`, "a"]; // 4, 13, 4, 19 and 2 bytes with their LFs.
+  assertEquals(lines.map((line) => publish(router, line)), [2, 2, 1, 1, 1]);
+  await endOfTurn();
+  assertEquals([half.delivered, half.lostEvents, full.lostEvents, other.delivered], [2, 3, 5, 5]);
+  assertEquals([router.delivered, half.outbox.queuedBytes], [7, 37]);
+});
+
+Deno.test("Router delivers early what gathers for a listener of little room, and tells whoever publishes to pause", async () => {
+  const [small, other] = [new FakeListener("a", { limitBytes: 300 }), new FakeListener("a")];
+  const router = routerOf(small, other);
+  const lines = Array.from({ length: 40 }, (_, index) => `a ${index} ${"x".repeat(20)}`);
+  const pauses: number[] = [];
+  for (const [index, line] of lines.entries()) {
+    assertEquals(publish(router, line), 2);
+    const pause = router.pause(other);
+    if (pause) pauses.push(index);
+    await pause;
+  }
+  assert(pauses.length > 3 && pauses.length < 20, pauses.join());
+  assertEquals([await small.lines(), await other.lines(), small.overflows], [lines, lines, 0]);
+});
+
+Deno.test("Router lets nobody pause for a listener that does not read more than once", async () => {
+  const stopped = new FakeListener("a", { limitBytes: 300, ready: new Promise(() => {}) });
+  const router = routerOf(stopped);
+  let pauses = 0;
+  for (let index = 0; index < 100; index++) {
+    publish(router, `a ${"x".repeat(20)}`);
+    const pause = router.pause(new FakeListener(""));
+    if (pause) pauses++;
+    await pause;
+  }
+  await endOfTurn();
+  assertEquals([pauses, stopped.lostEvents > 80], [1, true]);
 });
 
 Deno.test("Router counts the events that no listener has room for, until one has, and those who join hear them", async () => {
@@ -508,7 +559,7 @@ Deno.test("Router counts the events that no listener has room for, until one has
 });
 
 Deno.test("Router.send tells a listener whose outbox is full", async () => {
-  const full = new FakeListener("a", { limitBytes: 5 });
+  const full = stuck("a");
   const router = routerOf(full);
   router.send(full, "/ok 123\n");
   assertEquals(full.overflows, 0);
@@ -522,19 +573,18 @@ Deno.test("Router leaves no ghost of a listener that leaves while it is about to
     router.route("another"); // As the broker does, when it tells that a listener is slow.
     router.leave(newcomer);
   };
-  const full = new FakeListener("a", { limitBytes: 5, overflow });
+  const [full, other] = [stuck("a", { overflow }), new FakeListener("a")];
   const newcomer = new FakeListener("a");
-  const router = routerOf(full);
-  publish(router, "a long");
+  const router = routerOf(full, other);
+  assertEquals(publish(router, "a 1"), 1);
   router.join(newcomer);
-  assertEquals(publish(router, "a again"), 1);
-  await endOfTurn();
-  assertEquals(await newcomer.lines(), []);
+  assertEquals(publish(router, "a 2"), 1);
+  assertEquals([await newcomer.lines(), await other.lines(), full.lostEvents], [[], ["a 1", "a 2"], 2]);
 });
 
 Deno.test("Router lets a listener leave when its outbox is full", async () => {
   const [full, other] = [
-    new FakeListener("a", { limitBytes: 5, overflow: (listener) => router.leave(listener) }),
+    stuck("a", { overflow: (listener) => router.leave(listener) }),
     new FakeListener("a"),
   ];
   const router = routerOf(full, other);
@@ -545,7 +595,7 @@ Deno.test("Router lets a listener leave when its outbox is full", async () => {
 });
 
 Deno.test("Router lets a listener join while the last with the same patterns leaves, its outbox full", async () => {
-  const full = new FakeListener("a", { limitBytes: 5, overflow: (listener) => router.leave(listener) });
+  const full = stuck("a", { overflow: (listener) => router.leave(listener) });
   const router = routerOf(full);
   publish(router, "a long");
   const joining = new FakeListener("a");
@@ -555,8 +605,7 @@ Deno.test("Router lets a listener join while the last with the same patterns lea
 });
 
 Deno.test("Router keeps the order when a delivery makes a listener leave and that is published", async () => {
-  const full = new FakeListener("mq.>", {
-    limitBytes: 15,
+  const full = stuck("mq.>", {
     overflow: (listener) => {
       if (listener.overflows > 1) return;
       publish(router, "mq.slow");

@@ -10,7 +10,7 @@ import { MqError, quote } from "../errors.ts";
 import { checkPublishable, Pattern } from "../event.ts";
 import { type Certificate, type Closable, listenAt } from "../listen.ts";
 import { formatEvent } from "../protocol.ts";
-import { within } from "../time.ts";
+import { atMost } from "../time.ts";
 import { bearerToken, checkAccess, parseOrigin, type Policy } from "./access.ts";
 import { readBody } from "./body.ts";
 import { eventStream } from "./event_stream.ts";
@@ -65,8 +65,12 @@ export interface WebGateway extends AsyncDisposable {
   readonly addrs: Deno.NetAddr[];
   /** Where a browser on this machine finds it, such as `http://localhost:8080/`. */
   readonly url: string;
-  /** Ends all that goes through it, and closes it. What is not over within the broker's `limits.drainMs` is cut off. */
-  close(): Promise<void>;
+  /**
+   * Ends all that goes through it, and closes it. It may be called at any time.
+   *
+   * @param graceMs After how many milliseconds what is not over is cut off. Default: the broker's `limits.drainMs`.
+   */
+  close(graceMs?: number): Promise<void>;
 }
 
 /**
@@ -157,8 +161,8 @@ class Gateway implements WebGateway {
     return `${isSecure ? "https" : "http"}://${formatAddress({ hostname: host, port: this.addrs[0].port })}/`;
   }
 
-  close(): Promise<void> {
-    this.#closing ??= this.#drain();
+  close(graceMs: number = this.#broker.limits.drainMs): Promise<void> {
+    this.#closing ??= Promise.resolve().then(() => this.#drain(graceMs)); // Who calls it may be in the midst of something.
     return this.#closing;
   }
 
@@ -166,10 +170,9 @@ class Gateway implements WebGateway {
     return this.close();
   }
 
-  async #drain(): Promise<void> {
+  async #drain(graceMs: number): Promise<void> {
     for (const open of this.#open) open.close();
-    const ended = Promise.all(this.#tasks);
-    await within(this.#broker.limits.drainMs, ended).catch(() => {}); // What is left is cut off.
+    await atMost(graceMs, Promise.all(this.#tasks)); // What is left is cut off.
     for (const server of this.#servers) server.close();
     await Promise.all(this.#servers.map(({ finished }) => finished));
   }

@@ -81,6 +81,7 @@ function countersOf(broker: Broker): Readings {
     ["mq_dropped_bytes_total", "Bytes that were meant for a connection and lost.", () => broker.stats().droppedBytes],
     ["mq_lines_refused_total", "Lines that broke a rule of the protocol.", () => broker.stats().refused],
     ["mq_slow_consumers_total", "How often too much waited for a connection.", () => broker.stats().slow],
+    ["mq_errors_total", "Faults of the broker itself.", () => broker.stats().errors],
     ["process_cpu_seconds_total", "Processor time of the process.", () => broker.stats().cpuMs / 1000],
   ];
 }

@@ -198,7 +198,7 @@ Deno.test({ name: "a broker that was restarted is found again, without a reload"
 });
 
 Deno.test({ name: "a slow consumer is told apart", ignore }, async () => {
-  await using server = await Server.start("--slow", "drop", "--max-queue", "1MiB");
+  await using server = await Server.start("--slow", "drop", "--max-line", "512KiB", "--max-queue", "1MiB");
   await using browser = await TestBrowser.launch();
   await using opened = await browser.open(server.url);
   const { page } = opened;

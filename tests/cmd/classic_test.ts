@@ -146,7 +146,7 @@ Deno.test({ name: "mq server --classic json: a vendor and a driver answer each o
 Deno.test(
   { name: "mq server --classic: a client that never reads misses events, and is not closed", ignore },
   async () => {
-    await using server = await new Server("text", "--max-queue", "64KiB").listening();
+    await using server = await new Server("text", "--max-line", "32KiB", "--max-queue", "64KiB").listening();
     await using deaf = await server.node("never_reads");
     await using pub = await server.mq("pub", "create", "-");
     await pub.write(`${"x".repeat(10_000)}\n`.repeat(2000));

@@ -44,7 +44,16 @@ function client(name: string, more: Partial<ClientInfo> = {}, ageMs = 60_000): C
 
 /** What a broker answers whose clock shows noon; the last of its connections is the one that asks. */
 function snapshot(clients: ClientInfo[], more: Partial<BrokerStats> = {}): Snapshot {
-  const counts = { published: 0, delivered: 0, unrecognized: 0, refused: 0, slow: 0, dropped: 0, droppedBytes: 0 };
+  const counts = {
+    published: 0,
+    delivered: 0,
+    unrecognized: 0,
+    refused: 0,
+    slow: 0,
+    dropped: 0,
+    droppedBytes: 0,
+    errors: 0,
+  };
   const stats = { uptimeMs: 100_000, connections: clients.length, ...counts, cpuMs: 0, rssBytes: 82e6, ...more };
   const own = { id: "top", ageMs: 60_000 };
   return { at: new Date(0), stats, clients: [...clients, client("top", { patterns: [] })], own, outboxBytes: 1e6 };

@@ -1,6 +1,7 @@
 /** One who reads too slowly loses events, but never the count of them. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { minOutboxBytes } from "../../lib/limits.ts";
 import { type RawClient, startBroker, type TestBroker } from "../helpers.ts";
 import { brokerRuns } from "./arbitraries.ts";
 
@@ -14,11 +15,12 @@ const steps: fc.Arbitrary<Step[]> = fc.array(fc.tuple(fc.nat({ max: 100 }), fc.n
   maxLength: 30,
   size: "max",
 });
-const outboxBytes = fc.integer({ min: PADDING.length / 2, max: 200 * PADDING.length });
+const lineBytes = PADDING.length + 100;
+const outboxBytes = fc.integer({ min: minOutboxBytes(lineBytes), max: 200 * PADDING.length });
 
 Deno.test("Broker that drops events tells each slow consumer how many, at their place", async () => {
   const property = fc.asyncProperty(outboxBytes, steps, async (outboxBytes, steps) => {
-    await using server = await startBroker({ slow: "drop", limits: { outboxBytes } });
+    await using server = await startBroker({ slow: "drop", limits: { lineBytes, outboxBytes } });
     const [publisher, listener] = await connectTwo(server);
     let published = 0;
     let told = 0;

@@ -264,7 +264,7 @@ Deno.test({
   name: "13.7 promtool finds nothing wrong with /metrics, while events go through",
   ignore: !has("promtool"),
   fn: async () => {
-    await using test = await startWeb({ limits: { outboxBytes: 64 * 1024 }, slow: "drop" });
+    await using test = await startWeb({ limits: { lineBytes: 50_000, outboxBytes: 64 * 1024 }, slow: "drop" });
     const [publisher, deaf] = await test.server.connect(2);
     await deaf.ask("/hello");
     await publisher.ask("/unsub >");
@@ -344,7 +344,7 @@ Deno.test("13.13 closing the broker ends WebSockets and streams, and what comes 
 });
 
 Deno.test("closing is bounded by the time to drain, whoever does not read or never ends a request", async () => {
-  const test = await startWeb({ limits: { drainMs: 100, outboxBytes: 64 * 1024 } });
+  const test = await startWeb({ limits: { drainMs: 100, lineBytes: 50_000, outboxBytes: 64 * 1024 } });
   const deaf = await test.upgraded();
   await deaf.lines.find("101");
   const listening = await test.raw();

@@ -3,7 +3,7 @@ import type { BrokerStats } from "../../lib/answers.ts";
 import { Rates } from "../../web/history.ts";
 
 function stats(uptimeMs: number, published: number, unrecognized = 0): BrokerStats {
-  const none = { connections: 0, refused: 0, slow: 0, dropped: 0, droppedBytes: 0, cpuMs: 0, rssBytes: 0 };
+  const none = { connections: 0, refused: 0, slow: 0, dropped: 0, droppedBytes: 0, errors: 0, cpuMs: 0, rssBytes: 0 };
   return { ...none, uptimeMs, published, delivered: published * 2, unrecognized };
 }
 

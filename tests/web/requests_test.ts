@@ -203,7 +203,7 @@ Deno.test("13.6 /events answers the broker's /ping, and has its comment keep the
 });
 
 Deno.test("/events that is not read is a slow consumer, and nobody waits for it", async () => {
-  await using test = await startWeb({ limits: { outboxBytes: 256 * 1024 } });
+  await using test = await startWeb({ limits: { lineBytes: 100_000, outboxBytes: 256 * 1024 } });
   const [publisher, listener] = await test.server.connect(2);
   await publisher.ask("/unsub >");
   const deaf = await test.raw();
@@ -221,7 +221,7 @@ Deno.test("/events that is not read is a slow consumer, and nobody waits for it"
 });
 
 Deno.test("13.6 /events of a broker that drops events tells how many, and goes on", async () => {
-  await using test = await startWeb({ limits: { outboxBytes: 64 * 1024 }, slow: "drop" });
+  await using test = await startWeb({ limits: { lineBytes: 50_000, outboxBytes: 64 * 1024 }, slow: "drop" });
   const [publisher] = await test.server.connect(1);
   await publisher.ask("/unsub >");
   const { lines, leave } = await listen(test, "");

@@ -112,7 +112,7 @@ Deno.test("13.1 a WebSocket that does not answer /ping is closed, and one that d
 });
 
 Deno.test("13.1 a WebSocket that is not read is a slow consumer, and nobody waits for it", async () => {
-  await using test = await startWeb({ limits: { outboxBytes: 256 * 1024 } });
+  await using test = await startWeb({ limits: { lineBytes: 100_000, outboxBytes: 256 * 1024 } });
   const [publisher, listener] = await test.server.connect(2);
   await publisher.ask("/unsub >");
   const deaf = await test.upgraded();
@@ -132,7 +132,7 @@ Deno.test("13.1 a WebSocket that is not read is a slow consumer, and nobody wait
 });
 
 Deno.test("13.2 a WebSocket that sends faster than it may publish is closed before that fills the memory", async () => {
-  await using test = await startWeb({ limits: { eventsPerSecond: 1, outboxBytes: 64 * 1024 } });
+  await using test = await startWeb({ limits: { eventsPerSecond: 1, lineBytes: 50_000, outboxBytes: 64 * 1024 } });
   const socket = await test.socket();
   const event = `create ${"x".repeat(10_000)}`;
   for (let times = 0; times < 20; times++) socket.line(event);

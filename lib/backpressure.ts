@@ -1,0 +1,77 @@
+/**
+ * Holds publishers back for a moment when what they have sent at once fills the queue of a listener that keeps up: nothing
+ * of it can be read before it is written, and it is not written before they pause.
+ *
+ * @module
+ */
+import type { Outbox } from "./outbox.ts";
+import { sleep } from "./time.ts";
+import { turns } from "./turn.ts";
+
+/** How often it is looked whether the queues have been written, and how long it is waited in between, in milliseconds. */
+const [MAX_LOOKS, LOOK_MS] = [20, 1];
+
+/**
+ * What publishers wait for. It does not take long, whether a listener reads or not; and one that does not is waited for
+ * once, and again only after it has read most of what there was.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Outbox } from "./outbox.ts";
+ *
+ * const [own, other] = [1, 2].map(() => new Outbox({ writable: new WritableStream() }, { limitBytes: 8 }));
+ * const backpressure = new Backpressure(() => other.flush());
+ * assertEquals(backpressure.wait(own), undefined);
+ * other.push(new Uint8Array(6));
+ * if (other.isBurst) backpressure.add(other);
+ * await backpressure.wait(own);
+ * assertEquals(other.queuedBytes, 0);
+ * ```
+ */
+export class Backpressure {
+  readonly #flush: () => void;
+  readonly #filled = new Set<Outbox>();
+  #relief: Promise<void> | undefined;
+
+  /**
+   * Makes one that holds nobody back.
+   *
+   * @param flush Has all that was published be queued, and what is queued be written.
+   */
+  constructor(flush: () => void) {
+    this.#flush = flush;
+  }
+
+  /**
+   * Holds all publishers back until a queue has been written.
+   *
+   * @param outbox The queue. It was filled at once.
+   */
+  add(outbox: Outbox): void {
+    this.#filled.add(outbox);
+  }
+
+  /**
+   * What a client should wait for before its next line.
+   *
+   * @param own Its own queue: whoever fills that, with answers say, holds nobody back but itself.
+   * @returns Nothing if there is nothing to wait for.
+   */
+  wait(own: Outbox): Promise<void> | undefined {
+    if (own.isBurst) return this.#relieve(new Set([own]));
+    if (this.#filled.size > 0) this.#relief ??= this.#relieve(this.#filled).then(() => this.#relief = undefined);
+    return this.#relief;
+  }
+
+  async #relieve(filled: Set<Outbox>): Promise<void> {
+    for (let looks = 0; looks < MAX_LOOKS && filled.size > 0; looks++) {
+      this.#flush();
+      await (looks === 0 ? turns.next() : sleep(LOOK_MS));
+      for (const outbox of filled) {
+        if (outbox.isLow) filled.delete(outbox);
+      }
+    }
+    filled.clear();
+  }
+}
