@@ -9,6 +9,7 @@ import { wrap } from "./cells.ts";
 import { type Command, defineCommand, DURATION, duration, option, parseCommand } from "./command.ts";
 import { logger } from "./logger.ts";
 import { server, type ServerFlags, startServer } from "./server.ts";
+import { stopServer } from "./server_stop.ts";
 import type { Sink } from "./sink.ts";
 import { aborted, type Io, Output } from "./stdio.ts";
 import { webFlagOrFree } from "./web_flags.ts";
@@ -46,20 +47,19 @@ export const demo = defineCommand({
     const named = (name: string, color: (text: string) => string) =>
       prefixed({ ...io, signal: until }, color(name.padEnd(8)), introduced.promise);
     const serverFlags = { ...parseCommand(server, ["--port", "0"]).flags, web: flags.web } as ServerFlags;
-    const { broker, web } = await startServer(serverFlags, named("server", bold));
+    const served = await startServer(serverFlags, named("server", bold));
     const width = io.terminal?.size().columns ?? Infinity;
     for (const line of INTRODUCTION.flatMap((line) => wrap(line, width))) io.stdout.line(line);
-    io.stdout.line(`Who talks to whom is to be seen at ${bold(web!.url)}\n`);
+    io.stdout.line(`Who talks to whom is to be seen at ${bold(served.web!.url)}\n`);
     introduced.resolve();
-    const address = `localhost:${broker.addr!.port}`;
+    const address = `localhost:${served.broker.addr!.port}`;
     await Promise.all([
       start(logger, ["-s", address], named("logger", green)),
       start(app, ["-s", address, "--name", "app-1", "--every", "900ms"], named("app-1", blue)),
       start(app, ["-s", address, "--name", "app-2", "--every", "1300ms"], named("app-2", cyan)),
       aborted(until),
     ]);
-    await broker.close();
-    await web!.close();
+    await stopServer(served, io);
     return 0;
   },
 });

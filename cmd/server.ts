@@ -28,8 +28,12 @@ import { shown } from "./mistakes.ts";
 import { ValueError } from "./readers.ts";
 import { limitFlags, limitsOf } from "./limit_flags.ts";
 import { jsonLog, outliveLog, type Security, TextLog } from "./server_log.ts";
+import { type Server, stopServer } from "./server_stop.ts";
 import { aborted, type Io } from "./stdio.ts";
 import { webFlag, webOriginFlag } from "./web_flags.ts";
+
+/** How many different faults are said. */
+const MAX_SAID = 100;
 
 const port = integer(0, 65535);
 
@@ -114,7 +118,8 @@ export const server = defineCommand({
   aliases: ["start", "broker", "serve", "daemon", "run", "up", "host"],
   summary: "the broker: sends every event it recognizes on to those who listen",
   description: "Keeps a pool of TCP connections. What it does not recognize is dropped, and the log says so.\n" +
-    "localhost is both 127.0.0.1 and ::1. Ctrl-C drains and ends it, a second one ends it at once.\n" +
+    "localhost is both 127.0.0.1 and ::1. Ctrl-C drains and ends it, a second one ends it at once (exit code 130).\n" +
+    "It ends with its terminal, too, but for one that has none: nohup mq server & stays.\n" +
     'A line of the token file is a token, which may have "publish" or "listen" before it: it is for that alone.\n' +
     "A catalog says what data events carry, and what does not fit is refused. It is a file in YAML or JSON: a document of\n" +
     'AsyncAPI, or {"NAME": {"description": "...", "schema": {...}, "example": ...}, ...} with schemas of JSON Schema\n' +
@@ -133,23 +138,16 @@ export const server = defineCommand({
     ["mq server --classic json --classic-port 3002", "old clients, without line ends, on a port of their own"],
     ["mq server --classic json --classic-keys eventType,eventMessage", "old clients whose objects have these keys"],
     ["mq server --web 8080", "with a page that shows who talks to whom, at http://localhost:8080/"],
-    ["mq server --slow drop --max-queue 1MiB", "never closes who reads slowly, but drops events"],
+    ["mq server --slow drop --max-queue 4MiB", "never closes who reads slowly, but drops events"],
   ],
   permissions: ["net"],
   async run({ flags }, io) {
-    const { broker, web } = await startServer(flags, io);
+    const server = await startServer(flags, io);
     await aborted(io.signal);
-    await broker.close();
-    await web?.close();
+    await stopServer(server, io);
     return 0;
   },
 });
-
-/** What {@linkcode startServer} has started; the broker is to be closed first. */
-export interface Server {
-  readonly broker: Broker;
-  readonly web: WebGateway | undefined;
-}
 
 /** Starts a broker that logs to an Io's stdout, with its page if there is to be one. */
 export async function startServer(given: ServerFlags, io: Io): Promise<Server> {
@@ -163,6 +161,7 @@ export async function startServer(given: ServerFlags, io: Io): Promise<Server> {
     tokens: security.tokens,
     slow: flags.slow,
     onActivity: (name, data) => log.activity(name, data),
+    onError: sayOnce(io),
     onPublish: flags.verbose
       ? (name, line, from, receivers) => log.published(name, line.slice(name.length).trimStart(), from, receivers)
       : undefined,
@@ -173,6 +172,17 @@ export async function startServer(given: ServerFlags, io: Io): Promise<Server> {
   const web = await listen(broker, flags, security);
   log.listening(broker, web);
   return { broker, web };
+}
+
+/** Says of each fault that it is one, but not again and again. */
+function sayOnce({ stderr }: Io): (error: unknown) => void {
+  const said = new Set<string>();
+  return (error) => {
+    const message = error instanceof Error ? error.message : String(error);
+    if (said.has(message) || said.size === MAX_SAID) return;
+    said.add(message);
+    stderr.line(`mq server: unexpected error: ${message}. This is a bug in mq; the broker goes on.`);
+  };
 }
 
 /** What it is to recognize. The names of classic clients may have other forms, which a list may be written in, too. */

@@ -152,7 +152,16 @@ for (
   ] as const
 ) {
   Deno.test(`mq server --slow ${slow} names who does not read, what it hears and how much waits`, async () => {
-    const { program, port } = await startServer("--slow", slow, "--max-queue", "256KiB", "--events", "a.>");
+    const { program, port } = await startServer(
+      "--slow",
+      slow,
+      "--max-queue",
+      "256KiB",
+      "--max-line",
+      "128KiB",
+      "--events",
+      "a.>",
+    );
     await using _ = program;
     const [sleepy, sender] = [await RawClient.connect(port), await RawClient.connect(port)];
     assertMatch((await sleepy.ask('/hello {"name":"sleepy"}'))!, /^\/ok hello/);
@@ -178,7 +187,7 @@ Deno.test({
   // Deno 2.4 keeps a socket open while a write waits for the other side, closed or not; it may be in the executable.
   ignore: Deno.build.os !== "linux" || Deno.version.deno.startsWith("2.4.") || Deno.env.has("MQ_BIN"),
   async fn() {
-    const { program, port } = await startServer("--max-queue", "256KiB");
+    const { program, port } = await startServer("--max-queue", "256KiB", "--max-line", "128KiB");
     await using _ = program;
     const list = new Deno.Command("ls", { args: [`/proc/${program.pid}/fd`] });
     const files = () => new TextDecoder().decode(list.outputSync().stdout).split("\n").length;
@@ -243,17 +252,54 @@ Deno.test("mq server sends what it has answered /ok for before SIGTERM to every 
   assertEquals((await program.outcome()).code, 0);
 });
 
-Deno.test("mq server ends at once on a second signal", async () => {
-  const { program, port } = await startServer();
+Deno.test("mq server says for whom it waits, and ends at once on a second signal, with its exit code", async () => {
+  const { program, port } = await startServer("--drain-time", "1h");
   await using _ = program;
   const client = await RawClient.connect(port);
-  await client.line("/ping");
-  await client.expect("/pong");
-  program.kill("SIGINT");
-  await program.stdout.find("Draining"); // It waits for the client to close its side.
+  assertMatch((await client.ask('/hello {"name":"shop"}'))!, /^\/ok hello /);
+  program.kill("SIGTERM");
+  await client.expect("/bye The broker is going down");
+  const whom = "1 connection to read what was sent and close: shop \\(127.0.0.1:\\d+\\)";
+  const sentence = `^mq server: waits 60 min at most for ${whom}. Ctrl-C again ends it at once$`;
+  assertMatch((await program.stderr.next())!, new RegExp(sentence));
   await program.insist();
   assertEquals((await program.outcome()).code, 130);
   client.close();
+});
+
+Deno.test("mq server does not wait for a plain connection that has got everything and stays open", async () => {
+  const { program, port } = await startServer("--drain-time", "1h");
+  await using _ = program;
+  const clients = [await RawClient.connect(port), await RawClient.connect(port)];
+  await clients[0].line("create 1");
+  for (const client of clients) await client.expect("create 1");
+  program.kill("SIGINT");
+  const { code, stderr } = await program.outcome();
+  assertEquals([code, stderr], [0, ""]);
+  for (const client of clients) {
+    await client.expectEnd();
+    client.close();
+  }
+});
+
+Deno.test("mq server sends a plain connection all that is queued, though that goes on sending and never closes", async () => {
+  const { program, port } = await startServer();
+  await using _ = program;
+  const [listener, publisher] = [await RawClient.connect(port), await RawClient.connect(port)];
+  assertEquals(await publisher.ask("/unsub >"), "/ok unsub");
+  const lines = Array.from({ length: 300 }, (_, index) => `create ${index} ${"x".repeat(60_000)}`);
+  await publisher.send(lines.map((line) => line + "\n").join(""));
+  assertEquals(await publisher.ask("/ping"), "/pong");
+  program.kill("SIGINT");
+  await publisher.expect("/bye The broker is going down");
+  publisher.close();
+  for (const line of lines) { // 18 MB: more than the system buffers.
+    await listener.line("archive");
+    await listener.expect(line);
+  }
+  await listener.expectEnd();
+  listener.close();
+  assertEquals((await program.outcome()).code, 0);
 });
 
 Deno.test("mq server takes what comes at once, as Ctrl-C does twice through npx, for one signal", async () => {
