@@ -22,6 +22,7 @@ import {
 } from "../mod.ts";
 import { type Flag, type Flags, option, textFile, toggle, UsageError, type Values } from "./command.ts";
 import { count } from "./format.ts";
+import { FormError } from "./readers.ts";
 import type { Io } from "./stdio.ts";
 
 /** How many patterns are told that no event matches. */
@@ -66,7 +67,7 @@ export function nameFlag(fallback: string): Flag<string> {
 export function certificateFile(path: string): string {
   const pem = textFile(path);
   if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
-  throw new Error("a PEM file with a certificate in it");
+  throw new FormError("a PEM file with a certificate in it");
 }
 
 /**

@@ -275,11 +275,10 @@ function readFlag(command: string, name: string, flag: Flag<unknown>, given: unk
   try {
     return flag.read(text as string);
   } catch (error) {
-    if (error instanceof UsageError) throw error;
-    const { message } = error as Error;
-    if (error instanceof ValueError) throw usage(command, `${source}: ${message}`);
+    if (error instanceof ValueError) throw usage(command, `${source}: ${error.message}`);
+    if (!(error instanceof FormError)) throw error;
+    const { message, meant } = error;
     const problem = `${source} takes ${message}, not ${quote(text as string)}`;
-    const meant = error instanceof FormError ? error.meant : undefined;
     if (meant === undefined) throw usage(command, problem);
     throw new UsageError(`${problem}; did you mean ${meant}?`, `mq ${command} --${name} ${shellWord(meant)}`);
   }

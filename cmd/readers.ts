@@ -112,6 +112,7 @@ export function textFile(path: string): string {
   }
 }
 
+/** Whatever keeps the system from reading it, its own words will tell. */
 function whyNoText(path: string, error: Error): string {
   const file = shown(path);
   if (error instanceof TypeError) return `cannot read ${file}: it is not UTF-8`;

@@ -25,7 +25,7 @@ import { certificateFile, checkTyped, jsonFlag, tokenOf } from "./broker_flags.t
 import { choice, defineCommand, integer, option, textFile, toggle, UsageError, type Values } from "./command.ts";
 import { type Events, eventsFlag, isList, readCatalog } from "./events_flag.ts";
 import { shown } from "./mistakes.ts";
-import { ValueError } from "./readers.ts";
+import { FormError, ValueError } from "./readers.ts";
 import { limitFlags, limitsOf } from "./limit_flags.ts";
 import { jsonLog, outliveLog, type Security, TextLog } from "./server_log.ts";
 import { type Server, stopServer } from "./server_stop.ts";
@@ -101,12 +101,12 @@ function tokenFile(path: string): Token[] {
 function classicKeys(text: string): ClassicKeys {
   const [name, data, ...more] = text.split(",").map((key) => key.trim());
   if (name && data && name !== data && more.length === 0) return { name, data };
-  throw new Error("two keys with a comma between them, such as eventType,eventMessage");
+  throw new FormError("two keys with a comma between them, such as eventType,eventMessage");
 }
 
 function classicName(text: string): string {
   if (isName(modernPattern(text))) return text;
-  throw new Error("an event's name");
+  throw new FormError("an event's name");
 }
 
 /** The options of {@linkcode startServer}. */

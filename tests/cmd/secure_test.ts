@@ -65,9 +65,9 @@ for (const command of COMMANDS) {
 }
 
 Deno.test("mq server takes the token of MQ_TOKEN, too, and one that comes late is told so", async () => {
-  await using server = await Server.start(["--hello-time", "100ms"], { MQ_TOKEN: "s3cret" });
+  await using server = await Server.start(["--hello-time", "2s"], { MQ_TOKEN: "s3cret" });
   const late = await RawClient.connect(server.port);
-  const sentence = "/err hello unauthorized Cannot let you in: no token came within 100 ms";
+  const sentence = "/err hello unauthorized Cannot let you in: no token came within 2000 ms";
   assertEquals(await late.lines.next(), sentence);
   await late.line('/hello {"token":"s3cret"}').catch(() => {});
   await late.expectEnd();
