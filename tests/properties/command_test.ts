@@ -41,6 +41,7 @@ for (const command of COMMANDS) {
 function readDirectly({ placeholder, read }: Flag<unknown>, value: string | null): unknown {
   const isSwitch = placeholder === undefined;
   if (isSwitch !== (value === null)) throw new Error(isSwitch ? "It takes no value" : "It takes a value");
+  if (value?.includes("\ufffd")) throw new Error("It was not UTF-8");
   return read(value ?? "");
 }
 
