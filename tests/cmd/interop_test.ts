@@ -33,7 +33,7 @@ Deno.test({
   ignore: !has("node"),
   async fn() {
     const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));
-    const [, script] = /```js ignore\n(\/\/ client\.mjs\n[^]*?)```/.exec(readme)!;
+    const [, script] = /```js ignore client\.mjs\n([^]*?)```/.exec(readme)!;
     await using server = await startBroker();
     const [other] = await server.connect(1);
     const line = ["node", "--input-type=module", "-e", script.replace("3001", String(server.port))];
