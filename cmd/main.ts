@@ -232,10 +232,13 @@ function told(sentence: string): string {
 function catchStrays(io: Io): void {
   const end = async (event: Event, error: unknown) => {
     event.preventDefault();
-    io.terminal?.release();
-    const code = fail(Deno.args, error, io);
-    await io.stderr.flush();
-    Deno.exit(code);
+    try {
+      io.terminal?.release();
+      fail(Deno.args, error, io);
+      await io.stderr.flush();
+    } finally {
+      Deno.exit(1); // If this fails, too, that must not come here again, and again.
+    }
   };
   globalThis.addEventListener("error", (event) => end(event, event.error));
   globalThis.addEventListener("unhandledrejection", (event) => end(event, event.reason));
