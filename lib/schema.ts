@@ -32,6 +32,9 @@ export type Judge = (value: unknown) => Misfit | undefined;
 /** A schema that refers to itself can be followed only so far: a sender could exhaust the stack. */
 const TOO_DEEP: Misfit = { pointer: "", rule: "must not be nested that deeply" };
 
+/** A value of each type. A schema that cannot be followed even for these leads to itself. */
+const SHALLOW: readonly Json[] = [null, true, 0, "", [], {}];
+
 /** How long a sentence on what does not fit may become, in UTF-16 code units. */
 const MAX_SENTENCE_CHARACTERS = 300;
 
@@ -56,6 +59,9 @@ const BEYOND_AJV: ReadonlySet<string> = new Set([
   ...["$dynamicRef", "$dynamicAnchor", "unevaluatedItems", "unevaluatedProperties", "uniqueItems"],
   ...["$async", "nullable", "__proto__"],
 ]);
+
+/** Keywords that compare data with what stands under them. */
+const EQUALITIES: ReadonlySet<string> = new Set(["const", "enum"]);
 
 /** Holds data to what the standard says, asks for no types, and writes nothing to the console. */
 const AJV_OPTIONS: Options = {
@@ -146,7 +152,11 @@ export class Schemas {
       throw source.fault(placeOf(broken, parts), `nothing in the schema is at ${quote(broken)}`);
     }
     const ajv = this.#ajvs[versionOf(schema, this.#dialect)!];
-    return withinReach((isBeyondAjv(bare) ? undefined : byAjv(bare, ajv)) ?? this.#typeBox.compile(bare));
+    const judge = withinReach((isBeyondAjv(bare) ? undefined : byAjv(bare, ajv)) ?? this.#typeBox.compile(bare));
+    if (SHALLOW.some((value) => judge(value) === TOO_DEEP)) {
+      throw source.fault(parts[0].path, "the references of the schema lead round in a circle");
+    }
+    return judge;
   }
 }
 
@@ -190,11 +200,15 @@ function placeOf(ref: string, parts: readonly Excerpt[]): Path {
   return parts[0].path;
 }
 
-/** Whether a schema has something that ajv does not hold as the standard says; to it, 19.99 is no multiple of 0.01. */
+/**
+ * Whether a schema has something that ajv does not hold as the standard says. To it, 19.99 is no multiple of 0.01, and an
+ * object that is to be equal to another is asked for its `toString`, which a sender can have made a number.
+ */
 function isBeyondAjv(schema: Json, isRoot = true): boolean {
   if (typeof schema !== "object" || schema === null) return false;
   return Object.entries(schema).some(([key, part]) =>
     BEYOND_AJV.has(key) || (key === "$id" && !isRoot) || (key === "multipleOf" && !Number.isInteger(part)) ||
+    (EQUALITIES.has(key) && JSON.stringify(part).includes("{")) ||
     isBeyondAjv(part, false)
   );
 }

@@ -38,6 +38,14 @@ const MAX_ERRORS = 1000;
 /** Keywords under which errors gather, those of every branch of a choice, say; their own says it for all of them. */
 const SUMMARIES: ReadonlySet<string> = new Set(["anyOf", "oneOf", "contains", "propertyNames"]);
 
+/**
+ * Schemas to which data is shown in another form: to TypeBox, objects have what they inherit (`toString`), and properties
+ * of arrays may be unevaluated.
+ */
+const NEEDS_BARE = new RegExp(
+  `"(?:${["unevaluatedProperties", ...Object.getOwnPropertyNames(Object.prototype)].join("|")})"`,
+);
+
 /** The library, loaded. Make one with {@linkcode TypeBox.load}. */
 export class TypeBox {
   readonly #library: Library;
@@ -90,12 +98,13 @@ export class TypeBox {
     const { Build, Errors } = this.#library;
     const context = this.#contextOf(schema);
     const check = Build(context, schema).Evaluate();
-    return (value) => {
+    const judge: Judge = (value) => {
       if (check.Check(value)) return undefined;
       if (JSON.stringify(value)?.length > MAX_EXPLAINED_CHARACTERS) return UNEXPLAINED;
       const [, faults] = Errors(context, schema, value);
       return faults.length === 0 ? UNEXPLAINED : misfitOf(faults);
     };
+    return NEEDS_BARE.test(JSON.stringify(schema)) ? (value) => judge(bare(value)) : judge;
   }
 
   #stackOf(schema: Schema): Stack {
@@ -125,6 +134,18 @@ export class TypeBox {
 export function refsOf(schema: Json): [keyword: string, ref: string][] {
   const entries = ["$ref", "$dynamicRef"].map((keyword) => [keyword, (schema as { [key: string]: Json })[keyword]]);
   return entries.filter((entry): entry is [string, string] => typeof entry[1] === "string");
+}
+
+/** Has an array keep its elements, but no properties that could be listed. */
+const UNLISTED: ProxyHandler<unknown[]> = { ownKeys: () => ["length"] };
+
+/** A value whose objects inherit nothing, and whose arrays have no properties. */
+function bare(value: unknown): unknown {
+  if (Array.isArray(value)) return new Proxy(value.map(bare), UNLISTED);
+  if (typeof value !== "object" || value === null) return value;
+  const copy = Object.create(null);
+  for (const [key, part] of Object.entries(value)) copy[key] = bare(part);
+  return copy;
 }
 
 function misfitOf(faults: Fault[]): Misfit {

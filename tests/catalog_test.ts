@@ -45,6 +45,29 @@ const REASONS: [schema: unknown, line: string, reason: string | undefined][] = [
   [{ oneOf: [{ type: "integer" }, { type: "number" }] }, "a 1", "its data must match exactly one schema in oneOf"],
   [{ contains: { const: 1 } }, "a [2]", "its data must contain at least 1 valid item(s)"],
   [false, "a 1", "its data boolean schema is false"],
+  // What objects inherit is not in the data, and what a sender names so is.
+  [{ enum: [{ x: 1 }] }, 'a {"toString":1}', 'its data must be equal to one of the allowed values: {"x":1}'],
+  [{ const: { x: [{}] } }, 'a {"x":[{"valueOf":1}]}', 'its data must be equal to constant: {"x":[{}]}'],
+  [{ const: { toString: 1 } }, 'a {"toString":1}', undefined],
+  [{ items: { const: { x: 1 } } }, 'a [{"constructor":1}]', 'its data at /0 must be equal to constant: {"x":1}'],
+  [unique({ required: ["toString"] }), "a {}", "its data must have required property 'toString'"],
+  [unique({ properties: { valueOf: { type: "number" } } }), "a {}", undefined],
+  [unique({ dependentRequired: { toString: ["b"] } }), "a {}", undefined],
+  [unique({ required: ["__proto__"] }), 'a {"__proto__":1}', undefined],
+  [
+    { anyOf: [{ required: ["a"], properties: { a: {} } }, false], unevaluatedProperties: false },
+    'a {"a":1,"toString":1}',
+    'its data must NOT have unevaluated properties: "toString"',
+  ],
+  // An array has elements, but no properties.
+  [{ properties: { id: {} }, unevaluatedProperties: false }, "a [1]", undefined],
+  [
+    { unevaluatedProperties: { type: "object" }, items: { type: "integer" } },
+    'a [1,"2"]',
+    "its data at /1 must be integer",
+  ],
+  [unique({ unevaluatedProperties: false }), "a [[1],[1]]", "its data must NOT have duplicate items"],
+  [unique({ unevaluatedProperties: false }), "a [[1],[2],{}]", undefined],
   // Those that TypeBox judges, because of unique items here.
   [unique({ type: "object" }), "a bare text", "its data must be object"],
   [unique({ items: { properties: { id: { minimum: 1 } } } }), 'a [{"id":0}]', "its data at /0/id must be >= 1"],
@@ -162,6 +185,11 @@ const BROKEN: [text: string, message: string][] = [
   [
     '{"a":{"schema":{\n"items":{\n"$ref":"#/$defs/b"}}}}',
     'line 3: nothing in the schema is at "#/$defs/b"',
+  ],
+  ['{"a":{\n"schema":{"$ref":"#"}}}', "line 2: the references of the schema lead round in a circle"],
+  [
+    '{"a":{\n"schema":{"uniqueItems":true,"anyOf":[{"type":"null"},{"allOf":[{"$ref":"#"}]}]}}}',
+    "line 2: the references of the schema lead round in a circle",
   ],
   ['{"a":{\n"schema":{"pattern":"("}}}', 'line 2: "(" is no regular expression'],
   ['{"a":{"schema":{\n"patternProperties":{\n"[a-":{}}}}}', 'line 3: "[a-" is no regular expression'],
