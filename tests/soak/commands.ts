@@ -8,6 +8,9 @@ const EVERY_MS = 100;
 /** What only an error shows that nobody foresaw. */
 const CRASH = /This is a bug|^\s+at |Uncaught|panicked/;
 
+/** How `mq app` sums up that a restart has cost it receipts; its exit code then is 1. */
+const SHORT = /^mq app: \d+ events? sent, .*; \d+ (uncertain|not sent)/;
+
 /** A command that runs for as long as the trial, and comes back from each restart by itself. */
 export class LastingCommand {
   readonly #name: string;
@@ -16,6 +19,7 @@ export class LastingCommand {
   #lines = 0;
   #back = Promise.withResolvers<number>();
   #isEnding = false;
+  #exitCode = 0;
 
   constructor(args: string[], stage: Stage) {
     this.#name = `mq ${args[0]}`;
@@ -54,11 +58,12 @@ export class LastingCommand {
     if (source === "stdout") this.#lines++;
     else if (CRASH.test(line)) this.#stage.ledger.unexplained(`${this.#name} crashed: ${line}`);
     else if (/ connected to .* again$/.test(line)) this.#back.resolve(performance.now());
+    else if (SHORT.test(line)) this.#exitCode = 1;
   }
 
   #ended(code: number): void {
     this.#back.resolve(performance.now());
-    if (this.#isEnding && code === 0) return;
+    if (this.#isEnding && code === this.#exitCode) return;
     const how = this.#isEnding ? "was ended" : "ended by itself";
     this.#stage.ledger.unexplained(`${this.#name} ${how}, with exit code ${code}`);
   }
