@@ -84,10 +84,13 @@ export function checkAccess({ headers, url }: Asked, policy: Policy): string | u
   }
 }
 
-/** How an origin is allowed, as the rest of a sentence; nothing where it is none, or too long for one. */
+/** An origin that a shell leaves as it is: whoever asks has chosen it. */
+const PASTABLE = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/;
+
+/** How an origin is allowed, as the rest of a sentence; nothing where it is none that could be pasted, or too long. */
 function toAllow(origin: string | undefined): string {
-  if (origin === undefined || origin.length > MAX_SHOWN_CHARACTERS) return "";
-  return `; to allow it: mq server --web-origin ${origin}`;
+  if (origin === undefined || origin.length > MAX_SHOWN_CHARACTERS || !PASTABLE.test(origin)) return "";
+  return `; to allow it, start the broker with --web-origin ${origin}`;
 }
 
 /** An origin, if a text is one. */

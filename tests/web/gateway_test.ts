@@ -106,15 +106,19 @@ Deno.test("13.9 13.10 a refused Host or Origin is told with the flag that would 
   assertEquals(
     await message({ host: "teacher.local:8080" }),
     `Refused: this gateway is not known as "teacher.local:8080", but ${known}; ` +
-      "to allow it: mq server --web-origin http://teacher.local:8080",
+      "to allow it, start the broker with --web-origin http://teacher.local:8080",
   );
   assertEquals(await message({ host: "a b" }), `Refused: this gateway is not known as "a b", but ${known}`);
+  for (const host of ["a;reboot", "a$(reboot)", "a&b", "a'b", "a`b`"]) {
+    assertEquals(await message({ host }), `Refused: this gateway is not known as "${host}", but ${known}`);
+  }
   const refused = (origin: string) => `Refused: the page at ${origin} is not of an origin that this gateway allows`;
   assertEquals(
     await message({ origin: "http://localhost:5173" }),
-    `${refused('"http://localhost:5173"')}; to allow it: mq server --web-origin http://localhost:5173`,
+    `${refused('"http://localhost:5173"')}; to allow it, start the broker with --web-origin http://localhost:5173`,
   );
   assertEquals(await message({ origin: "null" }), refused('"null"'));
+  assertEquals(await message({ origin: "http://a.example;reboot" }), refused('"http://a.example;reboot"'));
   assertEquals((await message({ origin: `http://${"x".repeat(3000)}` })).length < 200, true);
 });
 
