@@ -278,14 +278,16 @@ export class Program implements AsyncDisposable {
 
   constructor(args: string[], env: Record<string, string> = {}, line: string[] = programLine()) {
     const [command, ...before] = line;
-    this.#process = new Deno.Command(command, {
+    const options: Deno.CommandOptions & { detached: boolean } = {
       args: [...before, ...args],
       cwd: "/", // Nothing of mq is there: the program needs no files.
       env: { MQ_URL: "", MQ_TOKEN: "", MQ_TLS_CA: "", MQ_HOPS: "", NO_COLOR: "", DENO_TLS_CA_STORE: "system", ...env },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
-    }).spawn();
+      detached: true, // It leads a group: what it has started, as deno task does, can be ended with it.
+    };
+    this.#process = new Deno.Command(command, options).spawn();
     this.#stdin = this.#process.stdin.getWriter();
     this.#readers = [this.#process.stdout.getReader(), this.#process.stderr.getReader()];
     const [stdout, stderr] = this.#readers.map((reader) =>
@@ -341,9 +343,9 @@ export class Program implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     try {
-      this.#process.kill("SIGKILL");
-    } catch {
-      // It has ended.
+      Deno.kill(-this.pid, "SIGKILL");
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error; // All of it has ended.
     }
     await this.#process.status;
     await this.#stdin.close().catch(() => {});
