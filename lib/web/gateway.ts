@@ -180,7 +180,7 @@ class Gateway implements WebGateway {
   /** Keeps what is open until it has ended, so that closing can end it, and wait for that. */
   #keep(ended: Promise<void>, open?: Open): void {
     if (open) this.#open.add(open);
-    const kept = ended.catch(() => {}).finally(() => { // One who has gone away is no fault.
+    const kept = ended.catch(() => {}).finally(() => { // Whether it broke or came to its end: it is over. // One who has gone away is no fault.
       this.#tasks.delete(kept);
       if (open) this.#open.delete(open);
     });

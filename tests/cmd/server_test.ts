@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { parseCommand } from "../../cmd/command.ts";
+import { server, type ServerFlags, startServer } from "../../cmd/server.ts";
+import { type Io, Output } from "../../cmd/stdio.ts";
 import { VERSION } from "../../mod.ts";
 import { mq, Program, programLine, RawClient, until } from "../helpers.ts";
 
 /** Starts `mq server` on a free port; the lines before its log are read. */
-async function startServer(...args: string[]): Promise<{ program: Program; port: number; head: string[] }> {
+async function start(...args: string[]): Promise<{ program: Program; port: number; head: string[] }> {
   const program = new Program(["server", "--port", "0", ...args]);
   const head = [await program.stdout.next(), await program.stdout.next(), await program.stdout.next()] as string[];
   const [, port] = /:(\d+)/.exec(head[0]) ?? [];
@@ -17,7 +20,7 @@ async function logged(program: Program): Promise<string> {
 }
 
 Deno.test("mq server says where it listens, what it recognizes and what to do next", async () => {
-  const { program, port, head } = await startServer();
+  const { program, port, head } = await start();
   await using _ = program;
   assertMatch(
     head[0],
@@ -31,7 +34,7 @@ Deno.test("mq server says where it listens, what it recognizes and what to do ne
 });
 
 Deno.test("mq server logs each connect, disconnect and, once per client and name, what it does not recognize", async () => {
-  const { program, port } = await startServer();
+  const { program, port } = await start();
   await using _ = program;
   const client = await RawClient.connect(port);
   await client.send('/hello {"name":"shop"}\ncreate 1\nbogus 1\nbogus 2\nfalse 1\n/quit\n');
@@ -47,7 +50,7 @@ Deno.test("mq server logs each connect, disconnect and, once per client and name
 });
 
 Deno.test("mq server names a line it cannot read once, whatever the client repeats", async () => {
-  const { program, port } = await startServer();
+  const { program, port } = await start();
   await using _ = program;
   const client = await RawClient.connect(port);
   await client.send("cre@te 1\ncre@te 2\n");
@@ -58,7 +61,7 @@ Deno.test("mq server names a line it cannot read once, whatever the client repea
 });
 
 Deno.test("mq server --verbose logs each event, too", async () => {
-  const { program, port } = await startServer("--verbose");
+  const { program, port } = await start("--verbose");
   await using _ = program;
   const client = await RawClient.connect(port);
   await client.line('create  {"id":1}');
@@ -68,7 +71,7 @@ Deno.test("mq server --verbose logs each event, too", async () => {
 });
 
 Deno.test("mq server does not obey control characters that clients send", async () => {
-  const { program, port } = await startServer("--verbose", "--events", ">");
+  const { program, port } = await start("--verbose", "--events", ">");
   await using _ = program;
   const client = await RawClient.connect(port);
   await client.line("create \x1b[2J\u009b2J");
@@ -96,7 +99,7 @@ Deno.test("mq server --json logs one object a line, with the same keys for all",
 });
 
 Deno.test("mq server --events replaces what is recognized", async () => {
-  const { program, port, head } = await startServer("--events", "order.*, user.>");
+  const { program, port, head } = await start("--events", "order.*, user.>");
   await using _ = program;
   assertEquals(head[1], "It recognizes these events: order.*, user.>");
   const client = await RawClient.connect(port);
@@ -107,7 +110,7 @@ Deno.test("mq server --events replaces what is recognized", async () => {
 
 for (const host of ["0.0.0.0", "::"]) {
   Deno.test(`mq server --host ${host} says that anyone on the network can publish, and which flags would secure it`, async () => {
-    const { program } = await startServer("--host", host);
+    const { program } = await start("--host", host);
     await using _ = program;
     assertEquals(
       await program.stdout.next(),
@@ -121,7 +124,7 @@ for (const host of ["0.0.0.0", "::"]) {
 }
 
 Deno.test("mq server --classic says where old clients come in, and that nothing secures it", async () => {
-  const { program, port, head } = await startServer("--host", "0.0.0.0", "--classic", "text", "--classic-port", "0");
+  const { program, port, head } = await start("--host", "0.0.0.0", "--classic", "text", "--classic-port", "0");
   await using _ = program;
   const places = new RegExp(
     `listens on 0\\.0\\.0\\.0:${port}, and on 0\\.0\\.0\\.0:\\d+ for classic clients, which get text$`,
@@ -152,7 +155,7 @@ for (
   ] as const
 ) {
   Deno.test(`mq server --slow ${slow} names who does not read, what it hears and how much waits`, async () => {
-    const { program, port } = await startServer(
+    const { program, port } = await start(
       "--slow",
       slow,
       "--max-queue",
@@ -187,7 +190,7 @@ Deno.test({
   // Deno 2.4 keeps a socket open while a write waits for the other side, closed or not; it may be in the executable.
   ignore: Deno.build.os !== "linux" || Deno.version.deno.startsWith("2.4.") || Deno.env.has("MQ_BIN"),
   async fn() {
-    const { program, port } = await startServer("--max-queue", "256KiB", "--max-line", "128KiB");
+    const { program, port } = await start("--max-queue", "256KiB", "--max-line", "128KiB");
     await using _ = program;
     const list = new Deno.Command("ls", { args: [`/proc/${program.pid}/fd`] });
     const files = () => new TextDecoder().decode(list.outputSync().stdout).split("\n").length;
@@ -208,7 +211,7 @@ Deno.test({
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
   Deno.test(`mq server drains and exits 0 on ${signal}`, async () => {
-    const { program, port } = await startServer();
+    const { program, port } = await start();
     await using _ = program;
     const client = await RawClient.connect(port);
     assertEquals(await client.ask("/ping"), "/pong");
@@ -223,7 +226,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
 }
 
 Deno.test("mq server sends what it has answered /ok for before SIGTERM to every listener, under load", async () => {
-  const { program, port } = await startServer();
+  const { program, port } = await start();
   await using _ = program;
   const listeners = [await RawClient.connect(port), await RawClient.connect(port)];
   for (const listener of listeners) assertEquals(await listener.ask("/sub create"), "/ok sub");
@@ -253,7 +256,7 @@ Deno.test("mq server sends what it has answered /ok for before SIGTERM to every 
 });
 
 Deno.test("mq server says for whom it waits, and ends at once on a second signal, with its exit code", async () => {
-  const { program, port } = await startServer("--drain-time", "1h");
+  const { program, port } = await start("--drain-time", "1h");
   await using _ = program;
   const client = await RawClient.connect(port);
   assertMatch((await client.ask('/hello {"name":"shop"}'))!, /^\/ok hello /);
@@ -267,8 +270,29 @@ Deno.test("mq server says for whom it waits, and ends at once on a second signal
   client.close();
 });
 
+Deno.test("mq server says once of each fault that it is one, and goes on", async () => {
+  const said: string[] = [];
+  let isBroken = false;
+  const stdout = new Output({ write: (bytes) => Promise.resolve(bytes.length) }, { isTerminal: false });
+  stdout.line = () => {
+    if (isBroken) throw new Error("A bug in the log");
+  };
+  const stderr = { line: (text: string) => void said.push(text) };
+  const io = { stdout, stderr, signal: new AbortController().signal, env: {} } as unknown as Io;
+  const { broker } = await startServer(parseCommand(server, ["--port", "0"]).flags as ServerFlags, io);
+  isBroken = true;
+  for (let times = 0; times < 2; times++) {
+    const client = await RawClient.connect(broker.addr!.port);
+    assertEquals(await client.ask("/ping"), "/pong");
+    client.close();
+  }
+  await broker.close();
+  assertEquals(said, ["mq server: unexpected error: A bug in the log. This is a bug in mq; the broker goes on."]);
+  assertEquals(broker.stats().errors, 5);
+});
+
 Deno.test("mq server does not wait for a plain connection that has got everything and stays open", async () => {
-  const { program, port } = await startServer("--drain-time", "1h");
+  const { program, port } = await start("--drain-time", "1h");
   await using _ = program;
   const clients = [await RawClient.connect(port), await RawClient.connect(port)];
   await clients[0].line("create 1");
@@ -283,7 +307,7 @@ Deno.test("mq server does not wait for a plain connection that has got everythin
 });
 
 Deno.test("mq server sends a plain connection all that is queued, though that goes on sending and never closes", async () => {
-  const { program, port } = await startServer();
+  const { program, port } = await start();
   await using _ = program;
   const [listener, publisher] = [await RawClient.connect(port), await RawClient.connect(port)];
   assertEquals(await publisher.ask("/unsub >"), "/ok unsub");
@@ -303,7 +327,7 @@ Deno.test("mq server sends a plain connection all that is queued, though that go
 });
 
 Deno.test("mq server takes what comes at once, as Ctrl-C does twice through npx, for one signal", async () => {
-  const { program, port } = await startServer();
+  const { program, port } = await start();
   await using _ = program;
   const client = await RawClient.connect(port);
   assertEquals(await client.ask("/ping"), "/pong");
@@ -328,7 +352,7 @@ Deno.test("mq server out of file descriptors says so, and takes new clients when
 });
 
 Deno.test("mq server says that its port is in use by another", async () => {
-  const { program, port } = await startServer();
+  const { program, port } = await start();
   await using _ = program;
   const { code, stderr } = await mq(["server", "--port", String(port)]);
   assertEquals(code, 1);
