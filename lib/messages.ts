@@ -23,7 +23,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** What ends a string in C. */
 const NUL = "\0";
 
-/** How long the rest of an object may take to come, in milliseconds. */
+/** How long an object may take to come whole, in milliseconds: what comes behind one that has no end is lost as long. */
 const MAX_OBJECT_MS = 5000;
 
 /** Options of {@linkcode MessageScanner}. */
@@ -66,6 +66,10 @@ export class MessageScanner {
   #depth = 0;
   #isString = false;
   #isEscaped = false;
+  /** Whether an object has shown nothing yet behind its first brace. */
+  #isKeyless = false;
+  /** Whether it is no JSON: then nothing is waited for. */
+  #isBroken = false;
 
   /**
    * Makes a scanner that has seen nothing.
@@ -92,9 +96,10 @@ export class MessageScanner {
     for (let start = 0; start < chunk.length;) {
       if (this.#isBetween()) start = skipSpace(chunk, start);
       const isObject = this.#depth > 0 || (this.#isBetween() && chunk[start] === "{");
+      if (isObject) this.#lookForKey(chunk, start);
       const end = isObject ? this.#objectEnd(chunk, start) : textEnd(chunk, start);
       this.#begin(chunk.slice(start, end));
-      const isWhole = isObject ? this.#depth === 0 : end < chunk.length || !isCut;
+      const isWhole = isObject ? this.#depth === 0 || this.#isBroken : end < chunk.length || !isCut;
       if (isWhole) messages.push(...this.#finish());
       start = end;
     }
@@ -120,10 +125,20 @@ export class MessageScanner {
     this.#begun = "";
     this.#depth = 0;
     this.#isString = this.#isEscaped = this.#isTooLong = false;
+    this.#isKeyless = this.#isBroken = false;
   }
 
   #isBetween(): boolean {
     return this.#begun === "" && !this.#isTooLong;
+  }
+
+  /** Behind the first brace of JSON stands a key, or the last brace. */
+  #lookForKey(chunk: string, start: number): void {
+    const isFirst = this.#depth === 0;
+    if (!isFirst && !this.#isKeyless) return;
+    const at = skipSpace(chunk, isFirst ? start + 1 : start);
+    this.#isKeyless = at === chunk.length;
+    this.#isBroken = !this.#isKeyless && chunk[at] !== '"' && chunk[at] !== "}";
   }
 
   /** Where the object ends that the text is in the middle of, or begins: behind its last brace, or not in this text. */
@@ -142,7 +157,7 @@ export class MessageScanner {
   }
 
   #begin(part: string): void {
-    this.#begunAt = this.#now();
+    if (this.#isBetween()) this.#begunAt = this.#now();
     this.#begun = this.#isTooLong ? "" : this.#begun + part;
     this.#isTooLong ||= this.#begun.length > this.#maxBytes;
   }

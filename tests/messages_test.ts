@@ -31,6 +31,15 @@ const CHUNKS: [chunks: string[], messages: string[]][] = [
   [['{"event":"a'], ["bad-message"]],
   [["{ event: 'a' }"], ["{ event: 'a' }"]],
   [["}"], ["}"]],
+  // What can be no JSON is not waited for, and what is sent behind it is not lost.
+  [["{bad json", "create 1", "update 2"], ["{bad json", "create 1", "update 2"]],
+  [["{ event: 'a { b' }", '{"event":"a"}'], ["{ event: 'a { b' }", '{"event":"a"}']],
+  [["{", " \n", "oops", "create 1"], ["{ \noops", "create 1"]],
+  [["{", "  ", '"event":"a"', "}"], ['{  "event":"a"}']],
+  [["{\n  event: 'a',\n  create: 1\n}", "create 1"], ["{\n  event: 'a',\n  create: 1\n}", "create 1"]],
+  [["{ event: 'a' }{ event: 'b' }create 1"], ["{ event: 'a' }", "{ event: 'b' }", "create 1"]],
+  [["{", "}"], ["{}"]],
+  [["{{", "create 1"], ["{{", "create 1"]],
   [["create 1\0create 2\0", "\0"], ["create 1", "create 2"]],
   [['{"event":"a"}\0{"event":"b"}\0'], ['{"event":"a"}', '{"event":"b"}']],
   [["\ufeffcreate 1", '\ufeff{"event":"a"}'], ["create 1", '{"event":"a"}']],
@@ -76,14 +85,25 @@ Deno.test("MessageScanner gives up an object whose rest does not come in time", 
   let now = 0;
   const scanner = new MessageScanner({ now: () => now });
   assertEquals(scanner.push('{"event":"a",'), []);
-  now += 4000;
+  now += 2000;
   assertEquals(scanner.push('"b":'), []);
-  now += 4000;
+  now += 2000;
   assertEquals(scanner.push('1}{"lost":'), ['{"event":"a","b":1}']);
   now += 6000;
   const [error, message] = scanner.push('{"event":"a"}');
   assertMatch(String(error), /^ProtocolError: Discarded the beginning of a JSON object: its last brace never came$/);
   assertEquals(message, '{"event":"a"}');
+});
+
+Deno.test("MessageScanner does not wait longer for the rest of an object because more comes", () => {
+  let now = 0;
+  const scanner = new MessageScanner({ now: () => now });
+  const heard: string[] = [];
+  for (const message of ['{"event":"a"', ...Array.from({ length: 10 }, (_, index) => `create ${index}`)]) {
+    heard.push(...scanner.push(message).map(codeOf));
+    now += 1000;
+  }
+  assertEquals(heard, ["bad-message", "create 5", "create 6", "create 7", "create 8", "create 9"]);
 });
 
 /** What a reader makes of some bytes, chunk by chunk: messages, and the codes of errors. */
