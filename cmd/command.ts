@@ -291,11 +291,15 @@ function checkOperands(command: Command, flags: Flags, operands: string[], argv:
   );
   if (problem === undefined && operands.length < min) throw usage(command.name, `it needs ${form}`);
   if (problem === undefined && operands.length <= max) return;
-  const meant = new Map(operands.map((operand, index) => [operand, meantBy(command, flags, operand, index)]));
+  const given = new Set(argv.filter(isFlag).map((argument) => takeApart(flags, argument)?.[0]));
+  const meant = new Map(
+    operands.map((operand, index) => [operand, meantBy(command, { flags, given }, operand, index)]),
+  );
   const first = [...meant].find(([, meant]) => meant !== undefined);
   if (first !== undefined) {
     const line = ["mq", command.name, ...argv.map((argument) => meant.get(argument) ?? shellWord(argument))].join(" ");
-    const hint = line.length > MAX_HINT_CHARACTERS ? `mq ${command.name} --help` : line;
+    const isWhole = operands.every((operand, index) => meant.get(operand) ?? isFine(command, operand, index));
+    const hint = isWhole && line.length <= MAX_HINT_CHARACTERS ? line : `mq ${command.name} --help`;
     throw new UsageError(`unexpected argument ${quote(first[0])}; did you mean ${first[1]}?`, hint);
   }
   if (problem !== undefined) throw usage(command.name, problem);
@@ -313,19 +317,46 @@ function whyNot({ operands: { kinds = [TEXT] } }: Command, operand: string, inde
   }
 }
 
-/** How an operand was meant that cannot be one, as it is typed; undefined if that is not plain. */
-function meantBy(command: Command, flags: Flags, operand: string, index: number): string | undefined {
-  const { kinds = [TEXT], max } = command.operands;
-  if (index < max && whyNot(command, operand, index) === undefined) return undefined;
-  if (operand === "help") return "--help";
-  if (operand.length > MAX_HINT_CHARACTERS) return undefined;
-  return flagMeant(operand, flags) ?? (index < max ? (kinds[index] ?? kinds.at(-1)!).meant(operand) : undefined);
+function isFine(command: Command, operand: string, index: number): boolean {
+  return index < command.operands.max && whyNot(command, operand, index) === undefined;
 }
 
-/** The flag whose value an operand looks like, as it is typed: `--port 4000`. */
-function flagMeant(operand: string, flags: Flags): string | undefined {
-  const [name, flag] = Object.entries(flags).find(([, { looks }]) => looks?.test(operand)) ?? [];
-  return name && `${flag?.short ? `-${flag.short}` : `--${name}`} ${shellWord(operand)}`;
+/** How an operand was meant that cannot be one, as it is typed; undefined if that is not plain. */
+function meantBy(command: Command, known: Known, operand: string, index: number): string | undefined {
+  const { kinds = [TEXT], max } = command.operands;
+  if (isFine(command, operand, index)) return undefined;
+  if (operand === "help") return "--help";
+  if (operand.length > MAX_HINT_CHARACTERS) return undefined;
+  if (Object.values(known.flags).some(({ looks }) => looks?.test(operand))) return flagMeant(operand, known);
+  return index < max ? (kinds[index] ?? kinds.at(-1)!).meant(operand) : undefined;
+}
+
+/** The flags of a command, and the names of those that were given: each can be given once. */
+interface Known {
+  readonly flags: Flags;
+  readonly given: Set<string | undefined>;
+}
+
+/** The flag whose value an operand looks like and can be, as it is typed: `--port 4000`. Then it counts as given. */
+function flagMeant(operand: string, { flags, given }: Known): string | undefined {
+  const [name, flag] =
+    Object.entries(flags).find(([name, flag]) =>
+      !given.has(name) && flag.looks?.test(operand) && canBe(flag, operand)
+    ) ?? [];
+  if (name === undefined) return undefined;
+  given.add(name);
+  return `${flag?.short ? `-${flag.short}` : `--${name}`} ${shellWord(operand)}`;
+}
+
+/** Whether a value has the form that a flag takes. */
+function canBe(flag: Flag<unknown>, text: string): boolean {
+  try {
+    flag.read(text);
+  } catch (error) {
+    if (error instanceof FormError) return false;
+    if (!(error instanceof ValueError || error instanceof UsageError)) throw error; // A file that is not there, say.
+  }
+  return true;
 }
 
 function usage(command: string, message: string): UsageError {

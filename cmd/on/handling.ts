@@ -31,6 +31,14 @@ export interface HandlingOptions {
   readonly env: Record<string, string>;
 }
 
+/** What became of events that a handler has made. */
+interface Published {
+  /** How many the broker has taken in. */
+  readonly confirmed: number;
+  /** Why others were not, or may not have been. */
+  readonly problem?: MqError;
+}
+
 /**
  * How long to wait after a try that failed: each time twice as long, give or take a quarter.
  *
@@ -169,8 +177,11 @@ export class Handling {
   /** Publishes what a handler has printed; returns why it could not. */
   async #emit(name: string, event: MqEvent, kept: Kept): Promise<string | undefined> {
     try {
-      const problem = await this.#publish(name, event, dataOf(kept.text, this.#flags["emit-lines"]));
-      return problem && `done, but not published: ${problem.message}`;
+      const texts = dataOf(kept.text, this.#flags["emit-lines"]);
+      const { problem, confirmed } = await this.#publish(name, event, texts);
+      if (problem === undefined) return undefined;
+      const what = confirmed === 0 ? "not published" : `only ${confirmed} of ${texts.length} events published`;
+      return `done, but ${what}: ${problem.message}`;
     } catch (error) {
       if (error instanceof Unusable) return error.message;
       throw error;
@@ -207,25 +218,26 @@ export class Handling {
 
   /** An event whose data fills a line has no room for what became of it, and goes without its data. */
   async #bury(dead: string, event: MqEvent, more: { attempts: number; reason: string }): Promise<MqError | undefined> {
-    const problem = await this.#publish(dead, event, [formatJson(event, more)]);
+    const { problem } = await this.#publish(dead, event, [formatJson(event, more)]);
     if (problem?.code !== "line-too-long") return problem;
     const bare = new MqEvent(event.name, "", event.id, event.from);
-    return await this.#publish(dead, event, [
-      formatJson(bare, { ...more, reason: `${more.reason}; its data is too long` }),
-    ]);
+    const reason = `${more.reason}; its data is too long`;
+    return (await this.#publish(dead, event, [formatJson(bare, { ...more, reason })])).problem;
   }
 
-  /** Publishes what was made of an event and waits until the broker has taken it in; returns what went wrong. */
-  async #publish(name: string, { hops }: MqEvent, texts: string[]): Promise<MqError | undefined> {
+  /** Publishes what was made of an event and waits until the broker has taken it in, or some of it went wrong. */
+  async #publish(name: string, { hops }: MqEvent, texts: string[]): Promise<Published> {
     const options = { receipt: true, raw: true, hops: hops + 1, signal: this.#lastCall.signal } as const;
-    try {
-      for (const batch of batches(texts)) {
-        await Promise.all(batch.map((text) => this.#client.publish(name, text, options)));
-      }
-    } catch (error) {
-      if (error instanceof MqError) return error;
-      throw error;
+    let confirmed = 0;
+    for (const batch of batches(texts)) {
+      const results = await Promise.allSettled(batch.map((text) => this.#client.publish(name, text, options)));
+      const failures = results.filter((result) => result.status === "rejected").map(({ reason }) => reason);
+      confirmed += results.length - failures.length;
+      const unexpected = failures.find((reason) => !(reason instanceof MqError));
+      if (unexpected !== undefined) throw unexpected;
+      if (failures.length > 0) return { confirmed, problem: failures[0] };
     }
+    return { confirmed };
   }
 
   #tell(event: MqEvent, attempt: number, { ok, ended, ms }: Run, next: string | null): void {

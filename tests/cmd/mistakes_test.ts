@@ -146,6 +146,14 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
     "logger -s localhost:99999",
     'mq logger: --server: Cannot read "localhost:99999" as a broker\'s address: it takes HOST:PORT or mq://HOST:PORT, or mqs:// for TLS\nTry: mq logger -s localhost:3001',
   ],
+  // A flag is meant only where it can be given.
+  ["server 99999", 'mq server: unexpected argument "99999"\nTry: mq server --help'],
+  ["server --port 4000 5000", 'mq server: unexpected argument "5000"\nTry: mq server --help'],
+  ["server 4000 5000", 'mq server: unexpected argument "4000"; did you mean --port 4000?\nTry: mq server --help'],
+  [
+    "logger -s localhost:1 localhost:2",
+    'mq logger: Cannot read "localhost:2" as a pattern: it takes a name in which "*" may stand for a token, and a last ">" for the rest\nTry: mq logger --help',
+  ],
   ["server 4000", 'mq server: unexpected argument "4000"; did you mean --port 4000?\nTry: mq server --port 4000'],
   [
     "server localhost",

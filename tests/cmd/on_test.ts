@@ -3,7 +3,7 @@ import { parseCommand } from "../../cmd/command.ts";
 import { batches, dataOf, delayAfter, Handling } from "../../cmd/on/handling.ts";
 import { on, type OnFlags } from "../../cmd/on.ts";
 import { Output } from "../../cmd/stdio.ts";
-import { Broker, connect, MqEvent, Subscription } from "../../mod.ts";
+import { Broker, connect, MqEvent, parseCatalog, Subscription } from "../../mod.ts";
 import { has, listenAgain, mq, Program, programLine, sinkTo, startBroker, until } from "../helpers.ts";
 import { startOn, startOnBy } from "./start_on.ts";
 
@@ -432,6 +432,18 @@ Deno.test("mq on, interrupted while it publishes a hundred thousand lines, waits
   assertEquals(await program.stderr.next(), "mq on: waits for what runs (1); Ctrl-C again kills it");
   await program.insist();
   assertEquals(await program.outcome(), { code: 130, stdout: "", stderr: "" });
+});
+
+Deno.test("mq on --emit-lines says how many of the lines were published where not all were", async () => {
+  const catalog = await parseCatalog('{"create":{},"update":{"schema":{"type":"integer"}}}');
+  await using server = await startBroker({ catalog });
+  await using program = await startOn(server, "-n 1 --emit update --emit-lines", "printf", "1\\nx\\n3\\ny\\n5\\n");
+  const [client] = await server.connect(1);
+  await client.line("create");
+  const ended = "done, but only 3 of 5 events published: Cannot take update: its data must be integer";
+  assertEquals(await nextRun(program), `mq on: create ID: ${ended} (TIME); given up`);
+  assertEquals((await program.outcome()).code, 1);
+  assertEquals(server.broker.stats().published, 4);
 });
 
 Deno.test("mq on --emit-lines publishes more lines than may wait to be sent", async () => {
