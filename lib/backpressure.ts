@@ -1,15 +1,15 @@
 /**
- * Holds publishers back for a moment when what they have sent at once fills the queue of a listener that keeps up: nothing
- * of it can be read before it is written, and it is not written before they pause.
+ * Holds publishers back for a moment when what they send fills the queue of a listener that keeps up: nothing of it can be
+ * read before it is written, and it may not be written before they pause.
  *
  * @module
  */
-import type { Outbox } from "./outbox.ts";
+import { BURST_MS, type Outbox } from "./outbox.ts";
 import { sleep } from "./time.ts";
 import { turns } from "./turn.ts";
 
-/** How often it is looked whether the queues have been written, and how long it is waited in between, in milliseconds. */
-const [MAX_LOOKS, LOOK_MS] = [20, 1];
+/** How long it is waited between two looks whether the queues have been written, in milliseconds. */
+const LOOK_MS = 1;
 
 /**
  * What publishers wait for. It does not take long, whether a listener reads or not; and one that does not is waited for
@@ -65,7 +65,7 @@ export class Backpressure {
   }
 
   async #relieve(filled: Set<Outbox>): Promise<void> {
-    for (let looks = 0; looks < MAX_LOOKS && filled.size > 0; looks++) {
+    for (let looks = 0; looks < BURST_MS / LOOK_MS && filled.size > 0; looks++) {
       this.#flush();
       await (looks === 0 ? turns.next() : sleep(LOOK_MS));
       for (const outbox of filled) {

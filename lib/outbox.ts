@@ -21,6 +21,9 @@ const NOTHING = new Uint8Array(0);
 
 const LF = 0x0a;
 
+/** How long more than half of an outbox may be taken before what waits there counts as not read, in milliseconds. */
+export const BURST_MS = 20;
+
 /** What an outbox writes to, such as a `Deno.Conn`. */
 export interface Sink {
   /** Where the bytes go. It is not asked for before there is something to write. */
@@ -30,10 +33,17 @@ export interface Sink {
 /** Options of {@linkcode Outbox}. */
 export interface OutboxOptions {
   /**
-   * The most bytes that may wait here, those being written included. What comes between two flushes may go beyond that, as
-   * long as no more than a quarter of it was there before: nobody could have read it yet.
+   * The most bytes that may wait here, those being written included. What comes in a burst may go beyond it: nobody could
+   * have read that yet.
    */
   limitBytes: number;
+  /**
+   * How long a burst may last, in milliseconds. It begins when more than half of the limit waits, and ends when no more
+   * than a quarter does.
+   *
+   * @default {BURST_MS}
+   */
+  burstMs?: number;
   /** Called when half of that is free again, after something was refused. What it pushes comes next. */
   onRoom?: () => void;
   /**
@@ -54,16 +64,16 @@ export interface OutboxOptions {
  * const writable = new WritableStream({ write: (chunk) => void written.push(chunk) });
  * const outbox = new Outbox({ writable }, { limitBytes: 4 });
  * assertEquals(outbox.push(new Uint8Array(4)), true);
- * outbox.flush(); // Begins to write it, and from now on it counts.
- * assertEquals(outbox.push(new Uint8Array(1)), false); // full: refused, nothing is queued
+ * assertEquals(outbox.isBurst, true); // There is room for more, but whoever goes on should wait for it to be written.
  * assertEquals(await outbox.drained(), true);
- * assertEquals(written.length, 1);
+ * assertEquals([written.length, outbox.isBurst], [1, false]);
  * ```
  */
 export class Outbox {
   readonly #sink: Sink;
   #writer: WritableStreamDefaultWriter<Uint8Array> | undefined;
   readonly #limitBytes: number;
+  readonly #burstMs: number;
   readonly #onRoom: () => void;
   readonly #paceMs: number | undefined;
   /** Whether it has refused something, and has not got room again since. */
@@ -73,8 +83,10 @@ export class Outbox {
   #gathered = NOTHING;
   #gatheredLength = 0;
   #queuedBytes = 0;
-  /** How many of them have come since the last flush. */
-  #freshBytes = 0;
+  /** When the burst began that has not ended. */
+  #burstAt: number | undefined;
+  /** Whether it had lasted too long at the last flush. */
+  #isLate = false;
   #pump: Promise<void> | undefined;
   #failed = false;
 
@@ -87,6 +99,7 @@ export class Outbox {
   constructor(sink: Sink, options: OutboxOptions) {
     this.#sink = sink;
     this.#limitBytes = options.limitBytes;
+    this.#burstMs = options.burstMs ?? BURST_MS;
     this.#onRoom = options.onRoom ?? (() => {});
     this.#paceMs = options.paceMs;
   }
@@ -108,17 +121,17 @@ export class Outbox {
   get roomBytes(): number {
     if (this.#failed) return Infinity;
     if (this.#isFull) return 0;
-    return this.#keepsUp() ? this.#limitBytes : this.#limitBytes - this.#queuedBytes;
+    return this.#takesAll() ? this.#limitBytes : this.#limitBytes - this.#queuedBytes;
   }
 
-  /** Whether it is read as fast as it is filled: no more than a quarter of its room is taken. */
+  /** Whether no more than a quarter of its room is taken. */
   get isLow(): boolean {
     return this.#queuedBytes <= this.#limitBytes / 4;
   }
 
-  /** Whether it was, and what has come since the last flush has filled more than half of its room. */
+  /** Whether there is a burst, which should be given the time to be written before more comes. */
   get isBurst(): boolean {
-    return this.#isHalfFull() && this.#keepsUp();
+    return this.#isHalfFull() && this.#takesAll() && !this.#lasts();
   }
 
   /**
@@ -154,21 +167,30 @@ export class Outbox {
   }
 
   #fits(bytes: Uint8Array, limitBytes: number): boolean {
-    return this.#queuedBytes + bytes.length <= limitBytes || this.#keepsUp();
+    return this.#queuedBytes + bytes.length <= limitBytes || this.#takesAll();
   }
 
   #isHalfFull(): boolean {
     return this.#queuedBytes > this.#limitBytes / 2;
   }
 
-  /** Whether no more than a quarter of its room is taken by what was there at the last flush. A pace allows of no bursts. */
-  #keepsUp(): boolean {
-    return this.#paceMs === undefined && this.#queuedBytes - this.#freshBytes <= this.#limitBytes / 4;
+  /** Whether all that comes finds room. A pace allows of no bursts. */
+  #takesAll(): boolean {
+    return this.#paceMs === undefined && !this.#isLate;
+  }
+
+  #lasts(): boolean {
+    return this.#burstAt !== undefined && performance.now() - this.#burstAt >= this.#burstMs;
+  }
+
+  #endBurst(): void {
+    this.#burstAt = undefined;
+    this.#isLate = false;
   }
 
   #add(bytes: Uint8Array): void {
     this.#queuedBytes += bytes.length;
-    this.#freshBytes += bytes.length;
+    if (this.#burstAt === undefined && this.#isHalfFull()) this.#burstAt = performance.now();
     const isAlone = this.#chunks.length === 0 && this.#gatheredLength === 0;
     if (bytes.length <= SMALL_BYTES && !isAlone) this.#gather(bytes);
     else {
@@ -179,7 +201,7 @@ export class Outbox {
 
   /** Begins to write what is queued, unless a write is under way already. */
   flush(): void {
-    this.#freshBytes = 0;
+    this.#isLate = this.#lasts();
     if (this.#pump !== undefined) return;
     this.#closeGathered();
     if (this.#chunks.length > 0) this.#pump = this.#writeAll();
@@ -247,6 +269,7 @@ export class Outbox {
       return false;
     }
     this.#queuedBytes -= bytes.length;
+    if (this.isLow) this.#endBurst();
     if (this.#isFull && !this.#isHalfFull()) {
       this.#isFull = false;
       this.#onRoom();

@@ -632,7 +632,7 @@ Deno.test("mq.slow and mq.dropped: tell of a connection that does not read and i
   await until(() => server.told("mq.dropped").length > 0, "the loss is told");
   const [told] = server.told("mq.slow");
   assertEquals([told.name, told.patterns], ["client-1", ["create"]]);
-  assert(Number(told.queuedBytes) > 200_000 && Number(told.queuedBytes) < 300_000);
+  assert(Number(told.queuedBytes) > 200_000);
   assertEquals(server.told("mq.disconnect")[0].reason, "slow");
   assertEquals(server.broker.stats().slow, 1);
   assertEquals(server.broker.stats().droppedBytes, server.told("mq.dropped")[0].bytes);
@@ -941,10 +941,10 @@ Deno.test("Broker lets a connection subscribe again and again without telling an
 Deno.test("Broker leaves no ghost of a connection that is closed for being slow while it subscribes", async () => {
   await using server = await startBroker({ limits: { lineBytes: 100, outboxBytes: 700 } });
   const slow = new MemoryClient(server.broker, true);
-  for (const number of [1, 2, 3, 4, 5, 6, 7, 8]) {
-    slow.send(`create ${number} ${"x".repeat(90)}`, "/sub create");
-    await new Promise((resolve) => setTimeout(resolve));
-  }
+  await until(() => {
+    slow.send(`create ${"x".repeat(90)}`, "/sub create");
+    return server.told("mq.slow").length > 0;
+  }, "it is slow");
   slow.readWrites(Infinity);
   await until(() => slow.isEnded, "it is closed");
   assertStringIncludes(slow.text, "/err - slow-consumer Closed: more than 700 bytes waited to be read");
@@ -980,17 +980,19 @@ Deno.test("/pub: a receipt counts those for whom the event is queued, and not on
   await publisher.ask("/unsub >");
   const slow = new MemoryClient(server.broker, true);
   const receivers: number[] = [];
-  for (let number = 0; number < 8; number++) {
+  const dropping = () => receivers.filter((count) => count === 1).length;
+  for (let number = 0; dropping() < 3; number++) {
     receivers.push((await answer(publisher, `/pub ${number} create ${number} ${"x".repeat(900)}`)).receivers as number);
-    assertEquals((await reader.lines.next())?.slice(0, 9), `create ${number} `);
+    assertEquals((await reader.lines.next())?.slice(0, `create ${number} `.length), `create ${number} `);
   }
-  assertEquals(receivers, [2, 2, 1, 1, 1, 1, 1, 1]);
+  const queued = receivers.length - 3;
+  assertEquals([receivers, queued >= 2], [[...Array(queued).fill(2), 1, 1, 1], true]);
   const why = await answer(publisher, "/why create");
   assertEquals([why.receivers, (why.hears as { full?: true }[]).map(({ full }) => full)], [1, [undefined, true]]);
   const { delivered, dropped } = server.broker.stats();
-  assertEquals([delivered, dropped], [10, 6]);
+  assertEquals([delivered, dropped], [2 * queued + 3, 3]);
   slow.readWrites(Infinity);
-  await until(() => slow.lines.length === 2, "it has read what was queued for it");
+  await until(() => slow.lines.length === queued, "it has read what was queued for it");
   assertEquals((await answer(publisher, "/pub 9 create")).receivers, 2);
 });
 

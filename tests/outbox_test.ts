@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Outbox, type OutboxOptions } from "../lib/outbox.ts";
+import { until } from "./helpers.ts";
 
 const KIB = 1024;
 const NO_LIMIT = { limitBytes: Number.MAX_SAFE_INTEGER };
@@ -131,32 +132,44 @@ Deno.test("Outbox writes a small chunk that comes alone as it is, and does not c
 });
 
 Deno.test("Outbox takes bytes up to its limit, once some wait", () => {
-  const outbox = filled(bytes(1, 2, 3), { limitBytes: 4 });
+  const outbox = filled(bytes(1, 2, 3), { limitBytes: 4, burstMs: 0 });
   assertEquals(outbox.roomBytes, 1);
   assertEquals([outbox.push(bytes(4)), outbox.roomBytes, outbox.push(bytes(5))], [true, 0, false]);
 });
 
-Deno.test("Outbox takes whatever comes at once, if no more than a quarter of its room was taken before", () => {
-  for (const [waiting, room] of [[0, 8], [1, 8], [2, 8], [3, 5], [8, 0]]) {
-    const outbox = filled(new Uint8Array(waiting), { limitBytes: 8 });
+Deno.test("Outbox takes whatever comes before a burst has lasted too long", () => {
+  for (const [waiting, room] of [[0, 8], [4, 8], [5, 3], [8, 0]]) {
+    const outbox = filled(new Uint8Array(waiting), { limitBytes: 8, burstMs: 0 });
     assertEquals(outbox.roomBytes, room);
     const taken = [6, 8, 20].map((size) => outbox.push(new Uint8Array(size)));
-    assertEquals(taken, Array(3).fill(waiting <= 2), `${waiting} wait`);
+    assertEquals(taken, Array(3).fill(waiting <= 4), `${waiting} wait`);
   }
 });
 
-Deno.test("Outbox tells of a burst, and when it is low again", async () => {
-  const sink = new Sink();
-  const outbox = new Outbox(sink, { limitBytes: 8 });
-  outbox.push(new Uint8Array(4));
-  assertEquals([outbox.isBurst, outbox.isLow], [false, false]);
-  outbox.push(new Uint8Array(1));
-  assertEquals([outbox.isBurst, outbox.isLow], [true, false]);
-  outbox.flush();
-  assertEquals([outbox.isBurst, outbox.isLow], [false, false]); // From now on it is what waits.
-  sink.open();
-  await outbox.drained();
-  assertEquals([outbox.isBurst, outbox.isLow], [false, true]);
+Deno.test("Outbox takes whatever comes in a burst, however often it is flushed", () => {
+  const outbox = filled(new Uint8Array(5), { limitBytes: 8, burstMs: Infinity });
+  for (let count = 0; count < 3; count++) {
+    assertEquals([outbox.push(new Uint8Array(8)), outbox.isBurst, outbox.roomBytes], [true, true, 8]);
+    outbox.flush();
+  }
+});
+
+Deno.test("Outbox tells of a burst until it has lasted too long or is low again", async () => {
+  for (const burstMs of [0, Infinity]) {
+    const sink = new Sink();
+    const outbox = new Outbox(sink, { limitBytes: 8, burstMs });
+    outbox.push(new Uint8Array(4));
+    assertEquals([outbox.isBurst, outbox.isLow], [false, false]);
+    outbox.push(new Uint8Array(1));
+    outbox.flush();
+    assertEquals(
+      [outbox.isBurst, outbox.isLow, outbox.roomBytes],
+      burstMs === 0 ? [false, false, 3] : [true, false, 8],
+    );
+    sink.open();
+    await outbox.drained();
+    assertEquals([outbox.isBurst, outbox.isLow, outbox.roomBytes], [false, true, 8]);
+  }
 });
 
 Deno.test("Outbox with a pace takes no bursts: what it holds cannot leave faster", () => {
@@ -166,7 +179,7 @@ Deno.test("Outbox with a pace takes no bursts: what it holds cannot leave faster
 
 Deno.test("Outbox queues nothing of a push that it refuses", async () => {
   const sink = new Sink();
-  const outbox = new Outbox(sink, { limitBytes: 4 });
+  const outbox = new Outbox(sink, { limitBytes: 4, burstMs: 0 });
   outbox.push(bytes(1, 2, 3));
   outbox.flush();
   outbox.push(bytes(4, 5));
@@ -179,7 +192,7 @@ Deno.test("Outbox queues nothing of a push that it refuses", async () => {
 Deno.test("Outbox refuses everything after a push that it refused until half of its room is free", async () => {
   const sink = new Sink();
   let rooms = 0;
-  const outbox = new Outbox(sink, { limitBytes: 4, onRoom: () => rooms++ });
+  const outbox = new Outbox(sink, { limitBytes: 4, burstMs: 0, onRoom: () => rooms++ });
   outbox.push(bytes(1, 2, 3));
   outbox.flush();
   assertEquals([outbox.push(bytes(4, 5)), outbox.push(bytes(4)), outbox.roomBytes, rooms], [false, false, 0, 0]);
@@ -189,20 +202,26 @@ Deno.test("Outbox refuses everything after a push that it refused until half of 
 });
 
 Deno.test("Outbox that refused a push while half of its room was free takes the next when something was written", async () => {
-  const sink = new Sink();
-  let rooms = 0;
-  const outbox = new Outbox(sink, { limitBytes: 8, onRoom: () => rooms++ });
-  outbox.push(bytes(1, 2, 3));
-  outbox.flush();
-  assertEquals([outbox.push(new Uint8Array(6)), outbox.isFull, outbox.push(bytes(4)), rooms], [false, true, false, 0]);
-  sink.open();
+  const gates = [0, 1].map(() => Promise.withResolvers<void>());
+  let [writes, rooms] = [0, 0];
+  const writable = new WritableStream({ write: () => gates[writes++].promise });
+  const outbox = new Outbox({ writable }, { limitBytes: 8, burstMs: 0, onRoom: () => rooms++ });
+  for (const chunk of [bytes(1, 2), bytes(3, 4, 5)]) {
+    outbox.push(chunk);
+    outbox.flush();
+  }
+  gates[0].resolve();
+  await until(() => writes === 2, "the first is written");
+  assertEquals([outbox.queuedBytes, outbox.push(new Uint8Array(6)), outbox.isFull, rooms], [3, false, true, 0]);
+  assertEquals([outbox.push(bytes(4)), rooms], [false, 0]);
+  gates[1].resolve();
   await outbox.drained();
   assertEquals([outbox.isFull, outbox.push(bytes(4)), rooms], [false, true, 1]);
 });
 
 Deno.test("Outbox writes what onRoom pushes before all that comes later", async () => {
   const sink = new Sink().open();
-  const outbox: Outbox = new Outbox(sink, { limitBytes: 4, onRoom: () => void outbox.push(bytes(9)) });
+  const outbox: Outbox = new Outbox(sink, { limitBytes: 4, burstMs: 0, onRoom: () => void outbox.push(bytes(9)) });
   outbox.push(bytes(1, 2, 3));
   outbox.flush();
   outbox.push(bytes(4, 5));
@@ -213,7 +232,7 @@ Deno.test("Outbox writes what onRoom pushes before all that comes later", async 
 });
 
 Deno.test("Outbox.pushUrgent has room beyond the limit, whether the rest is full or not", () => {
-  const outbox = filled(bytes(1), { limitBytes: 2 });
+  const outbox = filled(bytes(1, 2), { limitBytes: 3, burstMs: 0 });
   assertEquals([1, 2, 3].map((byte) => outbox.pushUrgent(bytes(byte), 1)), [true, true, false]);
   outbox.push(bytes(4));
   assertEquals([outbox.isFull, outbox.pushUrgent(bytes(4), 2)], [true, true]);
@@ -221,7 +240,7 @@ Deno.test("Outbox.pushUrgent has room beyond the limit, whether the rest is full
 
 Deno.test("Outbox counts the bytes being written against its limit", async () => {
   const sink = new Sink();
-  const outbox = new Outbox(sink, { limitBytes: 4 });
+  const outbox = new Outbox(sink, { limitBytes: 4, burstMs: 0 });
   outbox.push(bytes(1, 2, 3));
   outbox.flush();
   await sink.busy;
@@ -229,7 +248,7 @@ Deno.test("Outbox counts the bytes being written against its limit", async () =>
 });
 
 Deno.test("Outbox has its whole limit again once it has drained", async () => {
-  const outbox = new Outbox(new Sink().open(), { limitBytes: 4 });
+  const outbox = new Outbox(new Sink().open(), { limitBytes: 4, burstMs: 0 });
   outbox.push(bytes(1, 2, 3, 4));
   await outbox.drained();
   assertEquals([outbox.queuedBytes, outbox.push(bytes(1, 2, 3, 4))], [0, true]);
@@ -307,7 +326,7 @@ Deno.test("Outbox writes each byte that it took once and in order, whenever it i
   const step = fc.oneof(fc.uint8Array({ maxLength: 6 }), fc.constantFrom("flush", "wait"));
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
     const sink = new Sink().open();
-    const outbox = new Outbox(sink, { limitBytes: 16 });
+    const outbox = new Outbox(sink, { limitBytes: 16, burstMs: 0 });
     const taken: number[] = [];
     for (const step of steps) {
       if (step === "flush") outbox.flush();

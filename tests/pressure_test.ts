@@ -159,6 +159,22 @@ for (
   });
 }
 
+Deno.test("a listener that reads keeps its connection: many publish the longest events at the same time", async () => {
+  const lineBytes = 63 * 1024;
+  await using server = await startBroker({ limits: { lineBytes, outboxBytes: minOutboxBytes(lineBytes) } });
+  const [listener, ...publishers] = await server.connect(5);
+  const block = new TextEncoder().encode(`create ${"x".repeat(lineBytes - 7)}\n`.repeat(20));
+  for (const publisher of publishers) await publisher.ask("/unsub >");
+  const reading = readAll(listener, publishers.length * 3 * block.length);
+  const publish = async (publisher: RawClient) => {
+    for (let count = 0; count < 3; count++) await publisher.send(block);
+  };
+  await Promise.all(publishers.map(publish));
+  await reading;
+  const { slow, published, delivered } = server.broker.stats();
+  assertEquals([slow, published, delivered], [0, 240, 240]);
+});
+
 Deno.test("a client that reads its answers keeps its connection, however many it asks for at once", async () => {
   await using server = await startBroker({ limits: { lineBytes: 1000, outboxBytes: 2000 } });
   const [client] = await server.connect(1);
