@@ -320,21 +320,15 @@ export class Broker implements AsyncDisposable {
   /** Something went wrong that is nobody else's doing. */
   #fail(error: unknown): void {
     this.#errors++;
-    try {
-      this.#options.onError?.(error);
-    } catch (another) {
-      reportError(another);
-    }
+    attempt(() => this.#options.onError?.(error), reportError);
   }
 
   /** Calls a function of the program around the broker. What it throws is not the broker's to suffer. */
-  #callBack(call: () => void): void {
-    try {
-      call();
-    } catch (error) {
+  #callBack(call: () => unknown): void {
+    attempt(call, (error) => {
       this.#fail(error);
       if (this.#options.onError === undefined) reportError(error);
-    }
+    });
   }
 
   #makeEntrance(): Entrance {
@@ -637,5 +631,15 @@ export class Broker implements AsyncDisposable {
     this.#callBack(() => this.#options.onActivity?.(name, data));
     const route = this.#router.route(name, true);
     if (route.audiences.length > 0) this.#router.publish(route, formatEvent(name, JSON.stringify(data)), SELF);
+  }
+}
+
+/** Calls a function, and another one with what it throws, be it later. */
+function attempt(call: () => unknown, onThrow: (error: unknown) => void): void {
+  try {
+    const result = call();
+    if (result instanceof Promise) result.catch(onThrow);
+  } catch (error) {
+    onThrow(error);
   }
 }

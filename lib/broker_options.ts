@@ -48,7 +48,7 @@ export interface BrokerOptions {
   onPublish?: (name: string, line: string, from: string, receivers: number) => void;
   /**
    * Called with what went wrong and is nobody else's doing: a fault of the broker itself, which ends one connection, and
-   * what one of the functions above throws, which ends nothing. Both are counted: `errors` of {@linkcode Broker.stats}.
+   * what one of the functions above throws, be it async, which ends nothing. Both are counted: `errors` of {@linkcode Broker.stats}.
    * Without it, what those throw is an uncaught error of the program.
    */
   onError?: (error: unknown) => void;

@@ -897,6 +897,18 @@ Deno.test("Broker tells onError what its functions throw, and goes on", async ()
   assertEquals(errors, ["activity", "publish", "activity", "activity"]);
 });
 
+Deno.test("Broker tells onError what its functions throw that are async", async () => {
+  const errors: string[] = [];
+  const onError = (error: unknown) => void errors.push((error as Error).message);
+  const fail = (what: string) => () => Promise.reject(new Error(what));
+  await using server = await startBroker({ onActivity: fail("activity"), onPublish: fail("publish"), onError });
+  const [client] = await server.connect(1);
+  await client.line("create 1");
+  await client.expect("create 1");
+  await until(() => errors.length === 2, "both are told");
+  assertEquals([errors, server.broker.stats().errors], [["activity", "publish"], 2]);
+});
+
 Deno.test("Broker tells onError of its own fault, and the one connection that it ends", async () => {
   const errors: unknown[] = [];
   await using server = await startBroker({ onError: (error) => errors.push(error) });

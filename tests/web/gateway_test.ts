@@ -1,7 +1,7 @@
 /** What there is at each path, and who is refused. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { MqError, serveWeb, type Token } from "../../mod.ts";
-import { has, startBroker, until } from "../helpers.ts";
+import { has, soon, startBroker, until } from "../helpers.ts";
 import { PAGE, refusalIn, startWeb, type TestWeb, UPGRADE } from "./fixtures.ts";
 
 const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
@@ -333,6 +333,31 @@ Deno.test("closing the gateway ends all that goes through it, and leaves the bro
   assertEquals(test.web.close(), closing);
   await test[Symbol.asyncDispose]();
 });
+
+for (const trigger of ["mq.connect", "mq.subscribe", "mq.disconnect", "mq.drain", "a published event"]) {
+  Deno.test(`closing the gateway from a function that the broker calls: at ${trigger}`, async () => {
+    const closings = new Set<Promise<void>>();
+    const close = () => void closings.add(test.web.close()).add(test.web.close());
+    const test = await startWeb({
+      limits: { drainMs: 60_000 }, // Nothing may have to be cut off.
+      onActivity: (name, data) => {
+        test.server.activities.push({ name, data });
+        if (name === trigger) close();
+      },
+      onPublish: () => trigger === "a published event" && close(),
+    });
+    const asked = Promise.allSettled([test.ask("/events"), test.pub("create")]);
+    if (trigger === "mq.drain") {
+      await until(() => test.server.told("mq.disconnect").length === 1, "the publisher has left");
+      await test.server.broker.close();
+    }
+    await soon(asked, "the end of both requests");
+    assertEquals(closings.size, 1);
+    await Promise.all(closings);
+    await assertRejects(() => fetch(`http://${test.host}/healthz`));
+    await test[Symbol.asyncDispose]();
+  });
+}
 
 Deno.test("13.13 closing the broker ends WebSockets and streams, and what comes then is told so", async () => {
   await using test = await startWeb();
