@@ -7,6 +7,9 @@ const encoder = new TextEncoder();
 /** What the broker's log says when it has failed itself, and not a client. */
 const FAILURE = /internal-error|The broker failed/;
 
+/** What it says on stderr, though all is well: for whom it waits when it ends. */
+const WAITS = / waits [\d.]+ s at most for \d+ connections? /;
+
 /** Where a line came from. */
 export type Source = "stdout" | "stderr";
 
@@ -113,7 +116,9 @@ export class BrokerProcess implements AsyncDisposable {
   #line(line: string, source: Source): void {
     const [, port] = / listens on 127\.0\.0\.1:(\d+)/.exec(line) ?? [];
     if (port !== undefined) this.#listening.resolve(Number(port));
-    if (source === "stderr" || FAILURE.test(line)) this.#watch.onTrouble(`The broker wrote: ${line}`);
+    if (FAILURE.test(line) || (source === "stderr" && !WAITS.test(line))) {
+      this.#watch.onTrouble(`The broker wrote: ${line}`);
+    }
     this.#watch.onLog?.(line);
   }
 
