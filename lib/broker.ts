@@ -113,6 +113,8 @@ export class Broker implements AsyncDisposable {
   #errors = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
   #closing: Promise<void> | undefined;
+  /** Whether it has been told that it goes down: who comes in now is ended at once. */
+  #isDraining = false;
 
   /**
    * Makes a broker that does not listen yet.
@@ -306,6 +308,7 @@ export class Broker implements AsyncDisposable {
     clearInterval(this.#ticking);
     this.#entrance.close();
     this.#life.drains(this.#pool.size, this.#limits.drainMs);
+    this.#isDraining = true;
     for (const connection of [...this.#pool.values()]) this.#endDraining(connection);
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
     this.#router.flush();
@@ -357,7 +360,7 @@ export class Broker implements AsyncDisposable {
     this.#router.join(connection);
     this.#life.connected(connection);
     this.#keep(this.#serve(connection));
-    if (this.#closing) this.#endDraining(connection);
+    if (this.#isDraining) this.#endDraining(connection);
   }
 
   #startTicking(): void {

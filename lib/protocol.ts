@@ -254,8 +254,8 @@ export function formatHops(hops: number): string {
 export function takeHops(text: string): [hops: number, rest: string] {
   if (!text.startsWith("{")) return [0, text];
   const [word, rest] = takeWord(text);
-  const hops = Number(/^\{"hops":(\d{1,3})\}$/.exec(word)?.[1]);
-  if (hops >= 1 && hops <= MAX_HOPS) return [hops, rest];
+  const hops = Number(/^\{"hops":([1-9]\d{0,2})\}$/.exec(word)?.[1]);
+  if (hops <= MAX_HOPS) return [hops, rest];
   const form = `${formatHops(3)}, one word with a whole number from 1 to ${MAX_HOPS}`;
   throw new ProtocolError(
     "bad-arguments",
@@ -420,10 +420,16 @@ export function parseHello(text: string): Introduction {
 export function parsePatterns(verb: string, rest: string, limit: number): Pattern[] {
   const texts = [...new Set(words(rest))];
   if (texts.length === 0) {
-    throw new ProtocolError("bad-arguments", `Cannot ${verb} nothing: it is "/${verb} PATTERN..."`);
+    throw new ProtocolError(
+      "bad-arguments",
+      `Cannot carry out /${verb} without a pattern: it is "/${verb} PATTERN..."`,
+    );
   }
   if (texts.length > limit) {
-    throw new ProtocolError("too-many-patterns", `Cannot ${verb} ${texts.length} patterns: ${limit} is the most`);
+    throw new ProtocolError(
+      "too-many-patterns",
+      `Cannot carry out /${verb} with ${texts.length} patterns: ${limit} is the most`,
+    );
   }
   return texts.map((text) => new Pattern(text));
 }

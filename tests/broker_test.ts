@@ -1,6 +1,6 @@
 /** The rules of the line protocol, in the order of docs/protocol.md, over bare sockets. */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { Broker, DEFAULT_LIMITS, MqError, ProtocolError, VERSION } from "../mod.ts";
+import { type Activity, Broker, DEFAULT_LIMITS, MqError, ProtocolError, VERSION } from "../mod.ts";
 import { type RawClient, startBroker, type TestBroker, until } from "./helpers.ts";
 import { MemoryClient } from "./memory.ts";
 
@@ -617,6 +617,20 @@ Deno.test("mq.drain: tells that the broker is going down", async () => {
   await watcher.expectEnd();
   watcher.close();
   await closed;
+});
+
+Deno.test("mq.drain: comes before the end of those who come in at that moment, and counts them", async () => {
+  const told: string[] = [];
+  const onActivity = (name: string, data: Activity) => {
+    told.push(`${name} ${data.name ?? data.connections}`);
+    if (name === "mq.connect") void broker.close();
+    if (name === "mq.disconnect" && told.length < 6) new MemoryClient(broker);
+  };
+  const broker = new Broker({ onActivity });
+  new MemoryClient(broker);
+  await broker.close();
+  const events = ["mq.connect client-1", "mq.drain 1", "mq.disconnect client-1", "mq.connect client-2"];
+  assertEquals(told.slice(0, 5), [...events, "mq.disconnect client-2"]);
 });
 
 Deno.test("mq.slow and mq.dropped: tell of a connection that does not read and is closed", async () => {

@@ -319,5 +319,9 @@ Deno.test("isHttpRequest takes no longer for a line that is made to take long", 
 
 Deno.test("parsePatterns takes each pattern once, and no more of them than the limit", () => {
   assertEquals(parsePatterns("sub", "a ".repeat(500_000), 1).map(({ text }) => text), ["a"]);
-  assertThrows(() => parsePatterns("unsub", "a b c", 2), ProtocolError, "Cannot unsub 3 patterns: 2 is the most");
+  assertThrows(
+    () => parsePatterns("unsub", "a b c", 2),
+    ProtocolError,
+    "Cannot carry out /unsub with 3 patterns: 2 is the most",
+  );
 });
