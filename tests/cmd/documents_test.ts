@@ -31,7 +31,12 @@ const DOCUMENTS: Record<string, Row[]> = {
     ["hand", `mq pub update '{"id":1,"name":"Ada"}'`, ["hand", "update was heard by … clients"]],
 
     ["server", "mq server --web 8080", ["server", "See it at http://localhost:8080/"]],
-    ["hand", `curl localhost:8080/pub/create -d '{"id":1}'`, ["hand", '{"id":"…","receivers":0}']],
+    [
+      "hand",
+      `curl localhost:8080/pub/create -d '{"id":1}'`,
+      ["hand", '{"id":"…","receivers":0}'],
+      ["server", "… - http left …"], // Whoever is the next to come is not this one.
+    ],
     ["events", "curl -N 'localhost:8080/events?pattern=create'", ["server", "… = client-… is …"]],
     ["hand", "+mq pub create 7", ["events", "data: …7…"]],
     ["hand", "curl localhost:8080/stats", ["hand", '{…"published":2,…}']],

@@ -15,6 +15,12 @@ const PORTS = ["3001", "3002", "8080"];
 /** Wipes a line away: what stands before it, such as the progress of a benchmark, is seen no more. */
 const WIPE = "\r\x1b[K";
 
+/**
+ * How often the shell is told to exit, in milliseconds: a Ctrl-C before it throws away what has been typed meanwhile. What
+ * is typed and not read must stay below 4 KiB, all that a terminal holds.
+ */
+const EXIT_EVERY_MS = 250;
+
 const encoder = new TextEncoder();
 
 /** What a terminal needs to be one: `script` gives a shell a terminal of its own. */
@@ -167,9 +173,14 @@ class Terminal implements AsyncDisposable {
   async leave(name: string): Promise<void> {
     let isLeft = false;
     this.#process.status.then(() => isLeft = true);
+    this.#lines.rest(); // A terminal shows what comes, also while it is left.
+    let typedAt = -Infinity;
     try {
-      // Again and again: a Ctrl-C before it throws away what has been typed meanwhile.
-      await until(() => isLeft || this.type(["exit"]).then(() => false, () => isLeft), "the prompt");
+      await until(() => {
+        if (isLeft || performance.now() < typedAt + EXIT_EVERY_MS) return isLeft;
+        typedAt = performance.now();
+        return this.type(["exit"]).then(() => false, () => isLeft);
+      }, "the prompt");
     } catch { // It has waited in vain: nothing else can go wrong there.
       await this[Symbol.asyncDispose]();
       throw new Error(`It leaves something running in the terminal ${name}`);
