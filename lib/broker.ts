@@ -7,6 +7,7 @@ import process from "node:process";
 import { monotonicUlid } from "@std/ulid";
 import type { BrokerStats, ClientInfo, EventInfo, Why } from "./answers.ts";
 import type { Activity, BrokerOptions } from "./broker_options.ts";
+import { Callbacks } from "./callbacks.ts";
 import { ClassicCodec, type ClassicMessage, lineOf } from "./classic.ts";
 import { Connection } from "./connection.ts";
 import { Enrolment } from "./enrolment.ts";
@@ -83,6 +84,7 @@ export class Broker implements AsyncDisposable {
   readonly #router: Router;
   readonly #gate: Gate;
   readonly #tickMs: number;
+  readonly #callbacks: Callbacks;
   readonly #startedAt = Date.now();
   readonly #pool = new Map<string, Connection>();
   readonly #listeners: { listener: Listener; classic?: ClassicCodec }[] = [];
@@ -105,12 +107,8 @@ export class Broker implements AsyncDisposable {
   readonly #entrance: Entrance;
   /** Those who are out of the pool, and are still to read what was queued for them. */
   readonly #leaving = new Set<Connection>();
-  /** What is still to be told of the broker's own life. */
-  readonly #news: [name: string, data: Activity][] = [];
-  #isTelling = false;
   #accepted = 0;
   #published = 0;
-  #errors = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
   #closing: Promise<void> | undefined;
   /** Whether it has been told that it goes down: who comes in now is ended at once. */
@@ -121,11 +119,13 @@ export class Broker implements AsyncDisposable {
    *
    * @param options What it recognizes, its limits, and who is told what it does.
    * @throws {ProtocolError} With the code `bad-pattern` or `reserved-name`, if an event is not one it can recognize.
-   * @throws {RangeError} If there is no event to recognize, or a limit is not a positive whole number.
+   * @throws {RangeError} If there is no event to recognize, a limit is not a positive whole number, or limits contradict each
+   * other.
    * @throws {MqError} With the code `bad-tokens`, if a token is none that can be used.
    */
   constructor(options: BrokerOptions = {}) {
     this.#options = options;
+    this.#callbacks = new Callbacks(options.onError && ((error) => options.onError!(error)));
     this.events = options.catalog?.entries.map(({ pattern }) => pattern) ?? [...options.events ?? DEFAULT_EVENTS];
     this.#limits = { ...DEFAULT_LIMITS, ...options.limits };
     checkRecognizable(this.events);
@@ -230,7 +230,7 @@ export class Broker implements AsyncDisposable {
       slow: this.#life.slow,
       dropped: this.#patience.dropped,
       droppedBytes: this.#life.droppedBytes,
-      errors: this.#errors,
+      errors: this.#callbacks.errors,
       cpuMs: Math.round((user + system) / 1000),
       rssBytes: Deno.memoryUsage().rss,
     };
@@ -316,22 +316,8 @@ export class Broker implements AsyncDisposable {
 
   /** Keeps a promise until it is settled, so that closing can wait for it. */
   #keep(task: Promise<void>): void {
-    const kept = task.catch((error) => this.#fail(error)).finally(() => this.#tasks.delete(kept));
+    const kept = task.catch((error) => this.#callbacks.fail(error)).finally(() => this.#tasks.delete(kept));
     this.#tasks.add(kept);
-  }
-
-  /** Something went wrong that is nobody else's doing. */
-  #fail(error: unknown): void {
-    this.#errors++;
-    attempt(() => this.#options.onError?.(error), reportError);
-  }
-
-  /** Calls a function of the program around the broker. What it throws is not the broker's to suffer. */
-  #callBack(call: () => unknown): void {
-    attempt(call, (error) => {
-      this.#fail(error);
-      if (this.#options.onError === undefined) reportError(error);
-    });
   }
 
   #makeEntrance(): Entrance {
@@ -424,7 +410,7 @@ export class Broker implements AsyncDisposable {
   /** What a line is refused for. What is not the client's doing goes to whoever runs the broker, too. */
   #asRefusal(error: unknown): ProtocolError {
     const refusal = asProtocolError(error);
-    if (refusal !== error) this.#fail(error);
+    if (refusal !== error) this.#callbacks.fail(error);
     return refusal;
   }
 
@@ -474,7 +460,7 @@ export class Broker implements AsyncDisposable {
     const receivers = this.#router.publish(route, line, connection, id, message, hops);
     connection.published++;
     this.#published++;
-    if (onPublish !== undefined) this.#callBack(() => onPublish(route.name, line, connection.name, receivers));
+    if (onPublish !== undefined) this.#callbacks.call(() => onPublish(route.name, line, connection.name, receivers));
     return receivers;
   }
 
@@ -617,32 +603,10 @@ export class Broker implements AsyncDisposable {
     if (bytes > 0) this.#life.loses(connection, bytes, missed.events);
   }
 
-  /** Tells of the broker's own life: one event at a time, whatever telling it sets off. */
+  /** Tells of the broker's own life, as an event like any other. */
   #announce(name: string, data: Activity): void {
-    this.#news.push([name, data]);
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    try {
-      for (let next = this.#news.shift(); next !== undefined; next = this.#news.shift()) this.#tell(...next);
-    } finally {
-      this.#isTelling = false;
-    }
-  }
-
-  /** As an event like any other. */
-  #tell(name: string, data: Activity): void {
-    this.#callBack(() => this.#options.onActivity?.(name, data));
+    this.#callbacks.call(() => this.#options.onActivity?.(name, data));
     const route = this.#router.route(name, true);
     if (route.audiences.length > 0) this.#router.publish(route, formatEvent(name, JSON.stringify(data)), SELF);
-  }
-}
-
-/** Calls a function, and another one with what it throws, be it later. */
-function attempt(call: () => unknown, onThrow: (error: unknown) => void): void {
-  try {
-    const result = call();
-    if (result instanceof Promise) result.catch(onThrow);
-  } catch (error) {
-    onThrow(error);
   }
 }

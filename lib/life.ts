@@ -20,15 +20,18 @@ export class Life {
   slow = 0;
   /** Bytes that were meant for a connection and were not written to it. */
   droppedBytes = 0;
-  readonly #tell: (name: string, data: Activity) => void;
+  readonly #announce: (name: string, data: Activity) => void;
+  /** What is still to be told. */
+  readonly #untold: [name: string, data: Activity][] = [];
+  #isTelling = false;
 
   /**
    * Makes the events of one broker.
    *
-   * @param tell Called with each event.
+   * @param announce Called with each event: with one after another, whatever that sets off.
    */
-  constructor(tell: (name: string, data: Activity) => void) {
-    this.#tell = tell;
+  constructor(announce: (name: string, data: Activity) => void) {
+    this.#announce = announce;
   }
 
   /** A connection has come into the pool. */
@@ -112,5 +115,16 @@ export class Life {
 
   #tellOf(connection: Connection, name: string, more: Activity): void {
     if (!connection.isGone) this.#tell(name, { id: connection.id, name: connection.name, ...more });
+  }
+
+  #tell(name: string, data: Activity): void {
+    this.#untold.push([name, data]);
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      for (let next = this.#untold.shift(); next !== undefined; next = this.#untold.shift()) this.#announce(...next);
+    } finally {
+      this.#isTelling = false;
+    }
   }
 }

@@ -6,6 +6,7 @@
  *
  * @module
  */
+import { concat } from "@std/bytes/concat";
 import { sleep } from "./time.ts";
 
 /** Chunks are joined up to this many bytes; larger ones are worth a write, and are not copied for each outbox. */
@@ -287,7 +288,7 @@ export class Outbox {
       size += this.#chunks[count++].length;
     }
     const taken = this.#chunks.splice(0, count);
-    return count === 1 ? taken[0] : join(taken, size);
+    return count === 1 ? taken[0] : concat(taken);
   }
 
   #takeLine(): Uint8Array {
@@ -297,14 +298,4 @@ export class Outbox {
     this.#chunks[0] = chunk.subarray(end);
     return chunk.subarray(0, end);
   }
-}
-
-function join(chunks: Uint8Array[], size: number): Uint8Array {
-  const joined = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return joined;
 }

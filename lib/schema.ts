@@ -10,7 +10,7 @@ import { formatPatterns } from "./event.ts";
 import { loadFormats } from "./formats.ts";
 import { type Excerpt, isObject, type JsonSource, parsePointer, type Path } from "./json_source.ts";
 import { everySchema, lint } from "./schema_lint.ts";
-import { refsOf, type Schema, TypeBox } from "./typebox.ts";
+import { refsOf, type Schema, summaryOf, TypeBox } from "./typebox.ts";
 
 /** What schemas are written in unless they say so: JSON Schema 2020-12, or the dialect of AsyncAPI, made from draft-07. */
 export type Dialect = "2020-12" | "asyncapi";
@@ -37,9 +37,6 @@ const SHALLOW: readonly Json[] = [null, true, 0, "", [], {}];
 
 /** How long a sentence on what does not fit may become, in UTF-16 code units. */
 const MAX_SENTENCE_CHARACTERS = 300;
-
-/** Keywords under which errors gather, those of every branch of a choice, say; their own says it for all of them. */
-const SUMMARIES: ReadonlySet<string> = new Set(["anyOf", "oneOf", "contains", "propertyNames"]);
 
 /** How `$schema` names JSON Schema 2020-12. */
 export const SCHEMA_2020_12 = "https://json-schema.org/draft/2020-12/schema";
@@ -213,10 +210,6 @@ function isBeyondAjv(schema: Json, isRoot = true): boolean {
   );
 }
 
-function decisive(errors: ErrorObject[]): ErrorObject {
-  return errors.findLast(({ keyword }) => SUMMARIES.has(keyword)) ?? errors[0];
-}
-
 function misfitOf(error: ErrorObject): Misfit {
   return { pointer: error.instancePath, rule: `${error.message}${detailOf(error)}` };
 }
@@ -241,7 +234,7 @@ function detailOf({ keyword, params }: ErrorObject): string {
 function byAjv(schema: Schema, ajv: Ajv): Judge | undefined {
   try {
     const validate = ajv.compile(schema);
-    return (value) => validate(value) ? undefined : misfitOf(decisive(validate.errors!));
+    return (value) => validate(value) ? undefined : misfitOf(summaryOf(validate.errors!) ?? validate.errors![0]);
   } catch {
     return undefined; // It is stricter than the standard in places; TypeBox then has the last word.
   } finally {

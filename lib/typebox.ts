@@ -148,8 +148,25 @@ function bare(value: unknown): unknown {
   return copy;
 }
 
+/**
+ * The error that says it for all, where errors of several branches have gathered.
+ *
+ * @param errors What is wrong, in the order in which it was found.
+ * @returns The error; undefined if there is none of this kind.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(summaryOf([{ keyword: "type" }, { keyword: "anyOf" }])?.keyword, "anyOf");
+ * ```
+ */
+export function summaryOf<T extends { keyword: string }>(errors: readonly T[]): T | undefined {
+  return errors.findLast(({ keyword }) => SUMMARIES.has(keyword));
+}
+
 function misfitOf(faults: Fault[]): Misfit {
-  const fault = faults.findLast(({ keyword }) => SUMMARIES.has(keyword)) ??
+  const fault = summaryOf(faults) ??
     faults.find(({ keyword }) => keyword !== "boolean") ?? faults[0]; // What is false says less than what made it so.
   return { pointer: fault.instancePath, rule: `${ruleOf(fault)}${detailOf(fault)}` };
 }

@@ -26,6 +26,10 @@ declare module "@std/assert" {
   ): Promise<E>;
 }
 
+declare module "@std/bytes/concat" {
+  export function concat(buffers: readonly Uint8Array[]): Uint8Array<ArrayBuffer>;
+}
+
 declare module "@std/cli/parse-args" {
   export interface ParseOptions {
     "--"?: boolean;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { concat } from "@std/bytes/concat";
 import { sizeText } from "../command.ts";
 import type { Output } from "../stdio.ts";
 
@@ -125,7 +126,7 @@ export class Kept implements Printed {
    * @throws {Unusable} If it is not UTF-8.
    */
   get text(): string {
-    const bytes = join(this.#chunks, this.#bytes);
+    const bytes = concat(this.#chunks);
     try {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch (error) {
@@ -165,14 +166,4 @@ function firstInvalidByte(bytes: Uint8Array): number {
   let index = encoded.findIndex((byte, index) => byte !== bytes[index]);
   while ((encoded[index] & 0xc0) === 0x80) index--;
   return index + 1;
-}
-
-function join(chunks: readonly Uint8Array[], length: number): Uint8Array {
-  const joined = new Uint8Array(length);
-  let offset = 0;
-  for (const chunk of chunks) {
-    joined.set(chunk, offset);
-    offset += chunk.length;
-  }
-  return joined;
 }
