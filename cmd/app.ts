@@ -14,13 +14,13 @@ import {
   nameFlag,
   tellConnection,
   untilLost,
-} from "./broker_flags.ts";
+} from "./shared/broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, DURATION, duration, integer, option, toggle, type Values } from "./command.ts";
-import { type Events, eventsFlag, isList, readCatalog } from "./events_flag.ts";
-import { makeUpFitting } from "./fitting.ts";
-import { count, formatDuration, formatForPeople, formatJson, formatPlain } from "./format.ts";
-import { BARKED_EVENTS, type MadeUpEvent, makeUpEvents } from "./records.ts";
-import { aborted, type Io } from "./stdio.ts";
+import { type Events, eventsFlag, isList, readCatalog } from "./shared/events_flag.ts";
+import { makeUpFitting } from "./app/schema_samples.ts";
+import { count, formatDuration, formatForPeople, formatJson, formatPlain } from "./shared/format.ts";
+import { BARKED_EVENTS, type MadeUpEvent, makeUpEvents } from "./app/sample_events.ts";
+import { aborted, type Io } from "./shared/stdio.ts";
 
 /** How long it waits at the end for the broker to take in what was published, in milliseconds. */
 const GRACE_MS = 2000;

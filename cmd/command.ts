@@ -5,10 +5,10 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { formatPatterns, ProtocolError, quote } from "../mod.ts";
-import { nameMeant, shellWord, shown } from "./mistakes.ts";
-import { type OperandKind, TEXT } from "./operands.ts";
-import { either, FormError, type Reader, ValueError } from "./readers.ts";
-import type { Environment, Io } from "./stdio.ts";
+import { nameMeant, shellWord, shown } from "./shared/mistakes.ts";
+import { type OperandKind, TEXT } from "./shared/operands.ts";
+import { either, FormError, type Reader, ValueError } from "./shared/readers.ts";
+import type { Environment, Io } from "./shared/stdio.ts";
 
 export {
   choice,
@@ -21,7 +21,7 @@ export {
   size,
   sizeText,
   textFile,
-} from "./readers.ts";
+} from "./shared/readers.ts";
 
 /** The arguments are wrong. `hint` says what to type instead. */
 export class UsageError extends Error {

@@ -5,14 +5,14 @@
  */
 import { blue, bold, cyan, green } from "@std/fmt/colors";
 import { app } from "./app.ts";
-import { wrap } from "./cells.ts";
+import { wrap } from "./shared/cells.ts";
 import { type Command, defineCommand, DURATION, duration, option, parseCommand } from "./command.ts";
 import { logger } from "./logger.ts";
 import { server, type ServerFlags, startServer } from "./server.ts";
-import { stopServer } from "./server_stop.ts";
-import type { Sink } from "./sink.ts";
-import { aborted, type Io, Output } from "./stdio.ts";
-import { webFlagOrFree } from "./web_flags.ts";
+import { stopServer } from "./server/stop.ts";
+import type { Sink } from "./shared/sink.ts";
+import { aborted, type Io, Output } from "./shared/stdio.ts";
+import { webFlagOrFree } from "./server/web_flags.ts";
 
 const INTRODUCTION = [
   "Four programs talk over TCP: a server, a logger that hears every event, and two apps that bark them. Ctrl-C ends all.",

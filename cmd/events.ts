@@ -5,12 +5,12 @@
  */
 import { bold, dim } from "@std/fmt/colors";
 import { type EventInfo, MqError, Pattern } from "../mod.ts";
-import { brokerAccess, brokerFlags, connectOrSay } from "./broker_flags.ts";
+import { brokerAccess, brokerFlags, connectOrSay } from "./shared/broker_flags.ts";
 import { defineCommand, toggle } from "./command.ts";
-import { layOut } from "./format.ts";
-import { suggest } from "./mistakes.ts";
-import { NAME } from "./operands.ts";
-import { layOutLines, pubLine, shapeOf } from "./schema_text.ts";
+import { layOut } from "./shared/format.ts";
+import { suggest } from "./shared/mistakes.ts";
+import { NAME } from "./shared/operands.ts";
+import { layOutLines, pubLine, shapeOf } from "./events/schema_text.ts";
 
 const flags = {
   ...brokerFlags,

@@ -14,11 +14,11 @@ import {
   tellConnection,
   tellDropped,
   warnOfDeadPatterns,
-} from "./broker_flags.ts";
+} from "./shared/broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
-import { count, formatForPeople, formatJson, formatPlain, formatSome } from "./format.ts";
-import { PATTERN } from "./operands.ts";
-import type { Io } from "./stdio.ts";
+import { count, formatForPeople, formatJson, formatPlain, formatSome } from "./shared/format.ts";
+import { PATTERN } from "./shared/operands.ts";
+import type { Io } from "./shared/stdio.ts";
 
 /** Everything but the broker's own events. */
 const EVERYTHING = ">";

@@ -14,13 +14,13 @@ import {
   nameFlag,
   tellConnection,
   warnOfDeadPatterns,
-} from "./broker_flags.ts";
+} from "./shared/broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, UsageError, type Values } from "./command.ts";
-import { cut } from "./cells.ts";
-import { formatSome, howToAdmit, layOut } from "./format.ts";
+import { cut } from "./shared/cells.ts";
+import { formatSome, howToAdmit, layOut } from "./shared/format.ts";
 import { Handling } from "./on/handling.ts";
-import { PATTERN } from "./operands.ts";
-import type { Io } from "./stdio.ts";
+import { PATTERN } from "./shared/operands.ts";
+import type { Io } from "./shared/stdio.ts";
 
 const flags = {
   ...brokerFlags,

@@ -15,14 +15,14 @@ import {
   type Receipt,
   whyNotJson,
 } from "../mod.ts";
-import { brokerAccess, brokerFlags, connectOrSay, jsonFlag, nameFlag, untilLost } from "./broker_flags.ts";
+import { brokerAccess, brokerFlags, connectOrSay, jsonFlag, nameFlag, untilLost } from "./shared/broker_flags.ts";
 import { defineCommand, integer, option, toggle, type Values } from "./command.ts";
-import { count, formatJson } from "./format.ts";
-import { readInput } from "./input.ts";
-import { PUBLISHABLE, TEXT } from "./operands.ts";
+import { count, formatJson } from "./shared/format.ts";
+import { readInput } from "./pub/input.ts";
+import { PUBLISHABLE, TEXT } from "./shared/operands.ts";
 import { Account } from "./pub/account.ts";
 import { readTyped } from "./pub/typed.ts";
-import { aborted, type Io } from "./stdio.ts";
+import { aborted, type Io } from "./shared/stdio.ts";
 
 /** How many receipts may be waited for at a time, and of how much data. */
 const MAX_PENDING = 1000;

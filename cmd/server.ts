@@ -21,16 +21,16 @@ import {
   type Token,
   type WebGateway,
 } from "../mod.ts";
-import { certificateFile, checkTyped, jsonFlag, tokenOf } from "./broker_flags.ts";
+import { certificateFile, checkTyped, jsonFlag, tokenOf } from "./shared/broker_flags.ts";
 import { choice, defineCommand, integer, option, textFile, toggle, UsageError, type Values } from "./command.ts";
-import { type Events, eventsFlag, isList, readCatalog } from "./events_flag.ts";
-import { shown } from "./mistakes.ts";
-import { FormError, ValueError } from "./readers.ts";
-import { limitFlags, limitsOf } from "./limit_flags.ts";
-import { jsonLog, outliveLog, type Security, TextLog } from "./server_log.ts";
-import { type Server, stopServer } from "./server_stop.ts";
-import { aborted, type Io } from "./stdio.ts";
-import { webFlag, webOriginFlag } from "./web_flags.ts";
+import { type Events, eventsFlag, isList, readCatalog } from "./shared/events_flag.ts";
+import { shown } from "./shared/mistakes.ts";
+import { FormError, ValueError } from "./shared/readers.ts";
+import { limitFlags, limitsOf } from "./server/limit_flags.ts";
+import { jsonLog, outliveLog, type Security, TextLog } from "./server/log.ts";
+import { type Server, stopServer } from "./server/stop.ts";
+import { aborted, type Io } from "./shared/stdio.ts";
+import { webFlag, webOriginFlag } from "./server/web_flags.ts";
 
 /** How many different faults are said. */
 const MAX_SAID = 100;

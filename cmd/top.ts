@@ -11,12 +11,12 @@ import {
   connectPatiently,
   tellConnection,
   untilLost,
-} from "./broker_flags.ts";
+} from "./shared/broker_flags.ts";
 import { choice, defineCommand, DURATION, duration, option, toggle, type Values } from "./command.ts";
-import { aborted, type Io } from "./stdio.ts";
-import { keys, type Terminal } from "./terminal.ts";
-import { drawAll, drawScreen, firstRow, formatAge, roomFor, SORTING, type View } from "./top_drawing.ts";
-import { compare, type Figures, formatFigures, type Snapshot, SORT_KEYS, type SortKey } from "./top_figures.ts";
+import { aborted, type Io } from "./shared/stdio.ts";
+import { keys, type Terminal } from "./shared/terminal.ts";
+import { drawAll, drawScreen, firstRow, formatAge, roomFor, SORTING, type View } from "./top/drawing.ts";
+import { compare, type Figures, formatFigures, type Snapshot, SORT_KEYS, type SortKey } from "./top/figures.ts";
 
 /** When an answer takes longer, what is shown is out of date. */
 const LATE_MS = 2000;

@@ -4,10 +4,10 @@
  * @module
  */
 import type { Client, Why } from "../mod.ts";
-import { brokerAccess, brokerFlags, connectOrSay } from "./broker_flags.ts";
+import { brokerAccess, brokerFlags, connectOrSay } from "./shared/broker_flags.ts";
 import { defineCommand, toggle } from "./command.ts";
-import { NAME } from "./operands.ts";
-import { drawWhy } from "./why_drawing.ts";
+import { NAME } from "./shared/operands.ts";
+import { drawWhy } from "./why/drawing.ts";
 
 /** How many connections are shown of those that hear an event, and how many of those that do not. */
 const MAX_SHOWN = 20;

@@ -1,6 +1,6 @@
 /** Documents of AsyncAPI in YAML, as the public ones are written (tests/files/asyncapi). */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { makeUpFitting } from "../cmd/fitting.ts";
+import { makeUpFitting } from "../cmd/app/schema_samples.ts";
 import { patternOfAddress } from "../lib/asyncapi_address.ts";
 import { type Catalog, encodeData, formatEvent, MqError, parseCatalog, ProtocolError } from "../mod.ts";
 

@@ -2,7 +2,7 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { parseCommand } from "../cmd/command.ts";
 import { server, type ServerFlags, startServer } from "../cmd/server.ts";
-import { type Io, Output } from "../cmd/stdio.ts";
+import { type Io, Output } from "../cmd/shared/stdio.ts";
 import type { Broker } from "../mod.ts";
 import { sinkTo } from "./helpers.ts";
 import { toBytes, Values } from "./conformance/notation.ts";

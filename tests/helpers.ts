@@ -4,7 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
-import type { Sink } from "../cmd/sink.ts";
+import type { Sink } from "../cmd/shared/sink.ts";
 import config from "../deno.json" with { type: "json" };
 import { type Activity, Broker, type BrokerOptions } from "../mod.ts";
 

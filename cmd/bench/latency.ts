@@ -5,7 +5,7 @@
  */
 import type { Histogram } from "hdr-histogram-js";
 import { defineCommand, duration, integer, option } from "../command.ts";
-import { count } from "../format.ts";
+import { count } from "../shared/format.ts";
 import {
   benchJsonFlag,
   formatFigures,

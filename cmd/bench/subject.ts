@@ -6,9 +6,9 @@
 import process from "node:process";
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { type Client, formatAddress, MqError } from "../../mod.ts";
-import { brokerAccess, brokerFlags, connectOrSay, howToStart } from "../broker_flags.ts";
+import { brokerAccess, brokerFlags, connectOrSay, howToStart } from "../shared/broker_flags.ts";
 import { option, UsageError, type Values } from "../command.ts";
-import type { Io } from "../stdio.ts";
+import type { Io } from "../shared/stdio.ts";
 import { type Target, topicName } from "./load.ts";
 import { type MqWire, mqWire } from "./mq_wire.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { defineCommand, integer, option } from "../command.ts";
-import { count } from "../format.ts";
+import { count } from "../shared/format.ts";
 import {
   benchJsonFlag,
   formatBytes,

@@ -5,10 +5,10 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Client, dataFromText, MqError, MqEvent, type Subscription } from "../../mod.ts";
-import { tellDropped } from "../broker_flags.ts";
-import { count, formatDuration, formatJson } from "../format.ts";
+import { tellDropped } from "../shared/broker_flags.ts";
+import { count, formatDuration, formatJson } from "../shared/format.ts";
 import type { OnFlags } from "../on.ts";
-import { aborted, type Io } from "../stdio.ts";
+import { aborted, type Io } from "../shared/stdio.ts";
 import { type Run, runHandler } from "./handler.ts";
 import { Kept, Passing, type Printed, Unusable } from "./printed.ts";
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { MqError } from "../../mod.ts";
-import { count } from "../format.ts";
+import { count } from "../shared/format.ts";
 
 /** How many different reasons of refusals are told. */
 const MAX_REASONS = 10;

@@ -6,7 +6,7 @@
  */
 import { formatBytes, formatNumber } from "../../cmd/bench/figures.ts";
 import { defineCommand, duration, integer, option, toggle } from "../../cmd/command.ts";
-import type { Io } from "../../cmd/stdio.ts";
+import type { Io } from "../../cmd/shared/stdio.ts";
 import { connect } from "../../mod.ts";
 import { BrokerProcess, Child } from "../soak/process.ts";
 import { runTask } from "../soak/task.ts";

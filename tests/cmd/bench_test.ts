@@ -4,7 +4,7 @@ import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes 
 import { limitOf } from "../../cmd/bench/figures.ts";
 import { type Load, runLoad } from "../../cmd/bench/load.ts";
 import { mqWire } from "../../cmd/bench/mq_wire.ts";
-import { Output } from "../../cmd/stdio.ts";
+import { Output } from "../../cmd/shared/stdio.ts";
 import { ConnectionError, TimeoutError } from "../../mod.ts";
 import { mq, Program, sinkTo, startBroker } from "../helpers.ts";
 

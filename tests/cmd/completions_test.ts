@@ -1,6 +1,6 @@
 /** What shells may offer: from the table of commands, from the broker, and through the scripts of the three shells. */
 import { assert, assertEquals } from "@std/assert";
-import { eventCandidates, type Offer, offerAt } from "../../cmd/candidates.ts";
+import { eventCandidates, type Offer, offerAt } from "../../cmd/completion/candidates.ts";
 import { type Command, defineCommand, flagsOf, option, toggle, wordsOf } from "../../cmd/command.ts";
 import { COMMANDS } from "../../cmd/main.ts";
 import { has, mq, Program, programLine, startBroker } from "../helpers.ts";

@@ -1,6 +1,6 @@
 /** A catalog as its user meets it: mq server, mq events, mq pub and mq app. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { makeUpFitting } from "../../cmd/fitting.ts";
+import { makeUpFitting } from "../../cmd/app/schema_samples.ts";
 import { parseCatalog } from "../../mod.ts";
 import { mq, Program, startBroker, type TestBroker } from "../helpers.ts";
 

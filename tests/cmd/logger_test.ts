@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseCommand } from "../../cmd/command.ts";
 import { logger as command } from "../../cmd/logger.ts";
-import { Output } from "../../cmd/stdio.ts";
+import { Output } from "../../cmd/shared/stdio.ts";
 import { Broker } from "../../mod.ts";
 import { listenAgain, mq, Program, sinkTo, startBroker, type TestBroker, until } from "../helpers.ts";
 

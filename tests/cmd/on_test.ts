@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseCommand } from "../../cmd/command.ts";
 import { batches, dataOf, delayAfter, Handling } from "../../cmd/on/handling.ts";
 import { on, type OnFlags } from "../../cmd/on.ts";
-import { Output } from "../../cmd/stdio.ts";
+import { Output } from "../../cmd/shared/stdio.ts";
 import { Broker, connect, MqEvent, parseCatalog, Subscription } from "../../mod.ts";
 import { has, listenAgain, mq, Program, programLine, sinkTo, startBroker, until } from "../helpers.ts";
 import { startOn, startOnBy } from "./start_on.ts";

@@ -1,7 +1,7 @@
 /** What every command does when its output cannot be written: told and exit 1; or nobody reads it, and that is no error. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { COMMANDS } from "../../cmd/main.ts";
-import { SinkWriter } from "../../cmd/sink.ts";
+import { SinkWriter } from "../../cmd/shared/sink.ts";
 import { type Outcome, Program, programLine, RawClient, startBroker, type TestBroker, until } from "../helpers.ts";
 
 const encoder = new TextEncoder();

@@ -4,7 +4,7 @@
  */
 import type { Command } from "../../cmd/command.ts";
 import { COMMANDS, main } from "../../cmd/main.ts";
-import { systemIo } from "../../cmd/stdio.ts";
+import { systemIo } from "../../cmd/shared/stdio.ts";
 
 const ALL = ["net", "env", "read", "write", "run", "sys", "ffi"] as const;
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseCommand } from "../../cmd/command.ts";
 import { server, type ServerFlags, startServer } from "../../cmd/server.ts";
-import { type Io, Output } from "../../cmd/stdio.ts";
+import { type Io, Output } from "../../cmd/shared/stdio.ts";
 import { VERSION } from "../../mod.ts";
 import { mq, Program, programLine, RawClient, until } from "../helpers.ts";
 

@@ -1,9 +1,9 @@
 /** The programs as a person sees them: in real terminals. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { setColorEnabled } from "@std/fmt/colors";
-import { HELP_COLUMNS, helpOf } from "../../cmd/help.ts";
+import { HELP_COLUMNS, helpOf } from "../../cmd/shared/help.ts";
 import { COMMANDS, helpOfAll } from "../../cmd/main.ts";
-import { drawWhy } from "../../cmd/why_drawing.ts";
+import { drawWhy } from "../../cmd/why/drawing.ts";
 import { has, Program, programLine, RawClient, startBroker, until } from "../helpers.ts";
 
 setColorEnabled(false);

@@ -2,11 +2,11 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { setColorEnabled } from "@std/fmt/colors";
 import stringWidth from "string-width";
 import { parseCommand } from "../../cmd/command.ts";
-import { type Io, Output } from "../../cmd/stdio.ts";
-import type { Terminal } from "../../cmd/terminal.ts";
+import { type Io, Output } from "../../cmd/shared/stdio.ts";
+import type { Terminal } from "../../cmd/shared/terminal.ts";
 import { top } from "../../cmd/top.ts";
-import { drawAll, drawScreen, firstRow, formatAge, formatRate } from "../../cmd/top_drawing.ts";
-import { compare, type Figures, formatFigures, type Snapshot, sorted } from "../../cmd/top_figures.ts";
+import { drawAll, drawScreen, firstRow, formatAge, formatRate } from "../../cmd/top/drawing.ts";
+import { compare, type Figures, formatFigures, type Snapshot, sorted } from "../../cmd/top/figures.ts";
 import {
   Broker,
   type BrokerOptions,

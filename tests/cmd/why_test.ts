@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { setColorEnabled } from "@std/fmt/colors";
 import stringWidth from "string-width";
-import { drawWhy } from "../../cmd/why_drawing.ts";
+import { drawWhy } from "../../cmd/why/drawing.ts";
 import type { EventInfo, Why } from "../../mod.ts";
 import { mq, startBroker, until } from "../helpers.ts";
 

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
 import { Check } from "typebox/schema";
-import { makeUpFitting } from "../../cmd/fitting.ts";
+import { makeUpFitting } from "../../cmd/app/schema_samples.ts";
 import { encodeData, formatEvent, type Json, parseCatalog, ProtocolError } from "../../mod.ts";
 import { runs, someJson, someText } from "./arbitraries.ts";
 

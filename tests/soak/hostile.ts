@@ -11,7 +11,7 @@ import { formatBytes } from "../../cmd/bench/figures.ts";
 import { runLoad } from "../../cmd/bench/load.ts";
 import { mqWire } from "../../cmd/bench/mq_wire.ts";
 import { defineCommand, duration, integer, option, toggle } from "../../cmd/command.ts";
-import { count } from "../../cmd/format.ts";
+import { count } from "../../cmd/shared/format.ts";
 import { HOSTILE_EVENTS, type Tally } from "./hostile_clients.ts";
 import { Hostiles } from "./hostiles.ts";
 import type { Counts } from "./ledger.ts";

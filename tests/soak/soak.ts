@@ -26,8 +26,8 @@
  */
 import { formatBytes } from "../../cmd/bench/figures.ts";
 import { defineCommand, duration, integer, option, toggle } from "../../cmd/command.ts";
-import { count } from "../../cmd/format.ts";
-import type { Output } from "../../cmd/stdio.ts";
+import { count } from "../../cmd/shared/format.ts";
+import type { Output } from "../../cmd/shared/stdio.ts";
 import { HOSTILE_EVENTS } from "./hostile_clients.ts";
 import { Hostiles } from "./hostiles.ts";
 import { Random } from "./random.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DEFAULT_LIMITS, type Limits, minOutboxBytes } from "../mod.ts";
+import { DEFAULT_LIMITS, type Limits, minOutboxBytes } from "../../mod.ts";
 import {
   duration,
   durationText,
@@ -14,7 +14,7 @@ import {
   sizeText,
   UsageError,
   type Values,
-} from "./command.ts";
+} from "../command.ts";
 
 /** One flag for each limit. */
 export const limitFlags = {

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { type Catalog, encodeData, type EventInfo, formatEvent, isName, type Json, ProtocolError } from "../mod.ts";
-import { UsageError } from "./command.ts";
-import { Dice, type MadeUpEvent, Records } from "./records.ts";
+import { type Catalog, encodeData, type EventInfo, formatEvent, isName, type Json, ProtocolError } from "../../mod.ts";
+import { UsageError } from "../command.ts";
+import { Dice, type MadeUpEvent, Records } from "./sample_events.ts";
 
 /** How often data is made up anew that does not fit: a generator does not grasp everything that a schema can say. */
 const MAX_TRIES = 20;

@@ -4,7 +4,7 @@
  * @module
  */
 import { blue, bold, cyan, dim, green, magenta, red, yellow } from "@std/fmt/colors";
-import { type EventInfo, formatEvent, formatPatterns, isJson, type MqEvent } from "../mod.ts";
+import { type EventInfo, formatEvent, formatPatterns, isJson, type MqEvent } from "../../mod.ts";
 
 const PALETTE = [green, blue, magenta, cyan, yellow];
 

@@ -18,8 +18,8 @@ import {
   type Token,
   VERSION,
   type WebGateway,
-} from "../mod.ts";
-import { type Events, eventsArgument, isList } from "./events_flag.ts";
+} from "../../mod.ts";
+import { type Events, eventsArgument, isList } from "../shared/events_flag.ts";
 import {
   admittingFlag,
   count,
@@ -29,9 +29,9 @@ import {
   formatSome,
   layOut,
   localTime,
-} from "./format.ts";
-import { whyNotWritten } from "./sink.ts";
-import type { Io } from "./stdio.ts";
+} from "../shared/format.ts";
+import { whyNotWritten } from "../shared/sink.ts";
+import type { Io } from "../shared/stdio.ts";
 import type { WebPlace } from "./web_flags.ts";
 
 const FOR_NAMELESS = "--classic-default NAME, a name that is recognized";

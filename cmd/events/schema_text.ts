@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { encodeData, type Json } from "../mod.ts";
-import { layOut } from "./format.ts";
+import { encodeData, type Json } from "../../mod.ts";
+import { layOut } from "../shared/format.ts";
 
 /** How many words of a schema are shown in short. */
 const MAX_SHOWN = 12;

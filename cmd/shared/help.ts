@@ -5,7 +5,7 @@
  */
 import stringWidth from "string-width";
 import { pad, wrap } from "./cells.ts";
-import { type Command, flagsOf } from "./command.ts";
+import { type Command, flagsOf } from "../command.ts";
 
 /** How wide help is that nobody's terminal sets narrower: no flag takes more, so that each is one line for grep. */
 export const HELP_COLUMNS = 120;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkName, checkPublishable, Pattern, ProtocolError } from "../mod.ts";
+import { checkName, checkPublishable, Pattern, ProtocolError } from "../../mod.ts";
 import { shellWord } from "./mistakes.ts";
 import { choice } from "./readers.ts";
 

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { defineCommand } from "./command.ts";
-import { oneOf } from "./operands.ts";
+import { defineCommand } from "../command.ts";
+import { oneOf } from "../shared/operands.ts";
 import { BASH, FISH, ZSH } from "./shells.ts";
 
 const SCRIPTS: ReadonlyMap<string, string> = new Map([["bash", BASH], ["zsh", ZSH], ["fish", FISH]]);

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { pubLine, shapeOf } from "../../cmd/schema_text.ts";
-import type { Json } from "../../mod.ts";
+import { pubLine, shapeOf } from "../../../cmd/events/schema_text.ts";
+import type { Json } from "../../../mod.ts";
 
 const SHAPES: [schema: Json, shape: string][] = [
   [true, "any"],

@@ -19,8 +19,8 @@ import {
   ProtocolError,
   quote,
   type Subscription,
-} from "../mod.ts";
-import { type Flag, type Flags, option, textFile, toggle, UsageError, type Values } from "./command.ts";
+} from "../../mod.ts";
+import { type Flag, type Flags, option, textFile, toggle, UsageError, type Values } from "../command.ts";
 import { count } from "./format.ts";
 import { FormError } from "./readers.ts";
 import type { Io } from "./stdio.ts";

@@ -3,12 +3,12 @@
  *
  * @module
  */
-import { MqError, type Page, parseOrigin, type WebOptions } from "../mod.ts";
-import { type Flag, list, option, UsageError } from "./command.ts";
-import { FormError } from "./readers.ts";
+import { MqError, type Page, parseOrigin, type WebOptions } from "../../mod.ts";
+import { type Flag, list, option, UsageError } from "../command.ts";
+import { FormError } from "../shared/readers.ts";
 
 /** Where `deno task page` puts the page; `deno compile` takes it into the executable. */
-const PAGE = new URL("../dist/page/", import.meta.url);
+const PAGE = new URL("../../dist/page/", import.meta.url);
 
 /** Where the page is shown, and the page. */
 export type WebPlace = Required<Pick<WebOptions, "hostname" | "port" | "page">>;

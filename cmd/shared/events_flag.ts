@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { type Catalog, MqError, parseCatalog } from "../mod.ts";
+import { type Catalog, MqError, parseCatalog } from "../../mod.ts";
 import { admittingFlag } from "./format.ts";
-import { type Flag, list, option, textFile, UsageError } from "./command.ts";
+import { type Flag, list, option, textFile, UsageError } from "../command.ts";
 import type { Io } from "./stdio.ts";
 
 /** How many warnings of a catalog are shown. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { type ByteReader, ConnectionError, LineReader, MqError, type ProtocolError } from "../mod.ts";
-import { systemReason } from "./sink.ts";
+import { type ByteReader, ConnectionError, LineReader, MqError, type ProtocolError } from "../../mod.ts";
+import { systemReason } from "../shared/sink.ts";
 
 /** Who is told what stands in a line; lines are counted from 1. */
 export interface InputObserver {

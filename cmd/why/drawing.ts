@@ -6,11 +6,11 @@
  */
 import { bold, dim, green, red } from "@std/fmt/colors";
 import stringWidth from "string-width";
-import type { EventInfo, Why } from "../mod.ts";
-import { formatBytes } from "./bench/figures.ts";
-import { cut, drawLine, pad, type Piece, wrap } from "./cells.ts";
-import { colorOf, count, formatSome, howToAdmit, layOut } from "./format.ts";
-import { suggest } from "./mistakes.ts";
+import type { EventInfo, Why } from "../../mod.ts";
+import { formatBytes } from "../bench/figures.ts";
+import { cut, drawLine, pad, type Piece, wrap } from "../shared/cells.ts";
+import { colorOf, count, formatSome, howToAdmit, layOut } from "../shared/format.ts";
+import { suggest } from "../shared/mistakes.ts";
 
 /** Connections that must be cut to stand beside the broker stand below it, unless they get as many columns as this. */
 const MIN_BESIDE = 60;

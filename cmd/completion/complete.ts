@@ -6,11 +6,11 @@
  *
  * @module
  */
-import { connect, MqError } from "../mod.ts";
-import { brokerAccess, brokerFlags } from "./broker_flags.ts";
+import { connect, MqError } from "../../mod.ts";
+import { brokerAccess, brokerFlags } from "../shared/broker_flags.ts";
 import { type Candidate, eventCandidates, type EventOffer, type Offer, offerAt } from "./candidates.ts";
-import { type Command, defineCommand, duration, option, type Reader, UsageError, type Values } from "./command.ts";
-import { aborted, type Io } from "./stdio.ts";
+import { type Command, defineCommand, duration, option, type Reader, UsageError, type Values } from "../command.ts";
+import { aborted, type Io } from "../shared/stdio.ts";
 
 const flags = {
   "tls-ca": { ...brokerFlags["tls-ca"], read: orNothing(brokerFlags["tls-ca"].read) },

@@ -3,10 +3,10 @@
  *
  * @module
  */
-import type { Broker, ClientInfo, WebGateway } from "../mod.ts";
-import { formatBytes } from "./bench/figures.ts";
-import { count, formatDuration, layOut } from "./format.ts";
-import type { Io } from "./stdio.ts";
+import type { Broker, ClientInfo, WebGateway } from "../../mod.ts";
+import { formatBytes } from "../bench/figures.ts";
+import { count, formatDuration, layOut } from "../shared/format.ts";
+import type { Io } from "../shared/stdio.ts";
 
 /** After how long it says so, in milliseconds. Most have read everything and gone by then. */
 const SAY_AFTER_MS = 1000;

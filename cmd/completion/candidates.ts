@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { Pattern, ProtocolError } from "../mod.ts";
+import { Pattern, ProtocolError } from "../../mod.ts";
 import {
   type Command,
   commandOf,
@@ -15,7 +15,7 @@ import {
   isSwitch,
   takeApart,
   wordsOf,
-} from "./command.ts";
+} from "../command.ts";
 
 /** A word that may be typed, and what it means. */
 export interface Candidate {

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import stringWidth from "string-width";
-import { type Column, cut, drawLine, layOutTable, pad, wrap } from "../../cmd/cells.ts";
+import { type Column, cut, drawLine, layOutTable, pad, wrap } from "../../../cmd/shared/cells.ts";
 
 for (
   const [text, width, expected] of [

@@ -4,11 +4,11 @@
  * @module
  */
 import { bold, dim, inverse, red, yellow } from "@std/fmt/colors";
-import { formatBytes, formatNumber } from "./bench/figures.ts";
-import { type Column, drawLine, layOutTable, pad, type Piece } from "./cells.ts";
-import { count, formatSome, layOut } from "./format.ts";
-import { type ClientFigures, type Figures, type Order, sorted, type SortKey } from "./top_figures.ts";
-import type { Size } from "./terminal.ts";
+import { formatBytes, formatNumber } from "../bench/figures.ts";
+import { type Column, drawLine, layOutTable, pad, type Piece } from "../shared/cells.ts";
+import { count, formatSome, layOut } from "../shared/format.ts";
+import { type ClientFigures, type Figures, type Order, sorted, type SortKey } from "./figures.ts";
+import type { Size } from "../shared/terminal.ts";
 
 /** What the terminal shows besides connections: three lines of head, the titles, and the keys. */
 const OTHER_ROWS = 5;
