@@ -23,11 +23,11 @@
  *
  * @module
  */
-export { type Address, formatAddress, parseAddress } from "./lib/address.ts";
-export * from "./lib/answers.ts";
+export { type Address, formatAddress, parseAddress } from "./lib/protocol/address.ts";
+export * from "./lib/protocol/responses.ts";
 export * from "./lib/broker.ts";
-export * from "./lib/broker_options.ts";
-export { Catalog, parseCatalog } from "./lib/catalog.ts";
+export * from "./lib/broker/options.ts";
+export { Catalog, parseCatalog } from "./lib/catalog/catalog.ts";
 export {
   type ClassicForm,
   type ClassicKeys,
@@ -36,24 +36,24 @@ export {
   MESSAGE_PACE_MS,
   modernName,
   modernPattern,
-} from "./lib/classic.ts";
+} from "./lib/protocol/classic.ts";
 export * from "./lib/client.ts";
-export * from "./lib/client_options.ts";
-export * from "./lib/data.ts";
-export { dial, type DialOptions } from "./lib/dial.ts";
-export * from "./lib/errors.ts";
-export * from "./lib/event.ts";
-export type { HeartbeatTimes } from "./lib/heartbeat.ts";
-export * from "./lib/limits.ts";
-export { type ByteReader, type LineObserver, LineReader, type LineReaderOptions } from "./lib/lines.ts";
-export type { Certificate, ListenOptions } from "./lib/listen.ts";
-export * from "./lib/protocol.ts";
-export * from "./lib/subscription.ts";
-export { sleep } from "./lib/time.ts";
-export { parseToken, parseTokens, type Scope, type Token } from "./lib/tokens.ts";
-export { atTurnEnd } from "./lib/turn.ts";
-export type { Transport } from "./lib/transport.ts";
-export { VERSION } from "./lib/version.ts";
-export { parseOrigin } from "./lib/web/access.ts";
-export { DEFAULT_WEB_PORT, serveWeb, type WebGateway, type WebOptions } from "./lib/web/gateway.ts";
-export type { Page } from "./lib/web/page.ts";
+export * from "./lib/client/options.ts";
+export * from "./lib/protocol/data.ts";
+export { dial, type DialOptions } from "./lib/net/dial.ts";
+export * from "./lib/protocol/errors.ts";
+export * from "./lib/protocol/event.ts";
+export type { HeartbeatTimes } from "./lib/net/heartbeat.ts";
+export * from "./lib/protocol/limits.ts";
+export { type ByteReader, type LineObserver, LineReader, type LineReaderOptions } from "./lib/net/line_reader.ts";
+export type { Certificate, ListenOptions } from "./lib/net/listen.ts";
+export * from "./lib/protocol/lines.ts";
+export * from "./lib/client/subscription.ts";
+export { sleep } from "./lib/net/time.ts";
+export { parseToken, parseTokens, type Scope, type Token } from "./lib/protocol/tokens.ts";
+export { afterCurrentTick } from "./lib/net/read_scheduler.ts";
+export type { Transport } from "./lib/net/transport.ts";
+export { VERSION } from "./lib/protocol/version.ts";
+export { parseOrigin } from "./lib/http/access.ts";
+export { DEFAULT_WEB_PORT, serveWeb, type WebGateway, type WebOptions } from "./lib/http/gateway.ts";
+export type { Page } from "./lib/http/page.ts";

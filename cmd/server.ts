@@ -160,7 +160,7 @@ export async function startServer(given: ServerFlags, io: Io): Promise<Server> {
     limits: limitsOf(flags),
     tokens: security.tokens,
     slow: flags.slow,
-    onActivity: (name, data) => log.activity(name, data),
+    onSystemEvent: (name, data) => log.activity(name, data),
     onError: sayOnce(io),
     onPublish: flags.verbose
       ? (name, line, from, receivers) => log.published(name, line.slice(name.length).trimStart(), from, receivers)

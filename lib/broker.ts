@@ -5,20 +5,20 @@
  */
 import process from "node:process";
 import { monotonicUlid } from "@std/ulid";
-import type { BrokerStats, ClientInfo, EventInfo, Why } from "./answers.ts";
-import type { Activity, BrokerOptions } from "./broker_options.ts";
-import { Callbacks } from "./callbacks.ts";
-import { ClassicCodec, type ClassicMessage, lineOf } from "./classic.ts";
-import { Connection } from "./connection.ts";
-import { Enrolment } from "./enrolment.ts";
-import { Entrance } from "./entrance.ts";
-import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } from "./errors.ts";
-import { checkPublishable, checkRecognizable, DEFAULT_EVENTS, formatPatterns, isReserved } from "./event.ts";
-import { Heartbeat, tickMs } from "./heartbeat.ts";
-import { Life } from "./life.ts";
-import { ANSWER_BYTES, checkLimits, DEFAULT_LIMITS, FAULT_GRACE_MS, type Limits, MAX_HOPS } from "./limits.ts";
-import { acceptAll, type Listener, type ListenOptions, listenTcp } from "./listen.ts";
-import { Patience } from "./patience.ts";
+import type { BrokerStats, ClientInfo, EventInfo, Why } from "./protocol/responses.ts";
+import type { BrokerOptions, SystemEvent } from "./broker/options.ts";
+import { Callbacks } from "./broker/callbacks.ts";
+import { ClassicCodec, type ClassicMessage, lineOf } from "./protocol/classic.ts";
+import { Connection } from "./broker/connection.ts";
+import { Subscriptions } from "./broker/subscriptions.ts";
+import { Admission } from "./broker/admission.ts";
+import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } from "./protocol/errors.ts";
+import { checkPublishable, checkRecognizable, DEFAULT_EVENTS, formatPatterns, isReserved } from "./protocol/event.ts";
+import { Heartbeat, tickMs } from "./net/heartbeat.ts";
+import { SystemEvents } from "./broker/system_events.ts";
+import { ANSWER_BYTES, checkLimits, DEFAULT_LIMITS, FAULT_GRACE_MS, type Limits, MAX_HOPS } from "./protocol/limits.ts";
+import { acceptAll, type Listener, type ListenOptions, listenTcp } from "./net/listen.ts";
+import { SlowConsumers } from "./broker/slow_consumers.ts";
 import {
   BROKER_NAME,
   formatDropped,
@@ -34,7 +34,7 @@ import {
   PROTOCOL_VERSION,
   takeHops,
   takeWord,
-} from "./protocol.ts";
+} from "./protocol/lines.ts";
 import {
   asFatal,
   asProtocolError,
@@ -43,12 +43,12 @@ import {
   subject,
   unauthorized,
   UNFINISHED_LINE,
-} from "./refusals.ts";
-import { type Route, Router } from "./router.ts";
-import { Gate, type Scope } from "./tokens.ts";
-import type { Transport } from "./transport.ts";
-import { isLongerThan } from "./utf8.ts";
-import { VERSION } from "./version.ts";
+} from "./broker/command_errors.ts";
+import { type Route, Router } from "./broker/router.ts";
+import { Authenticator, type Scope } from "./protocol/tokens.ts";
+import type { Transport } from "./net/transport.ts";
+import { isLongerThan } from "./protocol/text.ts";
+import { VERSION } from "./protocol/version.ts";
 
 /** What a control line begins with. */
 const SLASH = 0x2f;
@@ -82,19 +82,19 @@ export class Broker implements AsyncDisposable {
   readonly #options: BrokerOptions;
   readonly #limits: Limits;
   readonly #router: Router;
-  readonly #gate: Gate;
+  readonly #authenticator: Authenticator;
   readonly #tickMs: number;
   readonly #callbacks: Callbacks;
   readonly #startedAt = Date.now();
   readonly #pool = new Map<string, Connection>();
   readonly #listeners: { listener: Listener; classic?: ClassicCodec }[] = [];
   readonly #tasks = new Set<Promise<void>>();
-  readonly #life = new Life((name, data) => this.#announce(name, data));
-  readonly #patience: Patience;
+  readonly #systemEvents = new SystemEvents((name, data) => this.#announce(name, data));
+  readonly #slowConsumers: SlowConsumers;
   readonly #verbs = new Map<string, (connection: Connection, rest: string) => string>([
     ["hello", (connection, rest) => this.#hello(connection, rest)],
-    ["sub", (connection, rest) => this.#enrolment.subscribe(connection, rest)],
-    ["unsub", (connection, rest) => this.#enrolment.unsubscribe(connection, rest)],
+    ["sub", (connection, rest) => this.#subscriptions.subscribe(connection, rest)],
+    ["unsub", (connection, rest) => this.#subscriptions.unsubscribe(connection, rest)],
     ["pub", (connection, rest) => this.#publish(connection, rest)],
     ["ping", (_connection, rest) => rest === "" ? "/pong" : `/pong ${rest}`],
     ["stats", () => formatOk("stats", this.stats())],
@@ -103,8 +103,8 @@ export class Broker implements AsyncDisposable {
     ["why", (_connection, rest) => formatOk("why", this.why(rest.trim()))],
     ["help", () => HELP],
   ]);
-  readonly #enrolment: Enrolment;
-  readonly #entrance: Entrance;
+  readonly #subscriptions: Subscriptions;
+  readonly #admission: Admission;
   /** Those who are out of the pool, and are still to read what was queued for them. */
   readonly #leaving = new Set<Connection>();
   #accepted = 0;
@@ -131,10 +131,10 @@ export class Broker implements AsyncDisposable {
     checkRecognizable(this.events);
     checkLimits(this.#limits);
     this.#router = new Router(this.events);
-    this.#gate = new Gate(options.tokens ?? []);
-    this.#enrolment = new Enrolment(this.#router, this.#life, this.#limits.patterns);
-    this.#entrance = this.#makeEntrance();
-    this.#patience = this.#makePatience();
+    this.#authenticator = new Authenticator(options.tokens ?? []);
+    this.#subscriptions = new Subscriptions(this.#router, this.#systemEvents, this.#limits.patterns);
+    this.#admission = this.#makeEntrance();
+    this.#slowConsumers = this.#makePatience();
     const { helloMs, silenceMs, answerMs } = this.#limits;
     this.#tickMs = tickMs(helloMs, silenceMs, answerMs);
   }
@@ -174,7 +174,7 @@ export class Broker implements AsyncDisposable {
       const classic = this.#classicCodec(options);
       const listeners = listenTcp(options);
       this.#listeners.push(...listeners.map((listener) => ({ listener, classic })));
-      for (const listener of listeners) this.#keep(acceptAll(listener, this.#entrance.door(classic)));
+      for (const listener of listeners) this.#keep(acceptAll(listener, this.#admission.door(classic)));
       this.#startTicking();
       return Promise.resolve(listeners[0].addr as Deno.NetAddr);
     } catch (error) {
@@ -184,7 +184,7 @@ export class Broker implements AsyncDisposable {
 
   #classicCodec({ classic, tls }: ListenOptions): ClassicCodec | undefined {
     if (classic === undefined) return undefined;
-    if (tls || !this.#gate.isOpen) throw new MqError("classic", CLASSIC_IS_OPEN);
+    if (tls || !this.#authenticator.isOpen) throw new MqError("classic", CLASSIC_IS_OPEN);
     return new ClassicCodec(typeof classic === "string" ? { form: classic } : classic, this.#router);
   }
 
@@ -193,9 +193,9 @@ export class Broker implements AsyncDisposable {
    *
    * @param transport The connection. The broker closes it, at once if it is closed itself.
    */
-  enter(transport: Transport): void {
+  attach(transport: Transport): void {
     if (!this.#closing) this.#startTicking();
-    this.#entrance.door().enter(transport);
+    this.#admission.door().enter(transport);
   }
 
   /** What it allows. */
@@ -209,8 +209,8 @@ export class Broker implements AsyncDisposable {
    * @param token The token; undefined for none.
    * @returns Everything, where no token is asked for; undefined if it does not let anybody in.
    */
-  scopeOf(token: string | undefined): Scope | undefined {
-    return this.#gate.isOpen ? "all" : this.#gate.scopeOf(token ?? "");
+  authorize(token: string | undefined): Scope | undefined {
+    return this.#authenticator.isOpen ? "all" : this.#authenticator.authorize(token ?? "");
   }
 
   /**
@@ -225,11 +225,11 @@ export class Broker implements AsyncDisposable {
       connections: this.#pool.size,
       published: this.#published,
       delivered: this.#router.delivered,
-      unrecognized: this.#life.unrecognized,
-      refused: this.#life.refused,
-      slow: this.#life.slow,
-      dropped: this.#patience.dropped,
-      droppedBytes: this.#life.droppedBytes,
+      unrecognized: this.#systemEvents.unrecognized,
+      refused: this.#systemEvents.refused,
+      slow: this.#systemEvents.slow,
+      dropped: this.#slowConsumers.dropped,
+      droppedBytes: this.#systemEvents.droppedBytes,
       errors: this.#callbacks.errors,
       cpuMs: Math.round((user + system) / 1000),
       rssBytes: Deno.memoryUsage().rss,
@@ -274,15 +274,15 @@ export class Broker implements AsyncDisposable {
     const { recognizedBy } = this.#router.route(name);
     const by = recognizedBy ?? (isReserved(name) ? "mq.>" : null);
     const why: Why = { name, recognized: by !== null, by, receivers: 0, hears: [], ignores: [] };
-    for (const { id, name: client, patterns, outbox, observe } of this.#pool.values()) {
+    for (const { id, name: client, patterns, queue, observe } of this.#pool.values()) {
       if (observe !== undefined) continue;
       const match = [...patterns.values()].find((pattern) => pattern.matches(name));
       if (match === undefined) {
         why.ignores.push({ id, name: client, patterns: [...patterns.keys()] });
         continue;
       }
-      const hears = { id, name: client, pattern: match.text, queuedBytes: outbox.queuedBytes };
-      why.hears.push(outbox.isFull ? { ...hears, full: true } : hears);
+      const hears = { id, name: client, pattern: match.text, queuedBytes: queue.queuedBytes };
+      why.hears.push(queue.isFull ? { ...hears, full: true } : hears);
     }
     if (why.recognized) why.receivers = why.hears.filter(({ full }) => !full).length;
     return why;
@@ -306,8 +306,8 @@ export class Broker implements AsyncDisposable {
   async #drain(): Promise<void> {
     for (const { listener } of this.#listeners.splice(0)) listener.close();
     clearInterval(this.#ticking);
-    this.#entrance.close();
-    this.#life.drains(this.#pool.size, this.#limits.drainMs);
+    this.#admission.close();
+    this.#systemEvents.drains(this.#pool.size, this.#limits.drainMs);
     this.#isDraining = true;
     for (const connection of [...this.#pool.values()]) this.#endDraining(connection);
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
@@ -320,31 +320,37 @@ export class Broker implements AsyncDisposable {
     this.#tasks.add(kept);
   }
 
-  #makeEntrance(): Entrance {
-    return new Entrance({
+  #makeEntrance(): Admission {
+    return new Admission({
       isOpen: () => this.#closing === undefined,
       connections: () => this.#pool.size,
       enter: (conn, classic) => this.#enter(conn, classic),
-      refused: (error, times) => this.#life.turnsAway(error, times),
+      refused: (error, times) => this.#systemEvents.turnsAway(error, times),
       keep: (task) => this.#keep(task),
     }, this.#limits);
   }
 
-  #makePatience(): Patience {
+  #makePatience(): SlowConsumers {
     const { slow = "disconnect" } = this.#options;
-    const end = (connection: Connection, lastWords: string, bytes: number) =>
-      this.#end(connection, "slow", lastWords, FAULT_GRACE_MS, bytes);
+    const end = (connection: Connection, closeMessage: string, bytes: number) =>
+      this.#end(connection, "slow", closeMessage, FAULT_GRACE_MS, bytes);
     const { outboxBytes } = this.#limits;
-    return new Patience({ policy: slow, outboxBytes, life: this.#life, router: this.#router, end });
+    return new SlowConsumers({
+      policy: slow,
+      outboxBytes,
+      systemEvents: this.#systemEvents,
+      router: this.#router,
+      end,
+    });
   }
 
   #enter(conn: Transport, classic?: ClassicCodec): void {
     const connection = new Connection(conn, `client-${++this.#accepted}`, this.#limits, classic);
-    this.#patience.watch(connection);
-    if (this.#gate.isOpen) connection.letIn("all");
+    this.#slowConsumers.watch(connection);
+    if (this.#authenticator.isOpen) connection.letIn("all");
     this.#pool.set(connection.id, connection);
     this.#router.join(connection);
-    this.#life.connected(connection);
+    this.#systemEvents.connected(connection);
     this.#keep(this.#serve(connection));
     if (this.#isDraining) this.#endDraining(connection);
   }
@@ -360,7 +366,7 @@ export class Broker implements AsyncDisposable {
       const isLate = connection.scope === undefined && now - connection.connectedAt > this.#limits.helloMs;
       if (isLate) this.#refuse(connection, unauthorized(`no token came within ${this.#limits.helloMs} ms`), "hello");
       else if (!connection.isPausing) connection.heartbeat?.tick();
-      if (connection.classic) this.#patience.tellLost(connection);
+      if (connection.classic) this.#slowConsumers.tellLost(connection);
     }
   }
 
@@ -425,9 +431,9 @@ export class Broker implements AsyncDisposable {
     if (isFirstWord("/hello", text)) throw new FatalProtocolError("bad-message", NOT_CLASSIC);
     const { keys } = classic;
     const message = classic.read(text);
-    if (classic.keys !== keys) this.#life.learnsKeys(connection, classic.keys);
+    if (classic.keys !== keys) this.#systemEvents.learnsKeys(connection, classic.keys);
     const glued = classic.findGlued(message);
-    if (glued !== undefined) this.#life.findsGlued(connection, glued);
+    if (glued !== undefined) this.#systemEvents.findsGlued(connection, glued);
     this.#event(connection, lineOf(message), message);
   }
 
@@ -443,7 +449,7 @@ export class Broker implements AsyncDisposable {
     if (!connection.mayPublish) {
       throw new ProtocolError("forbidden", "Cannot publish: this connection's token is for listening only");
     }
-    if (connection.takeEvent()) this.#life.throttles(connection, this.#limits.eventsPerSecond);
+    if (connection.takeEvent()) this.#systemEvents.throttles(connection, this.#limits.eventsPerSecond);
   }
 
   #deliver(
@@ -487,7 +493,7 @@ export class Broker implements AsyncDisposable {
   #checkAnswer(connection: Connection, answer: string): void {
     if (!isLongerThan(ANSWER_BYTES, answer)) return;
     this.#router.settle(connection);
-    checkAnswer(answer, connection.outbox.roomBytes);
+    checkAnswer(answer, connection.queue.roomBytes);
   }
 
   /** From now on it is told that it is too slow, and that the broker goes down; and asked whether it is still there. */
@@ -499,7 +505,7 @@ export class Broker implements AsyncDisposable {
           return connection.intake.receivedBytes;
         },
         ping: () => this.#router.send(connection, "/ping\n"),
-        giveUp: () => this.#refuse(connection, new FatalProtocolError("silent", "Closed: /ping was not answered")),
+        onTimeout: () => this.#refuse(connection, new FatalProtocolError("silent", "Closed: /ping was not answered")),
       },
       this.#limits,
       this.#tickMs,
@@ -511,7 +517,7 @@ export class Broker implements AsyncDisposable {
     const said = parseHello(rest);
     const { name = was, meta = connection.meta, hops = connection.hops, echo = connection.echo, token, ...more } = said;
     const observe = more.observe === undefined ? connection.observe : more.observe ?? undefined;
-    const scope = connection.scope ?? this.scopeOf(token);
+    const scope = connection.scope ?? this.authorize(token);
     if (scope === undefined) {
       throw unauthorized(token === undefined ? "this broker asks for a token" : "it is not the right token");
     }
@@ -525,10 +531,10 @@ export class Broker implements AsyncDisposable {
     };
     const answer = formatOk("hello", self);
     this.#checkAnswer(connection, answer); // Before anything changes.
-    this.#enrolment.change(connection, () => {
+    this.#subscriptions.change(connection, () => {
       if (connection.scope === undefined) connection.letIn(scope);
       Object.assign(connection, { name, meta, hops, echo, observe });
-      this.#life.introduced(connection, was);
+      this.#systemEvents.introduced(connection, was);
     });
     return answer;
   }
@@ -554,7 +560,7 @@ export class Broker implements AsyncDisposable {
   /** Answers a line that could not be carried out, and closes the connection if nothing can be read after it. */
   #refuse(connection: Connection, error: ProtocolError, what = "-"): void {
     if (connection.ended) return;
-    if (error.code !== "unrecognized") this.#life.refuses(connection, error);
+    if (error.code !== "unrecognized") this.#systemEvents.refuses(connection, error);
     const answer = formatErr(what, error) + "\n";
     if (error instanceof FatalProtocolError) this.#end(connection, error.code, answer, FAULT_GRACE_MS);
     else if (connection.speaksControl) this.#router.send(connection, answer);
@@ -562,13 +568,13 @@ export class Broker implements AsyncDisposable {
 
   /** A web page can have a browser send a request to any port: it must not be able to publish. */
   #refuseHttp(connection: Connection): void {
-    this.#life.refuses(connection, { code: "http", message: "Refused an HTTP request" });
+    this.#systemEvents.refuses(connection, { code: "http", message: "Refused an HTTP request" });
     this.#end(connection, "http", HTTP_REFUSAL, FAULT_GRACE_MS);
   }
 
   #dropUnrecognized(connection: Connection, event: string, isGuess?: boolean): void {
     checkPublishable(event);
-    this.#life.dropsUnrecognized(connection, event, isGuess);
+    this.#systemEvents.dropsUnrecognized(connection, event, isGuess);
   }
 
   #endDraining(connection: Connection): void {
@@ -579,34 +585,34 @@ export class Broker implements AsyncDisposable {
   #end(
     connection: Connection,
     reason: string,
-    lastWords = "",
+    closeMessage = "",
     graceMs: number = this.#limits.drainMs,
     droppedBytes = 0,
   ): void {
     if (connection.ended) return;
-    this.#enrolment.leave(connection);
+    this.#subscriptions.leave(connection);
     if (connection.ended) return; // What waited for it was too much.
     connection.ended = true;
     this.#pool.delete(connection.id);
     this.#leaving.add(connection);
-    this.#keep(this.#finish(connection, lastWords, graceMs, droppedBytes));
-    this.#life.disconnected(connection, reason);
+    this.#keep(this.#finish(connection, closeMessage, graceMs, droppedBytes));
+    this.#systemEvents.disconnected(connection, reason);
   }
 
-  async #finish(connection: Connection, lastWords: string, graceMs: number, droppedBytes: number): Promise<void> {
+  async #finish(connection: Connection, closeMessage: string, graceMs: number, droppedBytes: number): Promise<void> {
     const missed = connection.takeMissed();
     const isTold = missed.events > 0 && droppedBytes === 0 && connection.speaksControl; // Else how many are missing is not known.
     const gap = isTold ? formatDropped(missed.events) + "\n" : "";
-    const unwritten = await connection.finish(gap + lastWords, graceMs);
+    const unwritten = await connection.finish(gap + closeMessage, graceMs);
     const bytes = droppedBytes + missed.bytes + unwritten;
     this.#leaving.delete(connection);
-    if (bytes > 0) this.#life.loses(connection, bytes, missed.events);
+    if (bytes > 0) this.#systemEvents.loses(connection, bytes, missed.events);
   }
 
-  /** Tells of the broker's own life, as an event like any other. */
-  #announce(name: string, data: Activity): void {
-    this.#callbacks.call(() => this.#options.onActivity?.(name, data));
+  /** Tells of the broker's own systemEvents, as an event like any other. */
+  #announce(name: string, data: SystemEvent): void {
+    this.#callbacks.call(() => this.#options.onSystemEvent?.(name, data));
     const route = this.#router.route(name, true);
-    if (route.audiences.length > 0) this.#router.publish(route, formatEvent(name, JSON.stringify(data)), SELF);
+    if (route.groups.length > 0) this.#router.publish(route, formatEvent(name, JSON.stringify(data)), SELF);
   }
 }

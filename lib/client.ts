@@ -3,24 +3,24 @@
  *
  * @module
  */
-import { type Address, formatAddress, parseAddress } from "./address.ts";
-import type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "./answers.ts";
-import type { ClientEventMap, ConnectOptions, PublishOptions, Receipt } from "./client_options.ts";
-import { encodeData, type Json } from "./data.ts";
-import { dial } from "./dial.ts";
-import { Dispatcher, type Handler } from "./dispatcher.ts";
-import { ConnectionError, MqError, ProtocolError, quote } from "./errors.ts";
-import { checkName, checkPublishable, type MqEvent, Pattern } from "./event.ts";
-import { whyNoGreeting } from "./greeting.ts";
-import type { HeartbeatTimes } from "./heartbeat.ts";
-import { DEFAULT_LIMITS, DEFAULT_PORT, MAX_HOPS } from "./limits.ts";
-import { formatEvent, formatHops } from "./protocol.ts";
-import { parseAnswer, Session } from "./session.ts";
-import { type SubscribeOptions, Subscription } from "./subscription.ts";
-import { onAbort, sleep, within } from "./time.ts";
-import { parseToken } from "./tokens.ts";
-import { atTurnEnd } from "./turn.ts";
-import { byteLength, isLongerThan } from "./utf8.ts";
+import { type Address, formatAddress, parseAddress } from "./protocol/address.ts";
+import type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "./protocol/responses.ts";
+import type { ClientEventMap, ConnectOptions, PublishOptions, Receipt } from "./client/options.ts";
+import { encodeData, type Json } from "./protocol/data.ts";
+import { dial } from "./net/dial.ts";
+import { Dispatcher, type Handler } from "./client/dispatcher.ts";
+import { ConnectionError, MqError, ProtocolError, quote } from "./protocol/errors.ts";
+import { checkName, checkPublishable, type MqEvent, Pattern } from "./protocol/event.ts";
+import { whyNoGreeting } from "./net/greeting.ts";
+import type { HeartbeatTimes } from "./net/heartbeat.ts";
+import { DEFAULT_LIMITS, DEFAULT_PORT, MAX_HOPS } from "./protocol/limits.ts";
+import { formatEvent, formatHops } from "./protocol/lines.ts";
+import { parseAnswer, Session } from "./client/session.ts";
+import { type SubscribeOptions, Subscription } from "./client/subscription.ts";
+import { onAbort, sleep, within } from "./net/time.ts";
+import { parseToken } from "./protocol/tokens.ts";
+import { afterCurrentTick } from "./net/read_scheduler.ts";
+import { byteLength, isLongerThan } from "./protocol/text.ts";
 
 /** One who hears events, and when it began to. */
 interface Hearer extends Handler {
@@ -326,7 +326,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   async #live(first: Session): Promise<void> {
-    await new Promise<void>((resolve) => atTurnEnd(resolve)); // Who has connected comes to listen to what happens.
+    await new Promise<void>((resolve) => afterCurrentTick(resolve)); // Who has connected comes to listen to what happens.
     for (let session: Session | undefined = first; session !== undefined;) {
       const reason: ConnectionError = await session.ended;
       this.#session = undefined;

@@ -1,6 +1,6 @@
 /** The rules of the line protocol, in the order of docs/protocol.md, over bare sockets. */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { type Activity, Broker, DEFAULT_LIMITS, MqError, ProtocolError, VERSION } from "../mod.ts";
+import { Broker, DEFAULT_LIMITS, MqError, ProtocolError, type SystemEvent, VERSION } from "../mod.ts";
 import { type RawClient, startBroker, type TestBroker, until } from "./helpers.ts";
 import { MemoryClient } from "./memory.ts";
 
@@ -621,12 +621,12 @@ Deno.test("mq.drain: tells that the broker is going down", async () => {
 
 Deno.test("mq.drain: comes before the end of those who come in at that moment, and counts them", async () => {
   const told: string[] = [];
-  const onActivity = (name: string, data: Activity) => {
+  const onSystemEvent = (name: string, data: SystemEvent) => {
     told.push(`${name} ${data.name ?? data.connections}`);
     if (name === "mq.connect") void broker.close();
     if (name === "mq.disconnect" && told.length < 6) new MemoryClient(broker);
   };
-  const broker = new Broker({ onActivity });
+  const broker = new Broker({ onSystemEvent });
   new MemoryClient(broker);
   await broker.close();
   const events = ["mq.connect client-1", "mq.drain 1", "mq.disconnect client-1", "mq.connect client-2"];
@@ -859,11 +859,11 @@ Deno.test("Broker.close sends the last words of a drop to one that still misses 
 });
 
 for (const when of ["mq.connect", "mq.hello", "mq.subscribe", "mq.refused", "mq.drain", "mq.disconnect"]) {
-  Deno.test(`Broker may be closed and called from within onActivity, here by ${when}`, async () => {
+  Deno.test(`Broker may be closed and called from within onSystemEvent, here by ${when}`, async () => {
     const told: string[] = [];
     const outcomes: Promise<unknown>[] = [];
     let late: MemoryClient | undefined;
-    const onActivity = (name: string) => {
+    const onSystemEvent = (name: string) => {
       told.push(name);
       if (name !== when || late) return;
       outcomes.push(broker.close(), broker.listen({ hostname: "127.0.0.1", port: 0 }).catch((error) => error.code));
@@ -871,7 +871,7 @@ for (const when of ["mq.connect", "mq.hello", "mq.subscribe", "mq.refused", "mq.
       broker.stats();
       broker.clients();
     };
-    const broker: Broker = new Broker({ onActivity });
+    const broker: Broker = new Broker({ onSystemEvent });
     const client = new MemoryClient(broker);
     client.send('/hello {"name":"ann"}', "/sub mq.>", "/nothing");
     await until(() => told.includes(when) || told.includes("mq.refused"), "it is told");
@@ -901,7 +901,7 @@ Deno.test("Broker tells onError what its functions throw, and goes on", async ()
     throw new Error(what);
   };
   {
-    await using server = await startBroker({ onActivity: fail("activity"), onPublish: fail("publish"), onError });
+    await using server = await startBroker({ onSystemEvent: fail("activity"), onPublish: fail("publish"), onError });
     const [client] = await server.connect(1);
     await client.line("create 1");
     await client.expect("create 1");
@@ -915,7 +915,7 @@ Deno.test("Broker tells onError what its functions throw that are async", async 
   const errors: string[] = [];
   const onError = (error: unknown) => void errors.push((error as Error).message);
   const fail = (what: string) => () => Promise.reject(new Error(what));
-  await using server = await startBroker({ onActivity: fail("activity"), onPublish: fail("publish"), onError });
+  await using server = await startBroker({ onSystemEvent: fail("activity"), onPublish: fail("publish"), onError });
   const [client] = await server.connect(1);
   await client.line("create 1");
   await client.expect("create 1");
@@ -948,7 +948,7 @@ Deno.test("Broker goes on when the program's own callbacks throw", async () => {
     throw new Error("A bug around the broker");
   };
   {
-    await using server = await startBroker({ onActivity: fail, onPublish: fail });
+    await using server = await startBroker({ onSystemEvent: fail, onPublish: fail });
     const [client] = await server.connect(1);
     await client.line("create 1");
     await client.expect("create 1");

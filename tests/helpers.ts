@@ -6,7 +6,7 @@
 import { assertEquals } from "@std/assert";
 import type { Sink } from "../cmd/shared/sink.ts";
 import config from "../deno.json" with { type: "json" };
-import { type Activity, Broker, type BrokerOptions } from "../mod.ts";
+import { Broker, type BrokerOptions, type SystemEvent } from "../mod.ts";
 
 /** How long anything that is waited for may take: far more than it needs on a busy machine. */
 const PATIENCE_MS = 20_000;
@@ -24,12 +24,12 @@ export async function startBroker(options: BrokerOptions = {}): Promise<TestBrok
 export class TestBroker implements AsyncDisposable {
   readonly broker: Broker;
   /** The `mq.*` events so far. */
-  readonly activities: { name: string; data: Activity }[] = [];
+  readonly activities: { name: string; data: SystemEvent }[] = [];
   readonly #clients: RawClient[] = [];
 
   constructor(options: BrokerOptions) {
-    const onActivity = (name: string, data: Activity) => void this.activities.push({ name, data });
-    this.broker = new Broker({ onActivity, ...options });
+    const onSystemEvent = (name: string, data: SystemEvent) => void this.activities.push({ name, data });
+    this.broker = new Broker({ onSystemEvent, ...options });
   }
 
   get port(): number {
@@ -49,7 +49,7 @@ export class TestBroker implements AsyncDisposable {
   }
 
   /** The `mq.*` events of one name so far. */
-  told(name: string): Activity[] {
+  told(name: string): SystemEvent[] {
     return this.activities.filter((activity) => activity.name === name).map(({ data }) => data);
   }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import type { Broker } from "../mod.ts";
-import type { Transport } from "../lib/transport.ts";
+import type { Transport } from "../lib/net/transport.ts";
 import { until } from "./helpers.ts";
 
 const encoder = new TextEncoder();
@@ -29,7 +29,7 @@ export class MemoryClient implements Transport {
   constructor(broker: Broker, isSlow = false) {
     if (!isSlow) this.#reads = Infinity;
     this.writable = new WritableStream({ write: (chunk) => this.#take(chunk) });
-    broker.enter(this);
+    broker.attach(this);
   }
 
   /** What it has read, line by line. */

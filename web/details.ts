@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { isJson } from "../lib/data.ts";
+import { isJson } from "../lib/protocol/data.ts";
 import { make } from "./dom.ts";
 import type { Seen } from "./model.ts";
 import { hearing, laidOut, timeOf } from "./words.ts";

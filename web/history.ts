@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BrokerStats } from "../lib/answers.ts";
+import type { BrokerStats } from "../lib/protocol/responses.ts";
 
 const HISTORY_MS = 5 * 60_000;
 

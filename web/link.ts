@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Hello } from "../lib/answers.ts";
-import { type BrokerLine, parseBrokerLine } from "../lib/protocol.ts";
+import type { Hello } from "../lib/protocol/responses.ts";
+import { type BrokerLine, parseBrokerLine } from "../lib/protocol/lines.ts";
 
 /** How many events a second the page asks for. */
 const OBSERVE = 60;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BrokerStats, ClientInfo, Hello } from "../lib/answers.ts";
+import type { BrokerStats, ClientInfo, Hello } from "../lib/protocol/responses.ts";
 import { Colors, PALETTE } from "./colors.ts";
 import { Curtain } from "./curtain.ts";
 import { byId, colorClass, make, setText } from "./dom.ts";

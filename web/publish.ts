@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { dataFromText, mistakeInJson } from "../lib/data.ts";
-import { checkPublishable } from "../lib/event.ts";
-import { formatEvent } from "../lib/protocol.ts";
+import { dataFromText, mistakeInJson } from "../lib/protocol/data.ts";
+import { checkPublishable } from "../lib/protocol/event.ts";
+import { formatEvent } from "../lib/protocol/lines.ts";
 import { byId, make, setText } from "./dom.ts";
 import type { Link } from "./link.ts";
 import { count } from "./words.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import uPlot from "uplot";
-import type { BrokerStats } from "../lib/answers.ts";
+import type { BrokerStats } from "../lib/protocol/responses.ts";
 import { byId, make, setText } from "./dom.ts";
 import { Rates as History, SERIES } from "./history.ts";
 import { type Ink, readInk, rem } from "./theme.ts";

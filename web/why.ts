@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Why } from "../lib/answers.ts";
+import type { Why } from "../lib/protocol/responses.ts";
 import { byId, make, setText } from "./dom.ts";
 import type { Link } from "./link.ts";
 import { count, formatBytes, hearing } from "./words.ts";

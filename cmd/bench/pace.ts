@@ -4,7 +4,7 @@
  * @module
  */
 import type { Histogram } from "hdr-histogram-js";
-import { atTurnEnd } from "../../mod.ts";
+import { afterCurrentTick } from "../../mod.ts";
 import { open, read, type Target, topicName, untilDone, type Watch, type Wire, writeAll } from "./load.ts";
 
 /** How long before an event is due the sleep ends, in milliseconds: timers are not exact. */
@@ -110,6 +110,6 @@ async function publishPaced(
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     if (ms > TIMER_MARGIN_MS) setTimeout(resolve, ms - TIMER_MARGIN_MS);
-    else atTurnEnd(resolve);
+    else afterCurrentTick(resolve);
   });
 }

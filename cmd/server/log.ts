@@ -5,7 +5,6 @@
  */
 import { bold, dim, green, red, yellow } from "@std/fmt/colors";
 import {
-  type Activity,
   type Broker,
   type Certificate,
   type ClassicForm,
@@ -15,6 +14,7 @@ import {
   formatPatterns,
   type Json,
   MqEvent,
+  type SystemEvent,
   type Token,
   VERSION,
   type WebGateway,
@@ -55,7 +55,7 @@ export interface Place {
 /** Who is told what the broker does. */
 export interface ServerLog {
   listening(broker: Broker, web: WebGateway | undefined): void;
-  activity(name: string, data: Activity): void;
+  activity(name: string, data: SystemEvent): void;
   published(name: string, text: string, from: string, receivers: number): void;
 }
 
@@ -137,7 +137,7 @@ export class TextLog implements ServerLog {
     }
   }
 
-  activity(name: string, data: Activity): void {
+  activity(name: string, data: SystemEvent): void {
     const line = this.#describe(name, data);
     if (line !== undefined) this.#print(line);
   }
@@ -150,7 +150,7 @@ export class TextLog implements ServerLog {
     this.#io.stdout.line(`${dim(localTime(new Date()))}  ${line}`);
   }
 
-  #describe(name: string, data: Activity): string | undefined {
+  #describe(name: string, data: SystemEvent): string | undefined {
     const who = layOut(String(data.name));
     const isFirst = data.times === 1;
     switch (name) {
@@ -186,7 +186,7 @@ export class TextLog implements ServerLog {
     }
   }
 
-  #unrecognized(who: string, { event, guess }: Activity): string {
+  #unrecognized(who: string, { event, guess }: SystemEvent): string {
     const { events } = this.#flags;
     const name = String(event);
     const admit = isList(events) ? admittingFlag(events, name) : `add it to ${events.path}`;
@@ -194,7 +194,7 @@ export class TextLog implements ServerLog {
     return `${yellow("!")} ${who}: "${name}" is not recognized, so nobody gets it. To admit it: ${admit}${orElse}`;
   }
 
-  #refused(who: string, { id, code, text }: Activity): string {
+  #refused(who: string, { id, code, text }: SystemEvent): string {
     const advice = code === "no-name" ? `; to have it as an event: ${FOR_NAMELESS}` : "";
     return `${yellow("!")} ${id === "" ? "" : `${who}: `}${text}${advice}`;
   }

@@ -8,14 +8,14 @@
  * @module
  */
 import { TextLineStream } from "@std/streams/text-line-stream";
-import { decodeData, encodeData } from "../../lib/data.ts";
-import { Pattern } from "../../lib/event.ts";
-import { type ByteReader, LineReader } from "../../lib/lines.ts";
-import { Outbox } from "../../lib/outbox.ts";
-import { formatEvent, formatOk, parseBrokerLine, wordEnd } from "../../lib/protocol.ts";
-import type { Listener } from "../../lib/audience.ts";
-import { type Route, Router } from "../../lib/router.ts";
-import { encodeText } from "../../lib/utf8.ts";
+import { decodeData, encodeData } from "../../lib/protocol/data.ts";
+import { Pattern } from "../../lib/protocol/event.ts";
+import { type ByteReader, LineReader } from "../../lib/net/line_reader.ts";
+import { WriteQueue } from "../../lib/net/write_queue.ts";
+import { formatEvent, formatOk, parseBrokerLine, wordEnd } from "../../lib/protocol/lines.ts";
+import type { Listener } from "../../lib/broker/subscriber_group.ts";
+import { type Route, Router } from "../../lib/broker/router.ts";
+import { encodeText } from "../../lib/protocol/text.ts";
 
 const BLOCK_BYTES = 128 * 1024;
 const BLOCKS = 10;
@@ -47,14 +47,14 @@ class Blocks implements ByteReader {
   }
 }
 
-/** A listener whose outbox writes to nowhere. */
+/** A listener whose queue writes to nowhere. */
 class NullListener implements Listener {
   readonly id = crypto.randomUUID();
   readonly name = "null";
   readonly patterns: ReadonlyMap<string, Pattern>;
   readonly meta = false;
   readonly echo = true;
-  readonly outbox = new Outbox({ writable: new WritableStream() }, { limitBytes: 1024 * 1024 });
+  readonly queue = new WriteQueue({ writable: new WritableStream() }, { limitBytes: 1024 * 1024 });
   delivered = 0;
 
   constructor(pattern: string) {
@@ -62,11 +62,11 @@ class NullListener implements Listener {
   }
 
   overflow(): void {
-    throw new Error("The outbox of a benchmark is full");
+    throw new Error("The queue of a benchmark is full");
   }
 }
 
-/** A router with some listeners of one audience. */
+/** A router with some listeners of one group. */
 function routerTo(listeners: NullListener[]): Router {
   const router = new Router([">"]);
   for (const listener of listeners) router.join(listener);
@@ -140,14 +140,14 @@ for (const count of [1, 10, 100]) {
     const route = router.route("create");
     for (const line of lines) router.publish(route, line, listeners[0]);
     router.flush();
-    for (const { outbox } of listeners) await outbox.drained();
+    for (const { queue } of listeners) await queue.drained();
   });
 }
 
 for (const [what, pattern] of [["with the same patterns", ">"], ["with patterns of its own", "create"]]) {
   const router = routerTo(listenersTo(">", 100));
   const listener = new NullListener(pattern);
-  bench("route: audiences", `Router.join, 10 look-ups and leave, among 100, ${what}`, () => {
+  bench("route: groups", `Router.join, 10 look-ups and leave, among 100, ${what}`, () => {
     router.join(listener);
     for (const name of TEN_NAMES) _kept = router.route(name);
     router.leave(listener);

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { TimeoutError } from "../../lib/errors.ts";
-import { within } from "../../lib/time.ts";
+import { TimeoutError } from "../../lib/protocol/errors.ts";
+import { within } from "../../lib/net/time.ts";
 import { expand, show, toBytes, Values } from "./notation.ts";
 import type { Action, Script, Step, Way } from "./script.ts";
 import { Wire } from "./wire.ts";

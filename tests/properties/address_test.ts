@@ -1,8 +1,8 @@
 /** Any text is an address or refused. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type Address, formatAddress, parseAddress } from "../../lib/address.ts";
-import { MqError } from "../../lib/errors.ts";
+import { type Address, formatAddress, parseAddress } from "../../lib/protocol/address.ts";
+import { MqError } from "../../lib/protocol/errors.ts";
 import { resultOf, runs, someText, textOf } from "./arbitraries.ts";
 
 const someAddress: fc.Arbitrary<Address> = fc.record({

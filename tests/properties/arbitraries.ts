@@ -7,7 +7,7 @@
  * @module
  */
 import fc from "fast-check";
-import type { Json } from "../../lib/data.ts";
+import type { Json } from "../../lib/protocol/data.ts";
 
 /** How many times as often as in a test each property is tried: `MQ_FUZZ_RUNS=100` makes it a long hunt. */
 const FACTOR = Number(Deno.env.get("MQ_FUZZ_RUNS") || 1);

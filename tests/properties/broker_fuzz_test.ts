@@ -1,7 +1,7 @@
 /** Whatever is thrown at a broker, those who keep to the protocol do not notice. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { HTTP_REFUSAL, parseBrokerLine } from "../../lib/protocol.ts";
+import { HTTP_REFUSAL, parseBrokerLine } from "../../lib/protocol/lines.ts";
 import { RawClient, soon, startBroker, type TestBroker, until } from "../helpers.ts";
 import { brokerRuns } from "./arbitraries.ts";
 

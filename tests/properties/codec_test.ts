@@ -1,8 +1,8 @@
 /** Data survives its way onto a line and back. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
-import { dataFromText, decodeData, encodeData, isJson, type Json } from "../../lib/data.ts";
-import { formatEvent, takeWord } from "../../lib/protocol.ts";
+import { dataFromText, decodeData, encodeData, isJson, type Json } from "../../lib/protocol/data.ts";
+import { formatEvent, takeWord } from "../../lib/protocol/lines.ts";
 import { runs, someJson, someText } from "./arbitraries.ts";
 
 Deno.test("decodeData reads every JSON value that encodeData writes", () => {

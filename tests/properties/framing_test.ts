@@ -1,9 +1,9 @@
 /** Bytes become the same lines however they come in. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { MqError } from "../../lib/errors.ts";
-import { type ByteReader, LineReader } from "../../lib/lines.ts";
-import { atTurnEnd } from "../../lib/turn.ts";
+import type { MqError } from "../../lib/protocol/errors.ts";
+import { type ByteReader, LineReader } from "../../lib/net/line_reader.ts";
+import { afterCurrentTick } from "../../lib/net/read_scheduler.ts";
 import { runs } from "./arbitraries.ts";
 
 const LF = 0x0a;
@@ -103,7 +103,7 @@ async function read(source: ByteReader, maxLineBytes: number, observing?: Observ
   };
   const pause = async () => {
     isPaused = true;
-    await new Promise<void>((resolve) => atTurnEnd(resolve));
+    await new Promise<void>((resolve) => afterCurrentTick(resolve));
     isPaused = false;
   };
   const onLine = (line: string) => {

@@ -1,7 +1,7 @@
 /** What a broker tells of its own life is in order, whatever its connections do and in whatever order. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { type Activity, Broker, type SlowPolicy } from "../../mod.ts";
+import { Broker, type SlowPolicy, type SystemEvent } from "../../mod.ts";
 import { until } from "../helpers.ts";
 import { MemoryClient } from "../memory.ts";
 import { brokerRuns } from "./arbitraries.ts";
@@ -53,13 +53,13 @@ Deno.test("Broker tells last of a connection that it has left, but for what it l
   const property = fc.asyncProperty(scene, async ({ deeds, slow, slowness, closesAt }) => {
     const told: [name: string, id: unknown][] = [];
     let count = 0;
-    const onActivity = (name: string, { id }: Activity) => {
+    const onSystemEvent = (name: string, { id }: SystemEvent) => {
       told.push([name, id]);
       if (name === closesAt && ++count === 3) broker.close();
     };
     const limits = { lineBytes: 300, outboxBytes: 900, patterns: 200 };
     const errors: unknown[] = [];
-    const broker: Broker = new Broker({ slow, onActivity, onError: (error) => errors.push(error), limits });
+    const broker: Broker = new Broker({ slow, onSystemEvent, onError: (error) => errors.push(error), limits });
     const watcher = new MemoryClient(broker);
     await watcher.ask("/ok sub", "/sub mq.>");
     const firstHeard = told.length;
@@ -115,8 +115,8 @@ Deno.test("Broker tells a connection that has had enough of it no more of its ow
   // Its echo is more than it has room for, and is found to be when it subscribes.
   for (const line of ["/sub create", "/unsub >", '/hello {"name":"ann"}']) {
     const told: string[] = [];
-    const onActivity = (name: string) => void told.push(name);
-    await using broker = new Broker({ onActivity, limits: { lineBytes: 300, outboxBytes: 900 } });
+    const onSystemEvent = (name: string) => void told.push(name);
+    await using broker = new Broker({ onSystemEvent, limits: { lineBytes: 300, outboxBytes: 900 } });
     const client = new MemoryClient(broker, true);
     client.send("/sub > mq.slow");
     await until(() => told.includes("mq.subscribe"), "it has subscribed");

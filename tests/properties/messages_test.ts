@@ -1,9 +1,9 @@
 /** Messages of classic clients: what is taken apart is what was sent, however it was cut. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { ClassicCodec } from "../../lib/classic.ts";
-import { MessageScanner } from "../../lib/messages.ts";
-import { Router } from "../../lib/router.ts";
+import { ClassicCodec } from "../../lib/protocol/classic.ts";
+import { MessageScanner } from "../../lib/net/message_reader.ts";
+import { Router } from "../../lib/broker/router.ts";
 import { decodeData } from "../../mod.ts";
 
 const someObject = fc.dictionary(fc.string({ maxLength: 5 }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4 });

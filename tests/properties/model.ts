@@ -4,8 +4,8 @@
  *
  * @module
  */
-import type { Introduction } from "../../lib/protocol.ts";
-import type { Token } from "../../lib/tokens.ts";
+import type { Introduction } from "../../lib/protocol/lines.ts";
+import type { Token } from "../../lib/protocol/tokens.ts";
 import { isName, isPattern, matches } from "./reference.ts";
 
 /** A client of a {@linkcode ModelBroker}. */
@@ -134,13 +134,13 @@ export class ModelBroker {
   #hello(client: ModelClient, json: string): string {
     const { name: was } = client;
     const { name = was, meta = client.meta, echo = client.echo, token } = parseHello(json);
-    if (client.scope === undefined) client.letIn(this.#scopeOf(token));
+    if (client.scope === undefined) client.letIn(this.#authorize(token));
     Object.assign(client, { name, meta, echo });
     this.#announce("mq.hello", { name, was }, client);
     return '/ok hello {"id":"?","hops":255}';
   }
 
-  #scopeOf(token: string | undefined): Token["scope"] {
+  #authorize(token: string | undefined): Token["scope"] {
     const known = this.#options.tokens.find((known) => known.token === token);
     if (known === undefined) throw new Refusal("unauthorized");
     return known.scope;
@@ -196,9 +196,9 @@ export class ModelBroker {
   }
 
   /** The broker ends a connection. */
-  #end(client: ModelClient, reason: string, lastWords: string): void {
+  #end(client: ModelClient, reason: string, closeMessage: string): void {
     client.isOut = true;
-    client.received.push(lastWords);
+    client.received.push(closeMessage);
     this.#remove(client, reason);
   }
 

@@ -1,8 +1,8 @@
 /** Names and patterns, held to the rules of docs/protocol.md. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { ProtocolError } from "../../lib/errors.ts";
-import { checkName, checkPublishable, Pattern } from "../../lib/event.ts";
+import { ProtocolError } from "../../lib/protocol/errors.ts";
+import { checkName, checkPublishable, Pattern } from "../../lib/protocol/event.ts";
 import { resultOf, runs, someName, somePattern, textOf } from "./arbitraries.ts";
 import { isName, isPattern, matches } from "./reference.ts";
 

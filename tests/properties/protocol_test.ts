@@ -1,8 +1,8 @@
 /** What reads lines takes any text there is: it reads it or refuses it, and does nothing else. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { decodeData, encodeData } from "../../lib/data.ts";
-import { ProtocolError } from "../../lib/errors.ts";
+import { decodeData, encodeData } from "../../lib/protocol/data.ts";
+import { ProtocolError } from "../../lib/protocol/errors.ts";
 import {
   formatErr,
   formatEvent,
@@ -16,7 +16,7 @@ import {
   takeWord,
   wordEnd,
   words,
-} from "../../lib/protocol.ts";
+} from "../../lib/protocol/lines.ts";
 import { resultOf, runs, someJson, someName, somePattern, someText, textOf } from "./arbitraries.ts";
 import { isPattern } from "./reference.ts";
 

@@ -1,7 +1,7 @@
 /** A receipt tells for how many connections the event was queued: no more, and no less. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { minOutboxBytes } from "../../lib/limits.ts";
+import { minOutboxBytes } from "../../lib/protocol/limits.ts";
 import { Broker, type SlowPolicy } from "../../mod.ts";
 import { until } from "../helpers.ts";
 import { MemoryClient } from "../memory.ts";
@@ -50,7 +50,7 @@ async function play(slow: SlowPolicy, steps: Step[], outboxBytes: number, slowne
   const broker = new Broker({
     slow,
     limits: { lineBytes: LINE_BYTES, outboxBytes },
-    onActivity: (name, { id }) => void (name === "mq.slow" && slow === "disconnect" && slowOnes.add(id)),
+    onSystemEvent: (name, { id }) => void (name === "mq.slow" && slow === "disconnect" && slowOnes.add(id)),
     onPublish: (_name, _line, _from, receivers) => told.push(receivers),
   });
   const listeners = GREETINGS.map((lines, index) => {

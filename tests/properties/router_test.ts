@@ -1,11 +1,11 @@
 /** The router does what telling each listener of each event by itself would do. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Pattern } from "../../lib/event.ts";
-import { Outbox } from "../../lib/outbox.ts";
-import type { Listener } from "../../lib/audience.ts";
-import { type Route, Router } from "../../lib/router.ts";
-import { atTurnEnd } from "../../lib/turn.ts";
+import { Pattern } from "../../lib/protocol/event.ts";
+import { WriteQueue } from "../../lib/net/write_queue.ts";
+import type { Listener } from "../../lib/broker/subscriber_group.ts";
+import { type Route, Router } from "../../lib/broker/router.ts";
+import { afterCurrentTick } from "../../lib/net/read_scheduler.ts";
 import { runs } from "./arbitraries.ts";
 import { matches } from "./reference.ts";
 
@@ -73,7 +73,7 @@ class Member implements Listener {
   patterns: ReadonlyMap<string, Pattern> = new Map();
   meta = false;
   echo = true;
-  readonly outbox: Outbox;
+  readonly queue: WriteQueue;
   delivered = 0;
   isIn = false;
   /** The route of the event that it published last, as the broker keeps it. */
@@ -88,7 +88,7 @@ class Member implements Listener {
     this.id = `id-${index}`;
     this.name = `name-${index}`;
     const write = (chunk: Uint8Array) => void (this.#written += this.#decoder.decode(chunk, { stream: true }));
-    this.outbox = new Outbox({ writable: new WritableStream({ write }) }, { limitBytes: Infinity });
+    this.queue = new WriteQueue({ writable: new WritableStream({ write }) }, { limitBytes: Infinity });
   }
 
   overflow(): void {
@@ -105,7 +105,7 @@ class Member implements Listener {
   }
 
   async written(): Promise<string> {
-    await this.outbox.drained();
+    await this.queue.drained();
     return this.#written;
   }
 }
@@ -117,7 +117,7 @@ class Broadcast {
 
   async take(step: Step, number: number): Promise<void> {
     if (step === "flush") this.#router.flush();
-    else if (step === "end of turn") await new Promise<void>((resolve) => atTurnEnd(resolve));
+    else if (step === "end of turn") await new Promise<void>((resolve) => afterCurrentTick(resolve));
     else if ("joins" in step) this.#join(this.#members[step.joins], step.form);
     else if ("leaves" in step) this.#leave(this.#members[step.leaves]);
     else if ("isAnswered" in step) this.#send(this.#members[step.isAnswered], `/ok ${number}\n`);

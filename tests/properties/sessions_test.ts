@@ -1,7 +1,7 @@
 /** Random sessions of random clients with a real broker, which is held to a model of it. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import type { Token } from "../../lib/tokens.ts";
+import type { Token } from "../../lib/protocol/tokens.ts";
 import { RawClient, startBroker, type TestBroker } from "../helpers.ts";
 import { brokerRuns } from "./arbitraries.ts";
 import { ModelBroker, type ModelClient } from "./model.ts";

@@ -1,7 +1,7 @@
 /** One who reads too slowly loses events, but never the count of them. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { minOutboxBytes } from "../../lib/limits.ts";
+import { minOutboxBytes } from "../../lib/protocol/limits.ts";
 import { type RawClient, startBroker, type TestBroker } from "../helpers.ts";
 import { brokerRuns } from "./arbitraries.ts";
 

@@ -1,8 +1,8 @@
 /** Any text is a list of tokens or refused, and a gate knows the tokens that it was given. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { MqError } from "../../lib/errors.ts";
-import { Gate, parseTokens, type Token } from "../../lib/tokens.ts";
+import { MqError } from "../../lib/protocol/errors.ts";
+import { Authenticator, parseTokens, type Token } from "../../lib/protocol/tokens.ts";
 import { resultOf, runs, someText, textOf } from "./arbitraries.ts";
 
 const word = textOf("s3cret", "publish", "#", "~", "!", "-")
@@ -31,14 +31,14 @@ Deno.test("parseTokens reads the tokens of a file, whatever stands between them"
   fc.assert(property, runs(500));
 });
 
-Deno.test("Gate.scopeOf knows the tokens it was given, each by the first line that has it, and no others", () => {
+Deno.test("Authenticator.authorize knows the tokens it was given, each by the first line that has it, and no others", () => {
   const tokens = fc.array(someToken, { maxLength: 8 });
   const property = fc.property(tokens, fc.array(word, { maxLength: 8 }), (tokens, others) => {
-    const gate = new Gate(tokens);
+    const gate = new Authenticator(tokens);
     assertEquals(gate.isOpen, tokens.length === 0);
     const similar = tokens.flatMap(({ token }) => [token, `${token} `, [...token].slice(1).join("")]);
     for (const shown of ["", ...others, ...similar]) {
-      assertEquals(gate.scopeOf(shown), tokens.find(({ token }) => token === shown.trim())?.scope);
+      assertEquals(gate.authorize(shown), tokens.find(({ token }) => token === shown.trim())?.scope);
     }
   });
   fc.assert(property, runs(500));

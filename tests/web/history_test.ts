@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { BrokerStats } from "../../lib/answers.ts";
+import type { BrokerStats } from "../../lib/protocol/responses.ts";
 import { Rates } from "../../web/history.ts";
 
 function stats(uptimeMs: number, published: number, unrecognized = 0): BrokerStats {

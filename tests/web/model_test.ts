@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import type { ClientInfo } from "../../lib/answers.ts";
-import { DEFAULT_LIMITS } from "../../lib/limits.ts";
+import type { ClientInfo } from "../../lib/protocol/responses.ts";
+import { DEFAULT_LIMITS } from "../../lib/protocol/limits.ts";
 import { type Happening, Model } from "../../web/model.ts";
 
 const ID = "01ARYZ6S41TSV4RRFFQ69G5FAV";

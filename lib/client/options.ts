@@ -1,0 +1,154 @@
+/**
+ * What a client can be told, and what it tells.
+ *
+ * @module
+ */
+import type { ConnectionError, MqError, ProtocolError } from "../protocol/errors.ts";
+import type { HeartbeatTimes } from "../net/heartbeat.ts";
+
+/** How a client comes back after its connection broke. */
+export interface ReconnectOptions {
+  /**
+   * How long it waits before the first try, in milliseconds. Each wait is twice the one before, give or take a quarter.
+   *
+   * @default {250}
+   */
+  minDelayMs?: number;
+  /**
+   * The longest wait between two tries, in milliseconds.
+   *
+   * @default {1000}
+   */
+  maxDelayMs?: number;
+  /**
+   * How often it tries before it gives up.
+   *
+   * @default {Infinity}
+   */
+  attempts?: number;
+}
+
+/** Options of {@linkcode connect}. */
+export interface ConnectOptions {
+  /** Where the broker is, as `mq://HOST:PORT` or `mqs://HOST:PORT`. Stands for `hostname`, `port` and `tls`. */
+  url?: string;
+  /**
+   * The broker's host name or address.
+   *
+   * @default {"localhost"}
+   */
+  hostname?: string;
+  /**
+   * The broker's port.
+   *
+   * @default {3001}
+   */
+  port?: number;
+  /**
+   * Whether the broker speaks TLS.
+   *
+   * @default {false}
+   */
+  tls?: boolean;
+  /** Certificates that are trusted besides those that the system trusts, in the PEM format. */
+  caCerts?: string[];
+  /** What lets the client in, where the broker asks for it: 1 to 1,024 visible characters of ASCII. */
+  token?: string;
+  /** What the client calls itself: one word of at most 64 characters. The broker calls it `client-N` otherwise. */
+  name?: string;
+  /**
+   * Whether events come with their id, time and sender. Without them the broker and the client have less to do.
+   *
+   * @default {true}
+   */
+  meta?: boolean;
+  /**
+   * Whether the client hears the events that it publishes itself.
+   *
+   * @default {true}
+   */
+  echo?: boolean;
+  /**
+   * How it comes back after the connection broke; false if it does not.
+   *
+   * @default {{}}
+   */
+  reconnect?: ReconnectOptions | false;
+  /**
+   * Whether a broker that is not there yet is waited for, with the same delays.
+   *
+   * @default {false}
+   */
+  wait?: boolean;
+  /**
+   * How long one try to connect may take, in milliseconds.
+   *
+   * @default {5000}
+   */
+  timeoutMs?: number;
+  /**
+   * The bytes that may wait to be sent, because there is no connection or the broker does not read fast enough. To
+   * publish more throws an error: {@linkcode Client.flush} waits until there is room.
+   *
+   * @default {16777216}
+   */
+  queueBytes?: number;
+  /**
+   * How long the broker may be silent before it is asked for a sign of life, and after that before it is given up.
+   *
+   * @default {{ silenceMs: 30000, answerMs: 10000 }}
+   */
+  heartbeat?: Partial<HeartbeatTimes>;
+  /** Gives up connecting when it is aborted. Once connected, it has no effect. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@linkcode Client.publish}. */
+export interface PublishOptions {
+  /**
+   * Whether to wait until the broker has taken the event in.
+   *
+   * @default {false}
+   */
+  receipt?: boolean;
+  /** Stops waiting for the receipt when it is aborted. The event may be published all the same. */
+  signal?: AbortSignal;
+  /**
+   * Whether the data is a string that goes onto the line as it is, without being encoded.
+   *
+   * @default {false}
+   */
+  raw?: boolean;
+  /**
+   * How many hops are behind the event, from 0 to 255: for one that is made of another, one more than
+   * {@linkcode MqEvent.hops} of that. So a loop of programs that make events of each other's can be found out. It needs
+   * `receipt`, and brokers before 0.6 are not told.
+   *
+   * @default {0}
+   */
+  hops?: number;
+}
+
+/** What the broker says of an event it took in. */
+export interface Receipt {
+  /** The event's ULID. */
+  id: string;
+  /** To how many connections it was sent. */
+  receivers: number;
+}
+
+/** The events of a {@linkcode Client}, by type: what `detail` is. */
+export interface ClientEventMap {
+  /** The connection broke; why. The client comes back by itself, unless it was told not to. */
+  disconnect: CustomEvent<ConnectionError>;
+  /** The connection is back, with all subscriptions; how many tries it took. */
+  reconnect: CustomEvent<{ attempts: number }>;
+  /** The client has given up coming back; why. */
+  giveup: CustomEvent<MqError>;
+  /** The broker had to drop events for this client, which read too slowly: how many. */
+  dropped: CustomEvent<number>;
+  /** What the broker said unasked, such as that it could not read a line. */
+  notice: CustomEvent<ProtocolError>;
+  /** What a handler threw. Unless a listener calls `preventDefault`, it is reported as uncaught. */
+  error: CustomEvent<unknown>;
+}

@@ -1,0 +1,203 @@
+/**
+ * Where a broker listens.
+ *
+ * @module
+ */
+import { formatAddress } from "../protocol/address.ts";
+import type { ClassicForm, ClassicOptions } from "../protocol/classic.ts";
+import { MqError } from "../protocol/errors.ts";
+import { DEFAULT_PORT } from "../protocol/limits.ts";
+import { sleep } from "./time.ts";
+import type { Transport } from "./transport.ts";
+
+/** How often another port is tried when a free one was asked for and is taken on one of localhost's two addresses. */
+const FREE_PORT_TRIES = 10;
+
+/**
+ * How many connections the system completes before they are accepted. Past that, clients that dial at the same time wait
+ * for a second or more. Deno knows the option since 2.5; before that it is 128.
+ */
+const TCP_BACKLOG = 4096;
+
+/** How long accepting rests when the system has no room for another connection, in milliseconds. */
+const ACCEPT_RETRY_MS = 100;
+
+/** What a broker proves with who it is: both in the PEM format. */
+export interface Certificate {
+  /** The certificate, and those between it and the one that clients trust, in that order. */
+  cert: string;
+  /** Its private key. */
+  key: string;
+}
+
+/** A listener for TCP, or for TLS on it. */
+export type Listener = Deno.TcpListener | Deno.TlsListener;
+
+/** What {@linkcode Broker.listen} listens on. */
+export interface ListenOptions {
+  /**
+   * The host name or address. `localhost` is both 127.0.0.1 and, where the machine has it, ::1.
+   *
+   * @default {"localhost"}
+   */
+  hostname?: string;
+  /**
+   * The port; 0 is one that is free.
+   *
+   * @default {3001}
+   */
+  port?: number;
+  /** With a certificate, it speaks TLS. */
+  tls?: Certificate;
+  /** If it is set, it is for classic clients, which send messages and no lines: how events are written to them, or more. */
+  classic?: ClassicForm | ClassicOptions;
+}
+
+/**
+ * Listens on TCP.
+ *
+ * @param options Where.
+ * @returns One listener, or for `localhost` one for each of its addresses.
+ * @throws {MqError} With the code `address-in-use`, `cannot-listen` or `bad-certificate`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [listener] = listenTcp({ hostname: "127.0.0.1", port: 0 });
+ * assertEquals(listener.addr.hostname, "127.0.0.1");
+ * listener.close();
+ * ```
+ */
+export function listenTcp(options: ListenOptions): Listener[] {
+  const { tls } = options;
+  return listenAt(options, (place) => tls ? Deno.listenTls({ ...place, ...tls }) : Deno.listen(place));
+}
+
+/** One address that something listens on. */
+export interface Place {
+  /** Its IP address or host name. */
+  readonly hostname: string;
+  /** Its port; 0 is one that is free. */
+  readonly port: number;
+  /** How many connections the system completes before they are accepted. */
+  readonly tcpBacklog: number;
+}
+
+/** What listens on one address. */
+export interface Closable {
+  /** Where it listens. */
+  readonly addr: Deno.Addr;
+  /** Listens no more. */
+  close(): void;
+}
+
+/**
+ * Listens at a host in some way.
+ *
+ * @param options Where.
+ * @param listen Listens on one address; its errors are explained.
+ * @returns What it returned, or for `localhost` that of each of its addresses.
+ * @throws {MqError} With the code `address-in-use`, `cannot-listen` or `bad-certificate`.
+ */
+export function listenAt<L extends Closable>(options: ListenOptions, listen: (place: Place) => L): L[] {
+  const { hostname = "localhost", port = DEFAULT_PORT, tls } = options;
+  const listenOn = (hostname: string, port: number): L => {
+    try {
+      return listen({ hostname, port, tcpBacklog: TCP_BACKLOG });
+    } catch (cause) {
+      throw explain(cause, { hostname, port }, tls);
+    }
+  };
+  return hostname === "localhost" ? listenOnLocalhost(port, listenOn) : [listenOn(hostname, port)];
+}
+
+/** Who takes the connections that are accepted. */
+export interface Acceptor {
+  /** Whether connections are still to be accepted. */
+  isOpen(): boolean;
+  /**
+   * Called with each connection.
+   *
+   * @param conn The connection.
+   */
+  enter(conn: Transport): void;
+  /**
+   * Called when the system has no room for another connection.
+   *
+   * @param error What it says.
+   * @param times How often that has happened since the last connection that was accepted.
+   */
+  exhausted(error: Error, times: number): void;
+}
+
+/**
+ * Accepts connections until they are no longer wanted.
+ *
+ * @param listener Where they come in.
+ * @param acceptor Who takes them.
+ */
+export async function acceptAll(listener: Listener, acceptor: Acceptor): Promise<void> {
+  for (let failures = 0; acceptor.isOpen();) {
+    let conn: Deno.Conn;
+    try {
+      conn = await listener.accept();
+    } catch (error) {
+      // What is not exhaustion befell one connection: it was reset before it was accepted, say.
+      if (isExhausted(error as Error)) acceptor.exhausted(error as Error, ++failures);
+      if (acceptor.isOpen()) await sleep(failures > 0 ? ACCEPT_RETRY_MS : 0);
+      continue;
+    }
+    failures = 0;
+    acceptor.enter(conn);
+  }
+}
+
+/** Whether an error means that the process or the system is out of file descriptors or memory. */
+function isExhausted(error: Error & { code?: string }): boolean {
+  return ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"].includes(error.code ?? "");
+}
+
+/** Both of localhost's addresses, on the same port. */
+function listenOnLocalhost<L extends Closable>(port: number, listenOn: (hostname: string, port: number) => L): L[] {
+  for (let tries = 1;; tries++) {
+    const ipv4 = listenOn("127.0.0.1", port);
+    try {
+      return [ipv4, ...ifThere(() => listenOn("::1", (ipv4.addr as Deno.NetAddr).port))];
+    } catch (error) {
+      ipv4.close();
+      if (port !== 0 || tries === FREE_PORT_TRIES) throw error;
+    }
+  }
+}
+
+/** Not every machine has ::1; where it is there and taken, clients that dial it would reach another program. */
+function ifThere<L>(listen: () => L): L[] {
+  try {
+    return [listen()];
+  } catch (error) {
+    if (error instanceof MqError && error.code === "address-in-use") throw error;
+    return [];
+  }
+}
+
+/** What an error of the system means. */
+function explain(cause: unknown, address: { hostname: string; port: number }, tls?: Certificate): MqError {
+  if (tls && isAboutKeys(cause)) {
+    return new MqError("bad-certificate", `Cannot use the certificate: ${reasonOf(cause)}`, { cause });
+  }
+  const where = formatAddress(address);
+  if (cause instanceof Deno.errors.AddrInUse) {
+    return new MqError("address-in-use", `Cannot listen on ${where}: another program does already`, { cause });
+  }
+  return new MqError("cannot-listen", `Cannot listen on ${where}: ${reasonOf(cause)}`, { cause });
+}
+
+/** Whether an error is about the certificate or its key, and not about the address. */
+function isAboutKeys(error: unknown): boolean {
+  return error instanceof Deno.errors.InvalidData || /key|certificate|PEM/i.test(reasonOf(error));
+}
+
+function reasonOf(error: unknown): string {
+  return (error instanceof Error ? error.message : String(error)).replace(/ \(os error \d+\)$/, "");
+}

@@ -1,0 +1,309 @@
+/** Documents of AsyncAPI in YAML, as the public ones are written (tests/files/asyncapi). */
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { makeUpFitting } from "../../cmd/app/schema_samples.ts";
+import { patternOfAddress } from "../../lib/catalog/asyncapi_address.ts";
+import { type Catalog, encodeData, formatEvent, MqError, parseCatalog, ProtocolError } from "../../mod.ts";
+
+const FOLDER = new URL("../files/asyncapi/", import.meta.url);
+
+const UUID = "0b38b3d5-2f0c-4d7e-9f0a-6a1f5f0c9d11";
+
+/** A document, and what is to be made of it. */
+interface Expected {
+  /** What it recognizes, in the order in which it is tried; those with an asterisk take any data. */
+  readonly events: string[];
+  readonly warnings?: string[];
+  readonly taken: string[];
+  /** What is refused, and why: what its sentence says after "Cannot take NAME: its data". */
+  readonly refused: [line: string, reason: string][];
+}
+
+const DOCUMENTS: Record<string, Expected> = {
+  "street_lamps_mqtt.yml": {
+    events: ["lamps.1.0.event.*.measured", "lamps.1.0.action.*.turn.on", "lamps.1.0.action.*.dim"],
+    taken: [
+      'lamps.1.0.event.7.measured {"lumens":3,"sentAt":"2026-01-31T09:30:00Z"}',
+      'lamps.1.0.action.7.turn.on {"command":"on"}',
+    ],
+    refused: [
+      ['lamps.1.0.event.7.measured {"sentAt":"yesterday"}', ' at /sentAt must match format "date-time"'],
+      ['lamps.1.0.action.7.turn.on {"command":true}', " at /command must be string"],
+      ['lamps.1.0.action.7.dim {"percentage":101}', " at /percentage must be <= 100"],
+    ],
+  },
+  "orders_kafka.yaml": {
+    events: ["shop.orders.placed.v1", "shop.orders.cancelled.v1", "shop.orders_retry-5m *"],
+    taken: [
+      `shop.orders.placed.v1 {"orderId":"${UUID}","lines":[{"sku":"ABC-1234","count":2,"price":19.99}],"note":null}`,
+      "shop.orders_retry-5m whatever",
+    ],
+    refused: [
+      [`shop.orders.placed.v1 {"orderId":"${UUID}","lines":[]}`, " at /lines must NOT have fewer than 1 items"],
+      [
+        `shop.orders.placed.v1 {"orderId":"${UUID}","lines":[{"sku":"ABC-1234","count":2,"price":0.001}]}`,
+        " at /lines/0/price must be multiple of 0.01",
+      ],
+      ['shop.orders.cancelled.v1 {"orderId":"7"}', ' at /orderId must match format "uuid"'],
+    ],
+  },
+  "ticker_websocket.yml": {
+    events: ["ticker"],
+    taken: ['ticker {"event":"ping"}', 'ticker {"event":"subscribe","pair":["a","b"]}', 'ticker [1,{"a":["5"]}]'],
+    refused: [
+      ['ticker {"event":"subscribe","pair":["a","a"]}', " must match a schema in anyOf"],
+      ["ticker [1,{},3]", " must match a schema in anyOf"],
+    ],
+  },
+  "null_addresses.yml": {
+    events: ["requests", "replies", "user.signedup", "slash *"],
+    taken: ['requests {"ask":1}', "replies yes", "slash"],
+    refused: [["requests {}", " must have required property 'ask'"], ["replies 1", " must be string"]],
+  },
+  "url_addresses.yml": {
+    events: ["webhooks.order-paid", "chat", "urn.example.orders.shipped", "v1.marketdata.*"],
+    taken: ['webhooks.order-paid {"id":1,"receipt":"https://example.com/1"}', "v1.marketdata.btcusd 1.5", "chat hello"],
+    refused: [
+      ['webhooks.order-paid {"id":1,"receipt":"none"}', ' at /receipt must match format "uri"'],
+      ["v1.marketdata.btcusd 0", " must be > 0"],
+    ],
+  },
+  "parameters.yml": {
+    events: [
+      ...["Größe.geändert *", "*.signed-up", "*.orders.*", "iot.things.*.shadow.>", "floor.*.door", "user.*.created"],
+    ],
+    warnings: ['line 22: the channels "plus" and "door" are both floor.*.door: data for either will do'],
+    taken: ['user-7.signed-up {"email":"ada@example.com"}', "shop.orders.1 7", "floor.2.door open", "floor.2.door 3"],
+    refused: [
+      ['user-7.signed-up {"email":"ada"}', ' at /email must match format "email"'],
+      ["floor.2.door ajar", " must match a schema in anyOf"],
+      ["iot.things.7.shadow.update.accepted 1", " must be object"],
+    ],
+  },
+  "other_formats.yml": {
+    events: [
+      ...["user.signedup *", "user.moved *", "user.left *", "user.renamed *", "told *", "user.paid *", "user.greeted"],
+    ],
+    warnings: [
+      'line 11: any data will do for user.signedup: its schema is in the format "application/vnd.apache.avro+yaml;version=1.9.0"',
+      'line 24: any data will do for user.moved: its schema is in the format "application/vnd.google.protobuf;version=3"',
+      'line 31: any data will do for user.left: its schema is in another file, "./user.avsc"',
+      'line 35: any data will do for user.renamed: its schema is in another file, "https://example.com/messages.yml#/renamed"',
+      'line 36: any data will do for told: its schema is in another file, "other.yml#/channels/told"',
+      'line 41: any data will do for user.paid: its schema is in another file, "money.json#/amount"',
+    ],
+    taken: ["user.signedup whatever", "user.greeted hello"],
+    refused: [["user.greeted h", " must NOT have fewer than 2 characters"]],
+  },
+  "components.yml": {
+    events: ["category.changed", "category.removed"],
+    taken: [
+      'category.changed {"name":"Bread","below":[{"name":"Rolls","below":[]}]}',
+      "category.removed bread",
+      'category.removed {"name":"Bread"}',
+    ],
+    refused: [
+      ['category.changed {"name":"Bread","below":[{}]}', " at /below/0 must have required property 'name'"],
+      ['category.changed {"name":"Bread and butter"}', " at /name must NOT have more than 12 characters"],
+      ['category.removed "a b"', " must match a schema in anyOf"],
+    ],
+  },
+  "formats_of_json_schema.yml": {
+    events: ["draft-7", "new", "old *", "own"],
+    warnings: ["line 39: any data will do for old: its schema is of a standard that mq does not know"],
+    taken: ['draft-7 {"id":1,"size":2,"parts":["a",1,null]}', 'new {"id":1,"parts":["a",1,null]}', 'own {"id":3}'],
+    refused: [
+      ['draft-7 {"id":1,"parts":[]}', " must have property size when property parts is present"],
+      ['new {"id":1,"size":2}', ' must NOT have unevaluated properties: "size"'],
+      ['new {"id":0}', " at /id must be >= 1"],
+      ['own {"id":1.5}', " at /id must be integer"],
+      ["own {}", " must have required property 'id'"],
+    ],
+  },
+  "accounts_version_2.yml": {
+    events: ["account.changed", "account.logged *", "accounts.*.opened"],
+    warnings: [
+      'line 24: any data will do for account.logged: its schema is in the format "application/vnd.apache.avro;version=1.9.0"',
+    ],
+    taken: [
+      'accounts.7.opened {"owner":"ada"}',
+      'account.changed {"owner":"ada"}',
+      'account.changed {"closedAt":"2026-02-28"}',
+    ],
+    refused: [
+      ["accounts.7.opened {}", " must have required property 'owner'"],
+      ['account.changed {"closedAt":"2026-02-30"}', " must match a schema in anyOf"],
+    ],
+  },
+};
+
+const read = async (file: string) => await parseCatalog(await Deno.readTextFile(new URL(file, FOLDER)), file);
+
+/** Why a catalog does not take an event; nothing, if it does. */
+function reason(catalog: Catalog, line: string): string | undefined {
+  const [name] = line.split(" ");
+  try {
+    catalog.check(catalog.find(name)!.pattern, line);
+  } catch (error) {
+    if (error instanceof ProtocolError) return error.message;
+    throw error;
+  }
+}
+
+for (const [file, { events, warnings = [], taken, refused }] of Object.entries(DOCUMENTS)) {
+  Deno.test(`parseCatalog reads the channels of ${file}`, async () => {
+    const catalog = await read(file);
+    const found = catalog.entries.map(({ pattern, schema }) => pattern + (schema === undefined ? " *" : ""));
+    assertEquals(found, events);
+    assertEquals(catalog.warnings, warnings.map((warning) => `${file}, ${warning}`));
+    for (const line of taken) assertEquals(reason(catalog, line), undefined, line);
+    for (const [line, why] of refused) {
+      assertEquals(reason(catalog, line), `Cannot take ${line.split(" ")[0]}: its data${why}`);
+    }
+  });
+
+  Deno.test(`mq app makes up events that fit ${file}`, async () => {
+    const catalog = await read(file);
+    for (const { name, data } of (await makeUpFitting(1, catalog)).take(50)) {
+      assertEquals(reason(catalog, formatEvent(name, encodeData(data))), undefined, name);
+    }
+  });
+}
+
+Deno.test("the table has every document there is", () => {
+  assertEquals(Object.keys(DOCUMENTS).toSorted(), [...Deno.readDirSync(FOLDER)].map(({ name }) => name).toSorted());
+});
+
+Deno.test("parseCatalog takes texts and examples from messages and their traits", async () => {
+  const { entries: [lamp] } = await read("street_lamps_mqtt.yml");
+  assertEquals(lamp.description, "Where what is measured comes in.");
+  assertEquals(lamp.example, { lumens: 300, sentAt: "2026-01-31T09:30:00Z" });
+});
+
+// Addresses
+
+const ADDRESSES: [address: string, pattern: string | undefined][] = [
+  ["order.created", "order.created"],
+  ["order/created", "order.created"],
+  ["/order//created/", "order.created"],
+  ["order:created", "order.created"],
+  ["/", undefined],
+  ["", undefined],
+  ["...", undefined],
+  ["!", undefined],
+  ["{id}", "*"],
+  ["a/{id}/b", "a.*.b"],
+  ["a/x-{id}.json", "a.*.json"],
+  ["a/{one}-{other}", "a.*"],
+  ["a/{one}{other}/b", "a.*.b"],
+  ["a/{one/other}", "a.*"],
+  ["a/{$message.header#/to}/b", "a.*.b"],
+  ["a/{open", "a.open"],
+  ["a/+/b/#", "a.*.b.>"],
+  ["#", ">"],
+  ["a/#/b", "a.*.b"],
+  ["a.*.>", "a.*.>"],
+  ["$aws/things/my thing", "aws.things.my-thing"],
+  ["a b  c!", "a-b-c"],
+  ["-a-/b-", "-a-.b-"],
+  ["https://example.com", undefined],
+  ["https://example.com/", undefined],
+  ["https://user@example.com:8443/a/b?c=d", "a.b"],
+  ["wss://{region}.example.com/{path}", "*"],
+  ["/a?b=c/d", "a"],
+  ["urn:example:a", "urn.example.a"],
+  ["größe/geändert", "größe.geändert"],
+  ["a\0b", "*"],
+];
+
+for (const [address, pattern] of ADDRESSES) {
+  Deno.test(`patternOfAddress makes ${pattern} of ${JSON.stringify(address)}`, () => {
+    assertEquals(patternOfAddress(address), pattern);
+  });
+}
+
+// What is odd
+
+const document = (...channels: string[]) => ["asyncapi: 3.0.0", "channels:", ...channels].join("\n");
+
+const ODD: [name: string, text: string, events: string[], warnings: string[]][] = [
+  ["a version that YAML takes for a number", "asyncapi: 3.0\nchannels: {a: }", ["a *"], []],
+  ["no key and no address to make a name of", document("  /: {address: null}"), ["root *"], []],
+  [
+    "two channels of one address, one of which takes anything",
+    document("  a: {address: x, messages: {m: {payload: {type: string}}}}", "  b: {address: x}"),
+    ["x *"],
+    ['line 4: the channels "a" and "b" are both x: data for either will do'],
+  ],
+  [
+    "two channels of one message",
+    document(
+      "  a: {address: x, messages: {m: {payload: {type: string}}}}",
+      "  b: {address: x, messages: {m: {$ref: '#/channels/a/messages/m'}}}",
+    ),
+    ["x"],
+    ['line 4: the channels "a" and "b" are both x: data for either will do'],
+  ],
+  [
+    "an example that does not fit",
+    document(
+      "  a:",
+      "    messages:",
+      "      m:",
+      "        payload: {type: integer}",
+      "        examples: [{payload: x}]",
+    ),
+    ["a"],
+    ["line 7: the example must be integer, so a is left without it"],
+  ],
+  [
+    "slips in a schema that many events refer to",
+    document(
+      "  a: {messages: {m: {payload: {$ref: '#/components/schemas/s'}}}}",
+      "  b: {messages: {m: {payload: {type: array, items: {$ref: '#/components/schemas/s'}}}}}",
+      "components: {schemas: {s: {",
+      "  type: string, minimum: 1,",
+      "  format: emial}}}",
+    ),
+    ["a", "b"],
+    [
+      'line 6: "minimum" is for the type number and has no effect on string',
+      'line 7: the format "emial" is not known, so nothing is held to it',
+    ],
+  ],
+  [
+    "messages whose schemas are of several standards",
+    document(
+      "  a: {messages: {",
+      "    m: {payload: {type: string}},",
+      "    n: {payload: {schemaFormat: application/schema+json;version=2020-12, schema: {type: string}}}}}",
+    ),
+    ["a *"],
+    ["line 4: any data will do for a: the schemas of its messages are of several standards"],
+  ],
+];
+
+for (const [name, text, events, warnings] of ODD) {
+  Deno.test(`parseCatalog bears ${name}`, async () => {
+    const catalog = await parseCatalog(text, "api.yml");
+    assertEquals(catalog.entries.map(({ pattern, schema }) => pattern + (schema === undefined ? " *" : "")), events);
+    assertEquals(catalog.warnings, warnings.map((warning) => `api.yml, ${warning}`));
+  });
+}
+
+Deno.test("parseCatalog says where a reference stands that leads nowhere, in components too", async () => {
+  const text = document(
+    "  a: {messages: {m: {payload: {$ref: '#/components/schemas/s'}}}}",
+    "components: {schemas: {s: {properties: {",
+    "  b: {type: string},",
+    "  c: {$ref: '#/components/schemas/nope'}}}}}",
+  );
+  const why = 'api.yml, line 6: nothing in the schema is at "#/components/schemas/nope"';
+  await assertRejects(() => parseCatalog(text, "api.yml"), MqError, why);
+});
+
+Deno.test("schemas with the same $id in several events do not meet", async () => {
+  const schema = (type: string) => `{messages: {m: {payload: {$id: same, type: ${type}}}}}`;
+  const catalog = await parseCatalog(document(`  a: ${schema("integer")}`, `  b: ${schema("string")}`));
+  assertEquals([reason(catalog, "a 1"), reason(catalog, "b x")], [undefined, undefined]);
+  assert(reason(catalog, "a x")?.endsWith("must be integer"));
+});

@@ -1,0 +1,167 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { Dispatcher, type Handler } from "../../lib/client/dispatcher.ts";
+import { MqEvent, Pattern } from "../../lib/protocol/event.ts";
+
+/** Records what it is handed. */
+class Recorder implements Handler {
+  readonly patterns: readonly Pattern[];
+  readonly events: MqEvent[] = [];
+
+  constructor(...patterns: string[]) {
+    this.patterns = patterns.map((text) => new Pattern(text));
+  }
+
+  get names(): string[] {
+    return this.events.map(({ name }) => name);
+  }
+
+  handle(event: MqEvent): void {
+    this.events.push(event);
+  }
+}
+
+Deno.test("Dispatcher hands an event to every handler with a pattern that matches", () => {
+  const handlers = [new Recorder("order.*"), new Recorder("user.*", "order.paid"), new Recorder("user.*")];
+  dispatch(dispatcherOf(...handlers), "order.paid");
+  assertEquals(handlers.map(({ names }) => names), [["order.paid"], ["order.paid"], []]);
+});
+
+Deno.test("Dispatcher hands on the event itself", () => {
+  const handler = new Recorder("create");
+  const event = new MqEvent("create", "1");
+  dispatcherOf(handler).dispatch(event);
+  assertEquals(handler.events[0] === event, true);
+});
+
+Deno.test("Dispatcher hands an event once to a handler with several patterns that match", () => {
+  const handler = new Recorder(">", "order.*", "order.paid");
+  dispatch(dispatcherOf(handler), "order.paid");
+  assertEquals(handler.names, ["order.paid"]);
+});
+
+Deno.test("Dispatcher calls handlers in the order in which they were added", () => {
+  const called: number[] = [];
+  const patterns = [new Pattern(">")];
+  const handlers = [1, 2, 3].map((number) => ({ patterns, handle: () => void called.push(number) }));
+  dispatch(dispatcherOf(...handlers), "create");
+  assertEquals(called, [1, 2, 3]);
+});
+
+Deno.test("Dispatcher hands the broker's own events to those who name mq alone", () => {
+  const handlers = [new Recorder(">"), new Recorder("mq.>")];
+  dispatch(dispatcherOf(...handlers), "mq.connect");
+  assertEquals(handlers.map(({ names }) => names), [[], ["mq.connect"]]);
+});
+
+Deno.test("Dispatcher hands on events with names that objects have", () => {
+  const handler = new Recorder("constructor", "__proto__");
+  dispatch(dispatcherOf(handler), "constructor", "__proto__", "toString");
+  assertEquals(handler.names, ["constructor", "__proto__"]);
+});
+
+Deno.test("Dispatcher hands a name it knows to a handler added since", () => {
+  const dispatcher = dispatcherOf(new Recorder("create"));
+  dispatch(dispatcher, "create");
+  const late = new Recorder("create");
+  dispatcher.add(late);
+  dispatch(dispatcher, "create");
+  assertEquals(late.names, ["create"]);
+});
+
+Deno.test("Dispatcher hands nothing more to a handler that was removed", () => {
+  const [gone, kept] = [new Recorder("create"), new Recorder("create")];
+  const dispatcher = dispatcherOf(gone, kept);
+  dispatch(dispatcher, "create");
+  dispatcher.remove(gone);
+  dispatch(dispatcher, "create");
+  assertEquals([gone.names.length, kept.names.length], [1, 2]);
+});
+
+Deno.test("Dispatcher hands an event to the others when a handler removes itself", () => {
+  const dispatcher = new Dispatcher();
+  const once: Handler = { patterns: [new Pattern(">")], handle: () => void dispatcher.remove(once) };
+  const other = new Recorder(">");
+  dispatcher.add(once);
+  dispatcher.add(other);
+  dispatch(dispatcher, "create");
+  assertEquals(other.names, ["create"]);
+});
+
+Deno.test("Dispatcher hands on any number of names", () => {
+  const handler = new Recorder("*");
+  const names = Array.from({ length: 10_001 }, (_, index) => `n${index}`);
+  dispatch(dispatcherOf(handler), ...names, ...names);
+  assertEquals(handler.names, [...names, ...names]);
+});
+
+Deno.test("Dispatcher.add returns the patterns that nobody heard before", () => {
+  const dispatcher = new Dispatcher();
+  assertEquals(dispatcher.add(new Recorder("a", "b")), ["a", "b"]);
+  assertEquals(dispatcher.add(new Recorder("b", "c")), ["c"]);
+});
+
+Deno.test("Dispatcher.add returns a pattern that a handler names twice once", () => {
+  assertEquals(new Dispatcher().add(new Recorder("a", "a")), ["a"]);
+});
+
+Deno.test("Dispatcher.remove returns the patterns that nobody hears any more", () => {
+  const [first, second] = [new Recorder("a", "b"), new Recorder("b", "c")];
+  const dispatcher = dispatcherOf(first, second);
+  assertEquals([dispatcher.remove(first), dispatcher.remove(second)], [["a"], ["b", "c"]]);
+});
+
+Deno.test("Dispatcher.remove returns a pattern that a handler names twice once", () => {
+  const handler = new Recorder("a", "a");
+  assertEquals(dispatcherOf(handler).remove(handler), ["a"]);
+});
+
+Deno.test("Dispatcher.remove of a handler that is not there does nothing", () => {
+  const [handler, stranger] = [new Recorder("a"), new Recorder("a")];
+  const dispatcher = dispatcherOf(handler);
+  assertEquals([dispatcher.remove(stranger), dispatcher.patterns], [[], ["a"]]);
+});
+
+Deno.test("Dispatcher.remove of a handler removed before does nothing", () => {
+  const [first, second] = [new Recorder("a"), new Recorder("a")];
+  const dispatcher = dispatcherOf(first, second);
+  assertEquals([dispatcher.remove(first), dispatcher.remove(first), dispatcher.patterns], [[], [], ["a"]]);
+});
+
+Deno.test("Dispatcher.patterns lists each pattern once", () => {
+  assertEquals(dispatcherOf(new Recorder("a", "b"), new Recorder("b", "c")).patterns, ["a", "b", "c"]);
+});
+
+Deno.test("Dispatcher.patterns is empty without handlers", () => assertEquals(new Dispatcher().patterns, []));
+
+Deno.test("Dispatcher.add and remove tell each change of Dispatcher.patterns", () => {
+  const patterns = fc.uniqueArray(fc.constantFrom("a", "b", "c", "a.*", ">"), { minLength: 1 });
+  fc.assert(fc.property(fc.array(fc.tuple(fc.boolean(), patterns, fc.nat()), { maxLength: 30 }), (steps) => {
+    const dispatcher = new Dispatcher();
+    const handlers: Handler[] = [];
+    const told = new Set<string>();
+    for (const [adds, patterns, index] of steps) {
+      if (adds || handlers.length === 0) {
+        const handler = new Recorder(...patterns);
+        handlers.push(handler);
+        for (const text of dispatcher.add(handler)) told.add(text);
+      } else {
+        const [handler] = handlers.splice(index % handlers.length, 1);
+        for (const text of dispatcher.remove(handler)) told.delete(text);
+      }
+      const expected = new Set(handlers.flatMap(({ patterns }) => patterns.map(({ text }) => text)));
+      assertEquals(told, expected);
+      assertEquals(new Set(dispatcher.patterns), expected);
+    }
+  }));
+});
+
+function dispatcherOf(...handlers: Handler[]): Dispatcher {
+  const dispatcher = new Dispatcher();
+  for (const handler of handlers) dispatcher.add(handler);
+  return dispatcher;
+}
+
+function dispatch(dispatcher: Dispatcher, ...names: string[]): void {
+  for (const name of names) dispatcher.dispatch(new MqEvent(name, ""));
+}

@@ -1,0 +1,59 @@
+import { assertEquals } from "@std/assert";
+import { pipe } from "../../lib/net/pipe.ts";
+import { formatServerSent } from "../../lib/http/server_sent_events.ts";
+import { parseBrokerLine } from "../../mod.ts";
+
+const ADDRESS: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 50_000 };
+
+Deno.test("pipe holds what is written until it is read", async () => {
+  const { transport, readable } = pipe(ADDRESS);
+  const writer = transport.writable.getWriter();
+  let written = 0;
+  const writing = (async () => {
+    for (let byte = 0; byte < 5; byte++) {
+      await writer.write(new Uint8Array([byte]));
+      written++;
+    }
+  })();
+  const reader = readable.getReader();
+  for (let byte = 0; byte < 5; byte++) {
+    assertEquals(written <= byte, true, `${written} written, ${byte} read`);
+    assertEquals((await reader.read()).value, new Uint8Array([byte]));
+  }
+  await writing;
+});
+
+Deno.test("pipe ends each direction by itself", async () => {
+  const { transport, readable, writable } = pipe(ADDRESS);
+  const writer = writable.getWriter();
+  await transport.closeWrite();
+  assertEquals(await new Response(readable).text(), "");
+  const buffer = new Uint8Array(8);
+  const written = writer.write(new Uint8Array(10));
+  assertEquals([await transport.read(buffer), await transport.read(buffer)], [8, 2]);
+  await written;
+  writer.close();
+  assertEquals(await transport.read(buffer), null);
+});
+
+Deno.test("pipe that the broker closes is at its end on both sides, whatever waits", async () => {
+  const { transport, readable } = pipe(ADDRESS);
+  const reading = transport.read(new Uint8Array(8));
+  const written = transport.writable.getWriter().write(new Uint8Array(10)).then(() => "written", () => "lost");
+  transport.close();
+  transport.close();
+  assertEquals([await reading, await written], [null, "lost"]);
+  assertEquals((await readable.getReader().read()).done, true);
+});
+
+Deno.test("formatServerSent makes an event of each event, and a comment of what else there is to tell", () => {
+  const format = (line: string) => formatServerSent(parseBrokerLine(line));
+  assertEquals(format("/event 01J shop create a b "), "id: 01J\nevent: create\ndata: a b \n\n");
+  assertEquals(format("/event 01J shop create"), "id: 01J\nevent: create\ndata: \n\n");
+  assertEquals(format("/event 01J shop create \ra\rb"), "id: 01J\nevent: create\ndata: \ndata: a\ndata: b\n\n");
+  assertEquals(format("/ping"), ": ping\n\n");
+  assertEquals(format("/dropped 7"), ": dropped 7\n\n");
+  assertEquals(format("/bye The broker is going down"), ": The broker is going down\n\n");
+  assertEquals(format("/err - slow-consumer Too slow"), ": Too slow\n\n");
+  assertEquals(format("/ok sub"), "");
+});

@@ -1,0 +1,374 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { WriteQueue, type WriteQueueOptions } from "../../lib/net/write_queue.ts";
+import { until } from "../helpers.ts";
+
+const KIB = 1024;
+const NO_LIMIT = { limitBytes: Number.MAX_SAFE_INTEGER };
+
+/** Records what is written to it; a write is done once the gate is open. */
+class Sink {
+  readonly written: Uint8Array[] = [];
+  readonly writable: WritableStream<Uint8Array>;
+  readonly #gate = Promise.withResolvers<void>();
+  readonly #firstWrite = Promise.withResolvers<void>();
+
+  constructor() {
+    this.writable = new WritableStream({
+      write: (chunk) => {
+        this.written.push(chunk);
+        this.#firstWrite.resolve();
+        return this.#gate.promise;
+      },
+    });
+  }
+
+  /** Resolves when a write is under way. */
+  get busy(): Promise<void> {
+    return this.#firstWrite.promise;
+  }
+
+  get sizes(): number[] {
+    return this.written.map(({ length }) => length);
+  }
+
+  open(): this {
+    this.#gate.resolve();
+    return this;
+  }
+
+  fail(): this {
+    this.#gate.reject(new Error("broken"));
+    return this;
+  }
+}
+
+Deno.test("WriteQueue writes nothing before it is flushed", async () => {
+  const sink = new Sink().open();
+  const queue = new WriteQueue(sink, NO_LIMIT);
+  queue.push(bytes(1));
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assertEquals(sink.written, []);
+});
+
+Deno.test("WriteQueue writes what was pushed as one, in order", async () => {
+  const sink = new Sink().open();
+  const queue = new WriteQueue(sink, NO_LIMIT);
+  for (const chunk of [bytes(1), bytes(2, 3), bytes(4)]) queue.push(chunk);
+  await queue.drained();
+  assertEquals(sink.written, [bytes(1, 2, 3, 4)]);
+});
+
+Deno.test("WriteQueue writes a single chunk without copying it", async () => {
+  const sink = new Sink().open();
+  const queue = new WriteQueue(sink, NO_LIMIT);
+  const chunk = new Uint8Array(1000);
+  queue.push(chunk);
+  await queue.drained();
+  assert(sink.written[0] === chunk);
+});
+
+Deno.test("WriteQueue writes what gathers while a write is under way as the next one, without another flush", async () => {
+  const sink = new Sink();
+  const queue = new WriteQueue(sink, NO_LIMIT);
+  queue.push(bytes(1));
+  queue.flush();
+  await sink.busy;
+  queue.push(bytes(2));
+  queue.push(bytes(3));
+  sink.open();
+  await queue.drained();
+  assertEquals(sink.written, [bytes(1), bytes(2, 3)]);
+});
+
+Deno.test("WriteQueue writes what gathers during a write as the next one, however often it is flushed", async () => {
+  const sink = new Sink();
+  const queue = new WriteQueue(sink, NO_LIMIT);
+  for (const chunk of [bytes(1), bytes(2), bytes(3)]) {
+    queue.push(chunk);
+    queue.flush();
+    await sink.busy;
+  }
+  sink.open();
+  await queue.drained();
+  assertEquals(sink.written, [bytes(1), bytes(2, 3)]);
+});
+
+Deno.test("WriteQueue can be flushed again after it has drained", async () => {
+  const sink = new Sink().open();
+  const queue = new WriteQueue(sink, NO_LIMIT);
+  for (const chunk of [bytes(1), bytes(2)]) {
+    queue.push(chunk);
+    await queue.drained();
+  }
+  assertEquals(sink.written, [bytes(1), bytes(2)]);
+});
+
+const JOINED: [what: string, pushed: number[], written: number[]][] = [
+  ["joins chunks up to 64 KiB", [32 * KIB, 32 * KIB], [64 * KIB]],
+  ["joins no chunks beyond 64 KiB", [32 * KIB, 32 * KIB, 1], [64 * KIB, 1]],
+  ["does not join two big chunks", [50 * KIB, 25 * KIB], [50 * KIB, 25 * KIB]],
+  ["writes a chunk beyond 64 KiB whole and alone", [75 * KIB, 1, 1], [75 * KIB, 2]],
+  ["joins the small chunks before a big one", [1, 1, 75 * KIB], [2, 75 * KIB]],
+];
+
+for (const [what, pushed, written] of JOINED) {
+  Deno.test(`WriteQueue ${what}`, async () => {
+    const sink = new Sink().open();
+    const queue = new WriteQueue(sink, NO_LIMIT);
+    for (const size of pushed) queue.push(new Uint8Array(size));
+    await queue.drained();
+    assertEquals(sink.sizes, written);
+  });
+}
+
+Deno.test("WriteQueue writes a small chunk that comes alone as it is, and does not copy what others may share", async () => {
+  const sink = new Sink().open();
+  const queue = new WriteQueue(sink, NO_LIMIT);
+  const shared = bytes(1, 2, 3);
+  queue.push(shared);
+  await queue.drained();
+  assert(sink.written[0] === shared);
+});
+
+Deno.test("WriteQueue takes bytes up to its limit, once some wait", () => {
+  const queue = filled(bytes(1, 2, 3), { limitBytes: 4, burstMs: 0 });
+  assertEquals(queue.roomBytes, 1);
+  assertEquals([queue.push(bytes(4)), queue.roomBytes, queue.push(bytes(5))], [true, 0, false]);
+});
+
+Deno.test("WriteQueue takes whatever comes before a burst has lasted too long", () => {
+  for (const [waiting, room] of [[0, 8], [4, 8], [5, 3], [8, 0]]) {
+    const queue = filled(new Uint8Array(waiting), { limitBytes: 8, burstMs: 0 });
+    assertEquals(queue.roomBytes, room);
+    const taken = [6, 8, 20].map((size) => queue.push(new Uint8Array(size)));
+    assertEquals(taken, Array(3).fill(waiting <= 4), `${waiting} wait`);
+  }
+});
+
+Deno.test("WriteQueue takes whatever comes in a burst, however often it is flushed", () => {
+  const queue = filled(new Uint8Array(5), { limitBytes: 8, burstMs: Infinity });
+  for (let count = 0; count < 3; count++) {
+    assertEquals([queue.push(new Uint8Array(8)), queue.isBurst, queue.roomBytes], [true, true, 8]);
+    queue.flush();
+  }
+});
+
+Deno.test("WriteQueue tells of a burst until it has lasted too long or is low again", async () => {
+  for (const burstMs of [0, Infinity]) {
+    const sink = new Sink();
+    const queue = new WriteQueue(sink, { limitBytes: 8, burstMs });
+    queue.push(new Uint8Array(4));
+    assertEquals([queue.isBurst, queue.isLow], [false, false]);
+    queue.push(new Uint8Array(1));
+    queue.flush();
+    assertEquals(
+      [queue.isBurst, queue.isLow, queue.roomBytes],
+      burstMs === 0 ? [false, false, 3] : [true, false, 8],
+    );
+    sink.open();
+    await queue.drained();
+    assertEquals([queue.isBurst, queue.isLow, queue.roomBytes], [false, true, 8]);
+  }
+});
+
+Deno.test("WriteQueue with a pace takes no bursts: what it holds cannot leave faster", () => {
+  const queue = new WriteQueue(new Sink(), { limitBytes: 8, paceMs: 1 });
+  assertEquals([queue.push(new Uint8Array(5)), queue.isBurst, queue.roomBytes], [true, false, 3]);
+});
+
+Deno.test("WriteQueue queues nothing of a push that it refuses", async () => {
+  const sink = new Sink();
+  const queue = new WriteQueue(sink, { limitBytes: 4, burstMs: 0 });
+  queue.push(bytes(1, 2, 3));
+  queue.flush();
+  queue.push(bytes(4, 5));
+  assertEquals(queue.queuedBytes, 3);
+  sink.open();
+  await queue.drained();
+  assertEquals(sink.written, [bytes(1, 2, 3)]);
+});
+
+Deno.test("WriteQueue refuses everything after a push that it refused until half of its room is free", async () => {
+  const sink = new Sink();
+  let rooms = 0;
+  const queue = new WriteQueue(sink, { limitBytes: 4, burstMs: 0, onRoom: () => rooms++ });
+  queue.push(bytes(1, 2, 3));
+  queue.flush();
+  assertEquals([queue.push(bytes(4, 5)), queue.push(bytes(4)), queue.roomBytes, rooms], [false, false, 0, 0]);
+  sink.open();
+  await queue.drained();
+  assertEquals([rooms, queue.push(bytes(4))], [1, true]);
+});
+
+Deno.test("WriteQueue that refused a push while half of its room was free takes the next when something was written", async () => {
+  const gates = [0, 1].map(() => Promise.withResolvers<void>());
+  let [writes, rooms] = [0, 0];
+  const writable = new WritableStream({ write: () => gates[writes++].promise });
+  const queue = new WriteQueue({ writable }, { limitBytes: 8, burstMs: 0, onRoom: () => rooms++ });
+  for (const chunk of [bytes(1, 2), bytes(3, 4, 5)]) {
+    queue.push(chunk);
+    queue.flush();
+  }
+  gates[0].resolve();
+  await until(() => writes === 2, "the first is written");
+  assertEquals([queue.queuedBytes, queue.push(new Uint8Array(6)), queue.isFull, rooms], [3, false, true, 0]);
+  assertEquals([queue.push(bytes(4)), rooms], [false, 0]);
+  gates[1].resolve();
+  await queue.drained();
+  assertEquals([queue.isFull, queue.push(bytes(4)), rooms], [false, true, 1]);
+});
+
+Deno.test("WriteQueue writes what onRoom pushes before all that comes later", async () => {
+  const sink = new Sink().open();
+  const queue: WriteQueue = new WriteQueue(sink, {
+    limitBytes: 4,
+    burstMs: 0,
+    onRoom: () => void queue.push(bytes(9)),
+  });
+  queue.push(bytes(1, 2, 3));
+  queue.flush();
+  queue.push(bytes(4, 5));
+  await queue.drained();
+  queue.push(bytes(6));
+  await queue.drained();
+  assertEquals(sink.written.flatMap((chunk) => [...chunk]), [1, 2, 3, 9, 6]);
+});
+
+Deno.test("WriteQueue.pushUrgent has room beyond the limit, whether the rest is full or not", () => {
+  const queue = filled(bytes(1, 2), { limitBytes: 3, burstMs: 0 });
+  assertEquals([1, 2, 3].map((byte) => queue.pushUrgent(bytes(byte), 1)), [true, true, false]);
+  queue.push(bytes(4));
+  assertEquals([queue.isFull, queue.pushUrgent(bytes(4), 2)], [true, true]);
+});
+
+Deno.test("WriteQueue counts the bytes being written against its limit", async () => {
+  const sink = new Sink();
+  const queue = new WriteQueue(sink, { limitBytes: 4, burstMs: 0 });
+  queue.push(bytes(1, 2, 3));
+  queue.flush();
+  await sink.busy;
+  assertEquals([queue.push(bytes(4)), queue.push(bytes(5)), queue.queuedBytes], [true, false, 4]);
+});
+
+Deno.test("WriteQueue has its whole limit again once it has drained", async () => {
+  const queue = new WriteQueue(new Sink().open(), { limitBytes: 4, burstMs: 0 });
+  queue.push(bytes(1, 2, 3, 4));
+  await queue.drained();
+  assertEquals([queue.queuedBytes, queue.push(bytes(1, 2, 3, 4))], [0, true]);
+});
+
+Deno.test("WriteQueue.discard throws away what waits, but not what is being written", async () => {
+  const sink = new Sink();
+  const queue = new WriteQueue(sink, NO_LIMIT);
+  queue.push(bytes(1));
+  queue.flush();
+  await sink.busy;
+  queue.push(bytes(2, 3));
+  queue.push(bytes(4));
+  assertEquals([queue.discard(), queue.queuedBytes], [3, 1]);
+  queue.push(bytes(5));
+  sink.open();
+  await queue.drained();
+  assertEquals([sink.written, queue.queuedBytes], [[bytes(1), bytes(5)], 0]);
+});
+
+Deno.test("WriteQueue.discard of an empty queue throws nothing away", () => {
+  assertEquals(new WriteQueue(new Sink(), NO_LIMIT).discard(), 0);
+});
+
+Deno.test("WriteQueue.drained of an empty queue is true at once", async () => {
+  const sink = new Sink();
+  assertEquals(await new WriteQueue(sink, NO_LIMIT).drained(), true);
+  assertEquals(sink.written, []);
+});
+
+Deno.test("WriteQueue.drained waits for what is pushed while it waits", async () => {
+  const sink = new Sink();
+  const queue = new WriteQueue(sink, NO_LIMIT);
+  queue.push(bytes(1));
+  const drained = queue.drained();
+  queue.push(bytes(2));
+  sink.open();
+  assertEquals([await drained, sink.written, queue.queuedBytes], [true, [bytes(1), bytes(2)], 0]);
+});
+
+Deno.test("WriteQueue.drained is false when the sink fails", async () => {
+  const queue = new WriteQueue(new Sink().fail(), NO_LIMIT);
+  queue.push(bytes(1));
+  assertEquals(await queue.drained(), false);
+});
+
+Deno.test("WriteQueue writes nothing more after its sink has failed", async () => {
+  const sink = new Sink();
+  const queue = new WriteQueue(sink, NO_LIMIT);
+  queue.push(bytes(1));
+  queue.flush();
+  await sink.busy;
+  queue.push(bytes(2));
+  sink.fail();
+  assertEquals([await queue.drained(), sink.written], [false, [bytes(1)]]);
+});
+
+Deno.test("WriteQueue goes on counting what its failed sink did not take", async () => {
+  const queue = new WriteQueue(new Sink().fail(), NO_LIMIT);
+  queue.push(bytes(1));
+  queue.flush();
+  queue.push(bytes(2, 3));
+  await queue.drained();
+  assertEquals(queue.queuedBytes, 3);
+});
+
+Deno.test("WriteQueue takes and forgets what is pushed after its sink has failed", async () => {
+  const queue = new WriteQueue(new Sink().fail(), { limitBytes: 1 });
+  queue.push(bytes(1));
+  await queue.drained();
+  assertEquals([queue.push(bytes(2, 3)), queue.queuedBytes], [true, 1]);
+});
+
+Deno.test("WriteQueue writes each byte that it took once and in order, whenever it is flushed", async () => {
+  const step = fc.oneof(fc.uint8Array({ maxLength: 6 }), fc.constantFrom("flush", "wait"));
+  await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
+    const sink = new Sink().open();
+    const queue = new WriteQueue(sink, { limitBytes: 16, burstMs: 0 });
+    const taken: number[] = [];
+    for (const step of steps) {
+      if (step === "flush") queue.flush();
+      else if (step === "wait") await Promise.resolve();
+      else if (queue.push(step as Uint8Array)) taken.push(...step as Uint8Array);
+    }
+    await queue.drained();
+    assertEquals(sink.written.flatMap((chunk) => [...chunk]), taken);
+    assertEquals(queue.queuedBytes, 0);
+  }));
+});
+
+/** An queue with something in it that does not leave. */
+function filled(chunk: Uint8Array, options: WriteQueueOptions): WriteQueue {
+  const queue = new WriteQueue(new Sink(), options);
+  if (chunk.length > 0) queue.push(chunk);
+  queue.flush();
+  return queue;
+}
+
+function bytes(...values: number[]): Uint8Array {
+  return new Uint8Array(values);
+}
+
+Deno.test("WriteQueue with a pace writes each line by itself, none sooner after the one before", async () => {
+  const paceMs = 20;
+  const long = "x".repeat(200);
+  const writes: { text: string; at: number }[] = [];
+  const writable = new WritableStream<Uint8Array>({
+    write: (chunk) => void writes.push({ text: new TextDecoder().decode(chunk), at: performance.now() }),
+  });
+  const queue = new WriteQueue({ writable }, { limitBytes: 1000, paceMs });
+  for (const text of ["one\ntwo\n", "three\n", `four\n${long}\n`, "five\n"]) {
+    queue.push(new TextEncoder().encode(text));
+  }
+  assertEquals(await queue.drained(), true);
+  assertEquals(writes.map(({ text }) => text), ["one\n", "two\n", "three\n", "four\n", `${long}\n`, "five\n"]);
+  const gaps = writes.slice(1).map(({ at }, index) => at - writes[index].at);
+  assert(gaps.every((gap) => gap >= paceMs - 1), gaps.join());
+  assertEquals(queue.queuedBytes, 0);
+});

@@ -1,0 +1,85 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { MqError } from "../../lib/protocol/errors.ts";
+import { Authenticator, parseToken, parseTokens } from "../../lib/protocol/tokens.ts";
+
+Deno.test("parseTokens reads tokens and what they are for, and leaves out comments and blank lines", () => {
+  const text = "\r\n# two classes\r\n  s3cret  \r\npublish\tspeak\n  listen   hear\n#x\n\n";
+  assertEquals(parseTokens(text), [
+    { scope: "all", token: "s3cret" },
+    { scope: "publish", token: "speak" },
+    { scope: "listen", token: "hear" },
+  ]);
+});
+
+Deno.test("parseTokens takes what a token is for as a token where it stands alone", () => {
+  assertEquals(parseTokens("publish"), [{ scope: "all", token: "publish" }]);
+});
+
+for (const text of ["", "\n\n", "# nothing\n"]) {
+  Deno.test(`parseTokens refuses ${JSON.stringify(text)}, in which there is no token`, () => {
+    assertEquals(assertThrows(() => parseTokens(text), MqError, "Cannot find a token").code, "bad-tokens");
+  });
+}
+
+for (const line of ["write s3cret", "publish s3cret twice", "s3cret publish"]) {
+  Deno.test(`parseTokens refuses ${line}, and does not show it`, () => {
+    const error = assertThrows(() => parseTokens(`fine\n${line}\n`), MqError, "Cannot read line 2 of the tokens: ");
+    assert(!error.message.includes("s3cret"));
+  });
+}
+
+Deno.test("Authenticator is open without tokens", () => {
+  assertEquals([new Authenticator([]).isOpen, new Authenticator([{ token: "x", scope: "all" }]).isOpen], [true, false]);
+});
+
+Deno.test("Authenticator knows each of its tokens and no other, however near", () => {
+  const gate = new Authenticator([{ token: "s3cret", scope: "all" }, { token: "her", scope: "listen" }]);
+  assertEquals([gate.authorize("s3cret"), gate.authorize("her")], ["all", "listen"]);
+  const others = ["", "s3cre", "s3crett", "S3cret", "s 3cret", "s3cret\0", "hér", "\u00ff", "x".repeat(100_000)];
+  for (const other of others) assertEquals(gate.authorize(other), undefined, other);
+});
+
+Deno.test("Authenticator knows a token of 1,024 bytes, and takes none that is longer or empty", () => {
+  const token = "x".repeat(1024);
+  const gate = new Authenticator([{ token, scope: "publish" }]);
+  assertEquals(gate.authorize(token), "publish");
+  for (const more of ["x", "xx", "é", "é".repeat(1000), "\u{1f995}"]) {
+    assertEquals(gate.authorize(token + more), undefined, more);
+  }
+  for (const token of ["", "x".repeat(1025), "é"]) {
+    assertEquals(assertThrows(() => new Authenticator([{ token, scope: "all" }]), MqError).code, "bad-tokens");
+  }
+});
+
+Deno.test("parseToken leaves out the white space around a token, line ends and a byte order mark among it", () => {
+  for (const around of ["s3cret", "s3cret\r", "s3cret\r\n", "\ufeffs3cret\n", " \ts3cret\u00a0"]) {
+    assertEquals(parseToken(around), "s3cret");
+  }
+  const every = Array.from({ length: 94 }, (_, index) => String.fromCharCode(0x21 + index)).join("");
+  assertEquals(parseToken(every), every);
+});
+
+for (
+  const [text, problem] of [
+    ["", "it is empty"],
+    ["\r\n", "it is empty"],
+    ["two words", "its character 4 is U+0020, and a token takes visible characters of ASCII alone"],
+    ["sécret", "its character 2 is U+00E9, and a token takes visible characters of ASCII alone"],
+    ["a\u{1f511}", "its character 2 is U+1F511, and a token takes visible characters of ASCII alone"],
+    ["a\x7f", "its character 2 is U+007F, and a token takes visible characters of ASCII alone"],
+    ["x".repeat(1025), "it is 1025 characters long, and may have 1024"],
+  ]
+) {
+  Deno.test(`parseToken says why ${JSON.stringify(text.slice(0, 20))} is none`, () => {
+    const { code, message } = assertThrows(() => parseToken(text), MqError);
+    assertEquals([code, message], ["bad-tokens", `Cannot use the token: ${problem}`]);
+  });
+}
+
+Deno.test("parseTokens tells the line of what cannot be a token", () => {
+  for (const line of ["sécret", "listen sécret"]) {
+    const { message } = assertThrows(() => parseTokens(`fine\n\n${line}\n`), MqError);
+    const why = "its character 2 is U+00E9, and a token takes visible characters of ASCII alone";
+    assertEquals(message, `Cannot read line 3 of the tokens: ${why}`);
+  }
+});
