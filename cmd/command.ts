@@ -146,11 +146,10 @@ export function commandOf(commands: readonly Command[], argv: readonly string[])
 /**
  * Reads a command's arguments, and refuses what it does not declare.
  *
- * parseArgs guesses where this must not (numbers, a value that looks like a flag, a word `true` after a switch), so each
- * flag is given to it as one argument with its value, and is one that the command has.
- *
- * @param env Where the variables are that stand for flags.
- * @throws {UsageError} If they are wrong.
+ * @param command The command.
+ * @param argv The arguments after its name.
+ * @param env The variables that stand for flags.
+ * @throws {UsageError} If the arguments are wrong.
  */
 export function parseCommand<F extends Flags>(
   command: Command<F>,
@@ -158,23 +157,79 @@ export function parseCommand<F extends Flags>(
   env: Environment = {},
 ): Args<F> & { help: boolean } {
   const flags = flagsOf(command);
-  const names = Object.keys(flags);
   checkCommandLine(command, argv);
-  const parsed = parseArgs(joinValues(command, flags, argv), {
+  const { given, operands, commandLine } = parse(command, flags, argv);
+  const help = given.help !== undefined; // Then the other arguments do not matter.
+  if (help) return { flags: {} as Values<F>, operands, commandLine, help };
+  const read = ([name, flag]: [string, Flag<unknown>]) => [name, readFlag(command.name, name, flag, given[name], env)];
+  const values = Object.fromEntries(Object.entries(flags).map(read));
+  checkText([...Object.values(given), ...commandLine]);
+  checkOperands(command, flags, operands, argv);
+  return { flags: values as Values<F>, operands, commandLine, help };
+}
+
+/** Arguments taken apart, their values not yet read. */
+interface Parsed {
+  /** The flags that were given. */
+  readonly given: Readonly<Record<string, string | boolean | undefined>>;
+  readonly operands: string[];
+  readonly commandLine: string[];
+}
+
+function parse(command: Command, flags: Flags, argv: readonly string[]): Parsed {
+  const names = Object.keys(flags);
+  const operands: string[] = [];
+  const { "--": rest, ...values } = parseArgs(attachValues(command, flags, argv), {
     "--": true,
     boolean: names.filter((name) => isSwitch(flags[name])),
-    string: ["_", ...names.filter((name) => !isSwitch(flags[name]))],
+    string: names.filter((name) => !isSwitch(flags[name])),
+    collect: names,
+    unknown(argument, key) {
+      if (key !== undefined) throw unknownFlag(command, argument);
+      operands.push(argument); // parseArgs itself would make numbers of those that look like one.
+      return false;
+    },
   });
-  const help = parsed.help === true; // Then nobody looks at the other flags.
-  const values = help ? {} : Object.fromEntries(
-    names.map((name) => [name, readFlag(command.name, name, flags[name], parsed[name], env)]),
-  );
-  const [operands, commandLine] = command.operands.commandLine
-    ? [parsed._, parsed["--"]]
-    : [[...parsed._, ...parsed["--"]], []];
-  if (!help) checkText([...names.map((name) => parsed[name]), ...commandLine]);
-  if (!help) checkOperands(command, flags, operands, argv);
-  return { flags: values as Values<F>, operands, commandLine, help };
+  const given = Object.fromEntries(names.map((name) => [name, onlyOne(command, name, [values[name]].flat())]));
+  return command.operands.commandLine === undefined
+    ? { given, operands: [...operands, ...rest], commandLine: [] }
+    : { given, operands, commandLine: rest };
+}
+
+function onlyOne(command: Command, name: string, [value, ...more]: (string | boolean)[]): string | boolean | undefined {
+  if (more.length > 0) throw usage(command.name, `--${name} is given twice`);
+  return value;
+}
+
+/**
+ * Writes each flag and its value as one argument, `--count=-1`, because parseArgs guesses: it takes a value that begins with
+ * "-" for a flag, ignores an empty one, takes a word `true` after a switch for its value, and `-sHOST` for five switches.
+ */
+function attachValues(command: Command, flags: Flags, argv: readonly string[]): string[] {
+  const rest = [...argv];
+  const attached: string[] = [];
+  while (rest.length > 0 && rest[0] !== "--") attached.push(attachNext(command, flags, rest));
+  return [...attached, ...rest];
+}
+
+/** Takes the next argument, and its value if that is an argument of its own. */
+function attachNext(command: Command, flags: Flags, rest: string[]): string {
+  const argument = rest.shift()!;
+  const [name, attached] = takeApart(flags, argument) ?? [];
+  if (name === undefined) {
+    if (argument.startsWith("--no-")) throw unknownFlag(command, argument); // parseArgs: `--no-count=3` is `--count=3`.
+    return argument;
+  }
+  const flag = flags[name];
+  if (!isSwitch(flag)) return `--${name}=${attached ?? separateValue(command, name, flag, rest.shift())}`;
+  if (attached !== undefined) throw usage(command.name, `--${name} takes no value`);
+  return `--${name}=true`;
+}
+
+function separateValue(command: Command, name: string, { read, placeholder }: Flag<unknown>, next?: string): string {
+  const isMissing = next === undefined || /^--?[A-Za-z]|^--$/.test(next);
+  if (!isMissing) return next;
+  throw usage(command.name, `--${name} needs a value: ${read.words ? either(read.words) : placeholder}`);
 }
 
 /** What is not UTF-8 would go on as something else. Operands are looked at by whoever takes them. */
@@ -201,37 +256,6 @@ export function isSwitch(flag: Flag<unknown>): boolean {
   return flag.placeholder === undefined;
 }
 
-/** Rewrites each flag as `--name=value`. */
-function joinValues(command: Command, flags: Flags, argv: readonly string[]): string[] {
-  const joined: string[] = [];
-  const seen = new Set<string>();
-  for (let index = 0; index < argv.length; index++) {
-    const argument = argv[index];
-    if (argument === "--") return [...joined, ...argv.slice(index)];
-    if (!isFlag(argument)) {
-      joined.push(argument);
-      continue;
-    }
-    const parts = takeApart(flags, argument);
-    if (parts === undefined) throw unknownFlag(command, argument);
-    const [name, attached] = parts;
-    if (seen.has(name)) throw usage(command.name, `--${name} is given twice`);
-    seen.add(name);
-    if (isSwitch(flags[name])) {
-      if (attached !== undefined) throw usage(command.name, `--${name} takes no value`);
-      joined.push(`--${name}=true`);
-      continue;
-    }
-    const value = attached ?? argv[++index];
-    if (value === undefined || (attached === undefined && /^--?[A-Za-z]|^--$/.test(value))) {
-      const { placeholder, read } = flags[name];
-      throw usage(command.name, `--${name} needs a value: ${read.words ? either(read.words) : placeholder}`);
-    }
-    joined.push(`--${name}=${value}`);
-  }
-  return joined;
-}
-
 /** Whether an argument is a flag or tries to be one. */
 export function isFlag(argument: string): boolean {
   return argument.startsWith("-") && argument !== "-";
@@ -239,6 +263,7 @@ export function isFlag(argument: string): boolean {
 
 /** Takes `--name=value`, `--name`, `-nVALUE` or `-n` apart; undefined if there is no such flag. */
 export function takeApart(flags: Flags, argument: string): [name: string, value: string | undefined] | undefined {
+  if (!isFlag(argument)) return undefined;
   const [, long, value] = /^--([^=]+)(?:=([^]*))?$/.exec(argument) ?? [];
   if (long !== undefined) return Object.hasOwn(flags, long) ? [long, value] : undefined;
   const short = Object.keys(flags).find((name) => flags[name].short === argument[1]);

@@ -36,8 +36,10 @@ declare module "@std/cli/parse-args" {
     boolean?: string[];
     string?: string[];
     collect?: string[];
+    /** Called with each argument that is no declared flag; without `key` it is an operand. `false` leaves it out. */
+    unknown?: (argument: string, key?: string, value?: unknown) => unknown;
   }
-  export type Parsed = Record<string, string | boolean | string[]> & { _: string[]; "--": string[] };
+  export type Parsed = Record<string, string | boolean | (string | boolean)[]> & { _: string[]; "--": string[] };
   export function parseArgs(args: string[], options: ParseOptions): Parsed;
 }
 
