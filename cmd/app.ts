@@ -3,7 +3,10 @@
  *
  * @module
  */
-import { checkPublishable, type Client, connect, encodeData, MqError, MqEvent, ProtocolError } from "../mod.ts";
+import { type Client, connect } from "../lib/client.ts";
+import { encodeData } from "../lib/protocol/data.ts";
+import { MqError, ProtocolError } from "../lib/protocol/errors.ts";
+import { checkPublishable, MqEvent } from "../lib/protocol/event.ts";
 import {
   type BrokerAccess,
   brokerAccess,

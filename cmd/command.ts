@@ -4,7 +4,8 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { formatPatterns, ProtocolError, quote } from "../mod.ts";
+import { ProtocolError, quote } from "../lib/protocol/errors.ts";
+import { formatPatterns } from "../lib/protocol/event.ts";
 import { nameMeant, shellWord, shown } from "./shared/mistakes.ts";
 import { type OperandKind, TEXT } from "./shared/operands.ts";
 import { either, FormError, type Reader, ValueError } from "./shared/readers.ts";

@@ -4,7 +4,9 @@
  * @module
  */
 import { bold, dim } from "@std/fmt/colors";
-import { type EventInfo, MqError, Pattern } from "../mod.ts";
+import { MqError } from "../lib/protocol/errors.ts";
+import { Pattern } from "../lib/protocol/event.ts";
+import type { EventInfo } from "../lib/protocol/responses.ts";
 import { brokerAccess, brokerFlags, connectOrSay } from "./shared/broker_flags.ts";
 import { defineCommand, toggle } from "./command.ts";
 import { layOut } from "./shared/format.ts";

@@ -4,7 +4,8 @@
  * @module
  */
 import { dim } from "@std/fmt/colors";
-import type { Client, MqEvent } from "../mod.ts";
+import type { Client } from "../lib/client.ts";
+import type { MqEvent } from "../lib/protocol/event.ts";
 import {
   brokerAccess,
   brokerFlags,

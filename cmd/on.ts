@@ -4,7 +4,10 @@
  * @module
  */
 import { dim } from "@std/fmt/colors";
-import { type Address, checkPublishable, type Client, formatAddress, MqError, Pattern } from "../mod.ts";
+import type { Client } from "../lib/client.ts";
+import { type Address, formatAddress } from "../lib/protocol/address.ts";
+import { MqError } from "../lib/protocol/errors.ts";
+import { checkPublishable, Pattern } from "../lib/protocol/event.ts";
 import {
   brokerAccess,
   brokerFlags,

@@ -4,17 +4,12 @@
  * @module
  */
 import { dim } from "@std/fmt/colors";
-import {
-  type Client,
-  dataFromText,
-  MAX_HOPS,
-  mistakeInJson,
-  MqError,
-  MqEvent,
-  ProtocolError,
-  type Receipt,
-  whyNotJson,
-} from "../mod.ts";
+import type { Client } from "../lib/client.ts";
+import type { Receipt } from "../lib/client/options.ts";
+import { dataFromText, mistakeInJson, whyNotJson } from "../lib/protocol/data.ts";
+import { MqError, ProtocolError } from "../lib/protocol/errors.ts";
+import { MqEvent } from "../lib/protocol/event.ts";
+import { MAX_HOPS } from "../lib/protocol/limits.ts";
 import { brokerAccess, brokerFlags, connectOrSay, jsonFlag, nameFlag, untilLost } from "./shared/broker_flags.ts";
 import { defineCommand, integer, option, toggle, type Values } from "./command.ts";
 import { count, formatJson } from "./shared/format.ts";

@@ -3,24 +3,14 @@
  *
  * @module
  */
-import {
-  Broker,
-  type BrokerOptions,
-  type ClassicForm,
-  type ClassicKeys,
-  type ClassicOptions,
-  DEFAULT_EVENTS,
-  DEFAULT_PORT,
-  DEFAULT_WEB_PORT,
-  isName,
-  modernPattern,
-  MqError,
-  parseTokens,
-  serveWeb,
-  type SlowPolicy,
-  type Token,
-  type WebGateway,
-} from "../mod.ts";
+import { Broker } from "../lib/broker.ts";
+import type { BrokerOptions, SlowPolicy } from "../lib/broker/options.ts";
+import { DEFAULT_WEB_PORT, serveWeb, type WebGateway } from "../lib/http/gateway.ts";
+import { type ClassicForm, type ClassicKeys, type ClassicOptions, modernPattern } from "../lib/protocol/classic.ts";
+import { MqError } from "../lib/protocol/errors.ts";
+import { DEFAULT_EVENTS, isName } from "../lib/protocol/event.ts";
+import { DEFAULT_PORT } from "../lib/protocol/limits.ts";
+import { parseTokens, type Token } from "../lib/protocol/tokens.ts";
 import { certificateFile, checkTyped, jsonFlag, tokenOf } from "./shared/broker_flags.ts";
 import { choice, defineCommand, integer, option, textFile, toggle, UsageError, type Values } from "./command.ts";
 import { type Events, eventsFlag, isList, readCatalog } from "./shared/events_flag.ts";

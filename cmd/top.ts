@@ -3,7 +3,10 @@
  *
  * @module
  */
-import { type Client, type ClientInfo, ConnectionError, sleep } from "../mod.ts";
+import type { Client } from "../lib/client.ts";
+import { sleep } from "../lib/net/time.ts";
+import { ConnectionError } from "../lib/protocol/errors.ts";
+import type { ClientInfo } from "../lib/protocol/responses.ts";
 import {
   brokerAccess,
   brokerFlags,

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Client, Why } from "../mod.ts";
+import type { Client } from "../lib/client.ts";
+import type { Why } from "../lib/protocol/responses.ts";
 import { brokerAccess, brokerFlags, connectOrSay } from "./shared/broker_flags.ts";
 import { defineCommand, toggle } from "./command.ts";
 import { NAME } from "./shared/operands.ts";

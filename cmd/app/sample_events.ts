@@ -6,7 +6,8 @@
 import { uniformInt } from "pure-rand/distribution/uniformInt";
 import { xoroshiro128plus } from "pure-rand/generator/xoroshiro128plus";
 import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
-import { DEFAULT_EVENTS, type Json } from "../../mod.ts";
+import type { Json } from "../../lib/protocol/data.ts";
+import { DEFAULT_EVENTS } from "../../lib/protocol/event.ts";
 
 /** What an app barks unless told otherwise: what a broker recognizes, and two names that it does not. */
 export const BARKED_EVENTS: readonly string[] = [...DEFAULT_EVENTS, "archive", "login"];

@@ -3,7 +3,12 @@
  *
  * @module
  */
-import { type Catalog, encodeData, type EventInfo, formatEvent, isName, type Json, ProtocolError } from "../../mod.ts";
+import type { Catalog } from "../../lib/catalog/catalog.ts";
+import { encodeData, type Json } from "../../lib/protocol/data.ts";
+import { ProtocolError } from "../../lib/protocol/errors.ts";
+import { isName } from "../../lib/protocol/event.ts";
+import { formatEvent } from "../../lib/protocol/lines.ts";
+import type { EventInfo } from "../../lib/protocol/responses.ts";
 import { UsageError } from "../command.ts";
 import { Dice, type MadeUpEvent, Records } from "./sample_events.ts";
 

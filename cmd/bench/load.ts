@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { type Address, ConnectionError, dial, TimeoutError } from "../../mod.ts";
+import { dial } from "../../lib/net/dial.ts";
+import type { Address } from "../../lib/protocol/address.ts";
+import { ConnectionError, TimeoutError } from "../../lib/protocol/errors.ts";
 
 /** How much is written at once, in bytes, or one event where that is more. */
 const CHUNK_BYTES = 32 * 1024;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { formatEvent } from "../../mod.ts";
+import { formatEvent } from "../../lib/protocol/lines.ts";
 import type { Exchange, Wire } from "./load.ts";
 
 const encoder = new TextEncoder();

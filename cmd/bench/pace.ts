@@ -4,7 +4,7 @@
  * @module
  */
 import type { Histogram } from "hdr-histogram-js";
-import { afterCurrentTick } from "../../mod.ts";
+import { afterCurrentTick } from "../../lib/net/read_scheduler.ts";
 import { open, read, type Target, topicName, untilDone, type Watch, type Wire, writeAll } from "./load.ts";
 
 /** How long before an event is due the sleep ends, in milliseconds: timers are not exact. */

@@ -5,7 +5,9 @@
  */
 import process from "node:process";
 import { TextLineStream } from "@std/streams/text-line-stream";
-import { type Client, formatAddress, MqError } from "../../mod.ts";
+import type { Client } from "../../lib/client.ts";
+import { formatAddress } from "../../lib/protocol/address.ts";
+import { MqError } from "../../lib/protocol/errors.ts";
 import { brokerAccess, brokerFlags, connectOrSay, howToStart } from "../shared/broker_flags.ts";
 import { option, UsageError, type Values } from "../command.ts";
 import type { Io } from "../shared/stdio.ts";

@@ -4,7 +4,8 @@
  *
  * @module
  */
-import { Pattern, ProtocolError } from "../../mod.ts";
+import { ProtocolError } from "../../lib/protocol/errors.ts";
+import { Pattern } from "../../lib/protocol/event.ts";
 import {
   type Command,
   commandOf,

@@ -6,7 +6,8 @@
  *
  * @module
  */
-import { connect, MqError } from "../../mod.ts";
+import { connect } from "../../lib/client.ts";
+import { MqError } from "../../lib/protocol/errors.ts";
 import { brokerAccess, brokerFlags } from "../shared/broker_flags.ts";
 import { type Candidate, eventCandidates, type EventOffer, type Offer, offerAt } from "./candidates.ts";
 import { type Command, defineCommand, duration, option, type Reader, UsageError, type Values } from "../command.ts";

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { encodeData, type Json } from "../../mod.ts";
+import { encodeData, type Json } from "../../lib/protocol/data.ts";
 import { layOut } from "../shared/format.ts";
 
 /** How many words of a schema are shown in short. */

@@ -4,7 +4,11 @@
  * @module
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Client, dataFromText, MqError, MqEvent, type Subscription } from "../../mod.ts";
+import type { Client } from "../../lib/client.ts";
+import type { Subscription } from "../../lib/client/subscription.ts";
+import { dataFromText } from "../../lib/protocol/data.ts";
+import { MqError } from "../../lib/protocol/errors.ts";
+import { MqEvent } from "../../lib/protocol/event.ts";
 import { tellDropped } from "../shared/broker_flags.ts";
 import { count, formatDuration, formatJson } from "../shared/format.ts";
 import type { OnFlags } from "../on.ts";

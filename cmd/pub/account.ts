@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { MqError } from "../../mod.ts";
+import { MqError } from "../../lib/protocol/errors.ts";
 import { count } from "../shared/format.ts";
 
 /** How many different reasons of refusals are told. */

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type ByteReader, ConnectionError, LineReader, MqError, type ProtocolError } from "../../mod.ts";
+import { type ByteReader, LineReader } from "../../lib/net/line_reader.ts";
+import { ConnectionError, MqError, type ProtocolError } from "../../lib/protocol/errors.ts";
 import { systemReason } from "../shared/sink.ts";
 
 /** Who is told what stands in a line; lines are counted from 1. */

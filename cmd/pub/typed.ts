@@ -4,7 +4,9 @@
  *
  * @module
  */
-import { formatPatterns, isJson, mistakeInJson, quote, whyNotJson } from "../../mod.ts";
+import { isJson, mistakeInJson, whyNotJson } from "../../lib/protocol/data.ts";
+import { quote } from "../../lib/protocol/errors.ts";
+import { formatPatterns } from "../../lib/protocol/event.ts";
 import { UsageError } from "../command.ts";
 
 /** What the runtime puts for bytes of an argument that are not UTF-8. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { DEFAULT_LIMITS, type Limits, minOutboxBytes } from "../../mod.ts";
+import { DEFAULT_LIMITS, type Limits, minOutboxBytes } from "../../lib/protocol/limits.ts";
 import {
   duration,
   durationText,

@@ -4,21 +4,17 @@
  * @module
  */
 import { bold, dim, green, red, yellow } from "@std/fmt/colors";
-import {
-  type Broker,
-  type Certificate,
-  type ClassicForm,
-  DEFAULT_EVENTS,
-  DEFAULT_PORT,
-  formatAddress,
-  formatPatterns,
-  type Json,
-  MqEvent,
-  type SystemEvent,
-  type Token,
-  VERSION,
-  type WebGateway,
-} from "../../mod.ts";
+import type { Broker } from "../../lib/broker.ts";
+import type { SystemEvent } from "../../lib/broker/options.ts";
+import type { WebGateway } from "../../lib/http/gateway.ts";
+import type { Certificate } from "../../lib/net/listen.ts";
+import { formatAddress } from "../../lib/protocol/address.ts";
+import type { ClassicForm } from "../../lib/protocol/classic.ts";
+import type { Json } from "../../lib/protocol/data.ts";
+import { DEFAULT_EVENTS, formatPatterns, MqEvent } from "../../lib/protocol/event.ts";
+import { DEFAULT_PORT } from "../../lib/protocol/limits.ts";
+import type { Token } from "../../lib/protocol/tokens.ts";
+import { VERSION } from "../../lib/protocol/version.ts";
 import { type Events, eventsArgument, isList } from "../shared/events_flag.ts";
 import {
   admittingFlag,

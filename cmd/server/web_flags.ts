@@ -3,7 +3,10 @@
  *
  * @module
  */
-import { MqError, type Page, parseOrigin, type WebOptions } from "../../mod.ts";
+import { parseOrigin } from "../../lib/http/access.ts";
+import type { WebOptions } from "../../lib/http/gateway.ts";
+import type { Page } from "../../lib/http/page.ts";
+import { MqError } from "../../lib/protocol/errors.ts";
 import { type Flag, list, option, UsageError } from "../command.ts";
 import { FormError } from "../shared/readers.ts";
 

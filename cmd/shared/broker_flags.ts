@@ -4,22 +4,14 @@
  * @module
  */
 import { resolve } from "node:path";
-import {
-  type Address,
-  type Client,
-  connect,
-  type ConnectOptions,
-  DEFAULT_PORT,
-  formatAddress,
-  formatPatterns,
-  MqError,
-  parseAddress,
-  parseToken,
-  Pattern,
-  ProtocolError,
-  quote,
-  type Subscription,
-} from "../../mod.ts";
+import { type Client, connect } from "../../lib/client.ts";
+import type { ConnectOptions } from "../../lib/client/options.ts";
+import type { Subscription } from "../../lib/client/subscription.ts";
+import { type Address, formatAddress, parseAddress } from "../../lib/protocol/address.ts";
+import { MqError, ProtocolError, quote } from "../../lib/protocol/errors.ts";
+import { formatPatterns, Pattern } from "../../lib/protocol/event.ts";
+import { DEFAULT_PORT } from "../../lib/protocol/limits.ts";
+import { parseToken } from "../../lib/protocol/tokens.ts";
 import { type Flag, type Flags, option, textFile, toggle, UsageError, type Values } from "../command.ts";
 import { count } from "./format.ts";
 import { FormError } from "./readers.ts";

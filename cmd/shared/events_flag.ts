@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type Catalog, MqError, parseCatalog } from "../../mod.ts";
+import { type Catalog, parseCatalog } from "../../lib/catalog/catalog.ts";
+import { MqError } from "../../lib/protocol/errors.ts";
 import { admittingFlag } from "./format.ts";
 import { type Flag, list, option, textFile, UsageError } from "../command.ts";
 import type { Io } from "./stdio.ts";

@@ -4,7 +4,10 @@
  * @module
  */
 import { blue, bold, cyan, dim, green, magenta, red, yellow } from "@std/fmt/colors";
-import { type EventInfo, formatEvent, formatPatterns, isJson, type MqEvent } from "../../mod.ts";
+import { isJson } from "../../lib/protocol/data.ts";
+import { formatPatterns, type MqEvent } from "../../lib/protocol/event.ts";
+import { formatEvent } from "../../lib/protocol/lines.ts";
+import type { EventInfo } from "../../lib/protocol/responses.ts";
 
 const PALETTE = [green, blue, magenta, cyan, yellow];
 

@@ -5,7 +5,7 @@
  */
 import { closestString } from "@std/text/closest-string";
 import { levenshteinDistance } from "@std/text/levenshtein-distance";
-import { quote } from "../../mod.ts";
+import { quote } from "../../lib/protocol/errors.ts";
 
 /** No name that is typed by hand is longer, and to compare one takes the product of the lengths. */
 const MAX_CHARACTERS = 64;

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { checkName, checkPublishable, Pattern, ProtocolError } from "../../mod.ts";
+import { ProtocolError } from "../../lib/protocol/errors.ts";
+import { checkName, checkPublishable, Pattern } from "../../lib/protocol/event.ts";
 import { shellWord } from "./mistakes.ts";
 import { choice } from "./readers.ts";
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { sleep } from "../../mod.ts";
+import { sleep } from "../../lib/net/time.ts";
 
 /** How long to wait for a pipe that cannot take anything now and says so, in milliseconds. */
 const RETRY_MS = 10;

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { BrokerStats, ClientInfo } from "../../mod.ts";
+import type { BrokerStats, ClientInfo } from "../../lib/protocol/responses.ts";
 
 /** A rate over less than that would say more than is known: one event just after connecting is not 500 a second. */
 const MIN_SPAN_MS = 1000;
