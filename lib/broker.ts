@@ -32,7 +32,7 @@ import {
   isHttpRequest,
   parseHello,
   PROTOCOL_VERSION,
-  takeHops,
+  takeHeaders,
   takeWord,
 } from "./protocol/lines.ts";
 import {
@@ -541,7 +541,7 @@ export class Broker implements AsyncDisposable {
 
   #publish(connection: Connection, rest: string): string {
     const [ref, tail] = takeWord(rest);
-    const [hops, line] = takeHops(tail);
+    const [{ hops }, line] = takeHeaders(tail);
     if (line === "" || ref === "-" || ref.length > MAX_WHAT_CHARACTERS) {
       const form = `"/pub REF NAME [DATA]", with a REF of at most ${MAX_WHAT_CHARACTERS} characters other than "-"`;
       throw new ProtocolError("bad-arguments", `Cannot publish: it is ${form}`);

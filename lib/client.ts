@@ -14,7 +14,7 @@ import { checkName, checkPublishable, type MqEvent, Pattern } from "./protocol/e
 import { whyNoGreeting } from "./net/greeting.ts";
 import type { HeartbeatTimes } from "./net/heartbeat.ts";
 import { DEFAULT_LIMITS, DEFAULT_PORT, MAX_HOPS } from "./protocol/limits.ts";
-import { formatEvent, formatHops } from "./protocol/lines.ts";
+import { formatEvent, formatHeaders } from "./protocol/lines.ts";
 import { parseAnswer, Session } from "./client/session.ts";
 import { type SubscribeOptions, Subscription } from "./client/subscription.ts";
 import { onAbort, sleep, within } from "./net/time.ts";
@@ -493,7 +493,7 @@ export class Client extends EventTarget implements AsyncDisposable {
     if (!(Number.isInteger(hops) && hops >= 0 && hops <= MAX_HOPS)) {
       throw new RangeError(`Cannot publish with ${hops} hops: it takes a whole number from 0 to ${MAX_HOPS}`);
     }
-    return hops === 0 || this.#hello?.hops === undefined ? "" : `${formatHops(hops)} `;
+    return this.#hello?.hops === undefined ? "" : formatHeaders({ hops });
   }
 
   #eventLine(name: string, data: Json | undefined, { raw }: PublishOptions): string {

@@ -16,7 +16,7 @@ import { type ClassicCodec, type ClassicMessage, MAX_MESSAGE_BYTES, messageOf } 
 import { checkName, copySubstring, Pattern } from "../protocol/event.ts";
 import { ANSWER_BYTES } from "../protocol/limits.ts";
 import type { WriteQueue } from "../net/write_queue.ts";
-import { formatHops, isFirstWord, wordEnd } from "../protocol/lines.ts";
+import { formatHeaders, isFirstWord, wordEnd } from "../protocol/lines.ts";
 import { afterCurrentTick } from "../net/read_scheduler.ts";
 import { encodeText, isLongerThan } from "../protocol/text.ts";
 
@@ -184,7 +184,10 @@ export class Router {
         continue;
       }
       if (group.meta && hops > 0 && group.hops) {
-        receivers += this.#add(group, `/event ${id ??= monotonicUlid()} ${sender.name} ${formatHops(hops)} ${line}`);
+        receivers += this.#add(
+          group,
+          `/event ${id ??= monotonicUlid()} ${sender.name} ${formatHeaders({ hops })}${line}`,
+        );
         continue;
       }
       if (group.meta) metaLine ??= `/event ${id ??= monotonicUlid()} ${sender.name} ${line}`;

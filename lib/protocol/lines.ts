@@ -4,7 +4,7 @@
  * @module
  */
 import { ProtocolError, quote } from "./errors.ts";
-import { Pattern } from "./event.ts";
+import { isName, isReserved, Pattern } from "./event.ts";
 import { MAX_CLIENT_NAME_CHARACTERS, MAX_HOPS, MAX_OBSERVED } from "./limits.ts";
 
 /** The version of the line protocol that this library speaks. */
@@ -21,7 +21,7 @@ export const HTTP_REFUSAL: string = "HTTP/1.1 400 Bad Request\r\nContent-Type: t
 /** The answer to `/help`. */
 export const HELP: string = [
   'NAME [DATA]               publish an event, such as: create {"id":1}',
-  "/hello [JSON]             introduce yourself: name, meta, hops, echo, observe, token",
+  "/hello [JSON]             introduce yourself: name, meta, hops, reply, echo, observe, token",
   "/sub PATTERN...           hear these, the first time instead of everything: /sub order.* user.>",
   "/unsub PATTERN...         stop hearing these; /unsub > hears nothing",
   "/pub REF NAME [DATA]      publish, and be told how many it reached",
@@ -30,6 +30,9 @@ export const HELP: string = [
   "/clients   /stats         who is connected, and what has happened",
   "/ping [TEXT]   /quit      ask for an answer; leave",
 ].map((line) => `/# ${line}`).join("\n");
+
+/** The headers of an event: hops, reply, or both in that order. A comma stands only between the two. */
+const HEADERS = /^\{(?:"hops":([1-9]\d{0,2})(?:,(?=")|(?=\})))?(?:"reply":"([^"]+)")?\}$/;
 
 const SPACE = 0x20;
 const TAB = 0x09;
@@ -219,53 +222,75 @@ export function formatErr(what: string, error: ProtocolError): string {
   return `/err ${what} ${error.code} ${error.message}`;
 }
 
+/** What can be said of an event besides its name and its data. */
+export interface EventHeaders {
+  /** How many hops are behind the event, from 1 to 255. Left out, and 0 when it is written: none. */
+  hops?: number;
+  /** The name of the event that answers this one. Left out: no answer is asked for. */
+  reply?: string;
+}
+
+const NO_HEADERS: EventHeaders = Object.freeze({});
+
 /**
- * Writes what is said of an event besides its name and data: before the NAME of a `/pub` or an `/event`.
+ * Writes the headers of an event, as they stand before the NAME of a `/pub` or an `/event`.
  *
- * @param hops How many hops are behind it.
- * @returns A word of JSON.
+ * @param headers The headers.
+ * @returns One word of JSON and the space behind it; an empty string if there are no headers.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(formatHops(3), '{"hops":3}');
+ * assertEquals(formatHeaders({ hops: 3 }), '{"hops":3} ');
+ * assertEquals(formatHeaders({ hops: 3, reply: "_INBOX.x.1" }), '{"hops":3,"reply":"_INBOX.x.1"} ');
+ * assertEquals(formatHeaders({}), "");
  * ```
  */
-export function formatHops(hops: number): string {
-  return `{"hops":${hops}}`;
+export function formatHeaders({ hops = 0, reply }: EventHeaders): string {
+  if (hops === 0 && reply === undefined) return "";
+  const members = [hops > 0 && `"hops":${hops}`, reply !== undefined && `"reply":"${reply}"`];
+  return `{${members.filter((member) => member !== false).join(",")}} `;
 }
 
 /**
- * Takes what {@linkcode formatHops} writes off a text, if it begins with a `{`, as no event's name does.
+ * Takes the headers of an event off a text. No event's name begins with `{`, so a text that does begins with headers.
  *
  * @param text What stands behind the REF of a `/pub`, or behind the FROM of an `/event`.
- * @returns The hops, 0 where nothing is said of them, and the rest.
- * @throws {ProtocolError} With the code `bad-arguments`, if it is not one word with a whole number from 1 to 255.
+ * @returns The headers, none of them set where there are none, and the rest.
+ * @throws {ProtocolError} With the code `bad-arguments`, if the first word begins with `{` and is not one that
+ * {@linkcode formatHeaders} writes: `hops` from 1 to 255, `reply` a name that clients may publish, in that order.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(takeHops('{"hops":3} create {"id":1}'), [3, 'create {"id":1}']);
- * assertEquals(takeHops('create {"id":1}'), [0, 'create {"id":1}']);
+ * assertEquals(takeHeaders('{"hops":3} create {"id":1}'), [{ hops: 3 }, 'create {"id":1}']);
+ * assertEquals(takeHeaders('{"reply":"_INBOX.x.1"} create'), [{ reply: "_INBOX.x.1" }, "create"]);
+ * assertEquals(takeHeaders('create {"id":1}'), [{}, 'create {"id":1}']);
  * ```
  */
-export function takeHops(text: string): [hops: number, rest: string] {
-  if (!text.startsWith("{")) return [0, text];
+export function takeHeaders(text: string): [headers: EventHeaders, rest: string] {
+  if (!text.startsWith("{")) return [NO_HEADERS, text];
   const [word, rest] = takeWord(text);
-  const hops = Number(/^\{"hops":([1-9]\d{0,2})\}$/.exec(word)?.[1]);
-  if (hops <= MAX_HOPS) return [hops, rest];
-  const form = `${formatHops(3)}, one word with a whole number from 1 to ${MAX_HOPS}`;
-  throw new ProtocolError(
-    "bad-arguments",
-    `Cannot read ${quote(word)}: what may stand before a name is such as ${form}`,
-  );
+  return [parseHeaders(word), rest];
+}
+
+function parseHeaders(word: string): EventHeaders {
+  const [, hops, reply] = HEADERS.exec(word) ?? [];
+  const isGood = Number(hops ?? 0) <= MAX_HOPS && (reply === undefined || (isName(reply) && !isReserved(reply)));
+  if (!isGood || (hops === undefined && reply === undefined)) throw badHeaders(word);
+  return { ...(hops !== undefined && { hops: Number(hops) }), ...(reply !== undefined && { reply }) };
+}
+
+function badHeaders(word: string): ProtocolError {
+  const form = `{"hops":3,"reply":"NAME"} or a part of that, without spaces, with 1 to ${MAX_HOPS} hops`;
+  return new ProtocolError("bad-arguments", `Cannot read ${quote(word)}: before the event's name may stand ${form}`);
 }
 
 /** A line as a client receives it, taken apart. */
 export type BrokerLine =
-  | { type: "event"; name: string; text: string; id?: string; from?: string; hops?: number }
+  | { type: "event"; name: string; text: string; id?: string; from?: string; hops?: number; reply?: string }
   | { type: "ok"; what: string; json: string }
   | { type: "err"; what: string; code: string; text: string }
   | { type: "ping"; text: string }
@@ -324,15 +349,15 @@ function isSpaceAt(text: string, index: number): boolean {
 
 function parseMetaEvent(line: string, id: string, tail: string): BrokerLine {
   const [from, event] = takeWord(tail);
-  if (event.startsWith("{")) return parseEventWithHops(line, { id, from }, event);
+  if (event.startsWith("{")) return parseEventWithHeaders(line, { id, from }, event);
   const [name, text] = takeWord(event);
   return complete(line, { type: "event", name, text, id, from });
 }
 
-function parseEventWithHops(line: string, meta: { id: string; from: string }, tail: string): BrokerLine {
-  const [hops, event] = readReply(line, () => takeHops(tail));
+function parseEventWithHeaders(line: string, meta: { id: string; from: string }, tail: string): BrokerLine {
+  const [headers, event] = readReply(line, () => takeHeaders(tail));
   const [name, text] = takeWord(event);
-  return complete(line, { type: "event", name, text, ...meta, hops });
+  return complete(line, { type: "event", name, text, ...meta, ...headers });
 }
 
 function readReply<T>(line: string, read: () => T): T {
@@ -367,6 +392,8 @@ export interface Introduction {
   meta?: boolean;
   /** Whether it wants to know how many hops are behind each event, if it wants meta. */
   hops?: boolean;
+  /** Whether it wants to know where an answer to an event is to go, if it wants meta. */
+  reply?: boolean;
   /** Whether it wants the events it publishes itself. */
   echo?: boolean;
   /** Of how many events a second it wants a sample, as an observer; null for all of them. */
@@ -392,7 +419,7 @@ export interface Introduction {
 export function parseHello(text: string): Introduction {
   if (text.trim() === "") return {};
   const hello = parseObject(text);
-  for (const key of ["meta", "hops", "echo"]) {
+  for (const key of ["meta", "hops", "reply", "echo"]) {
     if (hello[key] !== undefined && typeof hello[key] !== "boolean") throw badHello(`"${key}" takes true or false`);
   }
   if (!isRate(hello.observe ?? 1)) throw badHello(`"observe" takes a whole number, 1 to ${MAX_OBSERVED}, or null`);

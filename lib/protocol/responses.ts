@@ -21,6 +21,11 @@ export interface Hello {
   events: string[];
   /** The most hops that an event can have behind it; undefined for a broker before 0.6, which knows nothing of them. */
   hops?: number;
+  /**
+   * The first token of the names to which answers go, which the broker always recognizes; undefined for a broker before
+   * 0.7, which knows nothing of requests.
+   */
+  inbox?: string;
 }
 
 /** What a broker tells of one connection, in answer to `/clients`. */

@@ -2,8 +2,10 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ProtocolError } from "../../lib/protocol/errors.ts";
 import {
   type BrokerLine,
+  type EventHeaders,
   formatErr,
   formatEvent,
+  formatHeaders,
   formatOk,
   isBlank,
   isFirstWord,
@@ -11,6 +13,7 @@ import {
   parseBrokerLine,
   parseHello,
   parsePatterns,
+  takeHeaders,
   takeWord,
   wordEnd,
   words,
@@ -171,6 +174,14 @@ const BROKER_LINES: [line: string, parsed: BrokerLine][] = [
     from: "shop",
     hops: 16,
   }],
+  [`/event ${ULID} shop {"reply":"_INBOX.a.1"} create 1`, {
+    type: "event",
+    name: "create",
+    text: "1",
+    id: ULID,
+    from: "shop",
+    reply: "_INBOX.a.1",
+  }],
   [`/event ${ULID} shop create {"hops":16}`, {
     type: "event",
     name: "create",
@@ -205,6 +216,57 @@ for (const word of ['{"hops":0}', '{"hops":256}', '{"hops":01', "{}", '{"hops": 
   });
 }
 
+const REPLY = '"reply":"_INBOX.a.1"';
+const GOOD_HEADERS: [word: string, headers: EventHeaders][] = [
+  ['{"hops":1}', { hops: 1 }],
+  ['{"hops":255}', { hops: 255 }],
+  [`{${REPLY}}`, { reply: "_INBOX.a.1" }],
+  [`{"hops":3,${REPLY}}`, { hops: 3, reply: "_INBOX.a.1" }],
+  ['{"reply":"commande.créée"}', { reply: "commande.créée" }],
+  [`{"reply":"${"n".repeat(255)}"}`, { reply: "n".repeat(255) }],
+];
+
+for (const [word, headers] of GOOD_HEADERS) {
+  Deno.test(`takeHeaders reads ${word.slice(0, 60)}, and formatHeaders writes it`, () => {
+    assertEquals(takeHeaders(`${word} create  a `), [headers, "create  a "]);
+    assertEquals(formatHeaders(headers), `${word} `);
+  });
+}
+
+const BAD_HEADERS = [
+  "{",
+  "{}",
+  "{,}",
+  '{"hops":0}',
+  '{"hops":01}',
+  '{"hops":1e1}',
+  '{"hops":256}',
+  '{"hops":"1"}',
+  '{"hops":1,}',
+  '{"hops":1,"hops":2}',
+  `{"hops":1${REPLY}}`,
+  `{"hops":256,${REPLY}}`,
+  `{${REPLY},"hops":1}`,
+  `{${REPLY},}`,
+  `{,${REPLY}}`,
+  `{${REPLY}`,
+  `{${REPLY}}x`,
+  `{${REPLY},"color":"red"}`,
+  '{"reply":""}',
+  '{"reply":null}',
+  '{"reply":"a..b"}',
+  '{"reply":"a.*"}',
+  '{"reply":"mq.connect"}',
+  '{"reply":"\\u0061"}',
+  `{"reply":"${"n".repeat(256)}"}`,
+];
+
+for (const word of BAD_HEADERS) {
+  Deno.test(`takeHeaders refuses ${word.slice(0, 60)}`, () => {
+    assertEquals(assertThrows(() => takeHeaders(`${word} create`), ProtocolError).code, "bad-arguments");
+  });
+}
+
 for (const line of ["", " create", "/event", `/event ${ULID}`, `/event ${ULID} shop`, "/ok", "/err", "/err 7"]) {
   Deno.test(`parseBrokerLine refuses ${JSON.stringify(line)}, in which a word is missing`, () => assertBadReply(line));
 }
@@ -222,6 +284,7 @@ const HELLOS: [text: string, hello: ReturnType<typeof parseHello>][] = [
   ['{"name":"mqtt"}', { name: "mqtt" }],
   [`{"name":"${"x".repeat(64)}"}`, { name: "x".repeat(64) }],
   ['{"meta":true}', { meta: true }],
+  ['{"reply":true}', { reply: true }],
   ['{"echo":false}', { echo: false }],
   [' {"name":"a","meta":false,"echo":true} ', { name: "a", meta: false, echo: true }],
 ];
@@ -249,6 +312,7 @@ const BAD_HELLOS = [
   '{"meta":1}',
   '{"meta":"true"}',
   '{"meta":null}',
+  '{"reply":1}',
   '{"echo":0}',
   '{"echo":[]}',
   '{"name":1}',
