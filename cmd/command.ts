@@ -5,7 +5,7 @@
  */
 import { parseArgs } from "@std/cli/parse-args";
 import { ProtocolError, quote } from "../lib/protocol/errors.ts";
-import { formatPatterns } from "../lib/protocol/event.ts";
+import { formatPatterns } from "../lib/protocol/pattern.ts";
 import { nameMeant, shellWord, shown } from "./shared/mistakes.ts";
 import { type OperandKind, TEXT } from "./shared/operands.ts";
 import { either, FormError, type Reader, ValueError } from "./shared/readers.ts";

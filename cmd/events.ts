@@ -5,7 +5,7 @@
  */
 import { bold, dim } from "@std/fmt/colors";
 import { MqError } from "../lib/protocol/errors.ts";
-import { Pattern } from "../lib/protocol/event.ts";
+import { Pattern } from "../lib/protocol/pattern.ts";
 import type { EventInfo } from "../lib/protocol/responses.ts";
 import { brokerAccess, brokerFlags, connectOrSay } from "./shared/broker_flags.ts";
 import { defineCommand, toggle } from "./command.ts";

@@ -7,7 +7,8 @@ import { dim } from "@std/fmt/colors";
 import type { Client } from "../lib/client.ts";
 import { type Address, formatAddress } from "../lib/protocol/address.ts";
 import { MqError } from "../lib/protocol/errors.ts";
-import { checkPublishable, Pattern } from "../lib/protocol/event.ts";
+import { checkPublishable } from "../lib/protocol/event.ts";
+import { Pattern } from "../lib/protocol/pattern.ts";
 import {
   brokerAccess,
   brokerFlags,

@@ -13,7 +13,8 @@ import { Connection } from "./broker/connection.ts";
 import { Subscriptions } from "./broker/subscriptions.ts";
 import { Admission } from "./broker/admission.ts";
 import { ConnectionError, FatalProtocolError, MqError, ProtocolError, quote } from "./protocol/errors.ts";
-import { checkPublishable, checkRecognizable, DEFAULT_EVENTS, formatPatterns, isReserved } from "./protocol/event.ts";
+import { checkPublishable, DEFAULT_EVENTS, isReserved } from "./protocol/event.ts";
+import { checkRecognizable, formatPatterns } from "./protocol/pattern.ts";
 import { Heartbeat, tickMs } from "./net/heartbeat.ts";
 import { SystemEvents } from "./broker/system_events.ts";
 import { ANSWER_BYTES, checkLimits, DEFAULT_LIMITS, FAULT_GRACE_MS, type Limits, MAX_HOPS } from "./protocol/limits.ts";
@@ -27,14 +28,12 @@ import {
   formatOk,
   HELP,
   HTTP_REFUSAL,
-  isBlank,
-  isFirstWord,
   isHttpRequest,
   parseHello,
   PROTOCOL_VERSION,
   takeHeaders,
-  takeWord,
 } from "./protocol/lines.ts";
+import { isBlank, isFirstWord, isLongerThan, takeWord } from "./protocol/text.ts";
 import {
   asFatal,
   asProtocolError,
@@ -45,9 +44,9 @@ import {
   UNFINISHED_LINE,
 } from "./broker/command_errors.ts";
 import { type Route, Router } from "./broker/router.ts";
-import { Authenticator, type Scope } from "./protocol/tokens.ts";
+import { Authenticator } from "./broker/authenticator.ts";
+import type { Scope } from "./protocol/tokens.ts";
 import type { Transport } from "./net/transport.ts";
-import { isLongerThan } from "./protocol/text.ts";
 import { VERSION } from "./protocol/version.ts";
 
 /** What a control line begins with. */

@@ -6,7 +6,8 @@
  */
 import type { BrokerStats, ClientInfo, Hello } from "../lib/protocol/responses.ts";
 import { BROKER_NAME } from "../lib/protocol/lines.ts";
-import { Pattern, RESERVED_PREFIX } from "../lib/protocol/event.ts";
+import { Pattern } from "../lib/protocol/pattern.ts";
+import { RESERVED_PREFIX } from "../lib/protocol/event.ts";
 import { formatBytes, hearing, leaving } from "./words.ts";
 
 /** From this share of what may wait for a connection on, it is called slow. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Pattern } from "../lib/protocol/event.ts";
+import { Pattern } from "../lib/protocol/pattern.ts";
 import type { Colors } from "./colors.ts";
 import { detailsOf } from "./details.ts";
 import { byId, colorClass, make, setText } from "./dom.ts";

@@ -5,7 +5,7 @@
  * @module
  */
 import { ProtocolError } from "../../lib/protocol/errors.ts";
-import { Pattern } from "../../lib/protocol/event.ts";
+import { Pattern } from "../../lib/protocol/pattern.ts";
 import {
   type Command,
   commandOf,

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type ByteReader, LineReader } from "../../lib/net/line_reader.ts";
+import type { ByteReader } from "../../lib/net/transport.ts";
+import { LineReader } from "../../lib/net/line_reader.ts";
 import { ConnectionError, MqError, type ProtocolError } from "../../lib/protocol/errors.ts";
 import { systemReason } from "../shared/sink.ts";
 

@@ -6,7 +6,7 @@
  */
 import { isJson, mistakeInJson, whyNotJson } from "../../lib/protocol/data.ts";
 import { quote } from "../../lib/protocol/errors.ts";
-import { formatPatterns } from "../../lib/protocol/event.ts";
+import { formatPatterns } from "../../lib/protocol/pattern.ts";
 import { UsageError } from "../command.ts";
 
 /** What the runtime puts for bytes of an argument that are not UTF-8. */

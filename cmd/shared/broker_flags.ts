@@ -9,7 +9,7 @@ import type { ConnectOptions } from "../../lib/client/options.ts";
 import type { Subscription } from "../../lib/client/subscription.ts";
 import { type Address, formatAddress, parseAddress } from "../../lib/protocol/address.ts";
 import { MqError, ProtocolError, quote } from "../../lib/protocol/errors.ts";
-import { formatPatterns, Pattern } from "../../lib/protocol/event.ts";
+import { formatPatterns, Pattern } from "../../lib/protocol/pattern.ts";
 import { DEFAULT_PORT } from "../../lib/protocol/limits.ts";
 import { parseToken } from "../../lib/protocol/tokens.ts";
 import { type Flag, type Flags, option, textFile, toggle, UsageError, type Values } from "../command.ts";

@@ -5,7 +5,8 @@
  */
 import { blue, bold, cyan, dim, green, magenta, red, yellow } from "@std/fmt/colors";
 import { isJson } from "../../lib/protocol/data.ts";
-import { formatPatterns, type MqEvent } from "../../lib/protocol/event.ts";
+import { formatPatterns } from "../../lib/protocol/pattern.ts";
+import type { MqEvent } from "../../lib/protocol/event.ts";
 import { formatEvent } from "../../lib/protocol/lines.ts";
 import type { EventInfo } from "../../lib/protocol/responses.ts";
 

@@ -4,7 +4,8 @@
  * @module
  */
 import { ProtocolError } from "../../lib/protocol/errors.ts";
-import { checkName, checkPublishable, Pattern } from "../../lib/protocol/event.ts";
+import { checkName, checkPublishable } from "../../lib/protocol/event.ts";
+import { Pattern } from "../../lib/protocol/pattern.ts";
 import { shellWord } from "./mistakes.ts";
 import { choice } from "./readers.ts";
 

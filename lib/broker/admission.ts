@@ -11,7 +11,7 @@ import { FAULT_GRACE_MS, type Limits } from "../protocol/limits.ts";
 import type { Acceptor } from "../net/listen.ts";
 import { formatErr } from "../protocol/lines.ts";
 import { BoundedCounter } from "./bounded_counter.ts";
-import { explainHandshake } from "../net/tls.ts";
+import { explainHandshake } from "../net/connection_errors.ts";
 import type { Transport } from "../net/transport.ts";
 
 /** How many connections for which there is no room are told so at the same time. Others are closed without a word. */

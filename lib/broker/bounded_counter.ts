@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { copySubstring } from "../protocol/event.ts";
+import { copySubstring } from "../protocol/text.ts";
 
 /** How many different causes are counted apart; all others share one count. */
 const MAX_CAUSES = 1000;

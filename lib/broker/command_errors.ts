@@ -5,8 +5,7 @@
  */
 import { FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
 import { ANSWER_BYTES } from "../protocol/limits.ts";
-import { takeWord } from "../protocol/lines.ts";
-import { byteLength, isLongerThan } from "../protocol/text.ts";
+import { byteLength, isLongerThan, takeWord } from "../protocol/text.ts";
 
 /** The longest REF and verb that are answered by their own name, in UTF-16 code units. */
 export const MAX_WHAT_CHARACTERS = 64;

@@ -9,7 +9,7 @@ import type { ClientInfo } from "../protocol/responses.ts";
 import type { Listener } from "./subscriber_group.ts";
 import { type ClassicCodec, MAX_MESSAGE_BYTES, MESSAGE_PACE_MS } from "../protocol/classic.ts";
 import { ProtocolError, quote } from "../protocol/errors.ts";
-import { formatPatterns, Pattern } from "../protocol/event.ts";
+import { formatPatterns, Pattern } from "../protocol/pattern.ts";
 import type { Heartbeat } from "../net/heartbeat.ts";
 import { ANSWER_BYTES, CLASSIC_OUTBOX_BYTES, type Limits, LINGER_MS, MAX_GREETING_BYTES } from "../protocol/limits.ts";
 import { type LineObserver, LineReader } from "../net/line_reader.ts";

@@ -13,12 +13,13 @@ import { monotonicUlid } from "@std/ulid";
 import { type Listener, type Samplers, SubscriberGroup } from "./subscriber_group.ts";
 import { Backpressure } from "./backpressure.ts";
 import { type ClassicCodec, type ClassicMessage, MAX_MESSAGE_BYTES, messageOf } from "../protocol/classic.ts";
-import { checkName, copySubstring, Pattern } from "../protocol/event.ts";
+import { checkName } from "../protocol/event.ts";
+import { copySubstring, encodeText, isFirstWord, isLongerThan, wordEnd } from "../protocol/text.ts";
+import { Pattern } from "../protocol/pattern.ts";
 import { ANSWER_BYTES } from "../protocol/limits.ts";
 import type { WriteQueue } from "../net/write_queue.ts";
-import { formatHeaders, isFirstWord, wordEnd } from "../protocol/lines.ts";
+import { formatHeaders } from "../protocol/lines.ts";
 import { afterCurrentTick } from "../net/read_scheduler.ts";
-import { encodeText, isLongerThan } from "../protocol/text.ts";
 
 /** How many names the router remembers the groups of. Past that it forgets them all and looks them up again. */
 const MAX_ROUTES = 10_000;

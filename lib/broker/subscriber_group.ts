@@ -4,7 +4,7 @@
  * @module
  */
 import type { ClassicCodec } from "../protocol/classic.ts";
-import type { Pattern } from "../protocol/event.ts";
+import type { Pattern } from "../protocol/pattern.ts";
 import type { WriteQueue } from "../net/write_queue.ts";
 import { Sampler } from "./sampler.ts";
 import { encodeText, MAX_UTF8_BYTES } from "../protocol/text.ts";

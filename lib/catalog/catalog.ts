@@ -7,9 +7,9 @@ import type { EventInfo } from "../protocol/responses.ts";
 import { type Draft, isAsyncApi, readAsyncApi } from "./asyncapi.ts";
 import { decodeData } from "../protocol/data.ts";
 import { ProtocolError, quote } from "../protocol/errors.ts";
-import { checkRecognizable, Pattern } from "../protocol/event.ts";
+import { checkRecognizable, Pattern } from "../protocol/pattern.ts";
 import { isObject, JsonSource, parsePointer } from "./json_source.ts";
-import { takeWord } from "../protocol/lines.ts";
+import { takeWord } from "../protocol/text.ts";
 import { explain, Schemas, type Validator } from "./schema.ts";
 
 /** What an entry of a catalog may say. */

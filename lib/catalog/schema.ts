@@ -6,7 +6,7 @@
 import type { Ajv, ErrorObject, Options } from "ajv";
 import type { Json } from "../protocol/data.ts";
 import { MqError, quote, visible } from "../protocol/errors.ts";
-import { formatPatterns } from "../protocol/event.ts";
+import { formatPatterns } from "../protocol/pattern.ts";
 import { loadFormats } from "./formats.ts";
 import { type Excerpt, isObject, type JsonSource, parsePointer, type Path } from "./json_source.ts";
 import { everySchema, lint } from "./schema_lint.ts";

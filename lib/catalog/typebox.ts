@@ -5,7 +5,7 @@
  */
 import type { Json } from "../protocol/data.ts";
 import { quote } from "../protocol/errors.ts";
-import { formatPatterns } from "../protocol/event.ts";
+import { formatPatterns } from "../protocol/pattern.ts";
 import type { ValidationError, Validator } from "./schema.ts";
 import { subschemas } from "./schema_lint.ts";
 

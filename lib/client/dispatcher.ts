@@ -3,7 +3,9 @@
  *
  * @module
  */
-import { copySubstring, type MqEvent, type Pattern } from "../protocol/event.ts";
+import { copySubstring } from "../protocol/text.ts";
+import type { MqEvent } from "../protocol/event.ts";
+import type { Pattern } from "../protocol/pattern.ts";
 
 /** How many names are remembered with their handlers. Past that all are forgotten and looked up again. */
 const MAX_ROUTES = 10_000;
@@ -22,7 +24,8 @@ export interface Handler {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { MqEvent, Pattern } from "../protocol/event.ts";
+ * import { MqEvent } from "../protocol/event.ts";
+ * import { Pattern } from "../protocol/pattern.ts";
  *
  * const dispatcher = new Dispatcher();
  * const heard: string[] = [];

@@ -6,8 +6,9 @@
  */
 import type { Hello } from "../protocol/responses.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "../protocol/errors.ts";
-import { copySubstring, isName, MqEvent } from "../protocol/event.ts";
-import type { Sighting } from "../net/greeting.ts";
+import { byteLength, copySubstring } from "../protocol/text.ts";
+import { isName, MqEvent } from "../protocol/event.ts";
+import type { Sighting } from "../net/connection_errors.ts";
 import { Heartbeat, type HeartbeatTimes, tickMs } from "../net/heartbeat.ts";
 import { LineReader } from "../net/line_reader.ts";
 import { WriteQueue } from "../net/write_queue.ts";
@@ -15,7 +16,6 @@ import { Queue } from "./queue.ts";
 import { type BrokerLine, formatEvent, type Introduction, parseBrokerLine } from "../protocol/lines.ts";
 import { within } from "../net/time.ts";
 import { afterCurrentTick } from "../net/read_scheduler.ts";
-import { byteLength } from "../protocol/text.ts";
 
 /** The longest line a client takes from its broker, in bytes: lists of ten thousand clients fit. */
 const MAX_REPLY_BYTES = 64 * 1024 * 1024;

@@ -8,7 +8,7 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 import type { Broker } from "../broker.ts";
 import { MqError, ProtocolError } from "../protocol/errors.ts";
 import { type BrokerLine, parseBrokerLine } from "../protocol/lines.ts";
-import { pipe } from "../net/pipe.ts";
+import { pipe } from "../net/transport.ts";
 
 /** What a client that comes over HTTP is called. */
 const NAME = "http";

@@ -5,9 +5,8 @@
  */
 import { ConnectionError } from "../protocol/errors.ts";
 import { sleep } from "../net/time.ts";
-import type { Transport } from "../net/transport.ts";
+import { ChunkReader, type Transport } from "../net/transport.ts";
 import { encodeText } from "../protocol/text.ts";
-import { ChunkReader } from "../net/chunks.ts";
 
 /** How many bytes may wait in the socket; what is more waits in the broker's outbox, where its limit holds. */
 const MAX_BUFFERED_BYTES = 64 * 1024;

@@ -4,10 +4,9 @@
  * @module
  */
 import { type Address, formatAddress } from "../protocol/address.ts";
-import { ConnectionError, type MqError, quote, TimeoutError } from "../protocol/errors.ts";
-import { whyNoGreeting } from "./greeting.ts";
+import { ConnectionError, TimeoutError } from "../protocol/errors.ts";
+import { explainHandshake, whyNoGreeting, whyUnreachable } from "./connection_errors.ts";
 import { within } from "./time.ts";
-import { explainHandshake } from "./tls.ts";
 
 /** Options of {@linkcode dial}. */
 export interface DialOptions {
@@ -62,40 +61,6 @@ async function connectTcp(address: Address, { timeoutMs, signal }: DialOptions):
     }
   }
   throw whyUnreachable(address, timeoutMs, cause);
-}
-
-/** What the system says of names that are not there. In any other case a name may be found later. */
-const UNKNOWN_NAME = /not known|No address associated|does not resolve|No such host/i;
-
-/**
- * Says why nobody could be reached: what was seen, and no guess.
- *
- * @param address Where the broker should be.
- * @param timeoutMs How long it was tried, in milliseconds.
- * @param cause What the runtime threw.
- * @returns The error to tell, with the code `no-such-host` if the name cannot be found, and else `unreachable`.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * const cause = new Error("Network is unreachable (os error 101)");
- * const { message } = whyUnreachable({ hostname: "10.0.0.1", port: 3001, tls: false }, 5000, cause);
- * assertEquals(message, "No broker answers at 10.0.0.1:3001: Network is unreachable");
- * ```
- */
-export function whyUnreachable(address: Address, timeoutMs: number, cause: unknown): ConnectionError {
-  const place = formatAddress(address);
-  const says = (code: MqError["code"], message: string) => new ConnectionError(code, message, { cause });
-  if (cause instanceof TimeoutError) return says("unreachable", `No answer from ${place} within ${timeoutMs / 1000} s`);
-  const reason = (cause as Error).message.replace(/ \(os error \d+\)$/, "");
-  const [, lookup] = /^failed to lookup address information: (.*)$/s.exec(reason) ?? [];
-  if (cause instanceof URIError || UNKNOWN_NAME.test(lookup ?? "")) {
-    return says("no-such-host", `Cannot find the host ${quote(address.hostname)}: ${lookup ?? reason}`);
-  }
-  if (lookup !== undefined) return says("unreachable", `Cannot look up ${quote(address.hostname)}: ${lookup}`);
-  const isRefused = cause instanceof Deno.errors.ConnectionRefused;
-  return says("unreachable", `No broker answers at ${place}${isRefused ? "" : `: ${reason}`}`);
 }
 
 async function startTls(conn: Deno.TcpConn, address: Address, options: DialOptions): Promise<Deno.TlsConn> {

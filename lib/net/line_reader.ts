@@ -12,6 +12,7 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 import { ConnectionError, FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
 import { DEFAULT_LIMITS } from "../protocol/limits.ts";
 import { scheduler, TICK_BYTES } from "./read_scheduler.ts";
+import type { ByteReader } from "./transport.ts";
 
 /** The buffer that each reader has of its own, in bytes: all that an idle connection holds. */
 const SMALL_BYTES = 1024;
@@ -35,17 +36,6 @@ const TLS_RECORDS: readonly number[] = [0x16, 0x15];
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 const REPLACEMENT = "\ufffd";
-
-/** What lines are read from, such as a `Deno.Conn`. */
-export interface ByteReader {
-  /**
-   * Reads at least one byte into a buffer.
-   *
-   * @param buffer Where the bytes go.
-   * @returns How many came, or null at the end.
-   */
-  read(buffer: Uint8Array): Promise<number | null>;
-}
 
 /** Who is told what a {@linkcode LineReader} reads. What it throws ends the reading. */
 export interface LineObserver {

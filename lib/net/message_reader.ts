@@ -8,7 +8,8 @@
  */
 import { MAX_MESSAGE_BYTES } from "../protocol/classic.ts";
 import { ConnectionError, ProtocolError } from "../protocol/errors.ts";
-import type { ByteReader, LineObserver } from "./line_reader.ts";
+import type { ByteReader } from "./transport.ts";
+import type { LineObserver } from "./line_reader.ts";
 import { scheduler } from "./read_scheduler.ts";
 import { isLongerThan } from "../protocol/text.ts";
 

@@ -8,6 +8,7 @@
  */
 import { concat } from "@std/bytes/concat";
 import { sleep } from "./time.ts";
+import type { Sink } from "./transport.ts";
 
 /** Chunks are joined up to this many bytes; larger ones are worth a write, and are not copied for each outbox. */
 const MAX_JOINED_BYTES = 64 * 1024;
@@ -24,12 +25,6 @@ const LF = 0x0a;
 
 /** How long more than half of an outbox may be taken before what waits there counts as not read, in milliseconds. */
 export const BURST_MS = 20;
-
-/** What an outbox writes to, such as a `Deno.Conn`. */
-export interface Sink {
-  /** Where the bytes go. It is not asked for before there is something to write. */
-  readonly writable: WritableStream<Uint8Array>;
-}
 
 /** Options of {@linkcode WriteQueue}. */
 export interface WriteQueueOptions {

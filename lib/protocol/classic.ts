@@ -19,7 +19,7 @@ import {
 import { decodeData, isJson } from "./data.ts";
 import { MqError, quote } from "./errors.ts";
 import { isName } from "./event.ts";
-import { takeWord } from "./lines.ts";
+import { takeWord } from "./text.ts";
 
 export { modernName, modernPattern } from "./classic/names.ts";
 export type { ClassicForm, ClassicKeys, ClassicMessage } from "./classic/reading.ts";

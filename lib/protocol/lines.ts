@@ -4,8 +4,10 @@
  * @module
  */
 import { ProtocolError, quote } from "./errors.ts";
-import { isName, isReserved, Pattern } from "./event.ts";
+import { isName, isReserved } from "./event.ts";
+import { Pattern } from "./pattern.ts";
 import { MAX_CLIENT_NAME_CHARACTERS, MAX_HOPS, MAX_OBSERVED } from "./limits.ts";
+import { takeWord, words } from "./text.ts";
 
 /** The version of the line protocol that this library speaks. */
 export const PROTOCOL_VERSION = 1;
@@ -33,102 +35,6 @@ export const HELP: string = [
 
 /** The headers of an event: hops, reply, or both in that order. A comma stands only between the two. */
 const HEADERS = /^\{(?:"hops":([1-9]\d{0,2})(?:,(?=")|(?=\})))?(?:"reply":"([^"]+)")?\}$/;
-
-const SPACE = 0x20;
-const TAB = 0x09;
-
-/**
- * Where the word that begins at `start` ends: at the next space or tab, or at the end of the line.
- *
- * @param line A line.
- * @param start Where the word begins, in UTF-16 code units. Default 0.
- * @returns The index just behind the word.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(wordEnd("create hello"), 6);
- * ```
- */
-export function wordEnd(line: string, start = 0): number {
-  let index = start;
-  while (index < line.length && !isSpaceAt(line, index)) index++;
-  return index;
-}
-
-/**
- * Whether a line begins with a word, and not just with another that begins like it.
- *
- * @param word The word.
- * @param line A line.
- * @returns True if it does.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(isFirstWord("create", "create hello"), true);
- * assertEquals(isFirstWord("create", "created hello"), false);
- * ```
- */
-export function isFirstWord(word: string, line: string): boolean {
-  return line.startsWith(word) && (line.length === word.length || isSpaceAt(line, word.length));
-}
-
-/**
- * Takes the first word off a text. What follows the first run of spaces or tabs is left as it is, byte for byte.
- *
- * @param text The text.
- * @returns The word and the rest, each possibly empty.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(takeWord("create   two  words "), ["create", "two  words "]);
- * ```
- */
-export function takeWord(text: string): [word: string, rest: string] {
-  const end = wordEnd(text);
-  let start = end;
-  while (start < text.length && isSpaceAt(text, start)) start++;
-  return [text.slice(0, end), text.slice(start)];
-}
-
-/**
- * The words of a text, as the verbs that take a list read them.
- *
- * @param text The text.
- * @returns The words, without the spaces and tabs between them.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(words(" order.*  user.> "), ["order.*", "user.>"]);
- * ```
- */
-export function words(text: string): string[] {
-  return text.split(/[ \t]+/).filter((word) => word !== "");
-}
-
-/**
- * Whether a line holds nothing but white space. Such lines are ignored.
- *
- * @param line A line.
- * @returns True if it does.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(isBlank(" \t"), true);
- * ```
- */
-export function isBlank(line: string): boolean {
-  return line === "" || (isSpaceAt(line, 0) && /^[ \t]*$/.test(line));
-}
 
 /**
  * Whether the first line of a connection is the request line of HTTP (RFC 9112, section 3).
@@ -340,11 +246,6 @@ export function parseBrokerLine(line: string): BrokerLine {
     default:
       throw badReply(line);
   }
-}
-
-function isSpaceAt(text: string, index: number): boolean {
-  const code = text.charCodeAt(index);
-  return code === SPACE || code === TAB;
 }
 
 function parseMetaEvent(line: string, id: string, tail: string): BrokerLine {

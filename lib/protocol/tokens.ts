@@ -3,22 +3,16 @@
  *
  * @module
  */
-import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
 import { MqError } from "./errors.ts";
 
 /** What a token allows: to publish, to listen, or both. */
 export type Scope = "all" | "publish" | "listen";
 
 /** The longest token, in characters: each is a byte. */
-const MAX_TOKEN_CHARACTERS = 1024;
-
-/** Fills what a token leaves of its bytes; it does not occur in UTF-8. */
-const FILLER = 0xff;
+export const MAX_TOKEN_CHARACTERS = 1024;
 
 /** What cannot be in a token: a header of HTTP carries visible ASCII unchanged, and nothing else. */
 const FOREIGN = /[^\x21-\x7e]/u;
-
-const encoder = new TextEncoder();
 
 const SCOPES: readonly string[] = ["all", "publish", "listen"] satisfies Scope[];
 
@@ -97,59 +91,3 @@ function parseLine({ words, number }: { words: string[]; number: number }): Toke
 }
 
 const LINE_FORM = 'a line is a token without spaces, which may have "publish" or "listen" before it';
-
-/**
- * The tokens that let clients in.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * const gate = new Authenticator([{ token: "s3cret", scope: "all" }, { token: "wonder", scope: "listen" }]);
- * assertEquals(gate.authorize("wonder"), "listen");
- * assertEquals(gate.authorize("guess"), undefined);
- * ```
- */
-export class Authenticator {
-  readonly #known: { bytes: Uint8Array; scope: Scope }[];
-
-  /**
-   * Makes a gate. Without tokens it is open.
-   *
-   * @param tokens The tokens it knows.
-   * @throws {MqError} With the code `bad-tokens`, if one is none ({@linkcode parseToken}).
-   */
-  constructor(tokens: readonly Token[]) {
-    this.#known = tokens.map(({ token, scope }) => ({ bytes: paddedBytes(parseToken(token)), scope }));
-  }
-
-  /** Whether everybody may come in. */
-  get isOpen(): boolean {
-    return this.#known.length === 0;
-  }
-
-  /**
-   * What a token allows. How long that takes does not tell how near a wrong token comes to a right one: it is compared
-   * with all of them, and at one length.
-   *
-   * @param token What a client has shown; white space around it is no part of it.
-   * @returns What it allows; undefined if it is not known.
-   */
-  authorize(token: string): Scope | undefined {
-    const shown = paddedBytes(token.trim());
-    let found: Scope | undefined;
-    for (const { bytes, scope } of this.#known) {
-      if (timingSafeEqual(bytes, shown)) found ??= scope;
-    }
-    return found;
-  }
-}
-
-/** A token as as many bytes as any other. One that is too long comes out as none that is known. */
-function paddedBytes(token: string): Uint8Array {
-  const bytes = new Uint8Array(MAX_TOKEN_CHARACTERS + 1).fill(FILLER);
-  const { read } = encoder.encodeInto(token, bytes);
-  const isTooLong = read < token.length;
-  if (isTooLong) bytes[MAX_TOKEN_CHARACTERS] = 0;
-  return bytes;
-}

@@ -9,13 +9,14 @@
  */
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { decodeData, encodeData } from "../../lib/protocol/data.ts";
-import { Pattern } from "../../lib/protocol/event.ts";
-import { type ByteReader, LineReader } from "../../lib/net/line_reader.ts";
+import { Pattern } from "../../lib/protocol/pattern.ts";
+import type { ByteReader } from "../../lib/net/transport.ts";
+import { LineReader } from "../../lib/net/line_reader.ts";
 import { WriteQueue } from "../../lib/net/write_queue.ts";
-import { formatEvent, formatOk, parseBrokerLine, wordEnd } from "../../lib/protocol/lines.ts";
+import { formatEvent, formatOk, parseBrokerLine } from "../../lib/protocol/lines.ts";
+import { encodeText, wordEnd } from "../../lib/protocol/text.ts";
 import type { Listener } from "../../lib/broker/subscriber_group.ts";
 import { type Route, Router } from "../../lib/broker/router.ts";
-import { encodeText } from "../../lib/protocol/text.ts";
 
 const BLOCK_BYTES = 128 * 1024;
 const BLOCKS = 10;

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { setImmediate } from "node:timers";
 import { ProtocolError } from "../../lib/protocol/errors.ts";
-import { Pattern } from "../../lib/protocol/event.ts";
+import { Pattern } from "../../lib/protocol/pattern.ts";
 import { ANSWER_BYTES } from "../../lib/protocol/limits.ts";
 import { ClassicCodec, MAX_MESSAGE_BYTES } from "../../lib/protocol/classic.ts";
 import { WriteQueue } from "../../lib/net/write_queue.ts";

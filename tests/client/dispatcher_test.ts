@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Dispatcher, type Handler } from "../../lib/client/dispatcher.ts";
-import { MqEvent, Pattern } from "../../lib/protocol/event.ts";
+import { MqEvent } from "../../lib/protocol/event.ts";
+import { Pattern } from "../../lib/protocol/pattern.ts";
 
 /** Records what it is handed. */
 class Recorder implements Handler {

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { dial, whyUnreachable } from "../../lib/net/dial.ts";
+import { dial } from "../../lib/net/dial.ts";
+import { whyUnreachable } from "../../lib/net/connection_errors.ts";
 import { ConnectionError, TimeoutError } from "../../lib/protocol/errors.ts";
 import { mq, Program } from "../helpers.ts";
 

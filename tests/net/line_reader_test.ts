@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncludes } from "@std/assert";
 import { ConnectionError, FatalProtocolError, type MqError, type ProtocolError } from "../../lib/protocol/errors.ts";
-import { type ByteReader, LineReader, type LineReaderOptions } from "../../lib/net/line_reader.ts";
+import type { ByteReader } from "../../lib/net/transport.ts";
+import { LineReader, type LineReaderOptions } from "../../lib/net/line_reader.ts";
 import { afterCurrentTick } from "../../lib/net/read_scheduler.ts";
 
 const encoder = new TextEncoder();

@@ -2,7 +2,8 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import fc from "fast-check";
 import { dataFromText, decodeData, encodeData, isJson, type Json } from "../../lib/protocol/data.ts";
-import { formatEvent, takeWord } from "../../lib/protocol/lines.ts";
+import { formatEvent } from "../../lib/protocol/lines.ts";
+import { takeWord } from "../../lib/protocol/text.ts";
 import { runs, someJson, someText } from "./arbitraries.ts";
 
 Deno.test("decodeData reads every JSON value that encodeData writes", () => {

@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { MqError } from "../../lib/protocol/errors.ts";
-import { type ByteReader, LineReader } from "../../lib/net/line_reader.ts";
+import type { ByteReader } from "../../lib/net/transport.ts";
+import { LineReader } from "../../lib/net/line_reader.ts";
 import { afterCurrentTick } from "../../lib/net/read_scheduler.ts";
 import { runs } from "./arbitraries.ts";
 

@@ -2,7 +2,8 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ProtocolError } from "../../lib/protocol/errors.ts";
-import { checkName, checkPublishable, Pattern } from "../../lib/protocol/event.ts";
+import { checkName, checkPublishable } from "../../lib/protocol/event.ts";
+import { Pattern } from "../../lib/protocol/pattern.ts";
 import { resultOf, runs, someName, somePattern, textOf } from "./arbitraries.ts";
 import { isName, isPattern, matches } from "./reference.ts";
 

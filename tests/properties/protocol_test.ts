@@ -7,16 +7,12 @@ import {
   formatErr,
   formatEvent,
   formatOk,
-  isBlank,
-  isFirstWord,
   isHttpRequest,
   parseBrokerLine,
   parseHello,
   parsePatterns,
-  takeWord,
-  wordEnd,
-  words,
 } from "../../lib/protocol/lines.ts";
+import { isBlank, isFirstWord, takeWord, wordEnd, words } from "../../lib/protocol/text.ts";
 import { resultOf, runs, someJson, someName, somePattern, someText, textOf } from "./arbitraries.ts";
 import { isPattern } from "./reference.ts";
 

@@ -1,7 +1,7 @@
 /** The router does what telling each listener of each event by itself would do. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Pattern } from "../../lib/protocol/event.ts";
+import { Pattern } from "../../lib/protocol/pattern.ts";
 import { WriteQueue } from "../../lib/net/write_queue.ts";
 import type { Listener } from "../../lib/broker/subscriber_group.ts";
 import { type Route, Router } from "../../lib/broker/router.ts";

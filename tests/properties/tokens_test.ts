@@ -2,7 +2,8 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { MqError } from "../../lib/protocol/errors.ts";
-import { Authenticator, parseTokens, type Token } from "../../lib/protocol/tokens.ts";
+import { Authenticator } from "../../lib/broker/authenticator.ts";
+import { parseTokens, type Token } from "../../lib/protocol/tokens.ts";
 import { resultOf, runs, someText, textOf } from "./arbitraries.ts";
 
 const word = textOf("s3cret", "publish", "#", "~", "!", "-")

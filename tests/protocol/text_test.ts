@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { encodeText } from "../../lib/protocol/text.ts";
+import { encodeText, isBlank, isFirstWord, takeWord, wordEnd, words } from "../../lib/protocol/text.ts";
 
 const LONG = "0123456789abcdef".repeat(100);
 
@@ -55,3 +55,90 @@ Deno.test("encodeText does what TextEncoder does with any text", () => {
   const text = fc.array(part, { maxLength: 8, size: "max" }).map((parts) => parts.join(""));
   fc.assert(fc.property(text, assertEncoded), { numRuns: 1000 });
 });
+
+const WORD_ENDS: [line: string, start: number | undefined, end: number][] = [
+  ["", undefined, 0],
+  ["create", undefined, 6],
+  ["create hello", undefined, 6],
+  ["create\thello", undefined, 6],
+  [" create", undefined, 0],
+  ["create hello", 7, 12],
+  ["create\u00a0hello x", undefined, 12],
+];
+
+for (const [line, start, end] of WORD_ENDS) {
+  Deno.test(`wordEnd of ${JSON.stringify(line)} from ${start ?? "its start"}`, () => {
+    assertEquals(wordEnd(line, start), end);
+  });
+}
+
+const FIRST_WORDS: [word: string, line: string, isFirst: boolean][] = [
+  ["create", "create", true],
+  ["create", "create hello", true],
+  ["create", "create\thello", true],
+  ["create", "create ", true],
+  ["create", "created", false],
+  ["create", "created hello", false],
+  ["create", "create.x", false],
+  ["create", "create\u00a0hello", false],
+  ["create", "create\r", false],
+  ["create", "Create", false],
+  ["create", " create", false],
+  ["create", "hello  create", false],
+  ["create", "", false],
+  ["create", "crea", false],
+  ["created", "create hello", false],
+  ["\u00e9", "e\u0301", false],
+];
+
+for (const [word, line, isFirst] of FIRST_WORDS) {
+  Deno.test(`isFirstWord is ${isFirst} for ${JSON.stringify(word)} of ${JSON.stringify(line)}`, () => {
+    assertEquals(isFirstWord(word, line), isFirst);
+  });
+}
+
+const TAKEN: [text: string, word: string, rest: string][] = [
+  ["", "", ""],
+  ["create", "create", ""],
+  ["create ", "create", ""],
+  ["create hello", "create", "hello"],
+  ["create\thello", "create", "hello"],
+  ["create \t \thello", "create", "hello"],
+  ["create  a   b\t c  ", "create", "a   b\t c  "],
+  [" create hello", "", "create hello"],
+  ["   ", "", ""],
+  ["create \u00a0x", "create", "\u00a0x"],
+  ["create \rx", "create", "\rx"],
+  ["create\u00a0x", "create\u00a0x", ""],
+];
+
+for (const [text, word, rest] of TAKEN) {
+  Deno.test(`takeWord of ${JSON.stringify(text)}`, () => assertEquals(takeWord(text), [word, rest]));
+}
+
+const WORDS: [text: string, words: string[]][] = [
+  ["", []],
+  [" \t ", []],
+  ["a", ["a"]],
+  ["a b", ["a", "b"]],
+  [" a \t\tb  c ", ["a", "b", "c"]],
+  ["a\u00a0b", ["a\u00a0b"]],
+];
+
+for (const [text, expected] of WORDS) {
+  Deno.test(`words of ${JSON.stringify(text)}`, () => assertEquals(words(text), expected));
+}
+
+const BLANK: [line: string, blank: boolean][] = [
+  ["", true],
+  [" ", true],
+  ["\t \t", true],
+  [" x", false],
+  ["\u00a0", false],
+  ["\0", false],
+  ["\r", false],
+];
+
+for (const [line, blank] of BLANK) {
+  Deno.test(`isBlank is ${blank} for ${JSON.stringify(line)}`, () => assertEquals(isBlank(line), blank));
+}

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MqError } from "../../lib/protocol/errors.ts";
-import { Authenticator, parseToken, parseTokens } from "../../lib/protocol/tokens.ts";
+import { parseToken, parseTokens } from "../../lib/protocol/tokens.ts";
 
 Deno.test("parseTokens reads tokens and what they are for, and leaves out comments and blank lines", () => {
   const text = "\r\n# two classes\r\n  s3cret  \r\npublish\tspeak\n  listen   hear\n#x\n\n";
@@ -27,29 +27,6 @@ for (const line of ["write s3cret", "publish s3cret twice", "s3cret publish"]) {
     assert(!error.message.includes("s3cret"));
   });
 }
-
-Deno.test("Authenticator is open without tokens", () => {
-  assertEquals([new Authenticator([]).isOpen, new Authenticator([{ token: "x", scope: "all" }]).isOpen], [true, false]);
-});
-
-Deno.test("Authenticator knows each of its tokens and no other, however near", () => {
-  const gate = new Authenticator([{ token: "s3cret", scope: "all" }, { token: "her", scope: "listen" }]);
-  assertEquals([gate.authorize("s3cret"), gate.authorize("her")], ["all", "listen"]);
-  const others = ["", "s3cre", "s3crett", "S3cret", "s 3cret", "s3cret\0", "hér", "\u00ff", "x".repeat(100_000)];
-  for (const other of others) assertEquals(gate.authorize(other), undefined, other);
-});
-
-Deno.test("Authenticator knows a token of 1,024 bytes, and takes none that is longer or empty", () => {
-  const token = "x".repeat(1024);
-  const gate = new Authenticator([{ token, scope: "publish" }]);
-  assertEquals(gate.authorize(token), "publish");
-  for (const more of ["x", "xx", "é", "é".repeat(1000), "\u{1f995}"]) {
-    assertEquals(gate.authorize(token + more), undefined, more);
-  }
-  for (const token of ["", "x".repeat(1025), "é"]) {
-    assertEquals(assertThrows(() => new Authenticator([{ token, scope: "all" }]), MqError).code, "bad-tokens");
-  }
-});
 
 Deno.test("parseToken leaves out the white space around a token, line ends and a byte order mark among it", () => {
   for (const around of ["s3cret", "s3cret\r", "s3cret\r\n", "\ufeffs3cret\n", " \ts3cret\u00a0"]) {

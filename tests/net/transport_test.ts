@@ -1,7 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { pipe } from "../../lib/net/pipe.ts";
-import { formatServerSent } from "../../lib/http/server_sent_events.ts";
-import { parseBrokerLine } from "../../mod.ts";
+import { pipe } from "../../lib/net/transport.ts";
 
 const ADDRESS: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 50_000 };
 
@@ -44,16 +42,4 @@ Deno.test("pipe that the broker closes is at its end on both sides, whatever wai
   transport.close();
   assertEquals([await reading, await written], [null, "lost"]);
   assertEquals((await readable.getReader().read()).done, true);
-});
-
-Deno.test("formatServerSent makes an event of each event, and a comment of what else there is to tell", () => {
-  const format = (line: string) => formatServerSent(parseBrokerLine(line));
-  assertEquals(format("/event 01J shop create a b "), "id: 01J\nevent: create\ndata: a b \n\n");
-  assertEquals(format("/event 01J shop create"), "id: 01J\nevent: create\ndata: \n\n");
-  assertEquals(format("/event 01J shop create \ra\rb"), "id: 01J\nevent: create\ndata: \ndata: a\ndata: b\n\n");
-  assertEquals(format("/ping"), ": ping\n\n");
-  assertEquals(format("/dropped 7"), ": dropped 7\n\n");
-  assertEquals(format("/bye The broker is going down"), ": The broker is going down\n\n");
-  assertEquals(format("/err - slow-consumer Too slow"), ": Too slow\n\n");
-  assertEquals(format("/ok sub"), "");
 });

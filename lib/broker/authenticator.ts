@@ -1,0 +1,68 @@
+/**
+ * Finds out what a token allows, in a time that does not depend on how much of it is right.
+ *
+ * @module
+ */
+import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
+import { MAX_TOKEN_CHARACTERS, parseToken, type Scope, type Token } from "../protocol/tokens.ts";
+
+/** Fills up the bytes of a token; it does not occur in UTF-8. */
+const FILLER = 0xff;
+
+const encoder = new TextEncoder();
+
+/**
+ * The tokens that let clients in.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const gate = new Authenticator([{ token: "s3cret", scope: "all" }, { token: "wonder", scope: "listen" }]);
+ * assertEquals(gate.authorize("wonder"), "listen");
+ * assertEquals(gate.authorize("guess"), undefined);
+ * ```
+ */
+export class Authenticator {
+  readonly #known: { bytes: Uint8Array; scope: Scope }[];
+
+  /**
+   * Makes a gate. Without tokens it is open.
+   *
+   * @param tokens The tokens it knows.
+   * @throws {MqError} With the code `bad-tokens`, if one is none ({@linkcode parseToken}).
+   */
+  constructor(tokens: readonly Token[]) {
+    this.#known = tokens.map(({ token, scope }) => ({ bytes: paddedBytes(parseToken(token)), scope }));
+  }
+
+  /** Whether everybody may come in. */
+  get isOpen(): boolean {
+    return this.#known.length === 0;
+  }
+
+  /**
+   * What a token allows. How long that takes does not tell how near a wrong token comes to a right one: it is compared
+   * with all of them, and at one length.
+   *
+   * @param token What a client has shown; white space around it is no part of it.
+   * @returns What it allows; undefined if it is not known.
+   */
+  authorize(token: string): Scope | undefined {
+    const shown = paddedBytes(token.trim());
+    let found: Scope | undefined;
+    for (const { bytes, scope } of this.#known) {
+      if (timingSafeEqual(bytes, shown)) found ??= scope;
+    }
+    return found;
+  }
+}
+
+/** A token as as many bytes as any other. One that is too long comes out as none that is known. */
+function paddedBytes(token: string): Uint8Array {
+  const bytes = new Uint8Array(MAX_TOKEN_CHARACTERS + 1).fill(FILLER);
+  const { read } = encoder.encodeInto(token, bytes);
+  const isTooLong = read < token.length;
+  if (isTooLong) bytes[MAX_TOKEN_CHARACTERS] = 0;
+  return bytes;
+}
