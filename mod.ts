@@ -50,7 +50,6 @@ export { type LineObserver, LineReader, type LineReaderOptions } from "./lib/net
 export type { Certificate, ListenOptions } from "./lib/net/listen.ts";
 export * from "./lib/protocol/lines.ts";
 export * from "./lib/client/subscription.ts";
-export { sleep } from "./lib/net/time.ts";
 export { parseToken, parseTokens, type Scope, type Token } from "./lib/protocol/tokens.ts";
 export { afterCurrentTick } from "./lib/net/read_scheduler.ts";
 export type { ByteReader, Transport } from "./lib/net/transport.ts";

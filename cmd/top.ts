@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { delay } from "@std/async/delay";
 import type { Client } from "../lib/client.ts";
-import { sleep } from "../lib/net/time.ts";
 import { ConnectionError } from "../lib/protocol/errors.ts";
 import type { ClientInfo } from "../lib/protocol/responses.ts";
 import {
@@ -150,7 +150,7 @@ async function print(client: Client, flags: TopFlags, io: Io, until: AbortSignal
   const watcher = new Watcher(client);
   await watcher.look(until);
   while (true) {
-    await sleep(flags.every, until);
+    await delay(flags.every, { signal: until });
     const figures = await watcher.look(until);
     if (figures === undefined) continue;
     io.stdout.line(format(figures, client, flags, io));
@@ -216,7 +216,7 @@ class Screen {
         askedAt = performance.now();
         asking = this.#look(signal).finally(() => asking = undefined);
       }
-      const interval = sleep(this.#everyMs, signal);
+      const interval = delay(this.#everyMs, { signal });
       await Promise.race([asking, interval]);
       const silentMs = performance.now() - askedAt;
       if (asking !== undefined && silentMs > LATE_MS) this.#trouble = `no answer for ${formatAge(silentMs)}`;

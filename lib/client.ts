@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { delay } from "@std/async/delay";
 import { type Address, formatAddress, parseAddress } from "./protocol/address.ts";
 import type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "./protocol/responses.ts";
 import type { ClientEventMap, ConnectOptions, PublishOptions, Receipt } from "./client/options.ts";
@@ -18,7 +19,7 @@ import { DEFAULT_LIMITS, DEFAULT_PORT, MAX_HOPS } from "./protocol/limits.ts";
 import { formatEvent, formatHeaders } from "./protocol/lines.ts";
 import { parseAnswer, Session } from "./client/session.ts";
 import { type SubscribeOptions, Subscription } from "./client/subscription.ts";
-import { onAbort, sleep, within } from "./net/time.ts";
+import { onAbort, within } from "./net/time.ts";
 import { parseToken } from "./protocol/tokens.ts";
 import { afterCurrentTick } from "./net/read_scheduler.ts";
 import { byteLength, isLongerThan } from "./protocol/text.ts";
@@ -378,7 +379,7 @@ export class Client extends EventTarget implements AsyncDisposable {
     let delayMs = minDelayMs;
     for (let attempts = 1;; attempts++) {
       if (!isFirst || attempts > 1) {
-        await sleep(delayMs * (0.75 + Math.random() / 2), this.#anyOf(signal));
+        await delay(delayMs * (0.75 + Math.random() / 2), { signal: this.#anyOf(signal) });
         delayMs = Math.min(delayMs * 2, maxDelayMs);
       }
       try {

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { sleep } from "../../lib/net/time.ts";
+import { delay } from "@std/async/delay";
 
 /** How long to wait for a pipe that cannot take anything now and says so, in milliseconds. */
 const RETRY_MS = 10;
@@ -104,7 +104,7 @@ export class SinkWriter {
         return count;
       } catch (error) {
         if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-        await sleep(RETRY_MS);
+        await delay(RETRY_MS);
       }
     }
   }

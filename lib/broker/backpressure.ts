@@ -4,8 +4,8 @@
  *
  * @module
  */
+import { delay } from "@std/async/delay";
 import { BURST_MS, type WriteQueue } from "../net/write_queue.ts";
-import { sleep } from "../net/time.ts";
 import { scheduler } from "../net/read_scheduler.ts";
 
 /** How long it is waited between two looks whether the queues have been written, in milliseconds. */
@@ -67,7 +67,7 @@ export class Backpressure {
   async #relieve(filled: Set<WriteQueue>): Promise<void> {
     for (let looks = 0; looks < BURST_MS / LOOK_MS && filled.size > 0; looks++) {
       this.#flush();
-      await (looks === 0 ? scheduler.next() : sleep(LOOK_MS));
+      await (looks === 0 ? scheduler.next() : delay(LOOK_MS));
       for (const queue of filled) {
         if (queue.isLow) filled.delete(queue);
       }

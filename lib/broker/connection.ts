@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { delay } from "@std/async/delay";
 import { monotonicUlid } from "@std/ulid";
 import { formatAddress } from "../protocol/address.ts";
 import type { ClientInfo } from "../protocol/responses.ts";
@@ -18,7 +19,7 @@ import { WriteQueue, type WriteQueueOptions } from "../net/write_queue.ts";
 import type { Route } from "./router.ts";
 import { BoundedCounter } from "./bounded_counter.ts";
 import { RateLimiter } from "./rate_limiter.ts";
-import { atMost, sleep } from "../net/time.ts";
+import { atMost } from "../net/time.ts";
 import type { Scope } from "../protocol/tokens.ts";
 import type { Transport } from "../net/transport.ts";
 
@@ -161,7 +162,7 @@ export class Connection implements Listener {
    */
   pause(): Promise<void> | undefined {
     if (this.#pauseMs === 0) return undefined;
-    return sleep(this.#pauseMs).then(() => void (this.#pauseMs = 0));
+    return delay(this.#pauseMs).then(() => void (this.#pauseMs = 0));
   }
 
   /** How many bytes have come of a line that has not ended. */

@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { delay } from "@std/async/delay";
 import { ConnectionError } from "../protocol/errors.ts";
-import { sleep } from "../net/time.ts";
 import { ChunkReader, type Transport } from "../net/transport.ts";
 import { encodeText } from "../protocol/text.ts";
 
@@ -115,7 +115,7 @@ export class SocketTransport implements Transport {
   /** Waits until what the socket holds has left. */
   async #room(): Promise<void> {
     for (let ms = FIRST_LOOK_MS; this.#isOpen; ms = Math.min(2 * ms, LAST_LOOK_MS)) {
-      await sleep(ms);
+      await delay(ms);
       if (this.#socket.bufferedAmount <= MAX_BUFFERED_BYTES) return;
     }
   }

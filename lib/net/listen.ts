@@ -3,11 +3,11 @@
  *
  * @module
  */
+import { delay } from "@std/async/delay";
 import { formatAddress } from "../protocol/address.ts";
 import type { ClassicForm, ClassicOptions } from "../protocol/classic.ts";
 import { MqError } from "../protocol/errors.ts";
 import { DEFAULT_PORT } from "../protocol/limits.ts";
-import { sleep } from "./time.ts";
 import type { Transport } from "./transport.ts";
 
 /** How often another port is tried when a free one was asked for and is taken on one of localhost's two addresses. */
@@ -145,7 +145,7 @@ export async function acceptAll(listener: Listener, acceptor: Acceptor): Promise
     } catch (error) {
       // What is not exhaustion befell one connection: it was reset before it was accepted, say.
       if (isExhausted(error as Error)) acceptor.exhausted(error as Error, ++failures);
-      if (acceptor.isOpen()) await sleep(failures > 0 ? ACCEPT_RETRY_MS : 0);
+      if (acceptor.isOpen()) await delay(failures > 0 ? ACCEPT_RETRY_MS : 0);
       continue;
     }
     failures = 0;

@@ -1,5 +1,10 @@
 /**
- * Waiting, but not for ever.
+ * Waiting for a promise up to a time, and for a signal to be aborted. To wait for a time alone there is `delay` of
+ * `@std/async`.
+ *
+ * `deadline` of `@std/async` is not used: it needs `AbortSignal.any`, and Deno 2.4 collects such a signal as garbage while
+ * somebody listens to it, so that neither the time nor the signal ends the wait. Also, it keeps 0.8 KB for each wait until
+ * its time is over, even if the promise has been settled long before.
  *
  * @module
  */
@@ -8,11 +13,11 @@ import { TimeoutError } from "../protocol/errors.ts";
 /**
  * Waits for a promise, up to a time.
  *
- * @param timeoutMs How long, in milliseconds.
- * @param promise What is waited for.
- * @param signal Gives up when it is aborted.
- * @returns What the promise resolves to.
- * @throws {TimeoutError} When the time has run out.
+ * @param timeoutMs The time, in milliseconds.
+ * @param promise The promise. It goes on when the time is over.
+ * @param signal Ends the wait when it is aborted; its reason is thrown.
+ * @returns The value of the promise.
+ * @throws {TimeoutError} With the code `timeout`, when the time is over.
  *
  * @example
  * ```ts
@@ -24,11 +29,11 @@ import { TimeoutError } from "../protocol/errors.ts";
  * ```
  */
 export async function within<T>(timeoutMs: number, promise: Promise<T>, signal?: AbortSignal): Promise<T> {
-  const { promise: givenUp, reject } = Promise.withResolvers<never>();
+  const { promise: abandoned, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new TimeoutError("timeout", `No answer within ${timeoutMs} ms`)), timeoutMs);
   const forget = onAbort(signal, reject);
   try {
-    return await Promise.race([promise, givenUp]);
+    return await Promise.race([promise, abandoned]);
   } finally {
     clearTimeout(timer);
     forget();
@@ -36,11 +41,11 @@ export async function within<T>(timeoutMs: number, promise: Promise<T>, signal?:
 }
 
 /**
- * Waits for a promise, up to a time, where it does not matter whether it is kept by then.
+ * Waits for a promise, up to a time; that the time is over is no error.
  *
- * @param timeoutMs How long, in milliseconds.
- * @param promise What is waited for.
- * @returns What the promise resolves to; undefined when the time has run out.
+ * @param timeoutMs The time, in milliseconds.
+ * @param promise The promise. It goes on when the time is over.
+ * @returns The value of the promise; undefined when the time is over.
  *
  * @example
  * ```ts
@@ -60,48 +65,22 @@ export async function atMost<T>(timeoutMs: number, promise: Promise<T>): Promise
   }
 }
 
-/**
- * Waits for a time to pass.
- *
- * @param ms How long, in milliseconds.
- * @param signal Rejects with its reason when it is aborted.
- *
- * @example
- * ```ts
- * import { assertRejects } from "@std/assert";
- *
- * await sleep(1);
- * await assertRejects(() => sleep(60_000, AbortSignal.timeout(1)));
- * ```
- */
-export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
-      forget();
-      resolve();
-    }, ms);
-    const forget = onAbort(signal, (reason) => {
-      clearTimeout(timer);
-      reject(reason);
-    });
-  });
-}
-
-/** Those who wait for a signal to be aborted, and how to stop listening to it. */
-interface Waiting {
+/** The callbacks of one signal, and how to remove the listener that calls them. */
+interface AbortCallbacks {
   readonly callbacks: Set<(reason: unknown) => void>;
   stop(): void;
 }
 
-const waitingFor = new WeakMap<AbortSignal, Waiting>();
+const callbacksOf = new WeakMap<AbortSignal, AbortCallbacks>();
 
 /**
- * Calls a function when a signal is aborted, or at once if it has been. However many wait for one signal, it has one
- * listener: to add another to a thousand takes a thousand comparisons.
+ * Calls a function when a signal is aborted, or at once if it has been. A signal has one listener for all of its
+ * callbacks: an `addEventListener` compares the listener with each that is there, so that 10,000 waits on one signal take
+ * 300 ms, and 7 ms this way.
  *
  * @param signal The signal; undefined for one that is never aborted.
  * @param callback Called once, with the signal's reason.
- * @returns A function that undoes it.
+ * @returns A function that removes the callback.
  *
  * @example
  * ```ts
@@ -122,25 +101,25 @@ export function onAbort(signal: AbortSignal | undefined, callback: (reason: unkn
     callback(signal.reason);
     return () => {};
   }
-  const { callbacks, stop } = waitingFor.get(signal) ?? listenFor(signal);
-  const entry = (reason: unknown) => callback(reason); // The same function may wait twice.
+  const { callbacks, stop } = callbacksOf.get(signal) ?? listenTo(signal);
+  const entry = (reason: unknown) => callback(reason); // The same function may be given twice.
   callbacks.add(entry);
   return () => {
     if (callbacks.delete(entry) && callbacks.size === 0) stop();
   };
 }
 
-function listenFor(signal: AbortSignal): Waiting {
+function listenTo(signal: AbortSignal): AbortCallbacks {
   const callbacks = new Set<(reason: unknown) => void>();
-  const onAbort = () => {
+  const callAll = () => {
     for (const callback of callbacks) callback(signal.reason);
   };
   const stop = () => {
-    signal.removeEventListener("abort", onAbort); // One with listeners may keep a program alive.
-    waitingFor.delete(signal);
+    signal.removeEventListener("abort", callAll); // A signal with listeners may keep a program alive.
+    callbacksOf.delete(signal);
   };
-  signal.addEventListener("abort", onAbort);
-  const waiting = { callbacks, stop };
-  waitingFor.set(signal, waiting);
-  return waiting;
+  signal.addEventListener("abort", callAll);
+  const entry = { callbacks, stop };
+  callbacksOf.set(signal, entry);
+  return entry;
 }

@@ -6,8 +6,8 @@
  *
  * @module
  */
+import { delay } from "@std/async/delay";
 import { concat } from "@std/bytes/concat";
-import { sleep } from "./time.ts";
 import type { Sink } from "./transport.ts";
 
 /** Chunks are joined up to this many bytes; larger ones are worth a write, and are not copied for each outbox. */
@@ -270,7 +270,7 @@ export class WriteQueue {
       this.#isFull = false;
       this.#onRoom();
     }
-    if (this.#paceMs !== undefined) await sleep(this.#paceMs);
+    if (this.#paceMs !== undefined) await delay(this.#paceMs);
     return true;
   }
 
