@@ -1,5 +1,5 @@
 /**
- * Reads YAML 1.2 as another way to write JSON, and where in it everything stands.
+ * Parses YAML 1.2 into JSON values and their positions in the text.
  *
  * @module
  */
@@ -20,28 +20,28 @@ import {
 } from "js-yaml";
 import type { Json } from "../protocol/data.ts";
 import { quote } from "../protocol/errors.ts";
-import { isObject, type Place, type Reading, ReadingFault } from "./json_source.ts";
+import { isObject, type ParsedText, type Position, TextSyntaxError } from "./json_source.ts";
 
-/** How many values a text may stand for, those that its aliases repeat included: a few lines of them make billions. */
+/** The most values in a text with its aliases expanded: a few lines of nested aliases would make billions. */
 const MAX_VALUES = 1_000_000;
 
-/** How deep values may be in others. */
+/** The deepest nesting of values. */
 const MAX_DEPTH = 500;
 
-/** The key whose value is the defaults of the mapping that it is in. */
+/** The key whose value has the defaults of its mapping. */
 const MERGE_KEY = "<<";
 
-/** What a plain scalar may be that is no string. */
-const PLAIN = [nullCoreTag, boolCoreTag, intCoreTag, floatCoreTag];
+/** The types of plain scalars that are not strings. */
+const PLAIN_TAGS = [nullCoreTag, boolCoreTag, intCoreTag, floatCoreTag];
 
 /**
- * Reads a text in YAML 1.2 by its core schema: `no`, `on` and dates are strings. Aliases and merge keys (`<<`) are
- * followed, and a key that is no string is taken as it is written.
+ * Parses YAML 1.2 with its core schema: `no`, `on` and dates are strings. Aliases and merge keys (`<<`) are expanded. A
+ * key that is not a string, such as `404`, becomes the string that is written.
  *
  * @param text The text.
- * @returns What it says.
- * @throws {ReadingFault} If it is not YAML, has more than one document, a key twice in a mapping or something that JSON
- * has not, or if its aliases lead in a circle or stand for more than 1,000,000 values.
+ * @returns Its value and the positions.
+ * @throws {TextSyntaxError} If the text is not YAML, has several documents, duplicate keys or anything that JSON cannot
+ * express, or if its aliases refer to themselves or expand to more than 1,000,000 values.
  *
  * @example
  * ```ts
@@ -50,34 +50,34 @@ const PLAIN = [nullCoreTag, boolCoreTag, intCoreTag, floatCoreTag];
  * assertEquals(parseYaml("order.paid:\n  example: no").value, { "order.paid": { example: "no" } });
  * ```
  */
-export function parseYaml(text: string): Reading {
+export function parseYaml(text: string): ParsedText {
   try {
-    return new Reader(text, parseEvents(text, { maxDepth: MAX_DEPTH })).read();
+    return new YamlReader(text, parseEvents(text, { maxDepth: MAX_DEPTH })).read();
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const { position, column } = error.mark!;
-    throw new ReadingFault(position, `it is no YAML from column ${column + 1} on (${error.reason})`);
+    throw new TextSyntaxError(position, `not valid YAML at column ${column + 1} (${error.reason})`);
   }
 }
 
-/** A value that was read. */
-interface Part extends Place {
+/** A parsed value. */
+interface Part extends Position {
   readonly value: Json;
-  /** How many values it stands for. */
+  /** The number of values in it, itself included. */
   readonly size: number;
 }
 
-/** What begins a value. */
-type Start = Exclude<Event, { type: typeof EVENT_ID.POP | typeof EVENT_ID.DOCUMENT }>;
+/** The parser's events that begin a value. */
+type StartEvent = Exclude<Event, { type: typeof EVENT_ID.POP | typeof EVENT_ID.DOCUMENT }>;
 
-/** Reads what a parser has found: a document, a mapping or a list begins, holds values, and ends. */
-class Reader {
+/** Builds values from the parser's events: a document, a mapping or a list begins, contains values, and ends. */
+class YamlReader {
   readonly #text: string;
   readonly #events: readonly Event[];
-  /** What has an anchor; undefined as long as it is being read. */
+  /** The values with an anchor; undefined while one is being read. */
   readonly #anchors = new Map<string, Part | undefined>();
   #index = 0;
-  /** Where the last value is. One that is not written, as after `key:`, has no place of its own. */
+  /** The offset of the last value. An empty value, as after `key:`, has no offset of its own and gets this one. */
   #offset = 0;
 
   constructor(text: string, events: readonly Event[]) {
@@ -85,14 +85,14 @@ class Reader {
     this.#events = events;
   }
 
-  read(): Reading {
-    if (this.#events.length === 0) return { value: null, place: { offset: 0, parts: new Map() } };
+  read(): ParsedText {
+    if (this.#events.length === 0) return { value: null, position: { offset: 0, parts: new Map() } };
     this.#index++; // The document begins.
-    const place = this.#part();
+    const part = this.#part();
     this.#index++; // It ends.
-    if (this.#index === this.#events.length) return { value: place.value, place };
+    if (this.#index === this.#events.length) return { value: part.value, position: part };
     this.#index++;
-    throw new ReadingFault(this.#start().offset, "another document begins here, and a catalog is one");
+    throw new TextSyntaxError(this.#start().offset, "a second document begins here; a catalog is a single document");
   }
 
   #part(): Part {
@@ -102,15 +102,15 @@ class Reader {
     if (anchor !== undefined) this.#anchors.set(anchor, undefined);
     const part = { offset, ...this.#content(event, offset) };
     if (part.size > MAX_VALUES) {
-      throw new ReadingFault(offset, `with what its aliases repeat, it is more than ${MAX_VALUES} values`);
+      throw new TextSyntaxError(offset, `with its aliases expanded, it has more than ${MAX_VALUES} values`);
     }
     if (anchor !== undefined) this.#anchors.set(anchor, part);
     return part;
   }
 
-  /** Takes the beginning of a value, and says where it is. */
-  #start(): { event: Start; offset: number } {
-    const event = this.#events[this.#index++] as Start;
+  /** Takes the event that begins a value, and returns it with its offset. */
+  #start(): { event: StartEvent; offset: number } {
+    const event = this.#events[this.#index++] as StartEvent;
     const start = event.type === EVENT_ID.ALIAS
       ? event.anchorStart
       : event.type === EVENT_ID.SCALAR
@@ -120,39 +120,39 @@ class Reader {
     return { event, offset: this.#offset };
   }
 
-  /** Whether a mapping or list goes on; if not, its end is taken. */
-  #goesOn(): boolean {
-    const goesOn = this.#events[this.#index].type !== EVENT_ID.POP;
-    if (!goesOn) this.#index++;
-    return goesOn;
+  /** Returns whether a mapping or list has another part; if not, takes the event that ends it. */
+  #hasNext(): boolean {
+    const hasNext = this.#events[this.#index].type !== EVENT_ID.POP;
+    if (!hasNext) this.#index++;
+    return hasNext;
   }
 
   #anchored({ anchorStart, anchorEnd }: AliasEvent, offset: number): Part {
     const anchor = this.#text.slice(anchorStart, anchorEnd);
     const part = this.#anchors.get(anchor);
     if (part !== undefined) return part;
-    const why = this.#anchors.has(anchor) ? "stands within what it stands for" : "stands for nothing above it";
-    throw new ReadingFault(offset, `the alias ${quote("*" + anchor)} ${why}`);
+    const why = this.#anchors.has(anchor) ? "refers to itself" : "has no anchor above it";
+    throw new TextSyntaxError(offset, `the alias ${quote("*" + anchor)} ${why}`);
   }
 
-  #content(event: Exclude<Start, AliasEvent>, offset: number): Omit<Part, "offset"> {
+  #content(event: Exclude<StartEvent, AliasEvent>, offset: number): Omit<Part, "offset"> {
     const tag = this.#slice(event.tagStart, event.tagEnd);
     switch (event.type) {
       case EVENT_ID.MAPPING:
-        refuseTag(tag, "!!map", offset);
+        checkTag(tag, "!!map", offset);
         return this.#mapping();
       case EVENT_ID.SEQUENCE:
-        refuseTag(tag, "!!seq", offset);
+        checkTag(tag, "!!seq", offset);
         return this.#list();
       case EVENT_ID.SCALAR:
-        refuseTag(tag, "!!str", offset);
+        checkTag(tag, "!!str", offset);
         return { value: this.#scalar(event, tag !== undefined, offset), parts: new Map(), size: 1 };
     }
   }
 
   #list(): Omit<Part, "offset"> {
     const items: Part[] = [];
-    while (this.#goesOn()) items.push(this.#part());
+    while (this.#hasNext()) items.push(this.#part());
     return {
       value: items.map(({ value }) => value),
       parts: new Map(items.map((item, index) => [String(index), item])),
@@ -163,11 +163,11 @@ class Reader {
   #mapping(): Omit<Part, "offset"> {
     const own = new Map<string, Part>();
     const defaults: Part[] = [];
-    while (this.#goesOn()) {
+    while (this.#hasNext()) {
       const { key, offset, isMerge } = this.#key();
-      if (own.has(key)) throw new ReadingFault(offset, `the key ${quote(key)} is there twice`);
+      if (own.has(key)) throw new TextSyntaxError(offset, `duplicate key ${quote(key)}`);
       const part = this.#part();
-      if (isMerge) defaults.push(...merged(part, offset));
+      if (isMerge) defaults.push(...mergedMappings(part, offset));
       else own.set(key, { ...part, offset });
     }
     const all = new Map([...defaults.reverse().flatMap(entriesOf), ...own]);
@@ -178,13 +178,13 @@ class Reader {
     };
   }
 
-  /** A key as it is written: `404` is a string there, as in JSON. */
+  /** Takes a key as it is written: `404` becomes a string, as in JSON. */
   #key(): { key: string; offset: number; isMerge: boolean } {
     const { event, offset } = this.#start();
     if (event.type !== EVENT_ID.SCALAR) {
-      throw new ReadingFault(offset, "a key is a text here, and no mapping, list or alias");
+      throw new TextSyntaxError(offset, "a key must be a scalar, not a mapping, list or alias");
     }
-    if (event.valueStart < 0) throw new ReadingFault(this.#start().offset, "there is no key before a colon");
+    if (event.valueStart < 0) throw new TextSyntaxError(this.#start().offset, "a key is missing before the colon");
     const key = getScalarValue(this.#text, event);
     return { key, offset, isMerge: key === MERGE_KEY && event.style === SCALAR_STYLE.PLAIN };
   }
@@ -192,11 +192,11 @@ class Reader {
   #scalar(event: ScalarEvent, isString: boolean, offset: number): Json {
     const text = getScalarValue(this.#text, event);
     if (isString || event.style !== SCALAR_STYLE.PLAIN) return text;
-    const [value = text] = PLAIN.map((tag) => tag.resolve(text, false, tag.tagName)).filter((value) =>
+    const [value = text] = PLAIN_TAGS.map((tag) => tag.resolve(text, false, tag.tagName)).filter((value) =>
       value !== NOT_RESOLVED
     );
     if (typeof value !== "number" || Number.isFinite(value)) return value as Json;
-    throw new ReadingFault(offset, `JSON has no such number as ${quote(text)}`);
+    throw new TextSyntaxError(offset, `JSON cannot express the number ${quote(text)}`);
   }
 
   #slice(start: number, end: number): string | undefined {
@@ -204,17 +204,17 @@ class Reader {
   }
 }
 
-/** A tag says of what type a value is; that may be said, if it is what the value is anyway. */
-function refuseTag(tag: string | undefined, usual: string, offset: number): void {
+/** Refuses a tag, unless it names the type that the value has anyway. */
+function checkTag(tag: string | undefined, usual: string, offset: number): void {
   if (tag === undefined || tag === "!" || tag === usual) return;
-  throw new ReadingFault(offset, `JSON has nothing for the tag ${quote(tag)}`);
+  throw new TextSyntaxError(offset, `the tag ${quote(tag)} is not supported`);
 }
 
-/** The mappings of a merge key: one, or a list of them of which the first counts most. */
-function merged(part: Part, offset: number): Part[] {
+/** The mappings of a merge key: one, or a list of them in which the first has precedence. */
+function mergedMappings(part: Part, offset: number): Part[] {
   const parts = Array.isArray(part.value) ? [...part.parts.values()] as Part[] : [part];
   if (parts.every(({ value }) => isObject(value))) return parts;
-  throw new ReadingFault(offset, "a merge key (<<) takes a mapping, or a list of them");
+  throw new TextSyntaxError(offset, "a merge key (<<) needs a mapping, or a list of mappings");
 }
 
 function entriesOf({ parts }: Part): [key: string, part: Part][] {

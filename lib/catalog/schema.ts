@@ -1,47 +1,33 @@
 /**
- * JSON Schema: schemas are compiled, and what does not fit is told in a sentence.
+ * JSON Schema: checks the schemas of a catalog, and compiles them into validators.
  *
  * @module
  */
 import type { Ajv, ErrorObject, Options } from "ajv";
 import type { Json } from "../protocol/data.ts";
-import { MqError, quote, visible } from "../protocol/errors.ts";
+import { MqError, quote } from "../protocol/errors.ts";
 import { formatPatterns } from "../protocol/pattern.ts";
-import { loadFormats } from "./formats.ts";
-import { type Excerpt, isObject, type JsonSource, parsePointer, type Path } from "./json_source.ts";
-import { everySchema, lint } from "./schema_lint.ts";
-import { refsOf, type Schema, summaryOf, TypeBox } from "./typebox.ts";
+import { explain, type ValidationError, type Validator } from "./catalog.ts";
+import { isObject, type JsonSource, type LocatedValue, parsePointer, type Path } from "./json_source.ts";
+import { allSchemas, lint } from "./schema_lint.ts";
+import { loadFormats, refsOf, type Schema, summaryOf, TypeBox } from "./typebox.ts";
 
-/** What schemas are written in unless they say so: JSON Schema 2020-12, or the dialect of AsyncAPI, made from draft-07. */
+/** The dialect of schemas without `$schema`: JSON Schema 2020-12, or that of AsyncAPI, which is based on draft-07. */
 export type Dialect = "2020-12" | "asyncapi";
 
-/** The versions of the standard that schemas are held to. */
+/** The supported versions of JSON Schema. */
 export type Version = "2020-12" | "draft-07";
 
-/** What does not fit. */
-export interface ValidationError {
-  /** Where in the value that is, as a JSON pointer; empty for the value itself. */
-  readonly pointer: string;
-  /** What it must be, such as `must be integer`. */
-  readonly rule: string;
-}
-
-/** Finds what is wrong with a value; nothing, if it fits. */
-export type Validator = (value: unknown) => ValidationError | undefined;
-
-/** A schema that refers to itself can be followed only so far: a sender could exhaust the stack. */
+/** A value nested too deeply for a recursive schema would exhaust the stack. */
 const TOO_DEEP: ValidationError = { pointer: "", rule: "must not be nested that deeply" };
 
-/** A value of each type. A schema that cannot be followed even for these leads to itself. */
-const SHALLOW: readonly Json[] = [null, true, 0, "", [], {}];
+/** One value of each type. A schema that exhausts the stack even for one of these refers to itself endlessly. */
+const SHALLOW_VALUES: readonly Json[] = [null, true, 0, "", [], {}];
 
-/** How long a sentence on what does not fit may become, in UTF-16 code units. */
-const MAX_SENTENCE_CHARACTERS = 300;
-
-/** How `$schema` names JSON Schema 2020-12. */
+/** The `$schema` of JSON Schema 2020-12. */
 export const SCHEMA_2020_12 = "https://json-schema.org/draft/2020-12/schema";
 
-/** The versions, by how `$schema` names them; 2020-12 has no `#` behind it, older ones do. Draft-07 includes draft-06. */
+/** The version of each `$schema`, without a `#` at its end. Draft-07 includes draft-06. */
 const VERSIONS: ReadonlyMap<string, Version> = new Map([
   [SCHEMA_2020_12, "2020-12"],
   ["http://json-schema.org/draft-07/schema", "draft-07"],
@@ -49,18 +35,18 @@ const VERSIONS: ReadonlyMap<string, Version> = new Map([
 ]);
 
 /**
- * Keywords that ajv does not hold as the standard says, or in whose case a sender could keep it busy: what is unique it
- * compares each with each. ($async and nullable are its own additions, which the standard ignores.)
+ * Keywords in which ajv differs from the standard, or is slow: it compares all items with each other for `uniqueItems`.
+ * `$async` and `nullable` are its own additions.
  */
-const BEYOND_AJV: ReadonlySet<string> = new Set([
+const NOT_FOR_AJV: ReadonlySet<string> = new Set([
   ...["$dynamicRef", "$dynamicAnchor", "unevaluatedItems", "unevaluatedProperties", "uniqueItems"],
   ...["$async", "nullable", "__proto__"],
 ]);
 
-/** Keywords that compare data with what stands under them. */
-const EQUALITIES: ReadonlySet<string> = new Set(["const", "enum"]);
+/** Keywords that compare data with their value. */
+const EQUALITY_KEYWORDS: ReadonlySet<string> = new Set(["const", "enum"]);
 
-/** Holds data to what the standard says, asks for no types, and writes nothing to the console. */
+/** Makes ajv follow the standard, not require types, and write nothing to the console. */
 const AJV_OPTIONS: Options = {
   strict: false,
   ownProperties: true,
@@ -68,14 +54,14 @@ const AJV_OPTIONS: Options = {
   code: { regExp: Object.assign(regExp, { code: "new RegExp" }) },
 };
 
-/** Compiles schemas. Make one with {@linkcode Schemas.load}. */
-export class Schemas {
+/** Compiles schemas. {@linkcode SchemaCompiler.load} makes one. */
+export class SchemaCompiler {
   readonly #dialect: Dialect;
   readonly #formats: ReadonlySet<string>;
   readonly #ajvs: Record<Version, Ajv>;
   readonly #typeBox: TypeBox;
-  /** Those that there are, by their schemas in JSON: the events of a catalog may have one in common. */
-  readonly #judges = new Map<string, Validator>();
+  /** The validators by their schemas in JSON: several events of a catalog may have the same schema. */
+  readonly #validators = new Map<string, Validator>();
 
   private constructor(dialect: Dialect, formats: ReadonlySet<string>, ajvs: Record<Version, Ajv>, typeBox: TypeBox) {
     this.#dialect = dialect;
@@ -85,82 +71,84 @@ export class Schemas {
   }
 
   /**
-   * Loads what compiles schemas: most programs never need it. Ajv is for most of them, and TypeBox for those that ajv
-   * does not hold as the standard says: it is as fast at telling whether data fits, but not at telling why not.
+   * Imports ajv and TypeBox. Ajv compiles most schemas, and TypeBox those in which ajv differs from the standard: it
+   * validates as fast, but is slow to explain an error.
    *
-   * @param dialect What schemas are written in that have no `$schema`. In AsyncAPI anybody may add keywords; otherwise
-   * one that is unknown is odd.
-   * @returns What compiles them.
+   * @param dialect The dialect of schemas without `$schema`. Unknown keywords are warned of, except in AsyncAPI, which
+   * allows extensions.
+   * @returns A compiler.
    */
-  static async load(dialect: Dialect): Promise<Schemas> {
+  static async load(dialect: Dialect): Promise<SchemaCompiler> {
     const [{ Ajv }, { Ajv2020 }, formats] = await Promise.all([import("ajv"), import("ajv/2020"), loadFormats()]);
     const options = { ...AJV_OPTIONS, formats };
     const ajvs = { "2020-12": new Ajv2020(options), "draft-07": new Ajv(options) };
-    return new Schemas(dialect, new Set(Object.keys(formats)), ajvs, await TypeBox.load());
+    return new SchemaCompiler(dialect, new Set(Object.keys(formats)), ajvs, await TypeBox.load());
   }
 
   /**
-   * Compiles a schema. What is odd about it becomes a warning of its source.
+   * Compiles a schema. Likely mistakes in it become warnings of its source.
    *
    * @param schema The schema.
-   * @param parts The schemas that it is made of, as they stand in its source: of most it is one, the schema itself.
-   * @param source Where it was read.
-   * @returns What judges values by it.
-   * @throws {MqError} With the code `bad-catalog`, if it is none.
+   * @param parts The schemas in the source that it is made of; usually one, the schema itself.
+   * @param source The text that has them.
+   * @returns Its validator.
+   * @throws {MqError} With the code `bad-catalog`, if the schema is not valid.
    */
-  compile(schema: Json, parts: readonly Excerpt[], source: JsonSource): Validator {
+  compile(schema: Json, parts: readonly LocatedValue[], source: JsonSource): Validator {
     const [{ path }] = parts;
     try {
       for (const part of parts) this.#check(part, source);
       const text = JSON.stringify(schema);
-      const judge = this.#judges.get(text) ?? this.#judge(schema as Schema, parts, source);
-      this.#judges.set(text, judge);
-      return judge;
+      const validator = this.#validators.get(text) ?? this.#compile(schema as Schema, parts, source);
+      this.#validators.set(text, validator);
+      return validator;
     } catch (error) {
       if (error instanceof MqError) throw error;
-      throw source.fault(path, `the schema cannot be used: ${(error as Error).message}`);
+      throw source.error(path, `the schema cannot be used: ${(error as Error).message}`);
     }
   }
 
-  #check({ value, path }: Excerpt, source: JsonSource): void {
-    const fault = (at: Path, why: string) => source.fault([...path, ...at], why);
-    if (!isObject(value) && typeof value !== "boolean") throw fault([], "a schema is an object or a boolean");
+  #check({ value, path }: LocatedValue, source: JsonSource): void {
+    const errorAt = (at: Path, why: string) => source.error([...path, ...at], why);
+    if (!isObject(value) && typeof value !== "boolean") throw errorAt([], "a schema must be an object or a boolean");
     const version = versionOf(value, this.#dialect);
     if (version === undefined) {
-      throw fault(["$schema"], "mq reads schemas of JSON Schema 2020-12 and draft-07, and this is of another standard");
+      throw errorAt(["$schema"], "unsupported $schema: mq reads JSON Schema 2020-12 and draft-07");
     }
     const ajv = this.#ajvs[version];
     if (!ajv.validateSchema(without(value, "$schema"))) {
       const [error] = ajv.errors!;
-      throw fault(parsePointer(error.instancePath), explain("the schema", misfitOf(error)));
+      throw errorAt(parsePointer(error.instancePath), explain("the schema", validationErrorOf(error)));
     }
     for (const [at, pattern] of patternsOf(value)) {
-      if (!isRegExp(pattern)) throw fault(at, `${quote(pattern)} is no regular expression`);
+      if (!isRegExp(pattern)) throw errorAt(at, `${quote(pattern)} is not a regular expression`);
     }
     for (const { path: at, why } of lint(value, this.#dialect === "asyncapi", this.#formats)) {
       source.warn([...path, ...at], why);
     }
   }
 
-  #judge(schema: Schema, parts: readonly Excerpt[], source: JsonSource): Validator {
-    const bare = without(schema, "$schema"); // Ajv would look for what it names.
-    const broken = this.#typeBox.findBrokenRef(bare);
-    if (broken !== undefined) {
-      throw source.fault(placeOf(broken, parts), `nothing in the schema is at ${quote(broken)}`);
+  #compile(schema: Schema, parts: readonly LocatedValue[], source: JsonSource): Validator {
+    const bare = without(schema, "$schema"); // Ajv would try to resolve it.
+    const brokenRef = this.#typeBox.findBrokenRef(bare);
+    if (brokenRef !== undefined) {
+      throw source.error(pathOfRef(brokenRef, parts), `the reference ${quote(brokenRef)} is not found in the schema`);
     }
     const ajv = this.#ajvs[versionOf(schema, this.#dialect)!];
-    const judge = withinReach((isBeyondAjv(bare) ? undefined : byAjv(bare, ajv)) ?? this.#typeBox.compile(bare));
-    if (SHALLOW.some((value) => judge(value) === TOO_DEEP)) {
-      throw source.fault(parts[0].path, "the references of the schema lead round in a circle");
+    const validate = (isForAjv(bare) ? compileWithAjv(bare, ajv) : undefined) ?? this.#typeBox.compile(bare);
+    const validator = withDepthError(validate);
+    if (SHALLOW_VALUES.some((value) => validator(value) === TOO_DEEP)) {
+      throw source.error(parts[0].path, "the references of the schema form a cycle");
     }
-    return judge;
+    return validator;
   }
 }
 
-function withinReach(judge: Validator): Validator {
+/** Returns TOO_DEEP for values that exhaust the stack. */
+function withDepthError(validate: Validator): Validator {
   return (value) => {
     try {
-      return judge(value);
+      return validate(value);
     } catch (error) {
       if (error instanceof RangeError) return TOO_DEEP;
       throw error;
@@ -169,11 +157,11 @@ function withinReach(judge: Validator): Validator {
 }
 
 /**
- * The version of the standard that a schema is to be held to.
+ * Returns the version of JSON Schema that a schema is written in.
  *
  * @param schema The schema.
- * @param dialect What it is written in, unless it says so.
- * @returns The version; undefined if the schema names another.
+ * @param dialect The dialect of schemas without `$schema`.
+ * @returns The version; undefined if `$schema` has an unsupported one.
  */
 export function versionOf(schema: Json, dialect: Dialect): Version | undefined {
   const named = isObject(schema) ? schema.$schema : undefined;
@@ -186,10 +174,10 @@ function without(schema: Schema, key: string): Schema {
   return Object.fromEntries(Object.entries(schema).filter(([each]) => each !== key));
 }
 
-/** Where a reference stands. */
-function placeOf(ref: string, parts: readonly Excerpt[]): Path {
+/** The path of the first reference with this value. */
+function pathOfRef(ref: string, parts: readonly LocatedValue[]): Path {
   for (const { value, path } of parts) {
-    for (const [at, part] of everySchema(value)) {
+    for (const [at, part] of allSchemas(value)) {
       const entry = refsOf(part).find(([, each]) => each === ref);
       if (entry !== undefined) return [...path, ...at, entry[0]];
     }
@@ -198,23 +186,23 @@ function placeOf(ref: string, parts: readonly Excerpt[]): Path {
 }
 
 /**
- * Whether a schema has something that ajv does not hold as the standard says. To it, 19.99 is no multiple of 0.01, and an
- * object that is to be equal to another is asked for its `toString`, which a sender can have made a number.
+ * Returns whether ajv follows the standard in all that a schema has. For ajv, 19.99 is not a multiple of 0.01; and to
+ * compare objects it calls their `toString`, which a publisher can have replaced by a number.
  */
-function isBeyondAjv(schema: Json, isRoot = true): boolean {
-  if (typeof schema !== "object" || schema === null) return false;
-  return Object.entries(schema).some(([key, part]) =>
-    BEYOND_AJV.has(key) || (key === "$id" && !isRoot) || (key === "multipleOf" && !Number.isInteger(part)) ||
-    (EQUALITIES.has(key) && JSON.stringify(part).includes("{")) ||
-    isBeyondAjv(part, false)
+function isForAjv(schema: Json, isRoot = true): boolean {
+  if (typeof schema !== "object" || schema === null) return true;
+  return Object.entries(schema).every(([key, part]) =>
+    !NOT_FOR_AJV.has(key) && (key !== "$id" || isRoot) && (key !== "multipleOf" || Number.isInteger(part)) &&
+    !(EQUALITY_KEYWORDS.has(key) && JSON.stringify(part).includes("{")) &&
+    isForAjv(part, false)
   );
 }
 
-function misfitOf(error: ErrorObject): ValidationError {
+function validationErrorOf(error: ErrorObject): ValidationError {
   return { pointer: error.instancePath, rule: `${error.message}${detailOf(error)}` };
 }
 
-/** What ajv's own words leave out. */
+/** The value in question, which ajv's message leaves out. */
 function detailOf({ keyword, params }: ErrorObject): string {
   switch (keyword) {
     case "additionalProperties":
@@ -230,21 +218,24 @@ function detailOf({ keyword, params }: ErrorObject): string {
   }
 }
 
-/** Has ajv compile a schema, by itself: another one may have the same `$id`. */
-function byAjv(schema: Schema, ajv: Ajv): Validator | undefined {
+/** Compiles a schema with ajv, and removes it there again: another schema may have the same `$id`. */
+function compileWithAjv(schema: Schema, ajv: Ajv): Validator | undefined {
   try {
     const validate = ajv.compile(schema);
-    return (value) => validate(value) ? undefined : misfitOf(summaryOf(validate.errors!) ?? validate.errors![0]);
+    return (value) => {
+      if (validate(value)) return undefined;
+      return validationErrorOf(summaryOf(validate.errors!) ?? validate.errors![0]);
+    };
   } catch {
-    return undefined; // It is stricter than the standard in places; TypeBox then has the last word.
+    return undefined; // Ajv is stricter than the standard in places; TypeBox then compiles or refuses the schema.
   } finally {
     ajv.removeSchema();
   }
 }
 
-/** The regular expressions of a schema, and where they stand. */
+/** The regular expressions of a schema, with their paths. */
 function* patternsOf(schema: Json): Generator<[path: Path, pattern: string]> {
-  for (const [path, part] of everySchema(schema)) {
+  for (const [path, part] of allSchemas(schema)) {
     const { pattern, patternProperties = {} } = part as { [key: string]: Json };
     if (typeof pattern === "string") yield [[...path, "pattern"], pattern];
     for (const each of Object.keys(patternProperties as object)) yield [[...path, "patternProperties", each], each];
@@ -256,35 +247,15 @@ function isRegExp(pattern: string): boolean {
     regExp(pattern);
     return true;
   } catch {
-    return false; // A SyntaxError, whose words are for programmers.
+    return false; // A SyntaxError in the engine's words.
   }
 }
 
-/** Patterns are to be read with the flag `u`, but many are written that only work without. */
+/** Makes a regular expression with the flag `u`, as the standard asks, or without it if it is only valid so. */
 function regExp(pattern: string): RegExp {
   try {
     return new RegExp(pattern, "u");
   } catch {
-    return new RegExp(pattern); // Throws, too, if the pattern is none in either way.
+    return new RegExp(pattern); // Throws if the pattern is not valid without the flag either.
   }
-}
-/**
- * Says what does not fit.
- *
- * @param what What was judged, such as `its data`.
- * @param misfit What does not fit.
- * @returns A sentence on one line, with nothing in it that would steer a terminal: a sender may have chosen its words.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(explain("its data", { pointer: "/id", rule: "must be integer" }), "its data at /id must be integer");
- * ```
- */
-export function explain(what: string, { pointer, rule }: ValidationError): string {
-  const where = pointer === "" ? "" : ` at ${quote(pointer).slice(1, -1)}`;
-  const sentence = visible(`${what}${where} ${rule}`);
-  const isLong = sentence.length > MAX_SENTENCE_CHARACTERS;
-  return isLong ? sentence.slice(0, MAX_SENTENCE_CHARACTERS) + "…" : sentence;
 }

@@ -1,5 +1,5 @@
 /**
- * Finds what is odd about a schema although the standard allows it: most often a slip. Everything here is pure.
+ * Finds likely mistakes in schemas: what the standard allows, but has no effect. Everything here is pure.
  *
  * @module
  */
@@ -9,18 +9,18 @@ import type { Json } from "../protocol/data.ts";
 import { quote } from "../protocol/errors.ts";
 import { isObject, type Path } from "./json_source.ts";
 
-/** What is odd. */
-export interface Oddity {
-  /** Where in the schema. */
+/** A likely mistake. */
+export interface LintWarning {
+  /** Where it is in the schema. */
   readonly path: Path;
-  /** What it is, in a sentence. */
+  /** What is wrong, in a sentence. */
   readonly why: string;
 }
 
-/** A schema that is no boolean. */
-type Schema = { readonly [key: string]: Json };
+/** A schema that is not a boolean. */
+type ObjectSchema = { readonly [key: string]: Json };
 
-/** The keywords that bear upon values of one type alone, by that type. */
+/** The keywords that apply to values of one type only, by that type. */
 const KEYWORDS_OF_TYPES: Record<string, string[]> = {
   object: [
     ...[
@@ -52,8 +52,8 @@ const KEYWORDS: ReadonlySet<string> = new Set([
   ...["title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly"],
 ]);
 
-/** The keywords that do nothing without another. */
-const COMPANIONS: ReadonlyMap<string, readonly string[]> = new Map([
+/** The keywords that have no effect without one of some others. */
+const REQUIRED_KEYWORDS: ReadonlyMap<string, readonly string[]> = new Map([
   ["then", ["if"]],
   ["else", ["if"]],
   ["if", ["then", "else"]],
@@ -61,59 +61,59 @@ const COMPANIONS: ReadonlyMap<string, readonly string[]> = new Map([
   ["maxContains", ["contains"]],
 ]);
 
-/** What is bounded from both sides. */
-const BOUNDED = ["Contains", "Items", "Length", "Properties", "imum"];
+/** The ends of the keywords that come in pairs of `min` and `max`. */
+const BOUNDS = ["Contains", "Items", "Length", "Properties", "imum"];
 
-/** Keywords whose value is a schema; lists of them, too. */
-const HOLD_A_SCHEMA: ReadonlySet<string> = new Set([
+/** Keywords whose value is a schema, or a list of schemas. */
+const SCHEMA_KEYWORDS: ReadonlySet<string> = new Set([
   ...["additionalItems", "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not"],
   ...["propertyNames", "then", "unevaluatedItems", "unevaluatedProperties", "allOf", "anyOf", "oneOf", "prefixItems"],
 ]);
 
-/** Keywords whose value has schemas by keys that anybody may choose. */
-const HOLD_A_MAP: ReadonlySet<string> = new Set([
+/** Keywords whose value is an object with schemas as values. */
+const SCHEMA_MAP_KEYWORDS: ReadonlySet<string> = new Set([
   ...["$defs", "definitions", "dependencies", "dependentSchemas", "patternProperties", "properties"],
 ]);
 
-/** How far a word may be from the one that was meant. */
+/** The greatest edit distance to a keyword that is suggested. */
 const MAX_DISTANCE = 2;
 
 /**
- * The schemas right below a schema.
+ * Iterates over the direct subschemas of a schema.
  *
  * @param schema The schema.
- * @returns Each with where it stands in it.
+ * @returns Each with its path.
  */
 export function* subschemas(schema: Json): Generator<[path: Path, schema: Json]> {
   if (!isObject(schema)) return;
   for (const [keyword, value] of Object.entries(schema)) {
-    if (HOLD_A_SCHEMA.has(keyword) && !Array.isArray(value)) yield [[keyword], value];
-    else if (HOLD_A_SCHEMA.has(keyword) || (HOLD_A_MAP.has(keyword) && isObject(value))) {
+    if (SCHEMA_KEYWORDS.has(keyword) && !Array.isArray(value)) yield [[keyword], value];
+    else if (SCHEMA_KEYWORDS.has(keyword) || (SCHEMA_MAP_KEYWORDS.has(keyword) && isObject(value))) {
       for (const [key, part] of Object.entries(value as object)) yield [[keyword, key], part];
     }
   }
 }
 
 /**
- * A schema, and all below it.
+ * Iterates over a schema and all its subschemas.
  *
  * @param schema The schema.
- * @returns Each with where it stands.
+ * @returns Each with its path.
  */
-export function* everySchema(schema: Json): Generator<[path: Path, schema: Json]> {
+export function* allSchemas(schema: Json): Generator<[path: Path, schema: Json]> {
   yield [[], schema];
   for (const [path, part] of subschemas(schema)) {
-    for (const [at, below] of everySchema(part)) yield [[...path, ...at], below];
+    for (const [at, below] of allSchemas(part)) yield [[...path, ...at], below];
   }
 }
 
 /**
- * Finds what is odd about a schema and those below it.
+ * Finds likely mistakes in a schema and its subschemas.
  *
  * @param schema The schema.
- * @param isOpen Whether anybody may add keywords, as in AsyncAPI.
- * @param formats The formats that are known.
- * @returns What is odd, in no particular order.
+ * @param allowsExtensions Whether unknown keywords are allowed, as in AsyncAPI.
+ * @param formats The known formats.
+ * @returns The mistakes, in no particular order.
  *
  * @example
  * ```ts
@@ -121,31 +121,31 @@ export function* everySchema(schema: Json): Generator<[path: Path, schema: Json]
  *
  * const [{ path, why }] = lint({ properties: { id: { typ: "integer" } } }, false, new Set());
  * assertEquals(path, ["properties", "id", "typ"]);
- * assertEquals(why, '"typ" is no keyword of JSON Schema and has no effect; did you mean "type"?');
+ * assertEquals(why, '"typ" is not a keyword of JSON Schema and has no effect; did you mean "type"?');
  * ```
  */
-export function* lint(schema: Json, isOpen: boolean, formats: ReadonlySet<string>): Generator<Oddity> {
-  for (const [path, part] of everySchema(schema)) {
+export function* lint(schema: Json, allowsExtensions: boolean, formats: ReadonlySet<string>): Generator<LintWarning> {
+  for (const [path, part] of allSchemas(schema)) {
     if (!isObject(part)) continue;
-    const odd = [...oddKeywords(part, isOpen), ...oddFormat(part, formats), ...oddBounds(part)];
-    for (const [keyword, why] of odd) yield { path: [...path, keyword], why };
+    const found = [...lintKeywords(part, allowsExtensions), ...lintFormat(part, formats), ...lintBounds(part)];
+    for (const [keyword, why] of found) yield { path: [...path, keyword], why };
   }
 }
 
-function* oddKeywords(schema: Schema, isOpen: boolean): Generator<[keyword: string, why: string]> {
+function* lintKeywords(schema: ObjectSchema, allowsExtensions: boolean): Generator<[keyword: string, why: string]> {
   const types = typesOf(schema);
   for (const keyword of Object.keys(schema)) {
     if (!KEYWORDS.has(keyword)) {
-      if (!isOpen && !keyword.startsWith("x-")) yield [keyword, unknownKeyword(keyword)];
+      if (!allowsExtensions && !keyword.startsWith("x-")) yield [keyword, unknownKeyword(keyword)];
       continue;
     }
-    const companions = COMPANIONS.get(keyword) ?? [];
-    if (companions.length > 0 && !companions.some((companion) => Object.hasOwn(schema, companion))) {
-      yield [keyword, `"${keyword}" has no effect without ${companions.map((each) => `"${each}"`).join(" or ")}`];
+    const required = REQUIRED_KEYWORDS.get(keyword) ?? [];
+    if (required.length > 0 && !required.some((each) => Object.hasOwn(schema, each))) {
+      yield [keyword, `"${keyword}" has no effect without ${required.map((each) => `"${each}"`).join(" or ")}`];
     }
     const type = TYPES_OF_KEYWORDS.get(keyword);
     if (type !== undefined && types !== undefined && !types.has(type)) {
-      yield [keyword, `"${keyword}" is for the type ${type} and has no effect on ${[...types].join(" or ")}`];
+      yield [keyword, `"${keyword}" applies to the type ${type} and has no effect on ${[...types].join(" or ")}`];
     }
   }
 }
@@ -154,22 +154,27 @@ function unknownKeyword(keyword: string): string {
   const closest = closestString(keyword, [...KEYWORDS]);
   const isClose = levenshteinDistance(keyword, closest) <= MAX_DISTANCE;
   const hint = isClose ? `; did you mean "${closest}"?` : "";
-  return `${quote(keyword)} is no keyword of JSON Schema and has no effect${hint}`;
+  return `${quote(keyword)} is not a keyword of JSON Schema and has no effect${hint}`;
 }
 
-function typesOf({ type }: Schema): Set<Json> | undefined {
+function typesOf({ type }: ObjectSchema): Set<Json> | undefined {
   if (type === undefined) return undefined;
   return new Set([type].flat().map((each) => each === "integer" ? "number" : each));
 }
 
-function* oddFormat({ format }: Schema, formats: ReadonlySet<string>): Generator<[keyword: string, why: string]> {
+function* lintFormat(
+  { format }: ObjectSchema,
+  formats: ReadonlySet<string>,
+): Generator<[keyword: string, why: string]> {
   if (typeof format !== "string" || formats.has(format)) return;
-  yield ["format", `the format ${quote(format)} is not known, so nothing is held to it`];
+  yield ["format", `the format ${quote(format)} is unknown and has no effect`];
 }
 
-function* oddBounds(schema: Schema): Generator<[keyword: string, why: string]> {
-  for (const bounded of BOUNDED) {
-    const [least, most] = [`min${bounded}`, `max${bounded}`];
-    if (Number(schema[least]) > Number(schema[most])) yield [least, `"${least}" is above "${most}": nothing can fit`];
+function* lintBounds(schema: ObjectSchema): Generator<[keyword: string, why: string]> {
+  for (const bound of BOUNDS) {
+    const [least, most] = [`min${bound}`, `max${bound}`];
+    if (Number(schema[least]) > Number(schema[most])) {
+      yield [least, `"${least}" is greater than "${most}": no value is valid`];
+    }
   }
 }

@@ -1,52 +1,78 @@
 /**
- * JSON Schema through TypeBox, which holds to all that the standard says.
+ * Compiles JSON Schema with TypeBox, for the schemas in which ajv does not follow the standard; and the formats for both.
  *
  * @module
  */
 import type { Json } from "../protocol/data.ts";
 import { quote } from "../protocol/errors.ts";
 import { formatPatterns } from "../protocol/pattern.ts";
-import type { ValidationError, Validator } from "./schema.ts";
+import type { ValidationError, Validator } from "./catalog.ts";
 import { subschemas } from "./schema_lint.ts";
 
-/** The library. */
+/** The TypeBox library. */
 type Library = typeof import("typebox/schema");
 
-/** How it keeps account of where it is in a schema: of `$id`, and of anchors. */
+/** Its resolution scope within a schema: `$id` and anchors. */
 type Stack = ReturnType<Library["Stack"]>;
 
-/** Schemas that may be referred to, by their URIs. */
+/** The schemas that references may lead to, by their URIs. */
 type Context = Parameters<Library["Errors"]>[0] & Record<string, object>;
 
-/** An error of it. */
-type Fault = ReturnType<Library["Errors"]>[1][number];
+/** One of its errors. */
+type LibraryError = ReturnType<Library["Errors"]>[1][number];
 
-/** A schema, as it takes them. */
+/** A JSON schema. */
 export type Schema = { [key: string]: Json } | boolean;
 
+/** A format as ajv takes it: a function that validates a string or a number, or true if any string is valid. */
+export type Format = true | ((text: string) => boolean) | { type: "number"; validate: (value: number) => boolean };
+
+const MAX_INT32 = 2 ** 31;
+
+/** The formats that OpenAPI adds to those of JSON Schema; AsyncAPI documents often use them. */
+const OPENAPI_FORMATS: Record<string, Format> = {
+  byte: (text: string) => /^[A-Za-z\d+/]*={0,2}$/.test(text) && text.length % 4 === 0,
+  binary: true,
+  password: true,
+  int32: { type: "number", validate: (value) => Number.isInteger(value) && value >= -MAX_INT32 && value < MAX_INT32 },
+  int64: { type: "number", validate: (value) => Number.isInteger(value) },
+  float: { type: "number", validate: () => true },
+  double: { type: "number", validate: () => true },
+};
+
 /**
- * How long data may be, as JSON, for TypeBox to say what is wrong with it: it then looks at all of it, a quarter of a
- * second for 1 MiB, where to see that it does not fit takes no time.
+ * For longer data, in characters of JSON, TypeBox is not asked for the reason: it would collect the errors of the whole
+ * value, which takes a quarter of a second for 1 MiB. To find that data is invalid takes almost no time.
  */
 const MAX_EXPLAINED_CHARACTERS = 8192;
 
-const UNEXPLAINED: ValidationError = { pointer: "", rule: "must fit its schema" };
+const UNEXPLAINED: ValidationError = { pointer: "", rule: "must match its schema" };
 
-/** How many errors it notes. The one that counts may be the last: that of a choice comes after those of its branches. */
+/** The most errors that TypeBox collects. The error of an `anyOf` comes after those of its branches. */
 const MAX_ERRORS = 1000;
 
-/** Keywords under which errors gather, those of every branch of a choice, say; their own says it for all of them. */
-const SUMMARIES: ReadonlySet<string> = new Set(["anyOf", "oneOf", "contains", "propertyNames"]);
+/** Keywords with one error for a whole group of others, such as those of the branches of `anyOf`. */
+const SUMMARY_KEYWORDS: ReadonlySet<string> = new Set(["anyOf", "oneOf", "contains", "propertyNames"]);
 
 /**
- * Schemas to which data is shown in another form: to TypeBox, objects have what they inherit (`toString`), and properties
- * of arrays may be unevaluated.
+ * Finds schemas whose data must be copied before TypeBox validates it: TypeBox also sees inherited properties
+ * (`toString`), and the properties of arrays as unevaluated ones.
  */
-const NEEDS_BARE = new RegExp(
+const NEEDS_OWN_PROPERTIES = new RegExp(
   `"(?:${["unevaluatedProperties", ...Object.getOwnPropertyNames(Object.prototype)].join("|")})"`,
 );
 
-/** The library, loaded. Make one with {@linkcode TypeBox.load}. */
+/**
+ * Loads the formats: those of JSON Schema 2020-12, `url`, and those of OpenAPI.
+ *
+ * @returns Each by its name, as ajv takes it.
+ */
+export async function loadFormats(): Promise<Record<string, Format>> {
+  const { Entries } = await import("typebox/format");
+  return { ...Object.fromEntries(Entries()), ...OPENAPI_FORMATS };
+}
+
+/** Compiles schemas with TypeBox. {@linkcode TypeBox.load} makes one. */
 export class TypeBox {
   readonly #library: Library;
 
@@ -55,9 +81,9 @@ export class TypeBox {
   }
 
   /**
-   * Loads the library.
+   * Imports the library.
    *
-   * @returns It.
+   * @returns A compiler.
    */
   static async load(): Promise<TypeBox> {
     const [library, { Settings }] = await Promise.all([import("typebox/schema"), import("typebox/system")]);
@@ -66,10 +92,10 @@ export class TypeBox {
   }
 
   /**
-   * Looks where the references of a schema lead: within it, or to a schema of the standard.
+   * Finds a reference that leads neither to a place in the schema nor to a schema of the standard.
    *
    * @param schema The schema.
-   * @returns The first reference that leads nowhere; undefined if there is none.
+   * @returns The first such reference; undefined if there is none.
    */
   findBrokenRef(schema: Schema): string | undefined {
     const seen = new Set<Json>();
@@ -80,7 +106,7 @@ export class TypeBox {
       const stack = this.#library.NextStack(outer, part);
       for (const [, below] of subschemas(part)) pending.push([below, stack]);
       for (const [keyword, ref] of refsOf(part)) {
-        const target = this.#follow(part, keyword, stack);
+        const target = this.#resolve(part, keyword, stack);
         if (target === undefined) return ref;
         pending.push(target);
       }
@@ -90,33 +116,35 @@ export class TypeBox {
   /**
    * Compiles a schema.
    *
-   * @param schema The schema; its references lead somewhere.
-   * @returns What judges values by it.
-   * @throws {Error} If it cannot be used.
+   * @param schema The schema; all its references can be resolved.
+   * @returns Its validator.
+   * @throws {Error} If the schema cannot be compiled.
    */
   compile(schema: Schema): Validator {
     const { Build, Errors } = this.#library;
     const context = this.#contextOf(schema);
     const check = Build(context, schema).Evaluate();
-    const judge: Validator = (value) => {
+    const validate: Validator = (value) => {
       if (check.Check(value)) return undefined;
       if (JSON.stringify(value)?.length > MAX_EXPLAINED_CHARACTERS) return UNEXPLAINED;
-      const [, faults] = Errors(context, schema, value);
-      return faults.length === 0 ? UNEXPLAINED : misfitOf(faults);
+      const [, errors] = Errors(context, schema, value);
+      return errors.length === 0 ? UNEXPLAINED : validationErrorOf(errors);
     };
-    return NEEDS_BARE.test(JSON.stringify(schema)) ? (value) => judge(bare(value)) : judge;
+    return NEEDS_OWN_PROPERTIES.test(JSON.stringify(schema))
+      ? (value) => validate(withOwnPropertiesOnly(value))
+      : validate;
   }
 
   #stackOf(schema: Schema): Stack {
     return this.#library.Stack(this.#contextOf(schema), schema);
   }
 
-  /** The schemas of the standard are at hand only where they are referred to: with them, judging takes longer. */
+  /** Includes the schemas of the standard only where they are referred to: they make validation slower. */
   #contextOf(schema: Schema): Context {
     return JSON.stringify(schema).includes("//json-schema.org/") ? this.#library.Meta : {};
   }
 
-  #follow(schema: object, keyword: string, stack: Stack): [schema: Json, stack: Stack] | undefined {
+  #resolve(schema: object, keyword: string, stack: Stack): [schema: Json, stack: Stack] | undefined {
     const { Resolve } = this.#library;
     const target = keyword === "$ref"
       ? Resolve.Ref(stack, schema as Parameters<typeof Resolve.Ref>[1])
@@ -126,7 +154,7 @@ export class TypeBox {
 }
 
 /**
- * The references of a schema itself.
+ * Returns the references of a schema, without those of its subschemas.
  *
  * @param schema The schema.
  * @returns Each with its keyword.
@@ -136,23 +164,11 @@ export function refsOf(schema: Json): [keyword: string, ref: string][] {
   return entries.filter((entry): entry is [string, string] => typeof entry[1] === "string");
 }
 
-/** Has an array keep its elements, but no properties that could be listed. */
-const UNLISTED: ProxyHandler<unknown[]> = { ownKeys: () => ["length"] };
-
-/** A value whose objects inherit nothing, and whose arrays have no properties. */
-function bare(value: unknown): unknown {
-  if (Array.isArray(value)) return new Proxy(value.map(bare), UNLISTED);
-  if (typeof value !== "object" || value === null) return value;
-  const copy = Object.create(null);
-  for (const [key, part] of Object.entries(value)) copy[key] = bare(part);
-  return copy;
-}
-
 /**
- * The error that says it for all, where errors of several branches have gathered.
+ * Chooses the error that summarizes the others.
  *
- * @param errors What is wrong, in the order in which it was found.
- * @returns The error; undefined if there is none of this kind.
+ * @param errors All errors, in the order in which they were found.
+ * @returns The last error of a keyword such as `anyOf`; undefined if there is none.
  *
  * @example
  * ```ts
@@ -162,17 +178,29 @@ function bare(value: unknown): unknown {
  * ```
  */
 export function summaryOf<T extends { keyword: string }>(errors: readonly T[]): T | undefined {
-  return errors.findLast(({ keyword }) => SUMMARIES.has(keyword));
+  return errors.findLast(({ keyword }) => SUMMARY_KEYWORDS.has(keyword));
 }
 
-function misfitOf(faults: Fault[]): ValidationError {
-  const fault = summaryOf(faults) ??
-    faults.find(({ keyword }) => keyword !== "boolean") ?? faults[0]; // What is false says less than what made it so.
-  return { pointer: fault.instancePath, rule: `${ruleOf(fault)}${detailOf(fault)}` };
+/** Hides all properties of an array but its length from enumeration; its elements can still be read. */
+const WITHOUT_PROPERTIES: ProxyHandler<unknown[]> = { ownKeys: () => ["length"] };
+
+/** Copies a value into objects without a prototype and arrays without enumerable properties. */
+function withOwnPropertiesOnly(value: unknown): unknown {
+  if (Array.isArray(value)) return new Proxy(value.map(withOwnPropertiesOnly), WITHOUT_PROPERTIES);
+  if (typeof value !== "object" || value === null) return value;
+  const copy = Object.create(null);
+  for (const [key, part] of Object.entries(value)) copy[key] = withOwnPropertiesOnly(part);
+  return copy;
 }
 
-/** What must be, in the words of ajv where the two have others. */
-function ruleOf({ keyword, params, message }: Fault): string {
+function validationErrorOf(errors: LibraryError[]): ValidationError {
+  const error = summaryOf(errors) ??
+    errors.find(({ keyword }) => keyword !== "boolean") ?? errors[0]; // The error of a `false` schema says least.
+  return { pointer: error.instancePath, rule: `${ruleOf(error)}${detailOf(error)}` };
+}
+
+/** The rule that was broken, in ajv's words where those of TypeBox differ. */
+function ruleOf({ keyword, params, message }: LibraryError): string {
   switch (keyword) {
     case "required":
       return `must have required property '${params.requiredProperties[0]}'`;
@@ -185,8 +213,8 @@ function ruleOf({ keyword, params, message }: Fault): string {
   }
 }
 
-/** What the library's own words leave out. */
-function detailOf({ keyword, params }: Fault): string {
+/** The value in question, which TypeBox's message leaves out. */
+function detailOf({ keyword, params }: LibraryError): string {
   switch (keyword) {
     case "additionalProperties":
       return `: ${quote(params.additionalProperties[0])}`;

@@ -1,31 +1,31 @@
 /** Documents of AsyncAPI in YAML, as the public ones are written (tests/files/asyncapi). */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { makeUpFitting } from "../../cmd/app/schema_samples.ts";
-import { patternOfAddress } from "../../lib/catalog/asyncapi_address.ts";
+import { patternOfAddress } from "../../lib/catalog/asyncapi.ts";
 import { type Catalog, encodeData, formatEvent, MqError, parseCatalog, ProtocolError } from "../../mod.ts";
 
 const FOLDER = new URL("../files/asyncapi/", import.meta.url);
 
 const UUID = "0b38b3d5-2f0c-4d7e-9f0a-6a1f5f0c9d11";
 
-/** A document, and what is to be made of it. */
+/** What a document becomes. */
 interface Expected {
-  /** What it recognizes, in the order in which it is tried; those with an asterisk take any data. */
+  /** The recognized patterns, in the order in which they are tried; those with an asterisk accept any data. */
   readonly events: string[];
   readonly warnings?: string[];
-  readonly taken: string[];
-  /** What is refused, and why: what its sentence says after "Cannot take NAME: its data". */
-  readonly refused: [line: string, reason: string][];
+  readonly valid: string[];
+  /** Invalid events, and why: the text after "Cannot take NAME: its data". */
+  readonly invalid: [line: string, reason: string][];
 }
 
 const DOCUMENTS: Record<string, Expected> = {
   "street_lamps_mqtt.yml": {
     events: ["lamps.1.0.event.*.measured", "lamps.1.0.action.*.turn.on", "lamps.1.0.action.*.dim"],
-    taken: [
+    valid: [
       'lamps.1.0.event.7.measured {"lumens":3,"sentAt":"2026-01-31T09:30:00Z"}',
       'lamps.1.0.action.7.turn.on {"command":"on"}',
     ],
-    refused: [
+    invalid: [
       ['lamps.1.0.event.7.measured {"sentAt":"yesterday"}', ' at /sentAt must match format "date-time"'],
       ['lamps.1.0.action.7.turn.on {"command":true}', " at /command must be string"],
       ['lamps.1.0.action.7.dim {"percentage":101}', " at /percentage must be <= 100"],
@@ -33,11 +33,11 @@ const DOCUMENTS: Record<string, Expected> = {
   },
   "orders_kafka.yaml": {
     events: ["shop.orders.placed.v1", "shop.orders.cancelled.v1", "shop.orders_retry-5m *"],
-    taken: [
+    valid: [
       `shop.orders.placed.v1 {"orderId":"${UUID}","lines":[{"sku":"ABC-1234","count":2,"price":19.99}],"note":null}`,
       "shop.orders_retry-5m whatever",
     ],
-    refused: [
+    invalid: [
       [`shop.orders.placed.v1 {"orderId":"${UUID}","lines":[]}`, " at /lines must NOT have fewer than 1 items"],
       [
         `shop.orders.placed.v1 {"orderId":"${UUID}","lines":[{"sku":"ABC-1234","count":2,"price":0.001}]}`,
@@ -48,21 +48,21 @@ const DOCUMENTS: Record<string, Expected> = {
   },
   "ticker_websocket.yml": {
     events: ["ticker"],
-    taken: ['ticker {"event":"ping"}', 'ticker {"event":"subscribe","pair":["a","b"]}', 'ticker [1,{"a":["5"]}]'],
-    refused: [
+    valid: ['ticker {"event":"ping"}', 'ticker {"event":"subscribe","pair":["a","b"]}', 'ticker [1,{"a":["5"]}]'],
+    invalid: [
       ['ticker {"event":"subscribe","pair":["a","a"]}', " must match a schema in anyOf"],
       ["ticker [1,{},3]", " must match a schema in anyOf"],
     ],
   },
   "null_addresses.yml": {
     events: ["requests", "replies", "user.signedup", "slash *"],
-    taken: ['requests {"ask":1}', "replies yes", "slash"],
-    refused: [["requests {}", " must have required property 'ask'"], ["replies 1", " must be string"]],
+    valid: ['requests {"ask":1}', "replies yes", "slash"],
+    invalid: [["requests {}", " must have required property 'ask'"], ["replies 1", " must be string"]],
   },
   "url_addresses.yml": {
     events: ["webhooks.order-paid", "chat", "urn.example.orders.shipped", "v1.marketdata.*"],
-    taken: ['webhooks.order-paid {"id":1,"receipt":"https://example.com/1"}', "v1.marketdata.btcusd 1.5", "chat hello"],
-    refused: [
+    valid: ['webhooks.order-paid {"id":1,"receipt":"https://example.com/1"}', "v1.marketdata.btcusd 1.5", "chat hello"],
+    invalid: [
       ['webhooks.order-paid {"id":1,"receipt":"none"}', ' at /receipt must match format "uri"'],
       ["v1.marketdata.btcusd 0", " must be > 0"],
     ],
@@ -71,9 +71,9 @@ const DOCUMENTS: Record<string, Expected> = {
     events: [
       ...["Größe.geändert *", "*.signed-up", "*.orders.*", "iot.things.*.shadow.>", "floor.*.door", "user.*.created"],
     ],
-    warnings: ['line 22: the channels "plus" and "door" are both floor.*.door: data for either will do'],
-    taken: ['user-7.signed-up {"email":"ada@example.com"}', "shop.orders.1 7", "floor.2.door open", "floor.2.door 3"],
-    refused: [
+    warnings: ['line 22: the channels "plus" and "door" both become floor.*.door, which accepts the data of either'],
+    valid: ['user-7.signed-up {"email":"ada@example.com"}', "shop.orders.1 7", "floor.2.door open", "floor.2.door 3"],
+    invalid: [
       ['user-7.signed-up {"email":"ada"}', ' at /email must match format "email"'],
       ["floor.2.door ajar", " must match a schema in anyOf"],
       ["iot.things.7.shadow.update.accepted 1", " must be object"],
@@ -84,24 +84,24 @@ const DOCUMENTS: Record<string, Expected> = {
       ...["user.signedup *", "user.moved *", "user.left *", "user.renamed *", "told *", "user.paid *", "user.greeted"],
     ],
     warnings: [
-      'line 11: any data will do for user.signedup: its schema is in the format "application/vnd.apache.avro+yaml;version=1.9.0"',
-      'line 24: any data will do for user.moved: its schema is in the format "application/vnd.google.protobuf;version=3"',
-      'line 31: any data will do for user.left: its schema is in another file, "./user.avsc"',
-      'line 35: any data will do for user.renamed: its schema is in another file, "https://example.com/messages.yml#/renamed"',
-      'line 36: any data will do for told: its schema is in another file, "other.yml#/channels/told"',
-      'line 41: any data will do for user.paid: its schema is in another file, "money.json#/amount"',
+      'line 11: user.signedup accepts any data: the format of its schema, "application/vnd.apache.avro+yaml;version=1.9.0", is not supported',
+      'line 24: user.moved accepts any data: the format of its schema, "application/vnd.google.protobuf;version=3", is not supported',
+      'line 31: user.left accepts any data: its schema is in another file, "./user.avsc"',
+      'line 35: user.renamed accepts any data: its schema is in another file, "https://example.com/messages.yml#/renamed"',
+      'line 36: told accepts any data: its schema is in another file, "other.yml#/channels/told"',
+      'line 41: user.paid accepts any data: its schema is in another file, "money.json#/amount"',
     ],
-    taken: ["user.signedup whatever", "user.greeted hello"],
-    refused: [["user.greeted h", " must NOT have fewer than 2 characters"]],
+    valid: ["user.signedup whatever", "user.greeted hello"],
+    invalid: [["user.greeted h", " must NOT have fewer than 2 characters"]],
   },
   "components.yml": {
     events: ["category.changed", "category.removed"],
-    taken: [
+    valid: [
       'category.changed {"name":"Bread","below":[{"name":"Rolls","below":[]}]}',
       "category.removed bread",
       'category.removed {"name":"Bread"}',
     ],
-    refused: [
+    invalid: [
       ['category.changed {"name":"Bread","below":[{}]}', " at /below/0 must have required property 'name'"],
       ['category.changed {"name":"Bread and butter"}', " at /name must NOT have more than 12 characters"],
       ['category.removed "a b"', " must match a schema in anyOf"],
@@ -109,9 +109,9 @@ const DOCUMENTS: Record<string, Expected> = {
   },
   "formats_of_json_schema.yml": {
     events: ["draft-7", "new", "old *", "own"],
-    warnings: ["line 39: any data will do for old: its schema is of a standard that mq does not know"],
-    taken: ['draft-7 {"id":1,"size":2,"parts":["a",1,null]}', 'new {"id":1,"parts":["a",1,null]}', 'own {"id":3}'],
-    refused: [
+    warnings: ["line 39: old accepts any data: the $schema of its schema is not supported"],
+    valid: ['draft-7 {"id":1,"size":2,"parts":["a",1,null]}', 'new {"id":1,"parts":["a",1,null]}', 'own {"id":3}'],
+    invalid: [
       ['draft-7 {"id":1,"parts":[]}', " must have property size when property parts is present"],
       ['new {"id":1,"size":2}', ' must NOT have unevaluated properties: "size"'],
       ['new {"id":0}', " at /id must be >= 1"],
@@ -122,14 +122,14 @@ const DOCUMENTS: Record<string, Expected> = {
   "accounts_version_2.yml": {
     events: ["account.changed", "account.logged *", "accounts.*.opened"],
     warnings: [
-      'line 24: any data will do for account.logged: its schema is in the format "application/vnd.apache.avro;version=1.9.0"',
+      'line 24: account.logged accepts any data: the format of its schema, "application/vnd.apache.avro;version=1.9.0", is not supported',
     ],
-    taken: [
+    valid: [
       'accounts.7.opened {"owner":"ada"}',
       'account.changed {"owner":"ada"}',
       'account.changed {"closedAt":"2026-02-28"}',
     ],
-    refused: [
+    invalid: [
       ["accounts.7.opened {}", " must have required property 'owner'"],
       ['account.changed {"closedAt":"2026-02-30"}', " must match a schema in anyOf"],
     ],
@@ -138,7 +138,7 @@ const DOCUMENTS: Record<string, Expected> = {
 
 const read = async (file: string) => await parseCatalog(await Deno.readTextFile(new URL(file, FOLDER)), file);
 
-/** Why a catalog does not take an event; nothing, if it does. */
+/** Why a catalog refuses an event; undefined if it does not. */
 function reason(catalog: Catalog, line: string): string | undefined {
   const [name] = line.split(" ");
   try {
@@ -149,19 +149,19 @@ function reason(catalog: Catalog, line: string): string | undefined {
   }
 }
 
-for (const [file, { events, warnings = [], taken, refused }] of Object.entries(DOCUMENTS)) {
+for (const [file, { events, warnings = [], valid, invalid }] of Object.entries(DOCUMENTS)) {
   Deno.test(`parseCatalog reads the channels of ${file}`, async () => {
     const catalog = await read(file);
     const found = catalog.entries.map(({ pattern, schema }) => pattern + (schema === undefined ? " *" : ""));
     assertEquals(found, events);
     assertEquals(catalog.warnings, warnings.map((warning) => `${file}, ${warning}`));
-    for (const line of taken) assertEquals(reason(catalog, line), undefined, line);
-    for (const [line, why] of refused) {
+    for (const line of valid) assertEquals(reason(catalog, line), undefined, line);
+    for (const [line, why] of invalid) {
       assertEquals(reason(catalog, line), `Cannot take ${line.split(" ")[0]}: its data${why}`);
     }
   });
 
-  Deno.test(`mq app makes up events that fit ${file}`, async () => {
+  Deno.test(`mq app generates events that are valid by ${file}`, async () => {
     const catalog = await read(file);
     for (const { name, data } of (await makeUpFitting(1, catalog)).take(50)) {
       assertEquals(reason(catalog, formatEvent(name, encodeData(data))), undefined, name);
@@ -169,11 +169,11 @@ for (const [file, { events, warnings = [], taken, refused }] of Object.entries(D
   });
 }
 
-Deno.test("the table has every document there is", () => {
+Deno.test("the table has every document of the folder", () => {
   assertEquals(Object.keys(DOCUMENTS).toSorted(), [...Deno.readDirSync(FOLDER)].map(({ name }) => name).toSorted());
 });
 
-Deno.test("parseCatalog takes texts and examples from messages and their traits", async () => {
+Deno.test("parseCatalog takes descriptions and examples from messages and their traits", async () => {
   const { entries: [lamp] } = await read("street_lamps_mqtt.yml");
   assertEquals(lamp.description, "Where what is measured comes in.");
   assertEquals(lamp.example, { lumens: 300, sentAt: "2026-01-31T09:30:00Z" });
@@ -221,18 +221,18 @@ for (const [address, pattern] of ADDRESSES) {
   });
 }
 
-// What is odd
+// Warnings
 
 const document = (...channels: string[]) => ["asyncapi: 3.0.0", "channels:", ...channels].join("\n");
 
-const ODD: [name: string, text: string, events: string[], warnings: string[]][] = [
+const WARNED: [name: string, text: string, events: string[], warnings: string[]][] = [
   ["a version that YAML takes for a number", "asyncapi: 3.0\nchannels: {a: }", ["a *"], []],
   ["no key and no address to make a name of", document("  /: {address: null}"), ["root *"], []],
   [
-    "two channels of one address, one of which takes anything",
+    "two channels of one address, one of which accepts anything",
     document("  a: {address: x, messages: {m: {payload: {type: string}}}}", "  b: {address: x}"),
     ["x *"],
-    ['line 4: the channels "a" and "b" are both x: data for either will do'],
+    ['line 4: the channels "a" and "b" both become x, which accepts the data of either'],
   ],
   [
     "two channels of one message",
@@ -241,10 +241,10 @@ const ODD: [name: string, text: string, events: string[], warnings: string[]][] 
       "  b: {address: x, messages: {m: {$ref: '#/channels/a/messages/m'}}}",
     ),
     ["x"],
-    ['line 4: the channels "a" and "b" are both x: data for either will do'],
+    ['line 4: the channels "a" and "b" both become x, which accepts the data of either'],
   ],
   [
-    "an example that does not fit",
+    "an example that is not valid",
     document(
       "  a:",
       "    messages:",
@@ -253,10 +253,10 @@ const ODD: [name: string, text: string, events: string[], warnings: string[]][] 
       "        examples: [{payload: x}]",
     ),
     ["a"],
-    ["line 7: the example must be integer, so a is left without it"],
+    ["line 7: the example must be integer, so it is ignored"],
   ],
   [
-    "slips in a schema that many events refer to",
+    "mistakes in a schema that several events refer to",
     document(
       "  a: {messages: {m: {payload: {$ref: '#/components/schemas/s'}}}}",
       "  b: {messages: {m: {payload: {type: array, items: {$ref: '#/components/schemas/s'}}}}}",
@@ -266,42 +266,42 @@ const ODD: [name: string, text: string, events: string[], warnings: string[]][] 
     ),
     ["a", "b"],
     [
-      'line 6: "minimum" is for the type number and has no effect on string',
-      'line 7: the format "emial" is not known, so nothing is held to it',
+      'line 6: "minimum" applies to the type number and has no effect on string',
+      'line 7: the format "emial" is unknown and has no effect',
     ],
   ],
   [
-    "messages whose schemas are of several standards",
+    "messages whose schemas have different versions",
     document(
       "  a: {messages: {",
       "    m: {payload: {type: string}},",
       "    n: {payload: {schemaFormat: application/schema+json;version=2020-12, schema: {type: string}}}}}",
     ),
     ["a *"],
-    ["line 4: any data will do for a: the schemas of its messages are of several standards"],
+    ["line 4: a accepts any data: the schemas of its messages have different versions of JSON Schema"],
   ],
 ];
 
-for (const [name, text, events, warnings] of ODD) {
-  Deno.test(`parseCatalog bears ${name}`, async () => {
+for (const [name, text, events, warnings] of WARNED) {
+  Deno.test(`parseCatalog reads a document with ${name}`, async () => {
     const catalog = await parseCatalog(text, "api.yml");
     assertEquals(catalog.entries.map(({ pattern, schema }) => pattern + (schema === undefined ? " *" : "")), events);
     assertEquals(catalog.warnings, warnings.map((warning) => `api.yml, ${warning}`));
   });
 }
 
-Deno.test("parseCatalog says where a reference stands that leads nowhere, in components too", async () => {
+Deno.test("parseCatalog gives the line of a broken reference, in components too", async () => {
   const text = document(
     "  a: {messages: {m: {payload: {$ref: '#/components/schemas/s'}}}}",
     "components: {schemas: {s: {properties: {",
     "  b: {type: string},",
     "  c: {$ref: '#/components/schemas/nope'}}}}}",
   );
-  const why = 'api.yml, line 6: nothing in the schema is at "#/components/schemas/nope"';
+  const why = 'api.yml, line 6: the reference "#/components/schemas/nope" is not found in the schema';
   await assertRejects(() => parseCatalog(text, "api.yml"), MqError, why);
 });
 
-Deno.test("schemas with the same $id in several events do not meet", async () => {
+Deno.test("schemas with the same $id in several events are independent", async () => {
   const schema = (type: string) => `{messages: {m: {payload: {$id: same, type: ${type}}}}}`;
   const catalog = await parseCatalog(document(`  a: ${schema("integer")}`, `  b: ${schema("string")}`));
   assertEquals([reason(catalog, "a 1"), reason(catalog, "b x")], [undefined, undefined]);

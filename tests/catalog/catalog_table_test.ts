@@ -1,4 +1,4 @@
-/** Fifty data, good and bad: a broker with a catalog judges each as TypeBox does by itself. */
+/** Fifty values, valid and invalid: a broker with a catalog validates each as TypeBox does by itself. */
 import { assert, assertEquals } from "@std/assert";
 import { Check } from "typebox/schema";
 import { encodeData, type Json, parseCatalog, Pattern } from "../../mod.ts";
@@ -8,7 +8,7 @@ const TEXT = await Deno.readTextFile(new URL("../files/catalog.json", import.met
 
 const ORDER = { id: 1, customer: "ada@example.com", orderedAt: "2026-01-31T09:30:00Z" };
 
-/** What the broker does not take is marked as bad. */
+/** The broker refuses those marked as bad. */
 const TABLE: [name: string, data: Json | undefined, verdict: "good" | "bad"][] = [
   ["order.created", ORDER, "good"],
   ["order.created", { ...ORDER, note: "x".repeat(40) }, "good"],

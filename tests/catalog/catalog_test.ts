@@ -4,7 +4,7 @@ import { startBroker } from "../helpers.ts";
 
 const read = (file: string) => Deno.readTextFile(new URL(`../files/${file}`, import.meta.url));
 
-/** Why a catalog does not take an event; nothing, if it does. */
+/** Why a catalog refuses an event; undefined if it does not. */
 function reason(catalog: Catalog, line: string): string | undefined {
   const [name] = line.split(" ");
   try {
@@ -19,7 +19,7 @@ function catalogOf(schema: unknown): Promise<Catalog> {
   return parseCatalog(JSON.stringify({ a: { schema } }));
 }
 
-// What it says
+// Reasons
 
 const REASONS: [schema: unknown, line: string, reason: string | undefined][] = [
   [{ type: "object" }, "a", "its data must be object"],
@@ -45,7 +45,7 @@ const REASONS: [schema: unknown, line: string, reason: string | undefined][] = [
   [{ oneOf: [{ type: "integer" }, { type: "number" }] }, "a 1", "its data must match exactly one schema in oneOf"],
   [{ contains: { const: 1 } }, "a [2]", "its data must contain at least 1 valid item(s)"],
   [false, "a 1", "its data boolean schema is false"],
-  // What objects inherit is not in the data, and what a sender names so is.
+  // Inherited properties are not part of the data, and own properties of the same names are.
   [{ enum: [{ x: 1 }] }, 'a {"toString":1}', 'its data must be equal to one of the allowed values: {"x":1}'],
   [{ const: { x: [{}] } }, 'a {"x":[{"valueOf":1}]}', 'its data must be equal to constant: {"x":[{}]}'],
   [{ const: { toString: 1 } }, 'a {"toString":1}', undefined],
@@ -59,7 +59,7 @@ const REASONS: [schema: unknown, line: string, reason: string | undefined][] = [
     'a {"a":1,"toString":1}',
     'its data must NOT have unevaluated properties: "toString"',
   ],
-  // An array has elements, but no properties.
+  // An array has items, but no properties.
   [{ properties: { id: {} }, unevaluatedProperties: false }, "a [1]", undefined],
   [
     { unevaluatedProperties: { type: "object" }, items: { type: "integer" } },
@@ -68,7 +68,7 @@ const REASONS: [schema: unknown, line: string, reason: string | undefined][] = [
   ],
   [unique({ unevaluatedProperties: false }), "a [[1],[1]]", "its data must NOT have duplicate items"],
   [unique({ unevaluatedProperties: false }), "a [[1],[2],{}]", undefined],
-  // Those that TypeBox judges, because of unique items here.
+  // Schemas that TypeBox compiles, because of uniqueItems.
   [unique({ type: "object" }), "a bare text", "its data must be object"],
   [unique({ items: { properties: { id: { minimum: 1 } } } }), 'a [{"id":0}]', "its data at /0/id must be >= 1"],
   [unique({ required: ["id"] }), "a {}", "its data must have required property 'id'"],
@@ -84,7 +84,7 @@ const REASONS: [schema: unknown, line: string, reason: string | undefined][] = [
   [unique({ contains: { const: 1 } }), "a [2]", "its data must contain at least 1 valid item"],
   [unique({}), "a [1,1]", "its data must NOT have duplicate items"],
   [unique({ items: false }), "a [1]", "its data at /0 boolean schema is false"],
-  // What ajv, by itself, does not hold as the standard says.
+  // Keywords in which ajv differs from the standard.
   [{ multipleOf: 0.01 }, "a 19.99", undefined],
   [{ multipleOf: 0.01 }, "a 19.999", "its data must be multiple of 0.01"],
   [{ required: ["__proto__"] }, "a {}", "its data must have required property '__proto__'"],
@@ -97,7 +97,7 @@ const REASONS: [schema: unknown, line: string, reason: string | undefined][] = [
   [{ format: "byte" }, "a YQ=", 'its data must match format "byte"'],
 ];
 
-/** A schema that ajv is not left to judge by. */
+/** A schema that TypeBox compiles, and not ajv. */
 function unique(schema: Record<string, unknown>): unknown {
   return { ...schema, uniqueItems: true };
 }
@@ -108,7 +108,7 @@ for (const [schema, line, expected] of REASONS) {
   });
 }
 
-Deno.test("Catalog.check tells on one short line what a sender has chosen the words of", async () => {
+Deno.test("Catalog.check explains on one short line without control characters, whatever the data has", async () => {
   const catalog = await catalogOf({ additionalProperties: { type: "string" } });
   const line = `a ${JSON.stringify({ ["\n/ok 1\x1b[2J\u202e" + "x".repeat(10_000)]: 1 })}`;
   assertMatch(
@@ -119,14 +119,14 @@ Deno.test("Catalog.check tells on one short line what a sender has chosen the wo
   assertMatch(reason(choosy, "a b")!, /^[^\p{C}]{50,400}$/u);
 });
 
-Deno.test("Catalog.check refuses data that is nested more deeply than can be followed", async () => {
+Deno.test("Catalog.check refuses data that is nested too deeply", async () => {
   const catalog = await catalogOf({ items: { $ref: "#" } });
   const nested = (depth: number) => `a ${"[".repeat(depth)}${"]".repeat(depth)}`;
   assertEquals(reason(catalog, nested(100)), undefined);
   assertEquals(reason(catalog, nested(400_000)), "Cannot take a: its data must not be nested that deeply");
 });
 
-Deno.test("Catalog.check refuses what is nested too deeply or long in no time, whichever library judges", async () => {
+Deno.test("Catalog.check refuses data that is nested too deeply, and does not explain errors in long data, with TypeBox", async () => {
   const catalog = await catalogOf(unique({ items: { $ref: "#" } }));
   assertEquals(
     reason(catalog, `a ${"[".repeat(400_000)}${"]".repeat(400_000)}`),
@@ -136,7 +136,7 @@ Deno.test("Catalog.check refuses what is nested too deeply or long in no time, w
   assertEquals(reason(long, `a [${"1,".repeat(4000)}1]`), "Cannot take a: its data at /0 must be string");
   assertEquals(
     reason(long, `a [${"1,".repeat(5000)}1]`),
-    "Cannot take a: its data must fit its schema",
+    "Cannot take a: its data must match its schema",
   );
 });
 
@@ -148,7 +148,7 @@ Deno.test("Catalog tries names first, then patterns in their order", async () =>
   assertEquals((await parseCatalog('{"a.*":{},"a.>":{}}')).find("b"), undefined);
 });
 
-Deno.test("Catalog takes names that are properties of every object", async () => {
+Deno.test("Catalog accepts names that are properties of every object", async () => {
   const catalog = await parseCatalog('{"constructor":{"schema":{"type":"integer"}},"__proto__":{"schema":false}}');
   assertEquals(reason(catalog, "constructor 1"), undefined);
   assertEquals(reason(catalog, "constructor x"), "Cannot take constructor: its data must be integer");
@@ -160,42 +160,42 @@ Deno.test("Catalog takes names that are properties of every object", async () =>
 const FORM = '{"NAME": {"description": "...", "schema": {...}, "example": ...}}';
 
 const BROKEN: [text: string, message: string][] = [
-  ["", "line 1: it is no JSON from column 1 on (value expected)"],
-  ['{"a":{},}', "line 1: it is no JSON from column 9 on (property name expected)"],
-  ['{\n  "a" {}\n}', "line 2: it is no JSON from column 7 on (colon expected)"],
-  ['{"a":{}\n', "line 2: it is no JSON from column 1 on (close brace expected)"],
-  ['// A catalog\n{"a":{}}', "line 1: it is no JSON from column 1 on (invalid comment token)"],
-  ['{"a":{"example":"b\n"}}', "line 1: it is no JSON from column 17 on (unexpected end of string)"],
-  ["[]", `line 1: a catalog is an object: ${FORM}`],
-  ["null", `line 1: a catalog is an object: ${FORM}`],
-  ["{}", `line 1: there is no event in it: ${FORM}`],
+  ["", "line 1: not valid JSON at column 1 (value expected)"],
+  ['{"a":{},}', "line 1: not valid JSON at column 9 (property name expected)"],
+  ['{\n  "a" {}\n}', "line 2: not valid JSON at column 7 (colon expected)"],
+  ['{"a":{}\n', "line 2: not valid JSON at column 1 (close brace expected)"],
+  ['// A catalog\n{"a":{}}', "line 1: not valid JSON at column 1 (invalid comment token)"],
+  ['{"a":{"example":"b\n"}}', "line 1: not valid JSON at column 17 (unexpected end of string)"],
+  ["[]", `line 1: a catalog must be an object: ${FORM}`],
+  ["null", `line 1: a catalog must be an object: ${FORM}`],
+  ["{}", `line 1: the catalog has no events: ${FORM}`],
   ['{"a":{},\n"b c":{}}', 'line 2: Cannot read "b c" as a pattern: '],
   ['{"a":{},\n"mq.x":{}}', 'line 2: Cannot recognize "mq.x": "mq." events are the broker\'s own'],
-  ['{"a":{},\n"b":1}', 'line 2: what is known of "b" stands in an object'],
-  ['{"a":{},\n"a":{}}', 'line 2: the key "a" is there twice'],
-  ['{"a":{"schema":{\n"type":"array",\n"type":"object"}}}', 'line 3: the key "type" is there twice'],
-  ['{"a":{\n"scheme":{}}}', 'line 2: an event has description, schema, example, and no "scheme"'],
-  ['{"a":{\n"description":1}}', "line 2: a description is a string"],
-  ['{"a":{\n"schema":null}}', "line 2: a schema is an object or a boolean"],
-  ['{"a":{\n"schema":"object"}}', "line 2: a schema is an object or a boolean"],
+  ['{"a":{},\n"b":1}', 'line 2: the entry of "b" must be an object'],
+  ['{"a":{},\n"a":{}}', 'line 2: duplicate key "a"'],
+  ['{"a":{"schema":{\n"type":"array",\n"type":"object"}}}', 'line 3: duplicate key "type"'],
+  ['{"a":{\n"scheme":{}}}', 'line 2: unknown key "scheme": an entry has description, schema, example'],
+  ['{"a":{\n"description":1}}', "line 2: a description must be a string"],
+  ['{"a":{\n"schema":null}}', "line 2: a schema must be an object or a boolean"],
+  ['{"a":{\n"schema":"object"}}', "line 2: a schema must be an object or a boolean"],
   [
     '{"a":{"schema":{\n"items":{\n"type":"strng"}}}}',
     'line 3: the schema at /items/type must be equal to one of the allowed values: "array", "boolean", ',
   ],
   [
     '{"a":{"schema":{\n"items":{\n"$ref":"#/$defs/b"}}}}',
-    'line 3: nothing in the schema is at "#/$defs/b"',
+    'line 3: the reference "#/$defs/b" is not found in the schema',
   ],
-  ['{"a":{\n"schema":{"$ref":"#"}}}', "line 2: the references of the schema lead round in a circle"],
+  ['{"a":{\n"schema":{"$ref":"#"}}}', "line 2: the references of the schema form a cycle"],
   [
     '{"a":{\n"schema":{"uniqueItems":true,"anyOf":[{"type":"null"},{"allOf":[{"$ref":"#"}]}]}}}',
-    "line 2: the references of the schema lead round in a circle",
+    "line 2: the references of the schema form a cycle",
   ],
-  ['{"a":{\n"schema":{"pattern":"("}}}', 'line 2: "(" is no regular expression'],
-  ['{"a":{"schema":{\n"patternProperties":{\n"[a-":{}}}}}', 'line 3: "[a-" is no regular expression'],
+  ['{"a":{\n"schema":{"pattern":"("}}}', 'line 2: "(" is not a regular expression'],
+  ['{"a":{"schema":{\n"patternProperties":{\n"[a-":{}}}}}', 'line 3: "[a-" is not a regular expression'],
   [
     '{"a":{"schema":{\n"$schema":"http://json-schema.org/draft-04/schema#"}}}',
-    "line 2: mq reads schemas of JSON Schema 2020-12 and draft-07, and this is of another standard",
+    "line 2: unsupported $schema: mq reads JSON Schema 2020-12 and draft-07",
   ],
   [
     '{"a":{"schema":{"properties":{"id":{"type":"integer"}}},\n"example":{\n"id":"1"}}}',
@@ -210,16 +210,16 @@ const asyncApi = (...parts: string[]) => `{"asyncapi":"3.0.0",\n"channels":{\n${
 const BROKEN_ASYNCAPI: [text: string, message: string][] = [
   [
     '{"info":{},\n"asyncapi":"1.2.0","channels":{"a":{}}}',
-    "line 2: it is a document of AsyncAPI 1.2.0, and mq reads those of versions 2 and 3",
+    "line 2: AsyncAPI 1.2.0 is not supported: mq reads versions 2 and 3",
   ],
-  ['{"asyncapi":"3.0.0"}', "line 1: there is no channel in it"],
-  ['{"asyncapi":"3.0.0",\n"channels":{}}', "line 2: there is no channel in it"],
+  ['{"asyncapi":"3.0.0"}', "line 1: the document has no channels"],
+  ['{"asyncapi":"3.0.0",\n"channels":{}}', "line 2: the document has no channels"],
   [asyncApi('"a":{', '"address":"mq/{id}"}'), 'line 4: Cannot recognize "mq.*": "mq." events are the broker\'s own'],
-  [asyncApi('"a":{"messages":{"m":{', '"$ref":"#/b"}}}'), 'line 4: nothing in this file is at "#/b"'],
-  [asyncApi('"a":{"messages":{"m":{', '"$ref":"#/%"}}}'), 'line 4: nothing in this file is at "#/%"'],
+  [asyncApi('"a":{"messages":{"m":{', '"$ref":"#/b"}}}'), 'line 4: the reference "#/b" is not found in this file'],
+  [asyncApi('"a":{"messages":{"m":{', '"$ref":"#/%"}}}'), 'line 4: the reference "#/%" is not found in this file'],
   [
     asyncApi('"a":{', '"$ref":"#/channels/b"},"b":{"$ref":"#/channels/a"}'),
-    "line 3: its references lead round in a circle",
+    "line 3: the references form a cycle",
   ],
   [
     asyncApi('"a":{"messages":{"m":{"payload":{', '"type":"strng"}}}}'),
@@ -255,7 +255,7 @@ Deno.test("parseCatalog reads the channels of an AsyncAPI document", async () =>
   );
 });
 
-const JUDGED: [line: string, reason: string | undefined][] = [
+const CHECKED: [line: string, reason: string | undefined][] = [
   ['order.created {"id":1,"parts/list":[{"name":"wheel","parts":[{"name":"spoke"}]}]}', undefined],
   ['order.created {"id":1,"parts/list":[{"name":"wheel","parts":[{}]}]}', "its data at /parts~1list/0/parts/0 must"],
   ['order.created {"id":"1"}', "its data at /id must be integer"],
@@ -269,7 +269,7 @@ const JUDGED: [line: string, reason: string | undefined][] = [
   ["stock [7]", "its data at /0 must be string"],
 ];
 
-for (const [line, expected] of JUDGED) {
+for (const [line, expected] of CHECKED) {
   Deno.test(`a catalog from AsyncAPI ${expected ? "refuses" : "takes"} ${line}`, async () => {
     const catalog = await parseCatalog(await read("asyncapi.json"));
     assertEquals(reason(catalog, line)?.includes(expected ?? "") ?? false, expected !== undefined);
@@ -281,7 +281,7 @@ Deno.test("the schemas of a catalog from AsyncAPI stand by themselves", async ()
   const again = await parseCatalog(
     JSON.stringify({ asyncapi: "3.0.0", channels: Object.fromEntries(entries.map(channelOf)) }),
   );
-  for (const [line, expected] of JUDGED) {
+  for (const [line, expected] of CHECKED) {
     assertEquals(reason(again, line)?.includes(expected ?? "") ?? false, expected !== undefined, line);
   }
 });
@@ -335,3 +335,25 @@ Deno.test("Broker refuses to answer /events where that would not fit among what 
   const [client] = await server.connect(1);
   assertMatch((await client.ask("/events"))!, /^\/err events answer-too-long /);
 });
+
+Deno.test("lib/catalog/catalog.ts is importable without the parsers and schema compilers", async () => {
+  const file = new URL("../../lib/catalog/catalog.ts", import.meta.url).pathname;
+  const args = ["info", "--json", file];
+  const { stdout } = await new Deno.Command(Deno.execPath(), { args, stdout: "piped", stderr: "null" }).output();
+  const { modules }: { modules: Module[] } = JSON.parse(new TextDecoder().decode(stdout));
+  const byName = new Map(modules.map((module) => [module.specifier, module]));
+  const loaded = new Set([`file://${file}`]);
+  for (const name of loaded) {
+    for (const { code, isDynamic } of byName.get(name)?.dependencies ?? []) {
+      if (code !== undefined && !isDynamic) loaded.add(code.specifier);
+    }
+  }
+  const isOfProtocol = (name: string) => /\/lib\/protocol\/|^npm:deno-std@/.test(name);
+  assertEquals([...loaded].filter((name) => !isOfProtocol(name)), [`file://${file}`]);
+});
+
+/** A module as `deno info --json` describes it. */
+interface Module {
+  readonly specifier: string;
+  readonly dependencies?: { readonly code?: { readonly specifier: string }; readonly isDynamic?: boolean }[];
+}

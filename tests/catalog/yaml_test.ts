@@ -1,4 +1,4 @@
-/** Catalogs in YAML: what its values become, and what is wrong with those that are refused. */
+/** Catalogs in YAML: the values they become, and the errors of those that are not valid. */
 import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { parseYaml } from "../../lib/catalog/parse_yaml.ts";
 import { type Json, MqError, parseCatalog } from "../../mod.ts";
@@ -41,7 +41,7 @@ Deno.test("parseYaml takes a key that is a property of every object", () => {
   ]);
 });
 
-const LAUGHS = [
+const NESTED_ALIASES = [
   "a: &a0 {example: [1,1,1,1,1,1,1,1,1,1]}",
   ...Array.from(
     { length: 8 },
@@ -50,37 +50,37 @@ const LAUGHS = [
 ].join("\n");
 
 const BROKEN: [text: string, message: string][] = [
-  ["a:\n\t- b", "line 2: it is no YAML from column 1 on (tab characters must not be used in indentation)"],
-  ["a: {}\nb: [1", "line 2: it is no YAML from column 6 on (unexpected end of the stream within a flow collection)"],
-  ["a: {}\n b: {}", "line 2: it is no YAML from column 2 on (bad indentation of a mapping entry)"],
-  ["a: {}\nb: 'x\n", "line 3: it is no YAML from column 1 on (deficient indentation)"],
-  ["[".repeat(1000), "line 1: it is no YAML from column 500 on (nesting exceeded maxDepth (500))"],
-  ["a: {}\n---\nb: {}", "line 3: another document begins here, and a catalog is one"],
-  ["a: {}\nb: {}\na: {}", 'line 3: the key "a" is there twice'],
-  ["a:\n  schema:\n    type: array\n    'type': object", 'line 4: the key "type" is there twice'],
-  ["a: {}\n? [b, c]\n: {}", "line 2: a key is a text here, and no mapping, list or alias"],
-  ["a: &x b\n*x : {}", "line 2: a key is a text here, and no mapping, list or alias"],
-  ["a: {}\n: {}", "line 2: there is no key before a colon"],
-  ["a: {}\nb: *c", 'line 2: the alias "*c" stands for nothing above it'],
-  ["a: {}\nb: &b\n  example: [*b]", 'line 3: the alias "*b" stands within what it stands for'],
-  ["a: {}\nb: {example: .inf}", 'line 2: JSON has no such number as ".inf"'],
-  ["a: {}\nb: {example: .NaN}", 'line 2: JSON has no such number as ".NaN"'],
-  ["a: {}\nb: {example: !!binary aGk=}", 'line 2: JSON has nothing for the tag "!!binary"'],
-  ["a: {}\nb: {example: !!timestamp 2020-01-31}", 'line 2: JSON has nothing for the tag "!!timestamp"'],
-  ["a: {}\nb: !own {}", 'line 2: JSON has nothing for the tag "!own"'],
-  ["a: {}\nb: {<<: 1}", "line 2: a merge key (<<) takes a mapping, or a list of them"],
-  ["%YAML 2.0\n---\na: {}", "line 2: it is no YAML from column 1 on (unacceptable YAML version of the document)"],
-  [LAUGHS, "line 6: with what its aliases repeat, it is more than 1000000 values"],
-  // What is no fault of YAML, but of a catalog.
-  ["", "line 1: a catalog is an object: "],
-  ["just a text", "line 1: a catalog is an object: "],
-  ["- a", "line 1: a catalog is an object: "],
+  ["a:\n\t- b", "line 2: not valid YAML at column 1 (tab characters must not be used in indentation)"],
+  ["a: {}\nb: [1", "line 2: not valid YAML at column 6 (unexpected end of the stream within a flow collection)"],
+  ["a: {}\n b: {}", "line 2: not valid YAML at column 2 (bad indentation of a mapping entry)"],
+  ["a: {}\nb: 'x\n", "line 3: not valid YAML at column 1 (deficient indentation)"],
+  ["[".repeat(1000), "line 1: not valid YAML at column 500 (nesting exceeded maxDepth (500))"],
+  ["a: {}\n---\nb: {}", "line 3: a second document begins here; a catalog is a single document"],
+  ["a: {}\nb: {}\na: {}", 'line 3: duplicate key "a"'],
+  ["a:\n  schema:\n    type: array\n    'type': object", 'line 4: duplicate key "type"'],
+  ["a: {}\n? [b, c]\n: {}", "line 2: a key must be a scalar, not a mapping, list or alias"],
+  ["a: &x b\n*x : {}", "line 2: a key must be a scalar, not a mapping, list or alias"],
+  ["a: {}\n: {}", "line 2: a key is missing before the colon"],
+  ["a: {}\nb: *c", 'line 2: the alias "*c" has no anchor above it'],
+  ["a: {}\nb: &b\n  example: [*b]", 'line 3: the alias "*b" refers to itself'],
+  ["a: {}\nb: {example: .inf}", 'line 2: JSON cannot express the number ".inf"'],
+  ["a: {}\nb: {example: .NaN}", 'line 2: JSON cannot express the number ".NaN"'],
+  ["a: {}\nb: {example: !!binary aGk=}", 'line 2: the tag "!!binary" is not supported'],
+  ["a: {}\nb: {example: !!timestamp 2020-01-31}", 'line 2: the tag "!!timestamp" is not supported'],
+  ["a: {}\nb: !own {}", 'line 2: the tag "!own" is not supported'],
+  ["a: {}\nb: {<<: 1}", "line 2: a merge key (<<) needs a mapping, or a list of mappings"],
+  ["%YAML 2.0\n---\na: {}", "line 2: not valid YAML at column 1 (unacceptable YAML version of the document)"],
+  [NESTED_ALIASES, "line 6: with its aliases expanded, it has more than 1000000 values"],
+  // Valid YAML, but not a valid catalog.
+  ["", "line 1: a catalog must be an object: "],
+  ["just a text", "line 1: a catalog must be an object: "],
+  ["- a", "line 1: a catalog must be an object: "],
   ["a:\n  schema: {type: object}\nb c:\n", 'line 3: Cannot read "b c" as a pattern: '],
-  ["a:\n  scheme: {}", 'line 2: an event has description, schema, example, and no "scheme"'],
+  ["a:\n  scheme: {}", 'line 2: unknown key "scheme": an entry has description, schema, example'],
   ["a:\n  schema:\n    items:\n      type: strng", "line 4: the schema at /items/type must be equal to one of "],
   [
     "a:\n  schema:\n    properties:\n      b: &b\n        $ref: '#/$defs/b'",
-    'line 5: nothing in the schema is at "#/$defs/b"',
+    'line 5: the reference "#/$defs/b" is not found in the schema',
   ],
   ["a:\n  schema: {type: integer}\n  example: one", "line 3: the example must be integer"],
   ["x: &x\n  schema:\n    type: [integer]\ny:\n  <<: *x\n  example: one", "line 6: the example must be integer"],
@@ -93,7 +93,7 @@ for (const [text, message] of BROKEN) {
   });
 }
 
-Deno.test("parseCatalog knows JSON and YAML by the name of the file, else by how the text begins", async () => {
+Deno.test("parseCatalog tells JSON from YAML by the name of the file, else by the first character", async () => {
   const patterns = async (text: string, name?: string) =>
     (await parseCatalog(text, name)).entries.map(({ pattern }) => pattern);
   assertEquals(await patterns("a: {}"), ["a"]);
@@ -103,7 +103,7 @@ Deno.test("parseCatalog knows JSON and YAML by the name of the file, else by how
   for (const [text, name] of [["{a: {}}", "a"], ["a: {}", "a.json"]]) {
     assertStringIncludes(
       (await assertRejects(() => parseCatalog(text, name), MqError)).message,
-      "it is no JSON from column ",
+      "not valid JSON at column ",
     );
   }
 });
@@ -112,11 +112,11 @@ Deno.test("parseCatalog finds lines in YAML from Windows", async () => {
   await assertRejects(() => parseCatalog("a: {}\r\nb: 1\r\n"), MqError, "The catalog, line 2: ");
 });
 
-Deno.test("parseCatalog refuses JSON that is nested more deeply than it can follow", async () => {
+Deno.test("parseCatalog refuses JSON that is nested too deeply", async () => {
   const deep = '{"a":{"example":' + "[".repeat(200_000) + "]".repeat(200_000) + "}}";
   await assertRejects(
     () => parseCatalog(deep, "x.json"),
     MqError,
-    "x.json, line 1: it is nested more deeply than mq can follow",
+    "x.json, line 1: it is nested too deeply",
   );
 });

@@ -90,7 +90,7 @@ Deno.test("mq app --events FILE warns of slips, of twenty at most, and goes on",
   const { code, stderr } = await mq(["app", "--events", path, "-n", "1", "-s", `127.0.0.1:${server.port}`]);
   const lines = stderr.trimEnd().split("\n");
   assertEquals([code, lines.length], [0, 22], stderr);
-  assertEquals(lines[0], `mq app: warning: ${path}, line 4: "slip0" is no keyword of JSON Schema and has no effect`);
+  assertEquals(lines[0], `mq app: warning: ${path}, line 4: "slip0" is not a keyword of JSON Schema and has no effect`);
   assertEquals(lines[20], `mq app: warning: ${path} has 5 more like these`);
   assertMatch(lines[21], /^mq app: 1 event sent, /);
 });
@@ -192,7 +192,8 @@ Deno.test("mq app --events FILE says for which event it can make up no data", as
   assertEquals(await mq(["app", "--events", file("unmade.json")]), {
     code: 2,
     stdout: "",
-    stderr: `mq app: warning: ${file("unmade.json")}, line 3: "minimum" is above "maximum": nothing can fit\n` +
+    stderr:
+      `mq app: warning: ${file("unmade.json")}, line 3: "minimum" is greater than "maximum": no value is valid\n` +
       "mq app: cannot make up data for order.paid that fits its schema\n" +
       'Try: an "example" in its entry of the catalog, which is then published as it is\n',
   });

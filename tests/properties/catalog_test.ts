@@ -1,4 +1,4 @@
-/** A catalog judges as TypeBox does by itself, whatever comes, and what mq app makes up for it fits. */
+/** A catalog validates any data as TypeBox does by itself, and what mq app generates is valid. */
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
 import { Check } from "typebox/schema";
@@ -50,7 +50,7 @@ Deno.test("what mq app makes up for a catalog fits it, and is the same for the s
   );
 });
 
-Deno.test("a catalog judges data that fits, but for a part of it, as TypeBox does", async () => {
+Deno.test("a catalog validates data with one changed part as TypeBox does", async () => {
   await fc.assert(
     fc.asyncProperty(someEvents, someJson, fc.nat(), async (events, other, pick) => {
       for (const { name, data } of await events) {
