@@ -59,6 +59,10 @@ declare module "@std/encoding/hex" {
   export function encodeHex(src: Uint8Array | ArrayBuffer): string;
 }
 
+declare module "@std/fmt/bytes" {
+  export function format(bytes: number, options?: { binary?: boolean }): string;
+}
+
 declare module "@std/fmt/colors" {
   export function bold(text: string): string;
   export function dim(text: string): string;
@@ -71,6 +75,10 @@ declare module "@std/fmt/colors" {
   export function cyan(text: string): string;
   export function setColorEnabled(enabled: boolean): void;
   export function stripAnsiCode(text: string): string;
+}
+
+declare module "@std/fmt/duration" {
+  export function format(ms: number, options?: { ignoreZero?: boolean }): string;
 }
 
 declare module "@std/streams/text-line-stream" {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { format as formatBytes } from "@std/fmt/bytes";
 import { bold } from "@std/fmt/colors";
 import { type Flag, toggle } from "../command.ts";
 import type { Shares } from "./subject.ts";
@@ -65,12 +66,6 @@ export function formatNumber(value: number): string {
 export function formatMicroseconds(us: number): string {
   if (us < 1000) return `${formatNumber(us)} µs`;
   return us < 1e6 ? `${formatNumber(us / 1000)} ms` : `${formatNumber(us / 1e6)} s`;
-}
-
-/** A number of bytes for people: `64 bytes`, `82 MB`. */
-export function formatBytes(bytes: number): string {
-  if (bytes < 10_000) return `${bytes} bytes`;
-  return bytes < 1e7 ? `${formatNumber(bytes / 1000)} kB` : `${formatNumber(bytes / 1e6)} MB`;
 }
 
 /** A line that shows how far a load is, drawn over the one before. */

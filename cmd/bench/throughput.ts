@@ -3,17 +3,10 @@
  *
  * @module
  */
+import { format as formatBytes } from "@std/fmt/bytes";
 import { defineCommand, integer, option } from "../command.ts";
 import { count } from "../shared/format.ts";
-import {
-  benchJsonFlag,
-  formatBytes,
-  formatFigures,
-  formatLimit,
-  formatNumber,
-  formatProgress,
-  formatTable,
-} from "./figures.ts";
+import { benchJsonFlag, formatFigures, formatLimit, formatNumber, formatProgress, formatTable } from "./figures.ts";
 import { type Extent, type Load, type LoadResult, runLoad, type Watch } from "./load.ts";
 import { openSubject, type Shares, subjectFlags } from "./subject.ts";
 

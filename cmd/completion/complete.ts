@@ -7,11 +7,12 @@
  * @module
  */
 import { connect } from "../../lib/client.ts";
+import { atMost } from "../../lib/net/time.ts";
 import { MqError } from "../../lib/protocol/errors.ts";
 import { brokerAccess, brokerFlags } from "../shared/broker_flags.ts";
 import { type Candidate, eventCandidates, type EventOffer, type Offer, offerAt } from "./candidates.ts";
 import { type Command, defineCommand, duration, option, type Reader, UsageError, type Values } from "../command.ts";
-import { aborted, type Io } from "../shared/stdio.ts";
+import type { Io } from "../shared/stdio.ts";
 
 const flags = {
   "tls-ca": { ...brokerFlags["tls-ca"], read: orNothing(brokerFlags["tls-ca"].read) },
@@ -58,14 +59,11 @@ async function candidatesOf(offer: Offer, flags: CompleteFlags, io: Io): Promise
     case "shell":
       return [{ word: "", help: offer.what }];
     case "broker":
-      return await Promise.race([
-        askBroker(offer, flags, io),
-        aborted(AbortSignal.timeout(flags.limit)).then(() => []),
-      ]);
+      return await atMost(flags.limit, askBroker(offer, flags, io)) ?? [];
   }
 }
 
-/** Where there is no broker to ask, there is nothing to offer. */
+/** The events that the broker recognizes; none if no broker answers. */
 async function askBroker(offer: EventOffer, flags: CompleteFlags, io: Io): Promise<readonly Candidate[]> {
   try {
     const access = brokerAccess({ ...flags, server: offer.server }, io, "complete");

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { setTimeout as sleep } from "node:timers/promises";
+import { delay } from "@std/async/delay";
 import type { Client } from "../../lib/client.ts";
 import type { Subscription } from "../../lib/client/subscription.ts";
 import { dataFromText } from "../../lib/protocol/data.ts";
@@ -145,7 +145,7 @@ export class Handling {
       const delayMs = delayAfter(attempt, Math.random());
       const { signal } = this.#io;
       this.#tell(event, attempt, run, signal.aborted ? "not tried again" : `again in ${formatDuration(delayMs)}`);
-      await sleep(delayMs, undefined, { signal }).catch(() => {}); // It is over sooner, if it is to end.
+      await delay(delayMs, { signal }).catch(() => {}); // It is over sooner, if it is to end.
       if (signal.aborted) return void this.#unhandled++;
     }
   }

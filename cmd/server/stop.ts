@@ -3,10 +3,10 @@
  *
  * @module
  */
+import { format as formatBytes } from "@std/fmt/bytes";
 import type { Broker } from "../../lib/broker.ts";
 import type { WebGateway } from "../../lib/http/gateway.ts";
 import type { ClientInfo } from "../../lib/protocol/responses.ts";
-import { formatBytes } from "../bench/figures.ts";
 import { count, formatDuration, layOut } from "../shared/format.ts";
 import type { Io } from "../shared/stdio.ts";
 

@@ -3,6 +3,8 @@
  *
  * @module
  */
+// Not @std/cli/unicode-width: it adds up code points, so that 👩‍🚀 would take 4 columns instead of 2 and ❤️ 1 instead of 2, counts
+// the escape sequences of colours, and lacks its table in the package that the import map takes it from.
 import stringWidth from "string-width";
 
 /** What stands between two columns of a table. */

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { format as formatBytes } from "@std/fmt/bytes";
 import { bold, dim, inverse, red, yellow } from "@std/fmt/colors";
-import { formatBytes, formatNumber } from "../bench/figures.ts";
+import { format as formatExactly } from "@std/fmt/duration";
+import { formatNumber } from "../bench/figures.ts";
 import { type Column, drawLine, layOutTable, pad, type Piece } from "../shared/cells.ts";
 import { count, formatSome, layOut } from "../shared/format.ts";
 import { type ClientFigures, type Figures, type Order, sorted, type SortKey } from "./figures.ts";
@@ -172,17 +174,13 @@ export function formatRate(perSecond: number): string {
   return tenths < 10 ? String(tenths) : formatNumber(Math.round(perSecond));
 }
 
-/** How long something has lasted: `12s`, `2m 05s`, `1h 02m`, `3d 04h`. */
-export function formatAge(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  if (seconds < 60) return `${seconds}s`;
-  const [size, unit, part] = UNITS.find(([size]) => seconds >= size)!;
-  const rest = Math.floor(seconds % size / (size / part.count));
-  return `${Math.floor(seconds / size)}${unit} ${String(rest).padStart(2, "0")}${part.unit}`;
-}
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
 
-const UNITS = [
-  [86_400, "d", { count: 24, unit: "h" }],
-  [3600, "h", { count: 60, unit: "m" }],
-  [60, "m", { count: 60, unit: "s" }],
-] as const;
+/** An age in its two largest units: `12s`, `2m 5s`, `1h 2m`, `3d 4h`. */
+export function formatAge(ms: number): string {
+  const unitMs = ms >= DAY_MS ? HOUR_MS : ms >= HOUR_MS ? MINUTE_MS : SECOND_MS;
+  return formatExactly(ms - ms % unitMs, { ignoreZero: true }) || "0s";
+}

@@ -4,10 +4,10 @@
  *
  * @module
  */
+import { format as formatBytes } from "@std/fmt/bytes";
 import { bold, dim, green, red } from "@std/fmt/colors";
 import stringWidth from "string-width";
 import type { EventInfo, Why } from "../../lib/protocol/responses.ts";
-import { formatBytes } from "../bench/figures.ts";
 import { cut, drawLine, pad, type Piece, wrap } from "../shared/cells.ts";
 import { colorOf, count, formatSome, howToAdmit, layOut } from "../shared/format.ts";
 import { suggest } from "../shared/mistakes.ts";

@@ -4,7 +4,8 @@
  * A broker gets a flood of events at a set rate, once with the page open in Chromium and once without it, in turns. The
  * page is to stay usable meanwhile, and the listeners are to get what they get without it.
  */
-import { formatBytes, formatNumber } from "../../cmd/bench/figures.ts";
+import { format as formatBytes } from "@std/fmt/bytes";
+import { formatNumber } from "../../cmd/bench/figures.ts";
 import { defineCommand, duration, integer, option, toggle } from "../../cmd/command.ts";
 import type { Io } from "../../cmd/shared/stdio.ts";
 import { connect } from "../../mod.ts";

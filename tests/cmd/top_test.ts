@@ -154,10 +154,10 @@ Deno.test("formatRate and formatAge are short", () => {
   assertEquals([0, 59_999, 60_000, 3_599_000, 3_720_000, 86_400_000 * 3 + 3_600_000 * 4].map(formatAge), [
     "0s",
     "59s",
-    "1m 00s",
+    "1m",
     "59m 59s",
-    "1h 02m",
-    "3d 04h",
+    "1h 2m",
+    "3d 4h",
   ]);
 });
 
@@ -177,11 +177,11 @@ Deno.test("drawAll shows the broker and all of its connections, as wide as they 
     5 connections  12,300 published/s  20 delivered/s
     unrecognized 7 (+7/s)  dropped 10 (+10/s)  slow 0  refused 0
       name▲      address          patterns        published/s  delivered/s    queue  dropped  connected
-    ! client-2   127.0.0.1:50000  >                         0            0  81.2 kB       10     1m 00s
-      client-10  127.0.0.1:50000  create order.*        1,230            0        0        0     1m 00s
+    ! client-2   127.0.0.1:50000  >                         0            0  81.2 kB       10         1m
+      client-10  127.0.0.1:50000  create order.*        1,230            0        0        0         1m
     · page       127.0.0.1:50000  mq.> >                    0          0.4        0        0         5s
-    · top        127.0.0.1:50000  nothing                   0            0        0        0     1m 00s
-      注文       127.0.0.1:50000  >                         0            0        0        0     1h 02m
+    · top        127.0.0.1:50000  nothing                   0            0        0        0         1m
+      注文       127.0.0.1:50000  >                         0            0        0        0      1h 2m
   `;
   assertEquals(drawAll(figures(), SUBJECT, BY_NAME, Infinity).split("\n"), lines(drawing));
 });
@@ -192,11 +192,11 @@ Deno.test("drawScreen in 80 columns has no room for addresses, and says which ke
     5 connections  12,300 published/s  20 delivered/s
     unrecognized 7 (+7/s)  dropped 10 (+10/s)  slow 0  refused 0
       name       patterns     published/s▲  delivered/s    queue  dropped  connected
-    ! client-2   >                       0            0  81.2 kB       10     1m 00s
-      注文       >                       0            0        0        0     1h 02m
+    ! client-2   >                       0            0  81.2 kB       10         1m
+      注文       >                       0            0        0        0      1h 2m
     · page       mq.> >                  0          0.4        0        0         5s
-    · top        nothing                 0            0        0        0     1m 00s
-      client-10  create ord…         1,230            0        0        0     1m 00s
+    · top        nothing                 0            0        0        0         1m
+      client-10  create ord…         1,230            0        0        0         1m
 
     q:quit ↑↓:scroll n:name p:published d:delivered u:queue x:dropped c:connected
   `;

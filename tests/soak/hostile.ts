@@ -7,7 +7,7 @@
  * its heap and its code yet; after it the honest rest, for V8 gives memory back only when little is going on, and takes
  * its time to see that.
  */
-import { formatBytes } from "../../cmd/bench/figures.ts";
+import { format as formatBytes } from "@std/fmt/bytes";
 import { runLoad } from "../../cmd/bench/load.ts";
 import { mqWire } from "../../cmd/bench/mq_wire.ts";
 import { defineCommand, duration, integer, option, toggle } from "../../cmd/command.ts";

@@ -5,7 +5,8 @@
  * rates are compared; so are the most memory that the broker held with it and what it held before it first came. By
  * default the broker closes a slow listener; this one comes back whenever it is closed. With `--slow drop` it stays.
  */
-import { formatBytes, formatNumber } from "../../cmd/bench/figures.ts";
+import { format as formatBytes } from "@std/fmt/bytes";
+import { formatNumber } from "../../cmd/bench/figures.ts";
 import { runLoad } from "../../cmd/bench/load.ts";
 import { mqWire } from "../../cmd/bench/mq_wire.ts";
 import { defineCommand, duration, integer, option, toggle } from "../../cmd/command.ts";

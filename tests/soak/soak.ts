@@ -24,7 +24,7 @@
  *
  * In the end all must be settled, and nothing lost, duplicated or unexplained: exit code 0, else 1.
  */
-import { formatBytes } from "../../cmd/bench/figures.ts";
+import { format as formatBytes } from "@std/fmt/bytes";
 import { defineCommand, duration, integer, option, toggle } from "../../cmd/command.ts";
 import { count } from "../../cmd/shared/format.ts";
 import type { Output } from "../../cmd/shared/stdio.ts";
