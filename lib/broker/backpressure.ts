@@ -67,7 +67,7 @@ export class Backpressure {
   async #relieve(filled: Set<WriteQueue>): Promise<void> {
     for (let looks = 0; looks < BURST_MS / LOOK_MS && filled.size > 0; looks++) {
       this.#flush();
-      await (looks === 0 ? scheduler.next() : delay(LOOK_MS));
+      await (looks === 0 ? scheduler.nextTick() : delay(LOOK_MS));
       for (const queue of filled) {
         if (queue.isLow) filled.delete(queue);
       }

@@ -301,7 +301,7 @@ export class Connection implements Listener {
 
 /** Until it is let in, a line may be no longer than a greeting, and no more is read ahead. */
 function lineReader(conn: Transport, { lineBytes }: Limits): LineReader {
-  return new LineReader(conn, { maxLineBytes: Math.min(lineBytes, MAX_GREETING_BYTES), isCautious: true });
+  return new LineReader(conn, { maxLineBytes: Math.min(lineBytes, MAX_GREETING_BYTES), limitReadAhead: true });
 }
 
 /** Whatever the limit, a message to a classic client fits: it may be longer than the line that it is made of. */

@@ -1,39 +1,39 @@
 /**
- * Finds out that the other side of a connection is gone though the connection was never closed: its machine lost power,
- * or a network in between swallows everything.
+ * Detects that the peer of a connection is gone although the connection was never closed: its machine has lost power, or
+ * the network between drops everything.
  *
  * @module
  */
 
 /** The times of a {@linkcode Heartbeat}, in milliseconds. */
 export interface HeartbeatTimes {
-  /** How long the other side may be silent before it is asked for a sign of life. */
+  /** How long the peer may be silent before it is sent a ping. */
   silenceMs: number;
-  /** How long it may be silent after that before it is given up. */
+  /** How long the peer may be silent after the ping before it counts as gone. */
   answerMs: number;
 }
 
-/** The other side of a connection, to a {@linkcode Heartbeat}. */
+/** The peer of a connection, as a {@linkcode Heartbeat} sees it. */
 export interface Peer {
-  /** Grows whenever something has come from it. */
+  /** How many bytes were received from it. */
   readonly receivedBytes: number;
-  /** Asks it for a sign of life. */
+  /** Called when it has been silent: sends a ping. */
   ping(): void;
-  /** Called once, when none came. */
+  /** Called once, when it has been silent after the ping, too. */
   onTimeout(): void;
 }
 
-/** How often the times are checked, at least: this many times in the shortest of them. */
-const CHECKS = 4;
+/** How many ticks the shortest of the times has at least. */
+const MIN_TICKS = 4;
 
-/** The longest time between two checks, in milliseconds. */
+/** The longest time between two ticks, in milliseconds. */
 const MAX_TICK_MS = 1000;
 
 /**
- * How often to call {@linkcode Heartbeat.tick}.
+ * The interval at which to call {@linkcode Heartbeat.tick}.
  *
- * @param times All times that are to be kept, in milliseconds.
- * @returns The time between two calls, in milliseconds.
+ * @param times All times that are measured with it, in milliseconds.
+ * @returns The interval, in milliseconds.
  *
  * @example
  * ```ts
@@ -44,48 +44,48 @@ const MAX_TICK_MS = 1000;
  * ```
  */
 export function tickMs(...times: number[]): number {
-  return Math.max(1, Math.min(MAX_TICK_MS, Math.floor(Math.min(...times) / CHECKS)));
+  return Math.max(1, Math.min(MAX_TICK_MS, Math.floor(Math.min(...times) / MIN_TICKS)));
 }
 
 /**
- * Watches one connection. It counts ticks instead of reading a clock: a program that was stopped for a while must not
- * take its own absence for the other side's.
+ * Watches one connection. It counts ticks and reads no clock, so that a program that was suspended for a while does not
+ * take its own silence for the peer's.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
  * const log: string[] = [];
- * const peer = { receivedBytes: 0, ping: () => log.push("ping"), onTimeout: () => log.push("give up") };
+ * const peer = { receivedBytes: 0, ping: () => log.push("ping"), onTimeout: () => log.push("timeout") };
  * const heartbeat = new Heartbeat(peer, { silenceMs: 30, answerMs: 10 }, 10);
  * for (let tick = 0; tick < 3; tick++) heartbeat.tick();
  * assertEquals(log, ["ping"]);
  * heartbeat.tick();
- * assertEquals(log, ["ping", "give up"]);
+ * assertEquals(log, ["ping", "timeout"]);
  * ```
  */
 export class Heartbeat {
   readonly #peer: Peer;
   readonly #pingTicks: number;
-  readonly #endTicks: number;
+  readonly #timeoutTicks: number;
   #receivedBytes: number;
   #silentTicks = 0;
 
   /**
-   * Begins to watch.
+   * Starts to watch a peer.
    *
-   * @param peer The other side.
-   * @param times When it is asked, and when it is given up.
-   * @param everyMs How often {@linkcode Heartbeat.tick} is going to be called, in milliseconds.
+   * @param peer The peer.
+   * @param times When the ping is sent, and when the peer counts as gone.
+   * @param intervalMs The interval at which {@linkcode Heartbeat.tick} is called, in milliseconds.
    */
-  constructor(peer: Peer, times: HeartbeatTimes, everyMs: number) {
+  constructor(peer: Peer, times: HeartbeatTimes, intervalMs: number) {
     this.#peer = peer;
     this.#receivedBytes = peer.receivedBytes;
-    this.#pingTicks = Math.ceil(times.silenceMs / everyMs);
-    this.#endTicks = this.#pingTicks + Math.ceil(times.answerMs / everyMs);
+    this.#pingTicks = Math.ceil(times.silenceMs / intervalMs);
+    this.#timeoutTicks = this.#pingTicks + Math.ceil(times.answerMs / intervalMs);
   }
 
-  /** To be called at steady intervals. */
+  /** Counts one interval without bytes from the peer, or starts to count again. */
   tick(): void {
     const { receivedBytes } = this.#peer;
     if (receivedBytes !== this.#receivedBytes) {
@@ -95,6 +95,6 @@ export class Heartbeat {
     }
     this.#silentTicks++;
     if (this.#silentTicks === this.#pingTicks) this.#peer.ping();
-    else if (this.#silentTicks === this.#endTicks) this.#peer.onTimeout();
+    else if (this.#silentTicks === this.#timeoutTicks) this.#peer.onTimeout();
   }
 }

@@ -1,10 +1,10 @@
 /**
- * From bytes to lines, through `TextLineStream`.
+ * Splits bytes into lines with `TextLineStream`.
  *
- * `TextLineStream` splits the text. The guard in front of it sees to what it leaves open: it discards a line that is too
- * long, refuses text that is not UTF-8, and never hands on the unfinished line at the end of a connection. It makes
- * blocks that end at a line's end, which is TextLineStream's fastest case; and since nothing of a block is left in it
- * afterwards, connections need no stream each: they borrow one for a block.
+ * `TextLineStream` takes lines of any length, and at the end passes on a line that has no LF. The framer in front of it
+ * discards lines that are too long, reports bytes that are not UTF-8, and drops the unfinished line at the end of a
+ * connection. It makes blocks of whole lines: that is the fastest case of TextLineStream, and it leaves nothing in the
+ * stream, so that connections share a pool of streams and take one for each block.
  *
  * @module
  */
@@ -14,43 +14,45 @@ import { DEFAULT_LIMITS } from "../protocol/limits.ts";
 import { scheduler, TICK_BYTES } from "./read_scheduler.ts";
 import type { ByteReader } from "./transport.ts";
 
-/** The buffer that each reader has of its own, in bytes: all that an idle connection holds. */
+/** The size of a reader's own buffer, in bytes: all that an idle connection holds. */
 const SMALL_BYTES = 1024;
 
-/** The buffer that a busy reader borrows, in bytes. */
+/** The size of a buffer of the pool, which a busy reader borrows, in bytes. */
 const LARGE_BYTES = TICK_BYTES;
 
-/** How many large buffers there are to borrow; who finds none makes one. And how many splitters are kept. */
-const SPARE_BUFFERS = 64;
-const MAX_SPARE_SPLITTERS = 32;
+/** How many buffers the pool has. When all are borrowed, readers allocate their own. */
+const POOLED_BUFFERS = 64;
 
-/** After how many lines of a block it is looked at whether the turn has lasted long enough. */
-const LINES_BETWEEN_LOOKS = 16;
+/** How many idle splitters are kept. */
+const MAX_POOLED_SPLITTERS = 32;
+
+/** How many lines are passed on between two checks whether the tick is over. */
+const LINES_BETWEEN_CHECKS = 16;
 
 const LF = 0x0a;
 
-/** What a record of TLS begins with that is the first of a connection: a handshake, or an alert (RFC 8446, 5.1). */
-const TLS_RECORDS: readonly number[] = [0x16, 0x15];
+/** The first byte of a TLS connection: the type of its first record, handshake or alert (RFC 8446, 5.1). */
+const TLS_RECORD_TYPES: readonly number[] = [0x16, 0x15];
 
-/** A decoder that throws takes several times as long as one that puts U+FFFD for what it cannot read. */
+/** Strict decoding takes several times as long, so it is used only for text in which U+FFFD was found. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", { ignoreBOM: true, fatal: true });
 const REPLACEMENT = "\ufffd";
 
-/** Who is told what a {@linkcode LineReader} reads. What it throws ends the reading. */
+/** The callbacks of a {@linkcode LineReader}. An error that they throw ends the reading. */
 export interface LineObserver {
   /**
    * Called with each line.
    *
    * @param line The line, without its line end.
-   * @returns If it is a promise, it is waited for before the next line.
+   * @returns A promise delays the next line until it is settled; any other value is ignored.
    */
   onLine(line: string): unknown;
   /**
-   * Called in the place of a line that could not be read.
+   * Called instead of {@linkcode LineObserver.onLine} for a line that cannot be read.
    *
-   * @param error Why: `line-too-long`, after which reading goes on, or on a connection `invalid-utf8` or `tls`, after
-   * which nothing comes.
+   * @param error The error: after `line-too-long` reading goes on; after `invalid-utf8` or `tls` on a connection there
+   * are no more lines.
    */
   onFault(error: ProtocolError): void;
 }
@@ -64,15 +66,15 @@ export interface LineReaderOptions {
    */
   maxLineBytes?: number;
   /**
-   * Whether no more than the longest line is read ahead, until {@linkcode LineReader.maxLineBytes} is set.
+   * Whether at most `maxLineBytes` and one byte are buffered, until {@linkcode LineReader.maxLineBytes} is set. It is
+   * for connections that are not authenticated yet.
    *
    * @default {false}
    */
-  isCautious?: boolean;
+  limitReadAhead?: boolean;
   /**
-   * Whether the source is a file or a pipe and no connection. Then what stands behind the last LF is a line, too, with
-   * its CR if it ends in one; a line that is not UTF-8 is a fault like others, after which reading goes on; and bytes
-   * that look like TLS are not.
+   * Whether the source is a file or a pipe and not a connection. Then the text behind the last LF is a line, too, and
+   * keeps a CR at its end; reading goes on after a line that is not UTF-8; and the first bytes are not checked for TLS.
    *
    * @default {false}
    */
@@ -80,7 +82,7 @@ export interface LineReaderOptions {
 }
 
 /**
- * Reads lines of UTF-8, each ended by LF or CR LF, through `TextLineStream`.
+ * Reads lines of UTF-8, each ended by LF or CR LF.
  *
  * @example
  * ```ts
@@ -103,28 +105,28 @@ export class LineReader {
   readonly #framer: Framer;
 
   /**
-   * Makes a reader that has not begun to read.
+   * Makes a reader. It reads nothing before {@linkcode LineReader.readAll}.
    *
-   * @param source Where the bytes come from.
-   * @param options The longest line.
+   * @param source The source of the bytes.
+   * @param options The options.
    */
   constructor(source: ByteReader, options: LineReaderOptions = {}) {
-    const { maxLineBytes = DEFAULT_LIMITS.lineBytes, isCautious = false, isFile = false } = options;
-    this.#framer = new Framer(source, maxLineBytes, isCautious ? maxLineBytes + 1 : Infinity, isFile);
+    const { maxLineBytes = DEFAULT_LIMITS.lineBytes, limitReadAhead = false, isFile = false } = options;
+    this.#framer = new Framer(source, maxLineBytes, limitReadAhead ? maxLineBytes + 1 : Infinity, isFile);
   }
 
   /**
    * Reads to the end of the source.
    *
-   * @param observer Who is told of each line.
-   * @throws {ConnectionError} With the code `disconnected`, if the source failed; after all the lines before that.
+   * @param observer The callbacks.
+   * @throws {ConnectionError} With the code `disconnected`, if the source failed; the lines before that are passed on.
    */
   async readAll(observer: LineObserver): Promise<void> {
     const framer = this.#framer;
     try {
-      for (let part = await framer.next(); part !== null; part = await framer.next()) {
-        if (typeof part === "string") await split(part, observer);
-        else observer.onFault(part);
+      for (let block = await framer.next(); block !== null; block = await framer.next()) {
+        if (typeof block === "string") await split(block, observer);
+        else observer.onFault(block);
       }
     } finally {
       framer.release();
@@ -133,27 +135,27 @@ export class LineReader {
   }
 
   /**
-   * Changes the longest line, in bytes without its LF.
+   * Sets the length of the longest line, and ends {@linkcode LineReaderOptions.limitReadAhead}.
    *
-   * @param bytes The longest that is read from now on.
+   * @param bytes The length, in bytes without the LF.
    */
   set maxLineBytes(bytes: number) {
     this.#framer.maxLineBytes = bytes;
-    this.#framer.maxHeldBytes = Infinity;
+    this.#framer.maxBufferedBytes = Infinity;
   }
 
-  /** How many bytes have come in all. */
+  /** The number of bytes read so far. */
   get receivedBytes(): number {
     return this.#framer.receivedBytes;
   }
 
-  /** How many bytes have come of a line that has not ended. After the end, they are what it was cut off in. */
+  /** The length so far of the line whose LF has not been read, in bytes. */
   get unfinishedBytes(): number {
     return this.#framer.unfinishedBytes;
   }
 }
 
-/** A `TextLineStream`, with its two ends in hand. */
+/** A `TextLineStream`, with its writer and its reader. */
 class Splitter {
   readonly #writer: WritableStreamDefaultWriter<string>;
   readonly #reader: ReadableStreamDefaultReader<string>;
@@ -164,7 +166,7 @@ class Splitter {
     this.#reader = readable.getReader();
   }
 
-  /** Hands out the lines of a block. When it is done, nothing of the block is left. */
+  /** Passes on the lines of a block. The block ends with an LF, so that the stream is empty afterwards. */
   async split(block: string, observer: LineObserver): Promise<void> {
     const reader = this.#reader;
     const hasCr = block.includes("\r");
@@ -173,93 +175,96 @@ class Splitter {
     for (let end = 0; end < block.length;) {
       const line = (await reader.read()).value!;
       end += line.length + 1;
-      if (hasCr && block.charCodeAt(end - 1) !== LF) end++; // There was a CR, which TextLineStream has dropped.
+      if (hasCr && block.charCodeAt(end - 1) !== LF) end++; // TextLineStream has removed a CR.
       const pause = observer.onLine(line);
       if (pause instanceof Promise) await pause;
-      if (++lines % LINES_BETWEEN_LOOKS === 0 && scheduler.isOver()) await scheduler.next();
+      if (++lines % LINES_BETWEEN_CHECKS === 0 && scheduler.isTickOver()) await scheduler.nextTick();
     }
   }
 }
 
-/** The splitters that nobody has borrowed. */
-const spareSplitters: Splitter[] = [];
+const splitterPool: Splitter[] = [];
 
-/** Hands out the lines of a block. */
+/** Passes on the lines of a block. */
 async function split(block: string, observer: LineObserver): Promise<void> {
-  const splitter = spareSplitters.pop() ?? new Splitter();
-  await splitter.split(block, observer); // If it throws, lines are left: then the splitter is not used again.
-  if (spareSplitters.length < MAX_SPARE_SPLITTERS) spareSplitters.push(splitter);
+  const splitter = splitterPool.pop() ?? new Splitter();
+  await splitter.split(block, observer); // If that throws, lines may be left in it: it is not pooled.
+  if (splitterPool.length < MAX_POOLED_SPLITTERS) splitterPool.push(splitter);
 }
 
-/** The guard before TextLineStream: makes blocks of text, each of whole lines, and faults. */
+/** Reads a source and makes blocks of text, each of whole lines, and errors in place of lines that cannot be read. */
 class Framer {
   readonly #source: ByteReader;
   readonly #isFile: boolean;
   maxLineBytes: number;
-  /** How much may be in the buffer. */
-  maxHeldBytes: number;
+  /** How many bytes may be in the buffer. */
+  maxBufferedBytes: number;
   receivedBytes = 0;
-  /** What was read and not handed out yet. */
-  readonly #parts: (string | ProtocolError)[] = [];
+  /** Blocks and errors that have not been returned by {@linkcode Framer.next} yet. */
+  readonly #blocks: (string | ProtocolError)[] = [];
   readonly #ownBuffer = new Uint8Array(SMALL_BYTES);
-  /** The bytes of the line that has not ended yet, and room to read more. */
+  /** The unfinished line, and space to read more. */
   #buffer = this.#ownBuffer;
+  /** The length of the unfinished line, in bytes. */
   #length = 0;
+  /** Whether the unfinished line is too long, and is discarded up to its end. */
   #discarding = false;
   #ended = false;
   #failure: { cause: unknown } | undefined;
 
-  constructor(source: ByteReader, maxLineBytes: number, maxHeldBytes: number, isFile: boolean) {
+  constructor(source: ByteReader, maxLineBytes: number, maxBufferedBytes: number, isFile: boolean) {
     this.#isFile = isFile;
-    this.maxHeldBytes = maxHeldBytes;
+    this.maxBufferedBytes = maxBufferedBytes;
     this.#source = source;
     this.maxLineBytes = maxLineBytes;
   }
 
-  /** The next block, or the fault in its place; null at the end. */
+  /** The next block, or the error in its place; null at the end. */
   async next(): Promise<string | ProtocolError | null> {
-    while (this.#parts.length === 0 && !this.#ended) {
+    while (this.#blocks.length === 0 && !this.#ended) {
       const isLarge = this.#buffer.length > SMALL_BYTES;
-      const room = this.#buffer.subarray(
+      const space = this.#buffer.subarray(
         this.#length,
-        Math.min(this.#length + scheduler.shareBytes, this.maxHeldBytes),
+        Math.min(this.#length + scheduler.shareBytes, this.maxBufferedBytes),
       );
-      const count = await this.#read(room);
+      const count = await this.#read(space);
       if (count === null) {
-        this.#end();
+        this.#finish();
         break;
       }
       if (isLarge) await scheduler.admit(count);
-      this.#take(count);
-      const isFull = count === room.length;
-      this.#fit(isFull);
-      if (isFull && isLarge) await scheduler.next(); // Until then more gathers for the next read.
+      this.#append(count);
+      const isFull = count === space.length;
+      this.#resize(isFull);
+      if (isFull && isLarge) await scheduler.nextTick(); // The next read gets what arrives until then.
     }
-    return this.#parts.shift() ?? null;
+    return this.#blocks.shift() ?? null;
   }
 
   get unfinishedBytes(): number {
     return this.#length;
   }
 
-  /** Throws what ended the source, if it did not end by itself. */
+  /** Throws the error of the source, if it has failed. */
   throwFailure(): void {
     if (this.#failure) throw new ConnectionError("disconnected", "The connection broke", this.#failure);
   }
 
-  /** An error of the source is kept for the end: raised in a stream, it would throw away the lines before it. */
-  async #read(room: Uint8Array): Promise<number | null> {
+  /** Reads once; an error of the source is kept and thrown at the end, after the lines before it. */
+  async #read(space: Uint8Array): Promise<number | null> {
     try {
-      return await this.#source.read(room);
+      return await this.#source.read(space);
     } catch (cause) {
       this.#failure = { cause };
       return null;
     }
   }
 
-  /** Takes in `count` bytes read behind what is there: the lines that are whole now become parts. */
-  #take(count: number): void {
-    if (this.receivedBytes === 0 && !this.#isFile && TLS_RECORDS.includes(this.#buffer[0])) return this.#refuseTls();
+  /** Adds `count` bytes, which were read behind the unfinished line, and makes a block of the lines that are whole now. */
+  #append(count: number): void {
+    if (this.receivedBytes === 0 && !this.#isFile && TLS_RECORD_TYPES.includes(this.#buffer[0])) {
+      return this.#refuseTls();
+    }
     this.receivedBytes += count;
     const start = this.#length;
     const end = start + count;
@@ -276,18 +281,18 @@ class Framer {
     }
   }
 
-  /** The end of a file ends its last line, too. With a CR more than it has, it does not lose its own. */
-  #end(): void {
+  /** At the end of a file, the unfinished line is passed on; TextLineStream removes the CR added here, and not its own. */
+  #finish(): void {
     this.#ended = true;
     const hasTail = this.#length > 0 || this.#discarding;
     if (!this.#isFile || this.#failure || !hasTail) return;
     const line = this.#decodeLine(this.#buffer.subarray(0, this.#length));
-    this.#parts.push(typeof line === "string" ? line + "\r\n" : line);
+    this.#blocks.push(typeof line === "string" ? line + "\r\n" : line);
   }
 
   #refuseTls(): void {
     this.#ended = true;
-    this.#parts.push(new FatalProtocolError("tls", "What came is TLS, not lines of text"));
+    this.#blocks.push(new FatalProtocolError("tls", "What came is TLS, not lines of text"));
   }
 
   #decode(block: Uint8Array): void {
@@ -295,10 +300,10 @@ class Framer {
     if (mayBeTooLong) return this.#decodeEach(block);
     const text = decoder.decode(block);
     if (text.includes(REPLACEMENT)) this.#decodeEach(block);
-    else this.#parts.push(text);
+    else this.#blocks.push(text);
   }
 
-  /** The careful way, line by line, once something may be wrong with one of them. */
+  /** Decodes line by line, where one of the lines may be too long or not UTF-8. */
   #decodeEach(block: Uint8Array): void {
     let text = "";
     for (let start = 0, end = 0; start < block.length && !this.#ended; start = end) {
@@ -306,12 +311,12 @@ class Framer {
       const line = this.#decodeLine(block.subarray(start, end));
       if (typeof line === "string") text += line;
       else {
-        if (text !== "") this.#parts.push(text);
-        this.#parts.push(line);
+        if (text !== "") this.#blocks.push(text);
+        this.#blocks.push(line);
         text = "";
       }
     }
-    if (text !== "") this.#parts.push(text);
+    if (text !== "") this.#blocks.push(text);
   }
 
   #decodeLine(line: Uint8Array): string | ProtocolError {
@@ -328,8 +333,8 @@ class Framer {
     }
   }
 
-  /** A reader that fills its own buffer borrows a large one, and gives it back when that was more than there is. */
-  #fit(isFull: boolean): void {
+  /** Borrows a large buffer when a read has filled the own one, and returns it when a read has not filled it. */
+  #resize(isFull: boolean): void {
     const size = this.#buffer.length;
     if (this.#discarding && size > LARGE_BYTES) this.#move(borrowBuffer());
     else if (this.#length === size && size >= LARGE_BYTES) this.#move(new Uint8Array(this.#nextSize(size)));
@@ -337,7 +342,7 @@ class Framer {
     else if (!isFull && size > SMALL_BYTES && this.#length < SMALL_BYTES) this.#move(this.#ownBuffer);
   }
 
-  /** Few steps up to the longest line, and the last one not a small one: each leaves a buffer behind. */
+  /** Grows in few steps, since each leaves a buffer to the garbage collector. */
   #nextSize(size: number): number {
     return size * 16 < this.maxLineBytes ? size * 8 : this.maxLineBytes + LARGE_BYTES;
   }
@@ -348,23 +353,23 @@ class Framer {
     this.#buffer = buffer;
   }
 
-  /** Gives back what it has borrowed. To be called at the end, too. */
+  /** Returns a borrowed buffer to the pool. */
   release(): void {
-    if (this.#buffer.buffer === spareBlock) spareBuffers.push(this.#buffer);
+    if (this.#buffer.buffer === poolMemory) bufferPool.push(this.#buffer);
     this.#buffer = this.#ownBuffer;
   }
 }
 
 /**
- * The large buffers that nobody has borrowed, all of one block: kept one by one, they would lie scattered over what the
- * allocator has, which could then not give back the memory between them. What is never used of the block costs nothing.
+ * The memory of the pool's buffers, in one piece: single buffers would be scattered over the heap, and the allocator could
+ * not return the memory between them to the system. Pages that are never used take no memory.
  */
-const spareBlock = new ArrayBuffer(SPARE_BUFFERS * LARGE_BYTES);
-const spareBuffers = Array.from(
-  { length: SPARE_BUFFERS },
-  (_, index) => new Uint8Array(spareBlock, index * LARGE_BYTES, LARGE_BYTES),
+const poolMemory = new ArrayBuffer(POOLED_BUFFERS * LARGE_BYTES);
+const bufferPool = Array.from(
+  { length: POOLED_BUFFERS },
+  (_, index) => new Uint8Array(poolMemory, index * LARGE_BYTES, LARGE_BYTES),
 ).reverse();
 
 function borrowBuffer(): Uint8Array<ArrayBuffer> {
-  return spareBuffers.pop() ?? new Uint8Array(LARGE_BYTES);
+  return bufferPool.pop() ?? new Uint8Array(LARGE_BYTES);
 }

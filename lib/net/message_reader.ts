@@ -257,7 +257,7 @@ async function tellAll(messages: (string | ProtocolError)[], observer: LineObser
       const pause = observer.onLine(message);
       if (pause instanceof Promise) await pause;
     }
-    if (scheduler.isOver()) await scheduler.next();
+    if (scheduler.isTickOver()) await scheduler.nextTick();
   }
 }
 

@@ -1,20 +1,21 @@
 /**
- * The scheduler of the event loop: when everything that has arrived has been dealt with, and how much that may be.
+ * Ticks of the event loop: work at the end of one, and how much of what was read is processed in one.
  *
  * @module
  */
 import { setImmediate } from "node:timers";
 
-/** In versions of Deno before this one `setImmediate` is a timer, and waits for a millisecond. */
+/** The first version of Deno, major and minor, whose `setImmediate` is not a timer of one millisecond. */
 const FIRST_WITH_IMMEDIATE = [2, 6];
 
-const schedule = hasImmediate(Deno.version.deno) ? (task: () => void) => void setImmediate(task) : await messageTasks();
+const scheduleTask = hasImmediate(Deno.version.deno)
+  ? (task: () => void) => void setImmediate(task)
+  : await messageTasks();
 
 /**
- * Calls a function when this turn of the event loop is over. What is called in one turn is called in the order in which
- * it was handed in.
+ * Calls a function when the current tick of the event loop is over. Functions are called in the order of these calls.
  *
- * @param task The function. What it throws is not caught.
+ * @param task The function. An error that it throws is not caught.
  *
  * @example
  * ```ts
@@ -23,13 +24,13 @@ const schedule = hasImmediate(Deno.version.deno) ? (task: () => void) => void se
  * const order: string[] = [];
  * const ended = new Promise<void>((resolve) => afterCurrentTick(resolve)).then(() => order.push("end"));
  * await Promise.resolve();
- * order.push("turn");
+ * order.push("microtask");
  * await ended;
- * assertEquals(order, ["turn", "end"]);
+ * assertEquals(order, ["microtask", "end"]);
  * ```
  */
 export function afterCurrentTick(task: () => void): void {
-  schedule(task);
+  scheduleTask(task);
 }
 
 function hasImmediate(version: string): boolean {
@@ -38,14 +39,14 @@ function hasImmediate(version: string): boolean {
   return major > firstMajor || (major === firstMajor && minor >= firstMinor);
 }
 
-/** A message to oneself arrives in the next turn, fifty times as fast as a timer. */
+/** Schedules tasks by messages of this thread to itself, which arrive in the next tick: 50 times as fast as a timer. */
 async function messageTasks(): Promise<(task: () => void) => void> {
   const { MessageChannel } = await import("node:worker_threads");
   const { port1, port2 } = new MessageChannel();
   const tasks: (() => void)[] = [];
   port1.on("message", () => {
     const task = tasks.shift()!;
-    if (tasks.length === 0) port1.unref(); // Only what is still to be done keeps a program alive.
+    if (tasks.length === 0) port1.unref(); // Only pending tasks keep the program alive.
     task();
   });
   port1.unref();
@@ -55,135 +56,133 @@ async function messageTasks(): Promise<(task: () => void) => void> {
   };
 }
 
-/** About how many bytes all readers together deal with in one turn. */
+/** How many bytes all readers together process in one tick. The last read of a tick may exceed it. */
 export const TICK_BYTES: number = 128 * 1024;
 
-/** How long one turn deals with what was read, in milliseconds. */
+/** How long one tick processes what was read, in milliseconds. */
 const MAX_TICK_MS = 10;
 
-/** The least that is read at once of a source that has more, in bytes. */
+/** The least that a busy source is asked for in one read, in bytes. */
 const MIN_SHARE_BYTES = 16 * 1024;
 
 /** Options of {@linkcode ReadScheduler}. */
 export interface ReadSchedulerOptions {
-  /** About how many bytes are dealt with in one turn. */
-  roomBytes: number;
-  /** How long one turn goes on, in milliseconds. */
-  maxMs: number;
+  /** How many bytes are processed in one tick. The last read of a tick may exceed it. */
+  tickBytes: number;
+  /** How long one tick may take, in milliseconds. */
+  maxTickMs: number;
 }
 
 /**
- * The scheduler of the event loop. A source that always has more would keep all else waiting, for reads that are ready at
- * once end no turn. So what has been read into large buffers waits for a turn that has room for it; small reads do not.
- * And no turn lasts long, however dear its lines are.
+ * Shares the event loop among the readers of all connections. A tick does not end while reads complete at once, so a
+ * connection that always has data would block all others. Therefore readers with large buffers wait for a tick that has
+ * bytes left, and a tick ends after some time however expensive its lines are. Small reads do not wait.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * const scheduler = new ReadScheduler({ roomBytes: 100, maxMs: 10 });
- * assertEquals(scheduler.admit(100), undefined); // at once
- * await scheduler.admit(100); // in the next turn
+ * const scheduler = new ReadScheduler({ tickBytes: 100, maxTickMs: 10 });
+ * assertEquals(scheduler.admit(100), undefined); // in this tick
+ * await scheduler.admit(100); // in the next tick
  * ```
  */
 export class ReadScheduler {
   readonly #options: ReadSchedulerOptions;
-  #roomBytes: number;
+  /** How many bytes may still be processed in this tick. */
+  #leftBytes: number;
   #shareBytes: number;
-  #begunAt = 0;
-  #isUnderWay = false;
-  /** Whether somebody waits, so that another turn follows. */
-  #isEnding = false;
+  #startedAt = 0;
+  #hasStarted = false;
+  /** Whether the next tick is scheduled, because a reader waits for it. */
+  #isNextScheduled = false;
   readonly #waiting: { bytes: number; resolve: () => void }[] = [];
 
   /**
-   * Makes scheduler in which nothing has been done yet.
+   * Makes a scheduler.
    *
-   * @param options How much one has room for.
+   * @param options The limits of a tick.
    */
   constructor(options: ReadSchedulerOptions) {
     this.#options = options;
-    this.#roomBytes = this.#shareBytes = options.roomBytes;
+    this.#leftBytes = this.#shareBytes = options.tickBytes;
   }
 
   /**
-   * Waits for a turn in which bytes can be dealt with.
+   * Waits for a tick in which bytes can be processed.
    *
-   * @param bytes How many.
-   * @returns Nothing if that is this one.
+   * @param bytes How many bytes were read.
+   * @returns Undefined if they can be processed in this tick.
    */
   admit(bytes: number): Promise<void> | undefined {
-    this.#enter();
-    if (this.#roomBytes <= 0 || this.#waiting.length > 0) return this.#wait(bytes);
-    this.#roomBytes -= bytes;
+    this.#startIfNeeded();
+    if (this.#leftBytes <= 0 || this.#waiting.length > 0) return this.#wait(bytes);
+    this.#leftBytes -= bytes;
   }
 
   /**
-   * Whether this turn has lasted long enough.
+   * Whether this tick has used up its time.
    *
-   * @returns True if what can wait should wait for the next.
+   * @returns True if the caller should wait for {@linkcode ReadScheduler.nextTick}.
    */
-  isOver(): boolean {
-    this.#enter();
+  isTickOver(): boolean {
+    this.#startIfNeeded();
     return this.#isLong();
   }
 
-  /** How much each source that has more should be asked for in this turn, in bytes. */
+  /** How much a busy source should be asked for in this tick, in bytes: the share of one of the readers that waited. */
   get shareBytes(): number {
     return this.#shareBytes;
   }
 
-  /** Waits for the next turn. */
-  next(): Promise<void> {
-    this.#enter();
+  /** Waits for the next tick. */
+  nextTick(): Promise<void> {
+    this.#startIfNeeded();
     return this.#wait(0);
   }
 
-  #enter(): void {
-    if (!this.#isUnderWay) this.#begin();
+  #startIfNeeded(): void {
+    if (!this.#hasStarted) this.#start();
   }
 
   #wait(bytes: number): Promise<void> {
-    this.#endLater();
+    this.#scheduleNext();
     return new Promise((resolve) => void this.#waiting.push({ bytes, resolve }));
   }
 
-  #begin(): void {
-    this.#isUnderWay = true;
-    this.#isEnding = false;
-    this.#roomBytes = this.#options.roomBytes;
-    this.#shareBytes = Math.max(Math.floor(this.#roomBytes / Math.max(this.#waiting.length, 1)), MIN_SHARE_BYTES);
-    this.#begunAt = Date.now();
-    for (let left = this.#waiting.length; left > 0 && this.#roomBytes > 0; left--) {
+  #start(): void {
+    this.#hasStarted = true;
+    this.#isNextScheduled = false;
+    this.#leftBytes = this.#options.tickBytes;
+    this.#shareBytes = Math.max(Math.floor(this.#leftBytes / Math.max(this.#waiting.length, 1)), MIN_SHARE_BYTES);
+    this.#startedAt = Date.now();
+    for (let left = this.#waiting.length; left > 0 && this.#leftBytes > 0; left--) {
       const { bytes, resolve } = this.#waiting.shift()!;
-      this.#roomBytes -= bytes;
+      this.#leftBytes -= bytes;
       resolve();
     }
-    if (this.#waiting.length > 0) this.#endLater();
-    else afterCurrentTick(() => this.#isUnderWay = this.#isEnding);
+    if (this.#waiting.length > 0) this.#scheduleNext();
+    else afterCurrentTick(() => this.#hasStarted = this.#isNextScheduled);
   }
 
-  /** Once somebody waits: behind what was handed in meanwhile to be done at the turn's end, such as to write. */
-  #endLater(): void {
-    if (this.#isEnding) return;
-    this.#isEnding = true;
-    afterCurrentTick(() => this.#end());
+  /** The next tick starts behind the tasks that were scheduled for the end of this one, such as writes. */
+  #scheduleNext(): void {
+    if (this.#isNextScheduled) return;
+    this.#isNextScheduled = true;
+    afterCurrentTick(() => this.#startNext());
   }
 
-  /**
-   * Between scheduler that follow each other at once, the runtime does not ask the system for news each time, but once in
-   * sixty. After a long turn that would be too seldom: then it is given the time to.
-   */
-  #end(): void {
-    if (this.#isLong()) setTimeout(() => this.#begin(), 0);
-    else this.#begin();
+  /** Between such ticks the runtime polls the system only once in about 60. After a long tick a timer makes it poll. */
+  #startNext(): void {
+    if (this.#isLong()) setTimeout(() => this.#start(), 0);
+    else this.#start();
   }
 
-  /** `performance.now()` would take several times as long, and is asked for often. */
+  /** Called often: `performance.now()` would take several times as long. */
   #isLong(): boolean {
-    return Date.now() - this.#begunAt > this.#options.maxMs;
+    return Date.now() - this.#startedAt > this.#options.maxTickMs;
   }
 }
 
-/** The scheduler in which all readers deal with what they have read. */
-export const scheduler: ReadScheduler = new ReadScheduler({ roomBytes: TICK_BYTES, maxMs: MAX_TICK_MS });
+/** The scheduler of all readers of this thread. */
+export const scheduler: ReadScheduler = new ReadScheduler({ tickBytes: TICK_BYTES, maxTickMs: MAX_TICK_MS });

@@ -1,46 +1,46 @@
 import { assertEquals } from "@std/assert";
 import { ReadScheduler } from "../../lib/net/read_scheduler.ts";
 
-Deno.test("ReadScheduler deal with about as many bytes as there is room for, however many ask, in the order in which they ask", async () => {
-  const scheduler = new ReadScheduler({ roomBytes: 100, maxMs: Infinity });
+Deno.test("ReadScheduler admits about as many bytes in a tick as its limit, in the order of the calls", async () => {
+  const scheduler = new ReadScheduler({ tickBytes: 100, maxTickMs: Infinity });
   const order: number[] = [];
-  const dealWith = async (index: number) => {
+  const process = async (index: number) => {
     await scheduler.admit(40);
     order.push(index);
   };
-  const all = Array.from({ length: 7 }, (_, index) => dealWith(index));
+  const all = Array.from({ length: 7 }, (_, index) => process(index));
   await Promise.resolve();
-  assertEquals(order, [0, 1, 2]); // 120 bytes: the last one of a turn may go beyond its room.
+  assertEquals(order, [0, 1, 2]); // 120 bytes: the last read of a tick may exceed the limit.
   await all[3];
   assertEquals(order, [0, 1, 2, 3, 4, 5]);
   await all[6];
   assertEquals(order, [0, 1, 2, 3, 4, 5, 6]);
 });
 
-Deno.test("ReadScheduler are over after some time, and not in the turn that begins then", async () => {
+Deno.test("ReadScheduler.isTickOver is true once the time of a tick is used up, and false in the next tick", async () => {
   const { now } = Date;
   let time = 0;
   Date.now = () => time;
   try {
-    const scheduler = new ReadScheduler({ roomBytes: 100, maxMs: 10 });
-    assertEquals(scheduler.isOver(), false);
+    const scheduler = new ReadScheduler({ tickBytes: 100, maxTickMs: 10 });
+    assertEquals(scheduler.isTickOver(), false);
     time = 10;
-    assertEquals(scheduler.isOver(), false);
+    assertEquals(scheduler.isTickOver(), false);
     time = 11;
-    assertEquals(scheduler.isOver(), true);
-    await scheduler.next();
-    assertEquals([scheduler.isOver(), scheduler.admit(1)], [false, undefined]);
+    assertEquals(scheduler.isTickOver(), true);
+    await scheduler.nextTick();
+    assertEquals([scheduler.isTickOver(), scheduler.admit(1)], [false, undefined]);
   } finally {
     Date.now = now;
   }
 });
 
-Deno.test("ReadScheduler share their room among those who waited for one", async () => {
+Deno.test("ReadScheduler.shareBytes divides a tick among the readers that waited for it", async () => {
   const KIB = 1024;
-  const scheduler = new ReadScheduler({ roomBytes: 128 * KIB, maxMs: Infinity });
+  const scheduler = new ReadScheduler({ tickBytes: 128 * KIB, maxTickMs: Infinity });
   assertEquals(scheduler.shareBytes, 128 * KIB);
-  await Promise.all([scheduler.next(), scheduler.next()]);
+  await Promise.all([scheduler.nextTick(), scheduler.nextTick()]);
   assertEquals(scheduler.shareBytes, 64 * KIB);
-  await Promise.all(Array.from({ length: 20 }, () => scheduler.next()));
+  await Promise.all(Array.from({ length: 20 }, () => scheduler.nextTick()));
   assertEquals(scheduler.shareBytes, 16 * KIB); // It is not worth a read otherwise.
 });
