@@ -1,9 +1,10 @@
 /**
- * `mq app`: an application, say a database, that lets the world know what happens in it.
+ * `mq app`: a sample application that publishes random events, as a database would publish its changes.
  *
  * @module
  */
 import { type Client, connect } from "../lib/client.ts";
+import { atMost } from "../lib/net/time.ts";
 import { encodeData } from "../lib/protocol/data.ts";
 import { MqError, ProtocolError } from "../lib/protocol/errors.ts";
 import { checkPublishable, MqEvent } from "../lib/protocol/event.ts";
@@ -20,49 +21,52 @@ import {
 } from "./shared/broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, DURATION, duration, integer, option, toggle, type Values } from "./command.ts";
 import { type Events, eventsFlag, isList, readCatalog } from "./shared/events_flag.ts";
-import { makeUpFitting } from "./app/schema_samples.ts";
+import { catalogSamples } from "./app/schema_samples.ts";
 import { count, formatDuration, formatForPeople, formatJson, formatPlain } from "./shared/format.ts";
-import { BARKED_EVENTS, type MadeUpEvent, makeUpEvents } from "./app/sample_events.ts";
+import { SAMPLE_EVENTS, type SampleEvent, sampleEvents } from "./app/sample_events.ts";
 import { aborted, type Io } from "./shared/stdio.ts";
 
-/** How long it waits at the end for the broker to take in what was published, in milliseconds. */
+/** How long to wait for outstanding receipts at the end, in milliseconds. */
 const GRACE_MS = 2000;
 
 const flags = {
   ...brokerFlags,
-  every: option("DURATION", "How often an event comes.", duration, {
+  every: option("DURATION", "The time from one event to the next.", duration, {
     fallback: ["1s", 1000],
     aliases: ["interval", "delay", "period", "rate", "i"],
     looks: DURATION,
   }),
-  events: eventsFlag("NAME,...", "Names, or a catalog.", BARKED_EVENTS),
-  count: option("N", "End after that many events.", integer(1), { short: "n", aliases: COUNT_ALIASES }),
+  events: eventsFlag("NAME,...", "Names, or a catalog.", SAMPLE_EVENTS),
+  count: option("N", "Exit after N events.", integer(1), { short: "n", aliases: COUNT_ALIASES }),
   seed: option("N", "The same seed gives the same events.", integer(0)),
-  "once-per-connection": toggle("Connect and disconnect for each event."),
+  "once-per-connection": toggle("Open and close a connection for each event."),
   json: jsonFlag,
   name: nameFlag("app"),
 };
 
 type AppFlags = Values<typeof flags>;
 
-/** The command. */
 export const app = defineCommand({
   name: "app",
   aliases: ["bark", "generate", "simulate", "client"],
-  summary: "an application that barks random events",
-  description: "Publishes made-up events about made-up records, some of them on purpose such as the broker does not\n" +
-    "recognize, and prints each once the broker has answered. At the end (Ctrl-C) it says what became of them and the\n" +
-    "mean time each took. It exits with 1 if one was refused or may be lost, or if none of --events is recognized.\n" +
-    "With the broker's catalog (mq server --help shows what that is like) it makes up data that fits;\n" +
-    "an entry such as order.* it takes only where the catalog names no event.",
+  summary: "a sample application that publishes random events",
+  description:
+    "Publishes random events about sample records, and prints each when the broker has answered. Some of the\n" +
+    "default events are not recognized by the broker, to show that it drops them. At the end (Ctrl-C) it prints totals and\n" +
+    "the mean time from publish to receipt. The exit code is 1 if an event was refused or may be lost, or if the broker\n" +
+    "recognizes none of --events. With a catalog file (see mq server --help) the data conforms to its schemas; a pattern\n" +
+    "in it, such as order.*, is used only if the catalog has no plain names.",
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [
-    ["mq app", "an event each second"],
-    ["mq app --every 100ms --count 50", "fifty of them, faster"],
-    ["mq app --every 100ms --count 50 --once-per-connection", "is it cheaper to stay connected? Compare"],
-    ["mq app --events order.created,order.paid --seed 7", "these names, the same each time"],
-    ["mq app --events catalog.json", "the events of a catalog, with data that fits their schemas"],
+    ["mq app", "one event a second"],
+    ["mq app --every 100ms --count 50", "50 events, 10 a second"],
+    [
+      "mq app --every 100ms --count 50 --once-per-connection",
+      "the same with a connection for each event: compare the mean time",
+    ],
+    ["mq app --events order.created,order.paid --seed 7", "these names, the same events on each run"],
+    ["mq app --events catalog.json", "the events of a catalog, with data that conforms to their schemas"],
   ],
   permissions: ["net"],
   async run({ flags }, io) {
@@ -70,32 +74,32 @@ export const app = defineCommand({
     if (isList(events)) checkTyped("mq app --events order.created,order.paid", () => events.forEach(checkPublishable));
     const access = brokerAccess(flags, io, "app");
     const seed = flags.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
-    const barker = new Barker(await makeUp(seed, events, io), flags, io);
+    const generator = new EventGenerator(await samples(seed, events, io), flags, io);
     await using client = await connectPatiently("app", { ...access, name: flags.name }, io);
     const until = untilLost(client, io.signal);
     if (flags["once-per-connection"]) {
       await client.close();
-      await barker.run((event) => publishAlone(event, access, flags.name), io.signal);
+      await generator.run((event) => publishAlone(event, access, flags.name), io.signal);
     } else {
       tellConnection("app", client, io);
-      await barker.run((event) => publish(event, client), until);
-      await client.close(); // What it has not sent it never will.
-      await barker.settled();
+      await generator.run((event) => publish(event, client), until);
+      await client.close(); // Settles the receipts of what has not been sent.
+      await generator.settled();
     }
-    await io.stdout.flush(); // On a terminal, the events come before their summary.
-    io.stderr.line(barker.summary);
-    if (until.aborted && !io.signal.aborted) throw until.reason; // It has been let in no more.
-    return barker.exitCode;
+    await io.stdout.flush(); // On a terminal, the events go before their summary.
+    io.stderr.line(generator.summary);
+    if (until.aborted && !io.signal.aborted) throw until.reason; // The broker rejected the reconnection.
+    return generator.exitCode;
   },
 });
 
-async function makeUp(seed: number, events: Events, io: Io): Promise<Generator<MadeUpEvent, never>> {
-  if (isList(events)) return makeUpEvents(seed, events);
-  return await makeUpFitting(seed, await readCatalog(events, "mq app", io));
+async function samples(seed: number, events: Events, io: Io): Promise<Generator<SampleEvent, never>> {
+  if (isList(events)) return sampleEvents(seed, events);
+  return await catalogSamples(seed, await readCatalog(events, "mq app", io));
 }
 
-/** Publishes an event; returns its id, or undefined if the broker does not recognize it. */
-async function publish({ name, data }: MadeUpEvent, client: Client): Promise<string | undefined> {
+/** Publishes an event; resolves to its id, or to undefined if the broker does not recognize it. */
+async function publish({ name, data }: SampleEvent, client: Client): Promise<string | undefined> {
   try {
     return (await client.publish(name, data, { receipt: true })).id;
   } catch (error) {
@@ -104,14 +108,14 @@ async function publish({ name, data }: MadeUpEvent, client: Client): Promise<str
   }
 }
 
-async function publishAlone(event: MadeUpEvent, access: BrokerAccess, name: string): Promise<string | undefined> {
+async function publishAlone(event: SampleEvent, access: BrokerAccess, name: string): Promise<string | undefined> {
   await using client = await connect({ ...access, name });
   return await publish(event, client);
 }
 
-/** Publishes one event after another at a steady pace, prints them, and keeps the time. */
-class Barker {
-  readonly #events: Generator<MadeUpEvent, never>;
+/** Publishes events at a fixed interval, prints them, and counts and times the receipts. */
+class EventGenerator {
+  readonly #events: Generator<SampleEvent, never>;
   readonly #flags: AppFlags;
   readonly #io: Io;
   readonly #running = new Set<Promise<void>>();
@@ -123,32 +127,32 @@ class Barker {
   #unsent = 0;
   #totalMs = 0;
 
-  constructor(events: Generator<MadeUpEvent, never>, flags: AppFlags, io: Io) {
+  constructor(events: Generator<SampleEvent, never>, flags: AppFlags, io: Io) {
     this.#events = events;
     this.#flags = flags;
     this.#io = io;
   }
 
-  /** Barks until there are enough events, or a signal says so. */
-  async run(publish: (event: MadeUpEvent) => Promise<string | undefined>, until: AbortSignal): Promise<void> {
-    const enough = Promise.withResolvers<void>();
-    const bark = () => {
-      this.#keep(this.#bark(publish));
-      if (++this.#started === this.#flags.count) enough.resolve();
+  /** Publishes until the count is reached or the signal is aborted. */
+  async run(publish: (event: SampleEvent) => Promise<string | undefined>, until: AbortSignal): Promise<void> {
+    const complete = Promise.withResolvers<void>();
+    const publishNext = () => {
+      this.#keep(this.#publishNext(publish));
+      if (++this.#started === this.#flags.count) complete.resolve();
     };
-    bark();
-    const timer = setInterval(bark, this.#flags.every);
-    await Promise.race([enough.promise, aborted(until)]);
+    publishNext();
+    const timer = setInterval(publishNext, this.#flags.every);
+    await Promise.race([complete.promise, aborted(until)]);
     clearInterval(timer);
-    await Promise.race([Promise.all(this.#running), aborted(AbortSignal.timeout(GRACE_MS))]);
+    await atMost(GRACE_MS, Promise.all(this.#running));
   }
 
-  /** Waits until it is known of each what became of it. */
+  /** Waits until each event has its receipt or has failed. */
   async settled(): Promise<void> {
     await Promise.all(this.#running);
   }
 
-  /** How many were sent, what each cost, and what became of the others. */
+  /** Totals and the mean time, as one sentence. */
   get summary(): string {
     const sent = `${count(this.#sent, "event")} sent, ${this.#unrecognized} of them not recognized`;
     const how = this.#flags["once-per-connection"] ? "a connection for each" : "one connection for all";
@@ -158,17 +162,17 @@ class Barker {
     return `mq app: ${sent}; ${how}${mean}${rest}`;
   }
 
-  /** What is still under way has had its time. */
+  /** Events without a receipt, by reason; one whose receipt is still outstanding is uncertain. */
   get #others(): Record<string, number> {
     return { refused: this.#refused, uncertain: this.#uncertain + this.#running.size, "not sent": this.#unsent };
   }
 
-  /** Some unrecognized events are a part of the show, but not where nothing else was asked for. */
+  /** Unrecognized events are expected with the default names; with other names at least one must be recognized. */
   get exitCode(): number {
     const isComplete = Object.values(this.#others).every((number) => number === 0);
-    const isShow = String(this.#flags.events) === String(BARKED_EVENTS);
-    const isInVain = this.#sent > 0 && this.#unrecognized === this.#sent;
-    return isComplete && (isShow || !isInVain) ? 0 : 1;
+    const isDefault = String(this.#flags.events) === String(SAMPLE_EVENTS);
+    const areAllUnrecognized = this.#sent > 0 && this.#unrecognized === this.#sent;
+    return isComplete && (isDefault || !areAllUnrecognized) ? 0 : 1;
   }
 
   #keep(task: Promise<void>): void {
@@ -176,7 +180,7 @@ class Barker {
     this.#running.add(kept);
   }
 
-  async #bark(publish: (event: MadeUpEvent) => Promise<string | undefined>): Promise<void> {
+  async #publishNext(publish: (event: SampleEvent) => Promise<string | undefined>): Promise<void> {
     const { name, data } = this.#events.next().value;
     const text = encodeData(data);
     const startedAt = performance.now();

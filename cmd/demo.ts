@@ -15,7 +15,7 @@ import { aborted, type Io, Output } from "./shared/stdio.ts";
 import { webFlagOrFree } from "./server/web_flags.ts";
 
 const INTRODUCTION = [
-  "Four programs talk over TCP: a server, a logger that hears every event, and two apps that bark them. Ctrl-C ends all.",
+  "Four programs talk over TCP: a server, a logger that hears every event, and two apps that publish them. Ctrl-C ends all.",
   "The server passes on the events it recognizes and drops the rest: watch for archive and login.",
   "The same in three terminals: mq server, mq logger and mq app (or deno task server, deno task logger, deno task app).",
 ];

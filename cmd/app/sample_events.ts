@@ -1,5 +1,5 @@
 /**
- * Made-up events of a made-up database, for `mq app`. The same seed makes the same events.
+ * The random events of `mq app`: changes of sample records in a database. The same seed gives the same events.
  *
  * @module
  */
@@ -9,46 +9,45 @@ import type { RandomGenerator } from "pure-rand/types/RandomGenerator";
 import type { Json } from "../../lib/protocol/data.ts";
 import { DEFAULT_EVENTS } from "../../lib/protocol/event.ts";
 
-/** What an app barks unless told otherwise: what a broker recognizes, and two names that it does not. */
-export const BARKED_EVENTS: readonly string[] = [...DEFAULT_EVENTS, "archive", "login"];
+/** The names that `mq app` uses by default: those that a broker recognizes by default, and two that it does not. */
+export const SAMPLE_EVENTS: readonly string[] = [...DEFAULT_EVENTS, "archive", "login"];
 
 const TABLES = ["users", "orders", "books", "songs"];
 const NAMES = ["Ada", "Grace", "Edsger", "Barbara", "Donald", "Radia", "Linus", "Margaret", "Alan", "Frances"];
 const ERRORS = ["disk full", "connection to replica lost", "deadlock found", "query took too long"];
 
 /** An event to publish. */
-export interface MadeUpEvent {
+export interface SampleEvent {
   name: string;
   data: Json;
 }
 
 /**
- * Makes events up, for ever.
+ * Generates random events without end.
  *
- * @param seed Any whole number: decides which events come.
+ * @param seed An integer. The same seed gives the same events.
  * @param names The names to choose from.
- * @returns The events.
  */
-export function* makeUpEvents(seed: number, names: readonly string[]): Generator<MadeUpEvent, never> {
-  const dice = new Dice(seed);
-  const records = new Records(dice);
+export function* sampleEvents(seed: number, names: readonly string[]): Generator<SampleEvent, never> {
+  const random = new RandomChoice(seed);
+  const records = new SampleRecords(random);
   while (true) {
-    const name = dice.oneOf(names);
-    yield { name, data: records.about(name) };
+    const name = random.oneOf(names);
+    yield { name, data: records.dataFor(name) };
   }
 }
 
-/** Chance, the same for the same seed. */
-export class Dice {
-  readonly #random: RandomGenerator;
+/** Random numbers and choices from a seed. */
+export class RandomChoice {
+  readonly #generator: RandomGenerator;
 
   constructor(seed: number) {
-    this.#random = xoroshiro128plus(mix(seed));
+    this.#generator = xoroshiro128plus(mix(seed));
   }
 
-  /** A whole number from 0 on, less than the limit. */
+  /** An integer from 0 to `limit` - 1. */
   below(limit: number): number {
-    return uniformInt(this.#random, 0, limit - 1);
+    return uniformInt(this.#generator, 0, limit - 1);
   }
 
   oneOf<T>(items: readonly T[]): T {
@@ -56,37 +55,37 @@ export class Dice {
   }
 }
 
-/** The records of the database. */
-export class Records {
-  readonly #dice: Dice;
+/** The records that the events are about. */
+export class SampleRecords {
+  readonly #random: RandomChoice;
   #lastId: number;
 
-  constructor(dice: Dice) {
-    this.#dice = dice;
-    this.#lastId = dice.below(100);
+  constructor(random: RandomChoice) {
+    this.#random = random;
+    this.#lastId = random.below(100);
   }
 
-  /** The data of an event of a name. */
-  about(name: string): Json {
-    const table = this.#dice.oneOf(TABLES);
+  /** The data of the next event of that name. */
+  dataFor(name: string): Json {
+    const table = this.#random.oneOf(TABLES);
     switch (name) {
       case "create":
-        return { table, id: ++this.#lastId, name: this.#dice.oneOf(NAMES) };
+        return { table, id: ++this.#lastId, name: this.#random.oneOf(NAMES) };
       case "update":
-        return { table, id: this.#anyId(), changed: { name: this.#dice.oneOf(NAMES) } };
+        return { table, id: this.#anyId(), changed: { name: this.#random.oneOf(NAMES) } };
       case "error":
-        return this.#dice.oneOf(ERRORS);
+        return this.#random.oneOf(ERRORS);
       default:
         return { table, id: this.#anyId() };
     }
   }
 
   #anyId(): number {
-    return 1 + this.#dice.below(this.#lastId || 1);
+    return 1 + this.#random.below(this.#lastId || 1);
   }
 }
 
-/** Spreads near seeds apart (the finalizer of MurmurHash3): the generator begins alike for seeds that are alike. */
+/** The finalizer of MurmurHash3: with seeds that are close together the generator would begin with similar numbers. */
 function mix(seed: number): number {
   let hash = seed ^ Math.floor(seed / 2 ** 32);
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);

@@ -1,5 +1,5 @@
 /**
- * Made-up events that fit a catalog, for `mq app`. The same seed makes the same events.
+ * Random events that conform to the schemas of a catalog, for `mq app`. The same seed gives the same events.
  *
  * @module
  */
@@ -10,86 +10,85 @@ import { isName } from "../../lib/protocol/event.ts";
 import { formatEvent } from "../../lib/protocol/lines.ts";
 import type { EventInfo } from "../../lib/protocol/responses.ts";
 import { UsageError } from "../command.ts";
-import { Dice, type MadeUpEvent, Records } from "./sample_events.ts";
+import { RandomChoice, type SampleEvent, SampleRecords } from "./sample_events.ts";
 
-/** How often data is made up anew that does not fit: a generator does not grasp everything that a schema can say. */
+/** How many times data is generated for one event until it is valid: the generator does not support all of JSON Schema. */
 const MAX_TRIES = 20;
 
-/** What takes the place of what a pattern leaves open. */
-const WORDS = ["alpha", "beta", "gamma", "delta"];
+/** The tokens that replace the wildcards of a pattern. */
+const TOKENS = ["alpha", "beta", "gamma", "delta"];
 
-/** Makes data up by a schema. */
+/** Generates data from a schema. */
 type Generate = typeof import("json-schema-faker").generateSync;
 
 /**
- * Makes events up, for ever. The generator of data is loaded now: most programs never need it.
+ * Generates random events without end.
  *
- * @param seed Any whole number: decides which events come.
- * @param catalog The catalog that they fit.
- * @returns The events.
- * @throws {UsageError} If there is an event for which no data can be made up.
+ * @param seed An integer. The same seed gives the same events.
+ * @param catalog The catalog with the names and schemas.
+ * @throws {UsageError} If no valid data can be generated for one of the events.
  */
-export async function makeUpFitting(seed: number, catalog: Catalog): Promise<Generator<MadeUpEvent, never>> {
+export async function catalogSamples(seed: number, catalog: Catalog): Promise<Generator<SampleEvent, never>> {
   const { generateSync } = await import("json-schema-faker");
-  return new Maker(seed, catalog, generateSync).events();
+  return new CatalogSampler(seed, catalog, generateSync).events();
 }
 
-class Maker {
+class CatalogSampler {
   readonly #catalog: Catalog;
   readonly #generate: Generate;
-  readonly #dice: Dice;
-  readonly #records: Records;
-  /** Data that fits, by patterns, for when none can be made up. */
-  readonly #spare: ReadonlyMap<string, Json>;
+  readonly #random: RandomChoice;
+  readonly #records: SampleRecords;
+  /** Valid data by pattern, for an event for which none can be generated. */
+  readonly #fallback: ReadonlyMap<string, Json>;
 
   constructor(seed: number, catalog: Catalog, generate: Generate) {
     this.#catalog = catalog;
     this.#generate = generate;
-    this.#dice = new Dice(seed);
-    this.#records = new Records(this.#dice);
-    this.#spare = new Map(catalog.entries.map((info) => [info.pattern, this.#findSpare(info)]));
+    this.#random = new RandomChoice(seed);
+    this.#records = new SampleRecords(this.#random);
+    this.#fallback = new Map(catalog.entries.map((info) => [info.pattern, this.#fallbackFor(info)]));
   }
 
-  *events(): Generator<MadeUpEvent, never> {
+  *events(): Generator<SampleEvent, never> {
     const patterns = this.#catalog.entries.map(({ pattern }) => pattern);
     const names = patterns.filter(isName);
-    // What a pattern leaves open would have to be made up, and nobody waits for that where there are names.
+    // Nobody subscribes to invented names where the catalog has plain ones.
     const choice = names.length > 0 ? names : patterns;
     while (true) {
-      const name = this.#name(this.#dice.oneOf(choice));
-      const info = this.#catalog.find(name)!; // Another one, perhaps, that comes before it.
-      yield { name, data: this.#make(info, name) ?? this.#spare.get(info.pattern)! };
+      const name = this.#nameFor(this.#random.oneOf(choice));
+      const info = this.#catalog.find(name)!; // An earlier pattern of the catalog may match the name.
+      yield { name, data: this.#dataFor(info, name) ?? this.#fallback.get(info.pattern)! };
     }
   }
 
-  #findSpare(info: EventInfo): Json {
-    const data = info.example ?? this.#make(info, this.#name(info.pattern));
+  #fallbackFor(info: EventInfo): Json {
+    const data = info.example ?? this.#dataFor(info, this.#nameFor(info.pattern));
     if (data !== undefined) return data;
-    const hint = `an "example" in its entry of the catalog, which is then published as it is`;
-    throw new UsageError(`cannot make up data for ${info.pattern} that fits its schema`, hint);
+    const hint = `add an "example" to its entry in the catalog, which is then published unchanged`;
+    throw new UsageError(`cannot generate data for ${info.pattern} that conforms to its schema`, hint);
   }
 
-  #name(pattern: string): string {
-    return pattern.split(".").map((token) => "*>".includes(token) ? this.#dice.oneOf(WORDS) : token).join(".");
+  #nameFor(pattern: string): string {
+    return pattern.split(".").map((token) => "*>".includes(token) ? this.#random.oneOf(TOKENS) : token).join(".");
   }
 
-  #make({ pattern, schema }: EventInfo, name: string): Json | undefined {
-    if (schema === undefined) return this.#records.about(name);
+  #dataFor({ pattern, schema }: EventInfo, name: string): Json | undefined {
+    if (schema === undefined) return this.#records.dataFor(name);
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const data = this.#tryOut(schema);
-      if (data !== undefined && this.#fits(pattern, formatEvent(name, encodeData(data)))) return data;
+      const data = this.#tryGenerate(schema);
+      if (data !== undefined && this.#isValid(pattern, formatEvent(name, encodeData(data)))) return data;
     }
   }
 
-  #tryOut(schema: Json): Json | undefined {
+  #tryGenerate(schema: Json): Json | undefined {
     try {
-      return this.#generate(schema as Parameters<Generate>[0], { seed: this.#dice.below(2 ** 31) }) as Json;
+      return this.#generate(schema as Parameters<Generate>[0], { seed: this.#random.below(2 ** 31) }) as Json;
     } catch {
-      return undefined; // There is something in the schema that it cannot do.
+      return undefined; // The generator does not support something in the schema.
     }
   }
 
-  #fits(pattern: string, line: string): boolean {
+  #isValid(pattern: string, line: string): boolean {
     try {
       this.#catalog.check(pattern, line);
       return true;

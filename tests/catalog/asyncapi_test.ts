@@ -1,6 +1,6 @@
 /** Documents of AsyncAPI in YAML, as the public ones are written (tests/files/asyncapi). */
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { makeUpFitting } from "../../cmd/app/schema_samples.ts";
+import { catalogSamples } from "../../cmd/app/schema_samples.ts";
 import { patternOfAddress } from "../../lib/catalog/asyncapi.ts";
 import { type Catalog, encodeData, formatEvent, MqError, parseCatalog, ProtocolError } from "../../mod.ts";
 
@@ -163,7 +163,7 @@ for (const [file, { events, warnings = [], valid, invalid }] of Object.entries(D
 
   Deno.test(`mq app generates events that are valid by ${file}`, async () => {
     const catalog = await read(file);
-    for (const { name, data } of (await makeUpFitting(1, catalog)).take(50)) {
+    for (const { name, data } of (await catalogSamples(1, catalog)).take(50)) {
       assertEquals(reason(catalog, formatEvent(name, encodeData(data))), undefined, name);
     }
   });

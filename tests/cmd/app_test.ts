@@ -3,7 +3,7 @@ import { parseCatalog } from "../../mod.ts";
 import { FakeBroker, RECEIPT } from "../fake_broker.ts";
 import { mq, Program, startBroker } from "../helpers.ts";
 
-Deno.test("mq app barks the same events for the same seed, and others for another", async () => {
+Deno.test("mq app publishes the same events for the same seed, and others for another", async () => {
   await using server = await startBroker();
   const run = (seed: string) =>
     mq(["app", "-s", `127.0.0.1:${server.port}`, "--every", "1ms", "--count", "20", "--seed", seed]);
@@ -45,7 +45,7 @@ Deno.test("mq app keeps one connection, or with --once-per-connection makes one 
   assertMatch(stderr, /^mq app: 5 events sent, \d of them not recognized; a connection for each, .* on average\n$/);
 });
 
-Deno.test("mq app --events barks only those", async () => {
+Deno.test("mq app --events publishes only those", async () => {
   await using server = await startBroker({ events: [">"] });
   const { stdout } = await mq(
     ["app", "-s", `127.0.0.1:${server.port}`, "--every", "1ms", "--count", "9", "--events", "order.paid,order.sent"],

@@ -1,6 +1,6 @@
 /** A catalog as its user meets it: mq server, mq events, mq pub and mq app. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { makeUpFitting } from "../../cmd/app/schema_samples.ts";
+import { catalogSamples } from "../../cmd/app/schema_samples.ts";
 import { parseCatalog } from "../../mod.ts";
 import { mq, Program, startBroker, type TestBroker } from "../helpers.ts";
 
@@ -165,7 +165,7 @@ Deno.test("mq events prints nothing that a terminal would obey, and quotes what 
   assert(stdout.endsWith("\n  mq pub b.NAME 'it'\\''s'\n"), stdout);
 });
 
-Deno.test("mq app --events FILE barks events that fit the catalog, the same for the same seed", async () => {
+Deno.test("mq app --events FILE publishes events that conform to the catalog, the same for the same seed", async () => {
   await using server = await startWithCatalog();
   const run = () =>
     mq(["app", "-s", `127.0.0.1:${server.port}`, "--every", "1ms", "-n", "40", "--seed", "3", "--events", CATALOG]);
@@ -180,22 +180,22 @@ Deno.test("mq app --events FILE barks events that fit the catalog, the same for 
   assertEquals([published, refused], [80, 0]);
 });
 
-Deno.test("mq app makes up the names that patterns leave open only where a catalog has nothing but patterns", async () => {
-  const events = await makeUpFitting(1, await parseCatalog('{"order.*":{"schema":{"const":1}}}'));
+Deno.test("mq app replaces the wildcards of patterns only where a catalog has nothing but patterns", async () => {
+  const events = await catalogSamples(1, await parseCatalog('{"order.*":{"schema":{"const":1}}}'));
   for (const { name, data } of events.take(9)) {
     assertMatch(name, /^order\.(alpha|beta|gamma|delta)$/);
     assertEquals(data, 1);
   }
 });
 
-Deno.test("mq app --events FILE says for which event it can make up no data", async () => {
+Deno.test("mq app --events FILE says for which event no valid data can be generated", async () => {
   assertEquals(await mq(["app", "--events", file("unmade.json")]), {
     code: 2,
     stdout: "",
     stderr:
       `mq app: warning: ${file("unmade.json")}, line 3: "minimum" is greater than "maximum": no value is valid\n` +
-      "mq app: cannot make up data for order.paid that fits its schema\n" +
-      'Try: an "example" in its entry of the catalog, which is then published as it is\n',
+      "mq app: cannot generate data for order.paid that conforms to its schema\n" +
+      'Try: add an "example" to its entry in the catalog, which is then published unchanged\n',
   });
 });
 

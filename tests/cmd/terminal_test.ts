@@ -87,13 +87,13 @@ class Terminals implements AsyncDisposable {
   }
 }
 
-/** The lines of a screen that hold a barked event, without their times. */
+/** The lines of a screen that hold an event of mq app, without their times. */
 function events(screen: string): string[] {
   return [...screen.matchAll(/^\d\d:\d\d:\d\d {2}(?:app {2})?(\w+ .*?)\s*$/gm)].map(([, event]) => event);
 }
 
 Deno.test({
-  name: "in three terminals, the logger shows what the app barks and the server recognizes, and nothing else",
+  name: "in three terminals, the logger shows what the app publishes and the server recognizes, and nothing else",
   ignore: !has("tmux"),
   async fn() {
     await using terminals = new Terminals();
@@ -105,10 +105,10 @@ Deno.test({
     const app = await terminals.shows("app", "15 events sent");
     const server = await terminals.shows("server", "- app left");
 
-    const barked = events(app);
-    const recognized = barked.filter((event) => /^(create|read|update|delete|error) /.test(event));
-    const unrecognized = barked.filter((event) => /^(archive|login) /.test(event));
-    assertEquals([barked.length, recognized.length, unrecognized.length], [15, 9, 6], app);
+    const published = events(app);
+    const recognized = published.filter((event) => /^(create|read|update|delete|error) /.test(event));
+    const unrecognized = published.filter((event) => /^(archive|login) /.test(event));
+    assertEquals([published.length, recognized.length, unrecognized.length], [15, 9, 6], app);
     const logger = await terminals.shows("logger", recognized.at(-1)!.replace(/[[\]{}()*+?.\\^$|]/g, "\\$&"));
     assertEquals(events(logger), recognized);
     assertMatch(server, /! app: "archive" is not recognized/);

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
 import { Check } from "typebox/schema";
-import { makeUpFitting } from "../../cmd/app/schema_samples.ts";
+import { catalogSamples } from "../../cmd/app/schema_samples.ts";
 import { encodeData, formatEvent, type Json, parseCatalog, ProtocolError } from "../../mod.ts";
 import { runs, someJson, someText } from "./arbitraries.ts";
 
@@ -25,8 +25,8 @@ function reason(name: string, text: string): string | undefined {
   }
 }
 
-/** Some of the events that mq app makes up. */
-const someEvents = fc.nat().map(async (seed) => (await makeUpFitting(seed, catalog)).take(20).toArray());
+/** Some of the events that mq app generates. */
+const someEvents = fc.nat().map(async (seed) => (await catalogSamples(seed, catalog)).take(20).toArray());
 
 /** A value in which one part is another than it was. */
 function withOther(data: Json, other: Json, pick: number): Json {
@@ -38,13 +38,13 @@ function withOther(data: Json, other: Json, pick: number): Json {
   return copy;
 }
 
-Deno.test("what mq app makes up for a catalog fits it, and is the same for the same seed", async () => {
+Deno.test("what mq app generates for a catalog conforms to it, and is the same for the same seed", async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(), async (seed) => {
-      const events = (await makeUpFitting(seed, catalog)).take(20).toArray();
+      const events = (await catalogSamples(seed, catalog)).take(20).toArray();
       for (const { name, data } of events) assert(fits(name, data), `${name} ${encodeData(data)}`);
-      assertEquals((await makeUpFitting(seed, catalog)).take(20).toArray(), events);
-      assertNotEquals((await makeUpFitting(seed + 1, catalog)).take(20).toArray(), events);
+      assertEquals((await catalogSamples(seed, catalog)).take(20).toArray(), events);
+      assertNotEquals((await catalogSamples(seed + 1, catalog)).take(20).toArray(), events);
     }),
     runs(50),
   );
