@@ -20,6 +20,7 @@ import {
   untilLost,
 } from "./shared/broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, DURATION, duration, integer, option, toggle, type Values } from "./command.ts";
+import { titleOf } from "./commands.ts";
 import { type Events, eventsFlag, isList, readCatalog } from "./shared/events_flag.ts";
 import { catalogSamples } from "./app/schema_samples.ts";
 import { count, formatDuration, formatForPeople, formatJson, formatPlain } from "./shared/format.ts";
@@ -47,9 +48,7 @@ const flags = {
 type AppFlags = Values<typeof flags>;
 
 export const app = defineCommand({
-  name: "app",
-  aliases: ["bark", "generate", "simulate", "client"],
-  summary: "a sample application that publishes random events",
+  ...titleOf("app"),
   description:
     "Publishes random events about sample records, and prints each when the broker has answered. Some of the\n" +
     "default events are not recognized by the broker, to show that it drops them. At the end (Ctrl-C) it prints totals and\n" +

@@ -6,6 +6,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { ProtocolError, quote } from "../lib/protocol/errors.ts";
 import { formatPatterns } from "../lib/protocol/pattern.ts";
+import type { Title } from "./commands.ts";
 import { nameMeant, shellWord, shown } from "./shared/mistakes.ts";
 import { type OperandKind, TEXT } from "./shared/operands.ts";
 import { either, FormError, type Reader, ValueError } from "./shared/readers.ts";
@@ -72,13 +73,8 @@ export interface Args<F extends Flags = Flags> {
 }
 
 /** A subcommand of mq. */
-export interface Command<F extends Flags = Flags> {
-  readonly name: string;
-  /** Other words for it, which are no commands: who types one is told its name. */
-  readonly aliases?: readonly string[];
-  /** What it does, in one line. */
-  readonly summary: string;
-  /** What it does, in a few. */
+export interface Command<F extends Flags = Flags> extends Title {
+  /** What it does, in a few lines. */
   readonly description: string;
   /** What it takes besides flags: how that is written, and how many there may be. */
   readonly operands: {
@@ -132,16 +128,6 @@ const HELP_FLAG: Flag<boolean> = toggle("Show this help.", { short: "h" });
 /** The flags of a command, those that all commands have included. */
 export function flagsOf(command: Command): Flags {
   return { ...command.flags, help: HELP_FLAG };
-}
-
-/** The words that call a command. */
-export function wordsOf({ name }: Command): string[] {
-  return name.split(" ");
-}
-
-/** The command whose name an argument list begins with. */
-export function commandOf(commands: readonly Command[], argv: readonly string[]): Command | undefined {
-  return commands.find((command) => wordsOf(command).every((word, index) => argv[index] === word));
 }
 
 /**

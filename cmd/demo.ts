@@ -7,6 +7,7 @@ import { blue, bold, cyan, green } from "@std/fmt/colors";
 import { app } from "./app.ts";
 import { wrap } from "./shared/cells.ts";
 import { type Command, defineCommand, DURATION, duration, option, parseCommand } from "./command.ts";
+import { titleOf } from "./commands.ts";
 import { logger } from "./logger.ts";
 import { server, type ServerFlags, startServer } from "./server.ts";
 import { stopServer } from "./server/stop.ts";
@@ -30,9 +31,7 @@ const flags = {
 
 /** The command. */
 export const demo = defineCommand({
-  name: "demo",
-  aliases: ["example", "try", "tour", "init", "quickstart", "tutorial"],
-  summary: "the broker, a logger and two apps in one terminal",
+  ...titleOf("demo"),
   description: "Shows the whole thing move, over real TCP on a free port.",
   operands: { form: "", min: 0, max: 0 },
   flags,

@@ -9,6 +9,7 @@ import { Pattern } from "../lib/protocol/pattern.ts";
 import type { EventInfo } from "../lib/protocol/responses.ts";
 import { brokerAccess, brokerFlags, connectOrSay } from "./shared/broker_flags.ts";
 import { defineCommand, toggle } from "./command.ts";
+import { titleOf } from "./commands.ts";
 import { layOut } from "./shared/format.ts";
 import { suggest } from "./shared/mistakes.ts";
 import { NAME } from "./shared/operands.ts";
@@ -21,9 +22,7 @@ const flags = {
 
 /** The command. */
 export const events = defineCommand({
-  name: "events",
-  aliases: ["catalog", "schema", "schemas", "list", "topics", "names"],
-  summary: "the events that a broker recognizes, and what data they carry",
+  ...titleOf("events"),
   description:
     "Prints what the broker's catalog says of each: what it is for, the data it carries (* is required), and\n" +
     "an example that can be pasted. Of one NAME it prints the whole schema. A broker has a catalog if it was\n" +

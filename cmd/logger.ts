@@ -17,6 +17,7 @@ import {
   warnOfDeadPatterns,
 } from "./shared/broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
+import { titleOf } from "./commands.ts";
 import { count, formatForPeople, formatJson, formatPlain, formatSome } from "./shared/format.ts";
 import { PATTERN } from "./shared/operands.ts";
 import type { Io } from "./shared/stdio.ts";
@@ -37,24 +38,7 @@ const flags = {
 
 /** The command. */
 export const logger = defineCommand({
-  name: "logger",
-  aliases: [
-    "sub",
-    "subscribe",
-    "listen",
-    "listener",
-    "tail",
-    "watch",
-    "log",
-    "logs",
-    "consume",
-    "receive",
-    "recv",
-    "follow",
-    "monitor",
-    "connect",
-  ],
-  summary: "logs every event it hears",
+  ...titleOf("logger"),
   description: "Without a PATTERN it hears all events but the broker's own, which are heard by 'mq.>'.\n" +
     "In a pattern, * stands for one part of a name and a last > for the rest.\n" +
     "It waits for a broker that is not there yet, and comes back when the broker does.",

@@ -20,6 +20,7 @@ import {
   warnOfDeadPatterns,
 } from "./shared/broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, UsageError, type Values } from "./command.ts";
+import { titleOf } from "./commands.ts";
 import { cut } from "./shared/cells.ts";
 import { formatSome, howToAdmit, layOut } from "./shared/format.ts";
 import { Handling } from "./on/handling.ts";
@@ -60,9 +61,7 @@ export type OnFlags = Values<typeof flags>;
 
 /** The command. */
 export const on = defineCommand({
-  name: "on",
-  aliases: ["handle", "handler", "exec", "lambda", "when"],
-  summary: "runs a command for each event, as AWS Lambda does",
+  ...titleOf("on"),
   description:
     "The event's data is one line on the command's stdin; MQ_EVENT, MQ_ID, MQ_FROM, MQ_AT and MQ_ATTEMPT are in its\n" +
     "environment, and MQ_URL, MQ_TOKEN and MQ_TLS_CA, so that mq pub in it reaches the same broker: run no program that\n" +

@@ -12,6 +12,7 @@ import { MqEvent } from "../lib/protocol/event.ts";
 import { MAX_HOPS } from "../lib/protocol/limits.ts";
 import { brokerAccess, brokerFlags, connectOrSay, jsonFlag, nameFlag, untilLost } from "./shared/broker_flags.ts";
 import { defineCommand, integer, option, toggle, type Values } from "./command.ts";
+import { titleOf } from "./commands.ts";
 import { count, formatJson } from "./shared/format.ts";
 import { readInput } from "./pub/input.ts";
 import { PUBLISHABLE, TEXT } from "./shared/operands.ts";
@@ -44,9 +45,7 @@ type PubFlags = Values<typeof flags>;
 
 /** The command. */
 export const pub = defineCommand({
-  name: "pub",
-  aliases: ["publish", "emit", "send", "produce", "push", "post", "trigger", "fire", "notify"],
-  summary: "publishes one event, or one for each line of stdin",
+  ...titleOf("pub"),
   description: "DATA is JSON or plain text; - takes the data of one event from each line of stdin.\n" +
     "It waits until the broker has taken every event in, and fails if one was refused. Where the connection breaks,\n" +
     "or Ctrl-C ends it, it says how many were confirmed and of how many that is not known, and exits with 1.",

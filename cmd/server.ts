@@ -13,6 +13,7 @@ import { DEFAULT_PORT } from "../lib/protocol/limits.ts";
 import { parseTokens, type Token } from "../lib/protocol/tokens.ts";
 import { certificateFile, checkTyped, jsonFlag, tokenOf } from "./shared/broker_flags.ts";
 import { choice, defineCommand, integer, option, textFile, toggle, UsageError, type Values } from "./command.ts";
+import { titleOf } from "./commands.ts";
 import { type Events, eventsFlag, isList, readCatalog } from "./shared/events_flag.ts";
 import { shown } from "./shared/mistakes.ts";
 import { FormError, ValueError } from "./shared/readers.ts";
@@ -104,9 +105,7 @@ export type ServerFlags = Values<typeof flags>;
 
 /** The command. */
 export const server = defineCommand({
-  name: "server",
-  aliases: ["start", "broker", "serve", "daemon", "run", "up", "host"],
-  summary: "the broker: sends every event it recognizes on to those who listen",
+  ...titleOf("server"),
   description: "Keeps a pool of TCP connections. What it does not recognize is dropped, and the log says so.\n" +
     "localhost is both 127.0.0.1 and ::1. Ctrl-C drains and ends it, a second one ends it at once (exit code 130).\n" +
     "It ends with its terminal, too, but for one that has none: nohup mq server & stays.\n" +

@@ -16,6 +16,7 @@ import {
   untilLost,
 } from "./shared/broker_flags.ts";
 import { choice, defineCommand, DURATION, duration, option, toggle, type Values } from "./command.ts";
+import { titleOf } from "./commands.ts";
 import { aborted, type Io } from "./shared/stdio.ts";
 import { keys, type Terminal } from "./shared/terminal.ts";
 import { drawAll, drawScreen, firstRow, formatAge, roomFor, SORTING, type View } from "./top/drawing.ts";
@@ -60,9 +61,7 @@ type TopFlags = Values<typeof flags>;
 
 /** The command. */
 export const top = defineCommand({
-  name: "top",
-  aliases: ["ls", "clients", "status", "stats", "ps", "connections", "info"],
-  summary: "what goes on in the broker: its connections, rates and queues",
+  ...titleOf("top"),
   description:
     "Shows connections and what each publishes and gets, anew each second. Keys sort, and the same key again\n" +
     "reverses; q ends it. A ! marks those that read too slowly, a · those that only look on.\n" +

@@ -7,6 +7,7 @@ import type { Client } from "../lib/client.ts";
 import type { Why } from "../lib/protocol/responses.ts";
 import { brokerAccess, brokerFlags, connectOrSay } from "./shared/broker_flags.ts";
 import { defineCommand, toggle } from "./command.ts";
+import { titleOf } from "./commands.ts";
 import { NAME } from "./shared/operands.ts";
 import { drawWhy } from "./why/drawing.ts";
 
@@ -21,9 +22,7 @@ const flags = {
 
 /** The command. */
 export const why = defineCommand({
-  name: "why",
-  aliases: ["explain", "route", "routes", "trace", "who"],
-  summary: "why an event reaches whom it reaches",
+  ...titleOf("why"),
   description:
     "Asks the broker what recognizes an event of that name, who hears it and by which pattern, what waits\n" +
     "for them, and who does not hear it. It publishes nothing.",

@@ -5,6 +5,7 @@
  */
 import { bold } from "@std/fmt/colors";
 import { defineCommand, integer, option } from "../command.ts";
+import { titleOf } from "../commands.ts";
 import {
   benchJsonFlag,
   formatFigures,
@@ -30,8 +31,7 @@ const flags = {
 
 /** The command. */
 export const benchConnect = defineCommand({
-  name: "bench connect",
-  summary: "what a connection for each event costs against one that is kept",
+  ...titleOf("bench connect"),
   description: "Publishes events one after another, each when the one before has arrived at a listener:\n" +
     "first all on one connection, then each on a connection of its own.",
   operands: { form: "", min: 0, max: 0 },

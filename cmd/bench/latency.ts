@@ -5,6 +5,7 @@
  */
 import type { Histogram } from "hdr-histogram-js";
 import { defineCommand, duration, integer, option } from "../command.ts";
+import { titleOf } from "../commands.ts";
 import { count } from "../shared/format.ts";
 import {
   benchJsonFlag,
@@ -35,8 +36,7 @@ const flags = {
 
 /** The command. */
 export const benchLatency = defineCommand({
-  name: "bench latency",
-  summary: "how long events take from publisher to listener, at a set rate",
+  ...titleOf("bench latency"),
   description:
     "Each event has a time at which it is due, and its latency counts from then, even if it is sent late:\n" +
     "so a broker that stalls cannot hide it by stalling the publisher, too (no coordinated omission).",

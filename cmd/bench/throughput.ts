@@ -5,6 +5,7 @@
  */
 import { format as formatBytes } from "@std/fmt/bytes";
 import { defineCommand, integer, option } from "../command.ts";
+import { titleOf } from "../commands.ts";
 import { count } from "../shared/format.ts";
 import { benchJsonFlag, formatFigures, formatLimit, formatNumber, formatProgress, formatTable } from "./figures.ts";
 import { type Extent, type Load, type LoadResult, runLoad, type Watch } from "./load.ts";
@@ -25,9 +26,7 @@ const flags = {
 
 /** The command. */
 export const benchThroughput = defineCommand({
-  name: "bench throughput",
-  aliases: ["benchmark", "perf", "speed", "load"],
-  summary: "how many events a second a broker takes in and hands out",
+  ...titleOf("bench throughput"),
   description: "Publishers send as fast as they can, but never more than 4 MiB ahead of the slowest listener.\n" +
     "The clock runs from the first event sent to the last one that arrives, after half a second to warm up.",
   operands: { form: "", min: 0, max: 0 },

@@ -6,17 +6,8 @@
  */
 import { ProtocolError } from "../../lib/protocol/errors.ts";
 import { Pattern } from "../../lib/protocol/pattern.ts";
-import {
-  type Command,
-  commandOf,
-  type Flag,
-  type Flags,
-  flagsOf,
-  isFlag,
-  isSwitch,
-  takeApart,
-  wordsOf,
-} from "../command.ts";
+import { type Command, type Flag, type Flags, flagsOf, isFlag, isSwitch, takeApart } from "../command.ts";
+import { type Title, wordsOf } from "../commands.ts";
 
 /** A word that may be typed, and what it means. */
 export interface Candidate {
@@ -72,12 +63,17 @@ const NOTHING: Offer = { from: "table", candidates: [] };
  *
  * @param words The command line behind `mq`.
  * @param index Which of the words is being typed.
- * @param commands The commands that there are.
+ * @param commands How the commands are called that there are.
+ * @param command The one that the words before call, if they do.
  */
-export function offerAt(words: readonly string[], index: number, commands: readonly Command[]): Offer {
+export function offerAt(
+  words: readonly string[],
+  index: number,
+  commands: readonly Title[],
+  command: Command | undefined,
+): Offer {
   const before = words.slice(0, index);
   const typed = { prefix: "", text: words[index] ?? "" };
-  const command = commandOf(commands, before);
   if (command) return offerBehind(command, before.slice(wordsOf(command).length), typed, words.slice(index + 1));
   if (before[0] === "help") return matching(typed, commandWords(before.slice(1), commands));
   const besides = index === 0 ? BESIDES.filter(({ word }) => isFlag(word) === typed.text.startsWith("-")) : [];
@@ -85,7 +81,7 @@ export function offerAt(words: readonly string[], index: number, commands: reado
 }
 
 /** The next words of the commands that begin with some words. Of a word of several commands, theirs is the help. */
-function commandWords(before: readonly string[], commands: readonly Command[]): Candidate[] {
+function commandWords(before: readonly string[], commands: readonly Title[]): Candidate[] {
   const next = new Map<string, string[]>();
   for (const command of commands) {
     const [word, ...rest] = wordsOf(command).slice(before.length);

@@ -11,7 +11,8 @@ import { atMost } from "../../lib/net/time.ts";
 import { MqError } from "../../lib/protocol/errors.ts";
 import { brokerAccess, brokerFlags } from "../shared/broker_flags.ts";
 import { type Candidate, eventCandidates, type EventOffer, type Offer, offerAt } from "./candidates.ts";
-import { type Command, defineCommand, duration, option, type Reader, UsageError, type Values } from "../command.ts";
+import { defineCommand, duration, option, type Reader, UsageError, type Values } from "../command.ts";
+import { commandOf, COMMANDS, titleOf } from "../commands.ts";
 import type { Io } from "../shared/stdio.ts";
 
 const flags = {
@@ -34,23 +35,21 @@ function orNothing<T>(read: Reader<T>): Reader<T | undefined> {
   };
 }
 
-/** The command that completes those of a table. */
-export function complete(commands: readonly Command[]): Command {
-  return defineCommand<typeof flags>({
-    name: "complete",
-    summary: "what may be typed at a place of a command line",
-    description: "The scripts of mq completions call it, with -- before what has been typed.",
-    operands: { form: "INDEX [WORD...]", min: 1, max: Infinity },
-    flags,
-    examples: [["mq complete -- 1 pub cre", "what may become of cre behind mq pub"]],
-    permissions: ["net"],
-    async run({ flags, operands: [index, ...words] }, io) {
-      const offer = offerAt(words, Number(index), commands);
-      for (const { word, help } of await candidatesOf(offer, flags, io)) io.stdout.line(`${word}\t${help}`);
-      return 0;
-    },
-  });
-}
+/** The command. */
+export const complete = defineCommand({
+  ...titleOf("complete"),
+  description: "The scripts of mq completions call it, with -- before what has been typed.",
+  operands: { form: "INDEX [WORD...]", min: 1, max: Infinity },
+  flags,
+  examples: [["mq complete -- 1 pub cre", "what may become of cre behind mq pub"]],
+  permissions: ["net"],
+  async run({ flags, operands: [index, ...words] }, io) {
+    const called = commandOf(COMMANDS, words.slice(0, Number(index)));
+    const offer = offerAt(words, Number(index), COMMANDS, await called?.load());
+    for (const { word, help } of await candidatesOf(offer, flags, io)) io.stdout.line(`${word}\t${help}`);
+    return 0;
+  },
+});
 
 async function candidatesOf(offer: Offer, flags: CompleteFlags, io: Io): Promise<readonly Candidate[]> {
   switch (offer.from) {

@@ -4,6 +4,7 @@
  * @module
  */
 import { defineCommand } from "../command.ts";
+import { titleOf } from "../commands.ts";
 import { oneOf } from "../shared/operands.ts";
 import { BASH, FISH, ZSH } from "./shells.ts";
 
@@ -12,9 +13,7 @@ const FORM = [...SCRIPTS.keys()].join("|");
 
 /** The command. */
 export const completions = defineCommand({
-  name: "completions",
-  aliases: ["completion", "autocomplete"],
-  summary: "has bash, zsh or fish complete commands, flags and the names of events",
+  ...titleOf("completions"),
   description: "Prints a script for the shell. At each TAB it asks mq, and mq the broker, for what may be typed.\n" +
     "For one shell:\n" +
     "  bash  source <(mq completions bash)\n" +

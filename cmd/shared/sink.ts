@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { delay } from "@std/async/delay";
 
 /** How long to wait for a pipe that cannot take anything now and says so, in milliseconds. */
 const RETRY_MS = 10;
@@ -104,7 +103,8 @@ export class SinkWriter {
         return count;
       } catch (error) {
         if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-        await delay(RETRY_MS);
+        // Not with std's delay: every command would wait until that is loaded.
+        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
       }
     }
   }

@@ -1,15 +1,19 @@
 /** What shells may offer: from the table of commands, from the broker, and through the scripts of the three shells. */
 import { assert, assertEquals } from "@std/assert";
 import { eventCandidates, type Offer, offerAt } from "../../cmd/completion/candidates.ts";
-import { type Command, defineCommand, flagsOf, option, toggle, wordsOf } from "../../cmd/command.ts";
-import { COMMANDS } from "../../cmd/main.ts";
+import { type Command, defineCommand, flagsOf, option, toggle } from "../../cmd/command.ts";
+import { commandOf, loadAll, wordsOf } from "../../cmd/commands.ts";
 import { has, mq, Program, programLine, startBroker } from "../helpers.ts";
+
+const COMMANDS = await loadAll();
 
 /** What may be offered at the end of a command line, or where a | stands in it. */
 function offer(line: string, commands: readonly Command[] = COMMANDS): Offer {
   const [before, after = ""] = line.split("|");
   const words = before.split(" ");
-  return offerAt([...words, ...after.split(" ").filter((word) => word !== "")], words.length - 1, commands);
+  const index = words.length - 1;
+  const called = commandOf(commands, words.slice(0, index));
+  return offerAt([...words, ...after.split(" ").filter((word) => word !== "")], index, commands, called);
 }
 
 /** The words among them, if it is the table that knows them. */

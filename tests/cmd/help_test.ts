@@ -2,8 +2,11 @@ import { assert, assertEquals } from "@std/assert";
 import stringWidth from "string-width";
 import { parseCommand } from "../../cmd/command.ts";
 import { helpOf } from "../../cmd/shared/help.ts";
-import { COMMANDS, helpOfAll } from "../../cmd/main.ts";
+import { loadAll } from "../../cmd/commands.ts";
+import { helpOfAll } from "../../cmd/help.ts";
 import { mq } from "../helpers.ts";
+
+const COMMANDS = await loadAll();
 
 /** A file as the examples name it. */
 function fileNamed(name: string): string {

@@ -1,6 +1,6 @@
 /** What every command does when its output cannot be written: told and exit 1; or nobody reads it, and that is no error. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { COMMANDS } from "../../cmd/main.ts";
+import { COMMANDS } from "../../cmd/commands.ts";
 import { SinkWriter } from "../../cmd/shared/sink.ts";
 import { type Outcome, Program, programLine, RawClient, startBroker, type TestBroker, until } from "../helpers.ts";
 

@@ -3,7 +3,8 @@
  * what came of each attempt.
  */
 import type { Command } from "../../cmd/command.ts";
-import { COMMANDS, main } from "../../cmd/main.ts";
+import { COMMANDS } from "../../cmd/commands.ts";
+import { main } from "../../cmd/main.ts";
 import { systemIo } from "../../cmd/shared/stdio.ts";
 
 const ALL = ["net", "env", "read", "write", "run", "sys", "ffi"] as const;
@@ -30,7 +31,8 @@ function attempt(work: () => unknown): string {
   }
 }
 
-const command = COMMANDS.findLast(({ name }) => Deno.args.join(" ").startsWith(name)) as { run: Command["run"] };
+const called = COMMANDS.findLast(({ name }) => Deno.args.join(" ").startsWith(name))!;
+const command = await called.load() as { run: Command["run"] };
 command.run = () => {
   const left = ALL.filter((name) => Deno.permissions.querySync({ name }).state === "granted");
   const attempts = Object.fromEntries(Object.entries(ATTEMPTS).map(([name, work]) => [name, attempt(work)]));

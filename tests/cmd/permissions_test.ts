@@ -1,8 +1,10 @@
 /** What the program may do: only what its command needs. */
 import { assertEquals } from "@std/assert";
-import { COMMANDS } from "../../cmd/main.ts";
+import { loadAll } from "../../cmd/commands.ts";
 import config from "../../deno.json" with { type: "json" };
 import { Program } from "../helpers.ts";
+
+const COMMANDS = await loadAll();
 
 const ALL = ["net", "env", "read", "write", "run", "sys", "ffi"] as const;
 

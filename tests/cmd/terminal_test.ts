@@ -1,8 +1,10 @@
 /** The programs as a person sees them: in real terminals. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { setColorEnabled } from "@std/fmt/colors";
-import { HELP_COLUMNS, helpOf } from "../../cmd/shared/help.ts";
-import { COMMANDS, helpOfAll } from "../../cmd/main.ts";
+import { helpOf } from "../../cmd/shared/help.ts";
+import { HELP_COLUMNS } from "../../cmd/shared/layout.ts";
+import { helpOfAll } from "../../cmd/help.ts";
+import { on } from "../../cmd/on.ts";
 import { drawWhy } from "../../cmd/why/drawing.ts";
 import { has, Program, programLine, RawClient, startBroker, until } from "../helpers.ts";
 
@@ -133,11 +135,10 @@ for (const columns of [40, 60, 80, 120, 200]) {
       await terminals.open("help", ...mq, "help", "on");
       await terminals.open("why", ...mq, "why", "create", "-s", `127.0.0.1:${server.port}`);
       const width = Math.min(columns, HELP_COLUMNS);
-      const help = COMMANDS.find(({ name }) => name === "on")!;
       const shows = async (name: string, text: string) =>
         assertStringIncludes(await terminals.shows(name, text.split("\n").at(-1)!.trim()), text);
       await shows("all", helpOfAll(width));
-      await shows("help", helpOf(help, width));
+      await shows("help", helpOf(on, width));
       await shows("why", drawing);
     },
   });

@@ -2,12 +2,12 @@
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import fc from "fast-check";
 import { type Command, type Flag, parseCommand, UsageError } from "../../cmd/command.ts";
-import { COMMANDS } from "../../cmd/main.ts";
+import { loadAll } from "../../cmd/commands.ts";
 import { resultOf, runs, someText, textOf } from "./arbitraries.ts";
 
 const someValue = fc.oneof(someText, textOf("1", "0", "ms", "s", ",", "-", "=", "create", "true"));
 
-for (const command of COMMANDS) {
+for (const command of await loadAll()) {
   Deno.test(`parseCommand reads any arguments of mq ${command.name} or says how it is used`, () => {
     const property = fc.property(fc.array(someArgument(command), { maxLength: 6 }), (argv) => {
       const args = resultOf(() => parseCommand(command, argv), UsageError);
