@@ -13,7 +13,7 @@ import { Dispatcher, type Handler } from "./client/dispatcher.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./protocol/errors.ts";
 import { checkName, checkPublishable, type MqEvent } from "./protocol/event.ts";
 import { Pattern } from "./protocol/pattern.ts";
-import { whyNoGreeting } from "./net/connection_errors.ts";
+import { greetingError } from "./net/connection_errors.ts";
 import type { HeartbeatTimes } from "./net/heartbeat.ts";
 import { DEFAULT_LIMITS, DEFAULT_PORT, MAX_HOPS } from "./protocol/limits.ts";
 import { formatEvent, formatHeaders } from "./protocol/lines.ts";
@@ -410,7 +410,7 @@ export class Client extends EventTarget implements AsyncDisposable {
     } catch (cause) {
       session.abandon();
       if (!(cause instanceof MqError) || cause instanceof ProtocolError || either.aborted) throw cause;
-      throw whyNoGreeting(this.address, cause, session.sighting, timeoutMs);
+      throw greetingError(this.address, cause, session.partialGreeting, timeoutMs);
     }
     this.#resume(session);
     return session;

@@ -8,7 +8,7 @@ import type { Hello } from "../protocol/responses.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "../protocol/errors.ts";
 import { byteLength, copySubstring } from "../protocol/text.ts";
 import { isName, MqEvent } from "../protocol/event.ts";
-import type { Sighting } from "../net/connection_errors.ts";
+import type { PartialGreeting } from "../net/connection_errors.ts";
 import { Heartbeat, type HeartbeatTimes, tickMs } from "../net/heartbeat.ts";
 import { LineReader } from "../net/line_reader.ts";
 import { WriteQueue } from "../net/write_queue.ts";
@@ -103,8 +103,8 @@ export class Session {
     return this.#isOver;
   }
 
-  /** What has been seen of the other side. */
-  get sighting(): Sighting {
+  /** What was received so far, for the error of a greeting that fails. */
+  get partialGreeting(): PartialGreeting {
     return { closeMessage: this.#closeMessage, firstLine: this.#firstLine, receivedBytes: this.#lines.receivedBytes };
   }
 

@@ -1,32 +1,32 @@
 /**
- * The errors of a connection that could not be made: one sentence each, with what was seen and no guess at the cause.
+ * The errors of connections that could not be established. Each message says what was observed, and does not guess a cause.
  *
  * @module
  */
 import { type Address, formatAddress } from "../protocol/address.ts";
 import { ConnectionError, type MqError, ProtocolError, quote, TimeoutError } from "../protocol/errors.ts";
 
-/** What the system says of names that are not there. In any other case a name may be found later. */
+/** Matches what systems say of a name that does not exist. Other look-ups that fail may succeed later. */
 const UNKNOWN_NAME = /not known|No address associated|does not resolve|No such host/i;
 
 /**
- * Says why nobody could be reached: what was seen, and no guess.
+ * Makes the error of a TCP connection that failed.
  *
- * @param address Where the broker should be.
- * @param timeoutMs How long it was tried, in milliseconds.
- * @param cause What the runtime threw.
- * @returns The error to tell, with the code `no-such-host` if the name cannot be found, and else `unreachable`.
+ * @param address The broker's address.
+ * @param timeoutMs The timeout, in milliseconds.
+ * @param cause The error of the runtime, or the TimeoutError.
+ * @returns The error, with the code `no-such-host` if the name does not exist, or else `unreachable`.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
  * const cause = new Error("Network is unreachable (os error 101)");
- * const { message } = whyUnreachable({ hostname: "10.0.0.1", port: 3001, tls: false }, 5000, cause);
+ * const { message } = unreachableError({ hostname: "10.0.0.1", port: 3001, tls: false }, 5000, cause);
  * assertEquals(message, "No broker answers at 10.0.0.1:3001: Network is unreachable");
  * ```
  */
-export function whyUnreachable(address: Address, timeoutMs: number, cause: unknown): ConnectionError {
+export function unreachableError(address: Address, timeoutMs: number, cause: unknown): ConnectionError {
   const place = formatAddress(address);
   const says = (code: MqError["code"], message: string) => new ConnectionError(code, message, { cause });
   if (cause instanceof TimeoutError) return says("unreachable", `No answer from ${place} within ${timeoutMs / 1000} s`);
@@ -40,25 +40,25 @@ export function whyUnreachable(address: Address, timeoutMs: number, cause: unkno
   return says("unreachable", `No broker answers at ${place}${isRefused ? "" : `: ${reason}`}`);
 }
 
-/** What a session has seen of the other side by the time its greeting fails. */
-export interface Sighting {
-  /** What the broker said last, if that was why it closes the connection. */
+/** What was received of the peer before its greeting failed. */
+export interface PartialGreeting {
+  /** The broker's close message, if it has sent one. */
   readonly closeMessage?: ProtocolError;
-  /** The beginning of the first line that came. */
+  /** The beginning of the first line. */
   readonly firstLine?: string;
-  /** How many bytes have come. */
+  /** How many bytes were received. */
   readonly receivedBytes: number;
 }
 
 /**
- * Says why a greeting failed.
+ * Makes the error of a connection whose greeting, the answer to `/hello`, failed.
  *
- * @param address Where that was, as `HOST:PORT`.
- * @param cause What befell the greeting.
- * @param sighting What was seen of the other side.
- * @param timeoutMs How long it was waited for, in milliseconds.
- * @returns The error to tell, with the code `refused`, `tls-failed`, `no-answer`, `not-a-broker`, or `unreachable` where
- * it may be a broker that goes down.
+ * @param address The broker's address, as `HOST:PORT`.
+ * @param cause The error of the greeting.
+ * @param received What was received of the peer.
+ * @param timeoutMs The timeout, in milliseconds.
+ * @returns The error, with the code `refused`, `tls-failed`, `no-answer`, `not-a-broker`, or `unreachable` for a peer that
+ * closes the connection and may be a broker that shuts down.
  *
  * @example
  * ```ts
@@ -66,86 +66,89 @@ export interface Sighting {
  * import { ConnectionError } from "../protocol/errors.ts";
  *
  * const cause = new ConnectionError("disconnected", "The connection was closed");
- * const { message } = whyNoGreeting("localhost:22", cause, { firstLine: "SSH-2.0", receivedBytes: 9 }, 5000);
- * assertEquals(message, 'What listens at localhost:22 sent "SSH-2.0", and closed the connection');
+ * const { message } = greetingError("localhost:22", cause, { firstLine: "SSH-2.0", receivedBytes: 9 }, 5000);
+ * assertEquals(message, 'The program at localhost:22 sent "SSH-2.0", and closed the connection');
  * ```
  */
-export function whyNoGreeting(
+export function greetingError(
   address: string,
   cause: MqError,
-  sighting: Sighting,
+  received: PartialGreeting,
   timeoutMs: number,
 ): ConnectionError {
-  const { code, message } = explain(address, cause, sighting, `${timeoutMs / 1000} s`);
+  const { code, message } = explain(address, cause, received, `${timeoutMs / 1000} s`);
   return new ConnectionError(code, message, { cause });
 }
 
-/** A code and a sentence. */
 type Explanation = Pick<ConnectionError, "code" | "message">;
 
-function explain(address: string, cause: MqError, sighting: Sighting, time: string): Explanation {
-  const { closeMessage, firstLine, receivedBytes } = sighting;
+function explain(address: string, cause: MqError, received: PartialGreeting, time: string): Explanation {
+  const { closeMessage, firstLine, receivedBytes } = received;
   const reason = cause.cause instanceof ProtocolError ? cause.cause : undefined;
-  const who = `What listens at ${address}`;
+  const program = `The program at ${address}`;
   if (closeMessage !== undefined) {
-    const code = closeMessage.code === "bye" ? "unreachable" : "refused"; // One that goes down may come back.
-    return { code, message: `The broker at ${address} closes the connection: ${closeMessage.message}` };
+    const code = closeMessage.code === "bye" ? "unreachable" : "refused"; // A broker that shuts down may come back.
+    return { code, message: `The broker at ${address} closed the connection: ${closeMessage.message}` };
   }
-  if (reason?.code === "tls") return { code: "tls-failed", message: `${who} speaks TLS: try mqs://${address}` };
+  if (reason?.code === "tls") return { code: "tls-failed", message: `${program} speaks TLS: try mqs://${address}` };
   if (firstLine?.startsWith("HTTP/")) {
-    return { code: "not-a-broker", message: `${who} speaks HTTP: it is no mq broker` };
+    return { code: "not-a-broker", message: `${program} speaks HTTP and is not an mq broker` };
   }
   if (receivedBytes === 0) return explainSilence(address, cause, time);
   const sent = firstLine === undefined ? `${receivedBytes} bytes without a line end` : quote(firstLine);
   if (cause instanceof TimeoutError) {
-    return { code: "not-a-broker", message: `${who} sent ${sent}, and no answer within ${time}` };
+    return { code: "not-a-broker", message: `${program} sent ${sent}, and no answer within ${time}` };
   }
   const isClosed = cause instanceof ConnectionError && reason === undefined;
-  if (isClosed) return { code: "not-a-broker", message: `${who} sent ${sent}, and closed the connection` };
-  return { code: "not-a-broker", message: `${who} is no mq broker: ${reason?.message ?? cause.message}` };
+  if (isClosed) return { code: "not-a-broker", message: `${program} sent ${sent}, and closed the connection` };
+  return { code: "not-a-broker", message: `${program} is not an mq broker: ${reason?.message ?? cause.message}` };
 }
 
 function explainSilence(address: string, cause: MqError, time: string): Explanation {
   return cause instanceof TimeoutError
-    ? { code: "no-answer", message: `Something listens at ${address}, but did not answer within ${time}` }
-    : { code: "unreachable", message: `What listens at ${address} closes the connection at once` };
+    ? {
+      code: "no-answer",
+      message: `The program at ${address} accepted the connection, but did not answer within ${time}`,
+    }
+    : { code: "unreachable", message: `The program at ${address} closed the connection at once` };
 }
 
 /** Why a TLS handshake failed. */
 export interface HandshakeFailure {
-  /** `untrusted`, `no-tls` (the other side does not speak it) or, for all else, `tls-failed`. */
+  /** `untrusted` for the certificate, `no-tls` if the peer does not speak TLS, or `tls-failed` for other failures. */
   readonly code: "untrusted" | "no-tls" | "tls-failed";
-  /** Half a sentence. */
+  /** The reason, as the end of a sentence. */
   readonly reason: string;
 }
 
-/** What the runtime says, what kind of failure that is, and what it means to one who does not know TLS. */
-const FAILURES: readonly (readonly [RegExp, HandshakeFailure["code"], string])[] = [
-  [/UnknownIssuer|UnknownCA/, "untrusted", "the certificate is not signed by anybody that the client trusts"],
-  [/InvalidContentType|InvalidMessage/, "no-tls", "the other side does not speak TLS"],
+/** Handshake failures by the runtime's message, with the reason in words for readers who do not know TLS. */
+const HANDSHAKE_FAILURES: readonly (readonly [RegExp, HandshakeFailure["code"], string])[] = [
+  [/UnknownIssuer|UnknownCA/, "untrusted", "the certificate is not signed by an authority that the client trusts"],
+  [/InvalidContentType|InvalidMessage/, "no-tls", "the peer does not speak TLS"],
   [/not valid for name|NotValidForName/, "tls-failed", "the certificate is for another name"],
   [/expired/i, "tls-failed", "the certificate has expired"],
   [/not valid yet|NotValidYet/i, "tls-failed", "the certificate is not valid yet"],
-  [/CaUsedAsEndEntity/, "tls-failed", "the certificate is an authority's, and not a server's"],
-  [/end of file|eof|reset|broken pipe/i, "tls-failed", "the other side closed the connection"],
+  [/CaUsedAsEndEntity/, "tls-failed", "the certificate is that of an authority, not of a server"],
+  [/end of file|eof|reset|broken pipe/i, "tls-failed", "the peer closed the connection"],
 ];
 
 /**
  * Explains why a TLS handshake failed.
  *
- * @param error What the runtime threw.
- * @returns The kind of failure, and the reason: what the runtime says itself, if it is none of the usual ones.
+ * @param error The error of the runtime.
+ * @returns The code and the reason; the runtime's own message, if it is not a known one.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
  * const error = new Error("received corrupt message of type InvalidContentType");
- * assertEquals(explainHandshake(error), { code: "no-tls", reason: "the other side does not speak TLS" });
+ * assertEquals(explainHandshake(error), { code: "no-tls", reason: "the peer does not speak TLS" });
  * ```
  */
 export function explainHandshake(error: unknown): HandshakeFailure {
   const message = error instanceof Error ? error.message : String(error);
-  const [, code, reason] = FAILURES.find(([form]) => form.test(message)) ?? [/./, "tls-failed" as const, message];
+  const [, code, reason] = HANDSHAKE_FAILURES.find(([form]) => form.test(message)) ??
+    [/./, "tls-failed" as const, message];
   return { code, reason };
 }

@@ -1,40 +1,40 @@
 /**
- * Reaching a broker: TCP, TLS where it is asked for, and what to say when that fails.
+ * Opens connections to brokers, over TCP or TLS.
  *
  * @module
  */
 import { type Address, formatAddress } from "../protocol/address.ts";
 import { ConnectionError, TimeoutError } from "../protocol/errors.ts";
-import { explainHandshake, whyNoGreeting, whyUnreachable } from "./connection_errors.ts";
+import { explainHandshake, greetingError, unreachableError } from "./connection_errors.ts";
 import { within } from "./time.ts";
 
 /** Options of {@linkcode dial}. */
 export interface DialOptions {
-  /** How long it may take, in milliseconds. */
+  /** How long the connection, and then the TLS handshake, may take, in milliseconds. */
   timeoutMs: number;
-  /** Certificates that are trusted besides those that the system trusts, in the PEM format. */
+  /** Certificates in the PEM format that are trusted in addition to those of the system. */
   caCerts?: string[];
-  /** Gives up when it is aborted. */
+  /** Ends the attempt when it is aborted; its reason is thrown. */
   signal?: AbortSignal;
 }
 
 /**
- * Opens a connection to a broker. For `localhost` both of its addresses are tried: a broker may listen on either.
+ * Opens a connection to a broker. For `localhost` it tries 127.0.0.1, then ::1.
  *
- * @param address Where the broker is.
- * @param options How long that may take, and whom to trust.
+ * @param address The broker's address.
+ * @param options The timeout and the trusted certificates.
  * @returns The connection.
- * @throws {ConnectionError} With the code `unreachable`; `no-such-host`, if its name cannot be found; `no-answer`, if it
- * accepts the connection and does not answer; `untrusted`, if its certificate is signed by nobody who is
- * trusted; `no-tls`, if it does not speak TLS; or `tls-failed`, if TLS was not agreed on for another reason.
+ * @throws {ConnectionError} With the code `unreachable`; `no-such-host`, if the name does not exist; `no-answer`, if the
+ * TLS handshake has timed out; `untrusted`, if the certificate has no trusted issuer; `no-tls`, if the peer does not speak
+ * TLS; or `tls-failed` for other failures of the handshake.
  *
  * @example
  * ```ts
  * import { assertRejects } from "@std/assert";
  * import { ConnectionError } from "../protocol/errors.ts";
  *
- * const nobody = { hostname: "127.0.0.1", port: 1, tls: false };
- * await assertRejects(() => dial(nobody, { timeoutMs: 5000 }), ConnectionError, "No broker answers at 127.0.0.1:1");
+ * const address = { hostname: "127.0.0.1", port: 1, tls: false };
+ * await assertRejects(() => dial(address, { timeoutMs: 5000 }), ConnectionError, "No broker answers at 127.0.0.1:1");
  * ```
  */
 export async function dial(address: Address, options: DialOptions): Promise<Deno.TcpConn | Deno.TlsConn> {
@@ -47,20 +47,20 @@ async function connectTcp(address: Address, { timeoutMs, signal }: DialOptions):
   let cause: unknown;
   for (const hostname of hostnames) {
     signal?.throwIfAborted();
-    const givingUp = new AbortController();
-    const dialling = Deno.connect({ hostname, port: address.port, signal: givingUp.signal });
+    const abandoning = new AbortController();
+    const dialling = Deno.connect({ hostname, port: address.port, signal: abandoning.signal });
     try {
       const conn = await within(timeoutMs, dialling, signal);
-      conn.setNoDelay(); // A turn's output is one write: there is nothing to wait for.
+      conn.setNoDelay(); // The output of a tick is one write, so Nagle's algorithm would only delay it.
       return conn;
     } catch (error) {
-      givingUp.abort();
-      dialling.then((late) => late.close(), () => {}); // That it fails, too, is what was wanted.
+      abandoning.abort();
+      dialling.then((late) => late.close(), () => {}); // It was aborted, so it is expected to fail.
       signal?.throwIfAborted();
       cause ??= error;
     }
   }
-  throw whyUnreachable(address, timeoutMs, cause);
+  throw unreachableError(address, timeoutMs, cause);
 }
 
 async function startTls(conn: Deno.TcpConn, address: Address, options: DialOptions): Promise<Deno.TlsConn> {
@@ -74,7 +74,7 @@ async function startTls(conn: Deno.TcpConn, address: Address, options: DialOptio
     (tlsConn ?? conn).close();
     signal?.throwIfAborted();
     if (cause instanceof TimeoutError) {
-      throw whyNoGreeting(formatAddress(address), cause, { receivedBytes: 0 }, timeoutMs);
+      throw greetingError(formatAddress(address), cause, { receivedBytes: 0 }, timeoutMs);
     }
     const { code, reason } = explainHandshake(cause);
     throw new ConnectionError(code, `Cannot agree on TLS with ${formatAddress(address)}: ${reason}`, { cause });

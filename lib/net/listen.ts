@@ -1,5 +1,5 @@
 /**
- * Where a broker listens.
+ * Listens on TCP or TLS, and accepts connections.
  *
  * @module
  */
@@ -10,21 +10,21 @@ import { MqError } from "../protocol/errors.ts";
 import { DEFAULT_PORT } from "../protocol/limits.ts";
 import type { Transport } from "./transport.ts";
 
-/** How often another port is tried when a free one was asked for and is taken on one of localhost's two addresses. */
+/** How many free ports are tried until one is free on both addresses of localhost. */
 const FREE_PORT_TRIES = 10;
 
 /**
- * How many connections the system completes before they are accepted. Past that, clients that dial at the same time wait
- * for a second or more. Deno knows the option since 2.5; before that it is 128.
+ * How many connections the system establishes before they are accepted. Beyond that, clients that connect at the same
+ * time wait for a second or more. Deno has the option since 2.5; before that it is 128.
  */
 const TCP_BACKLOG = 4096;
 
-/** How long accepting rests when the system has no room for another connection, in milliseconds. */
+/** The pause before the next try to accept when the system is out of file descriptors or memory, in milliseconds. */
 const ACCEPT_RETRY_MS = 100;
 
-/** What a broker proves with who it is: both in the PEM format. */
+/** A TLS certificate and its key, both in the PEM format. */
 export interface Certificate {
-  /** The certificate, and those between it and the one that clients trust, in that order. */
+  /** The certificate, followed by the intermediate ones up to the one that clients trust. */
   cert: string;
   /** Its private key. */
   key: string;
@@ -33,21 +33,21 @@ export interface Certificate {
 /** A listener for TCP, or for TLS on it. */
 export type Listener = Deno.TcpListener | Deno.TlsListener;
 
-/** What {@linkcode Broker.listen} listens on. */
+/** Options of {@linkcode Broker.listen}. */
 export interface ListenOptions {
   /**
-   * The host name or address. `localhost` is both 127.0.0.1 and, where the machine has it, ::1.
+   * The host name or IP address. `localhost` stands for 127.0.0.1 and, where the machine has it, ::1.
    *
    * @default {"localhost"}
    */
   hostname?: string;
   /**
-   * The port; 0 is one that is free.
+   * The port; 0 for a free one.
    *
    * @default {3001}
    */
   port?: number;
-  /** With a certificate, it speaks TLS. */
+  /** The certificate. If it is set, the broker speaks TLS. */
   tls?: Certificate;
   /** If it is set, it is for classic clients, which send messages and no lines: how events are written to them, or more. */
   classic?: ClassicForm | ClassicOptions;
@@ -56,7 +56,7 @@ export interface ListenOptions {
 /**
  * Listens on TCP.
  *
- * @param options Where.
+ * @param options The address and the certificate.
  * @returns One listener, or for `localhost` one for each of its addresses.
  * @throws {MqError} With the code `address-in-use`, `cannot-listen` or `bad-certificate`.
  *
@@ -74,30 +74,30 @@ export function listenTcp(options: ListenOptions): Listener[] {
   return listenAt(options, (place) => tls ? Deno.listenTls({ ...place, ...tls }) : Deno.listen(place));
 }
 
-/** One address that something listens on. */
+/** One address to listen on. */
 export interface Place {
-  /** Its IP address or host name. */
+  /** The IP address or host name. */
   readonly hostname: string;
-  /** Its port; 0 is one that is free. */
+  /** The port; 0 for a free one. */
   readonly port: number;
-  /** How many connections the system completes before they are accepted. */
+  /** How many connections the system establishes before they are accepted. */
   readonly tcpBacklog: number;
 }
 
-/** What listens on one address. */
+/** A listener on one address, of any kind. */
 export interface Closable {
-  /** Where it listens. */
+  /** The address. */
   readonly addr: Deno.Addr;
-  /** Listens no more. */
+  /** Stops listening. */
   close(): void;
 }
 
 /**
- * Listens at a host in some way.
+ * Listens on a host with a function, such as `Deno.serve`.
  *
- * @param options Where.
- * @param listen Listens on one address; its errors are explained.
- * @returns What it returned, or for `localhost` that of each of its addresses.
+ * @param options The address and the certificate.
+ * @param listen Called with one address. Its errors become an MqError.
+ * @returns What the function has returned; for `localhost`, once for each of its addresses.
  * @throws {MqError} With the code `address-in-use`, `cannot-listen` or `bad-certificate`.
  */
 export function listenAt<L extends Closable>(options: ListenOptions, listen: (place: Place) => L): L[] {
@@ -112,7 +112,7 @@ export function listenAt<L extends Closable>(options: ListenOptions, listen: (pl
   return hostname === "localhost" ? listenOnLocalhost(port, listenOn) : [listenOn(hostname, port)];
 }
 
-/** Who takes the connections that are accepted. */
+/** The callbacks of {@linkcode acceptAll}. */
 export interface Acceptor {
   /** Whether connections are still to be accepted. */
   isOpen(): boolean;
@@ -123,19 +123,19 @@ export interface Acceptor {
    */
   enter(conn: Transport): void;
   /**
-   * Called when the system has no room for another connection.
+   * Called when the system is out of file descriptors or memory.
    *
-   * @param error What it says.
-   * @param times How often that has happened since the last connection that was accepted.
+   * @param error The error.
+   * @param times How often that has happened since the last connection was accepted.
    */
   exhausted(error: Error, times: number): void;
 }
 
 /**
- * Accepts connections until they are no longer wanted.
+ * Accepts connections until {@linkcode Acceptor.isOpen} is false.
  *
- * @param listener Where they come in.
- * @param acceptor Who takes them.
+ * @param listener The listener.
+ * @param acceptor The callbacks.
  */
 export async function acceptAll(listener: Listener, acceptor: Acceptor): Promise<void> {
   for (let failures = 0; acceptor.isOpen();) {
@@ -143,7 +143,7 @@ export async function acceptAll(listener: Listener, acceptor: Acceptor): Promise
     try {
       conn = await listener.accept();
     } catch (error) {
-      // What is not exhaustion befell one connection: it was reset before it was accepted, say.
+      // Other errors concern one connection, such as one that was reset before it was accepted.
       if (isExhausted(error as Error)) acceptor.exhausted(error as Error, ++failures);
       if (acceptor.isOpen()) await delay(failures > 0 ? ACCEPT_RETRY_MS : 0);
       continue;
@@ -158,12 +158,12 @@ function isExhausted(error: Error & { code?: string }): boolean {
   return ["EMFILE", "ENFILE", "ENOBUFS", "ENOMEM"].includes(error.code ?? "");
 }
 
-/** Both of localhost's addresses, on the same port. */
+/** Listens on both addresses of localhost, on the same port. */
 function listenOnLocalhost<L extends Closable>(port: number, listenOn: (hostname: string, port: number) => L): L[] {
   for (let tries = 1;; tries++) {
     const ipv4 = listenOn("127.0.0.1", port);
     try {
-      return [ipv4, ...ifThere(() => listenOn("::1", (ipv4.addr as Deno.NetAddr).port))];
+      return [ipv4, ...ifAvailable(() => listenOn("::1", (ipv4.addr as Deno.NetAddr).port))];
     } catch (error) {
       ipv4.close();
       if (port !== 0 || tries === FREE_PORT_TRIES) throw error;
@@ -171,8 +171,8 @@ function listenOnLocalhost<L extends Closable>(port: number, listenOn: (hostname
   }
 }
 
-/** Not every machine has ::1; where it is there and taken, clients that dial it would reach another program. */
-function ifThere<L>(listen: () => L): L[] {
+/** Not every machine has ::1. If it is in use, clients that dial it would reach another program: that is an error. */
+function ifAvailable<L>(listen: () => L): L[] {
   try {
     return [listen()];
   } catch (error) {
@@ -181,7 +181,6 @@ function ifThere<L>(listen: () => L): L[] {
   }
 }
 
-/** What an error of the system means. */
 function explain(cause: unknown, address: { hostname: string; port: number }, tls?: Certificate): MqError {
   if (tls && isAboutKeys(cause)) {
     return new MqError("bad-certificate", `Cannot use the certificate: ${reasonOf(cause)}`, { cause });

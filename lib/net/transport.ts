@@ -6,38 +6,37 @@
 
 const NOTHING = new Uint8Array(0);
 
-/** What lines are read from, such as a `Deno.Conn`. */
+/** A source of bytes, such as a `Deno.Conn`. */
 export interface ByteReader {
   /**
    * Reads at least one byte into a buffer.
    *
-   * @param buffer Where the bytes go.
-   * @returns How many came, or null at the end.
+   * @param buffer The buffer to read into.
+   * @returns How many bytes were read, or null at the end.
    */
   read(buffer: Uint8Array): Promise<number | null>;
 }
 
-/** What an outbox writes to, such as a `Deno.Conn`. */
+/** A destination of bytes, such as a `Deno.Conn`. */
 export interface Sink {
-  /** Where the bytes go. It is not asked for before there is something to write. */
+  /** The stream to write to. It is not accessed before the first write. */
   readonly writable: WritableStream<Uint8Array>;
 }
 
 /**
- * Bytes in both directions, such as a `Deno.Conn`: what comes is read, what goes is written, and each of the two ends by
- * itself.
+ * A connection that carries bytes in both directions, such as a `Deno.Conn`. Each direction is ended by itself.
  */
 export interface Transport extends ByteReader, Sink {
-  /** Where the other side is. */
+  /** The address of the peer. */
   readonly remoteAddr: Deno.Addr;
-  /** Ends what goes to the other side, behind all that was written. */
+  /** Ends the outgoing direction, behind all that was written. */
   closeWrite(): Promise<void>;
-  /** Ends both directions at once. It may throw if that has happened already. */
+  /** Ends both directions at once. It may throw if the connection has been closed already. */
   close(): void;
 }
 
 /**
- * Reads the bytes of a stream.
+ * Reads the chunks of a web stream into buffers, as a socket is read.
  *
  * @example
  * ```ts
@@ -52,13 +51,13 @@ export interface Transport extends ByteReader, Sink {
  */
 export class ChunkReader implements ByteReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  /** What did not fit into the buffer. */
+  /** The part of the last chunk that did not fit into the buffer. */
   #rest: Uint8Array = NOTHING;
 
   /**
-   * Makes a reader that has not begun to read.
+   * Makes a reader, which locks the stream.
    *
-   * @param stream The stream; nobody else can read it from now on.
+   * @param stream The stream.
    */
   constructor(stream: ReadableStream<Uint8Array>) {
     this.#reader = stream.getReader();
@@ -67,8 +66,8 @@ export class ChunkReader implements ByteReader {
   /**
    * Reads at least one byte into a buffer.
    *
-   * @param buffer Where the bytes go.
-   * @returns How many came, or null at the end.
+   * @param buffer The buffer to read into.
+   * @returns How many bytes were read, or null at the end.
    */
   async read(buffer: Uint8Array): Promise<number | null> {
     while (this.#rest.length === 0) {
@@ -82,7 +81,7 @@ export class ChunkReader implements ByteReader {
     return count;
   }
 
-  /** Reads no more: what comes is thrown away, and a read that waits is at its end. */
+  /** Cancels the stream: a pending read returns null, and what still comes is discarded. */
   cancel(): void {
     this.#rest = NOTHING;
     this.#reader.cancel().catch(() => {}); // The stream has failed already.
@@ -93,18 +92,18 @@ export class ChunkReader implements ByteReader {
 export interface Pipe {
   /** The broker's end. */
   readonly transport: Transport;
-  /** What the broker writes; it is not written faster than it is read. */
+  /** The client's end: what the broker writes. Its backpressure reaches the broker. */
   readonly readable: ReadableStream<Uint8Array>;
-  /** What the broker reads. */
+  /** The client's end: what the broker reads. */
   readonly writable: WritableStream<Uint8Array>;
 }
 
 /**
- * Makes a connection in memory. The back-pressure of streams bounds it: a write is done when it was read, so that what is
- * not read waits in the broker's outbox, where its limit holds.
+ * Makes a connection within this process. It buffers nothing: a write is done when it has been read, so that what the
+ * client does not read waits in the broker's write queue, which has a limit.
  *
- * @param remoteAddr Where the client is that somebody speaks for.
- * @returns Its ends.
+ * @param remoteAddr The address of the client, as the broker sees it.
+ * @returns The ends of the connection.
  *
  * @example
  * ```ts

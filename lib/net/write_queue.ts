@@ -1,8 +1,8 @@
 /**
- * One connection's bounded queue of what is still to be written to it.
+ * The bounded write queue of one connection.
  *
- * Whoever fans out never waits for a listener: it pushes bytes here and goes on. Everything that gathers while a write
- * is under way leaves in the next one.
+ * The fan-out never waits for a consumer: it pushes bytes to the queue and goes on. All that is pushed during a write
+ * leaves in the next one.
  *
  * @module
  */
@@ -10,47 +10,47 @@ import { delay } from "@std/async/delay";
 import { concat } from "@std/bytes/concat";
 import type { Sink } from "./transport.ts";
 
-/** Chunks are joined up to this many bytes; larger ones are worth a write, and are not copied for each outbox. */
+/** Chunks are joined for one write up to this many bytes. Larger ones are written alone, without a copy. */
 const MAX_JOINED_BYTES = 64 * 1024;
 
-/** Chunks up to this many bytes are copied together as they come. Larger ones may be shared by many outboxes. */
+/** Chunks up to this many bytes are copied into a shared buffer when they are pushed. Larger ones are kept by reference. */
 const SMALL_BYTES = 128;
 
-/** How many bytes of small chunks are gathered in one piece of memory: in the first of a write, and in the others. */
-const [FIRST_GATHERED_BYTES, GATHERED_BYTES] = [512, 4096];
+/** The size of that buffer, in bytes: of the first one of a write, and of those after it. */
+const [FIRST_SMALL_BUFFER_BYTES, SMALL_BUFFER_BYTES] = [512, 4096];
 
 const NOTHING = new Uint8Array(0);
 
 const LF = 0x0a;
 
-/** How long more than half of an outbox may be taken before what waits there counts as not read, in milliseconds. */
+/** How long a burst may last, in milliseconds: how long more than half of the limit may wait before the limit holds. */
 export const BURST_MS = 20;
 
 /** Options of {@linkcode WriteQueue}. */
 export interface WriteQueueOptions {
   /**
-   * The most bytes that may wait here, those being written included. What comes in a burst may go beyond it: nobody could
-   * have read that yet.
+   * How many bytes may wait, including those being written. A burst may exceed it: no consumer could have read that much
+   * yet.
    */
   limitBytes: number;
   /**
-   * How long a burst may last, in milliseconds. It begins when more than half of the limit waits, and ends when no more
-   * than a quarter does.
+   * How long a burst may last, in milliseconds. It begins when more than half of the limit waits, and ends when a quarter
+   * or less does.
    *
    * @default {BURST_MS}
    */
   burstMs?: number;
-  /** Called when half of that is free again, after something was refused. What it pushes comes next. */
+  /** Called when half of the limit is free again, after bytes were refused. What it pushes is the next in the queue. */
   onRoom?: () => void;
   /**
-   * If it is set, each line is a write of its own, which begins so long after the one before, in milliseconds. What is
-   * pushed must be whole lines then.
+   * If it is set, each line is written alone, and this is the pause behind it, in milliseconds. Then only whole lines may
+   * be pushed.
    */
   paceMs?: number;
 }
 
 /**
- * A bounded queue in front of a web stream.
+ * A bounded queue in front of a writable stream.
  *
  * @example
  * ```ts
@@ -58,11 +58,11 @@ export interface WriteQueueOptions {
  *
  * const written: Uint8Array[] = [];
  * const writable = new WritableStream({ write: (chunk) => void written.push(chunk) });
- * const outbox = new WriteQueue({ writable }, { limitBytes: 4 });
- * assertEquals(outbox.push(new Uint8Array(4)), true);
- * assertEquals(outbox.isBurst, true); // There is room for more, but whoever goes on should wait for it to be written.
- * assertEquals(await outbox.drained(), true);
- * assertEquals([written.length, outbox.isBurst], [1, false]);
+ * const queue = new WriteQueue({ writable }, { limitBytes: 4 });
+ * assertEquals(queue.push(new Uint8Array(4)), true);
+ * assertEquals(queue.isBurst, true); // It accepts more, but the publisher should wait until this is written.
+ * assertEquals(await queue.drained(), true);
+ * assertEquals([written.length, queue.isBurst], [1, false]);
  * ```
  */
 export class WriteQueue {
@@ -72,25 +72,25 @@ export class WriteQueue {
   readonly #burstMs: number;
   readonly #onRoom: () => void;
   readonly #paceMs: number | undefined;
-  /** Whether it has refused something, and has not got room again since. */
   #isFull = false;
   #chunks: Uint8Array[] = [];
-  /** The last chunk, where it is one that small ones are copied into; it is not among the chunks yet. */
-  #gathered = NOTHING;
-  #gatheredLength = 0;
+  /** The buffer that small chunks are copied into; what is in it belongs behind the chunks. */
+  #smallBuffer = NOTHING;
+  #smallLength = 0;
   #queuedBytes = 0;
-  /** When the burst began that has not ended. */
+  /** When the current burst began; undefined if there is none. */
   #burstAt: number | undefined;
-  /** Whether it had lasted too long at the last flush. */
-  #isLate = false;
-  #pump: Promise<void> | undefined;
+  /** Whether the burst had lasted too long at the last flush, so that the limit holds. */
+  #isBurstOver = false;
+  /** The writing of all that is queued, if it is under way. */
+  #writing: Promise<void> | undefined;
   #failed = false;
 
   /**
    * Makes an empty queue.
    *
-   * @param sink What it writes to.
-   * @param options The bound.
+   * @param sink The sink that it writes to.
+   * @param options The options.
    */
   constructor(sink: Sink, options: WriteQueueOptions) {
     this.#sink = sink;
@@ -100,48 +100,48 @@ export class WriteQueue {
     this.#paceMs = options.paceMs;
   }
 
-  /** Whether it has refused something, and refuses everything until half of its room is free. */
+  /** Whether it has refused bytes, and refuses all others until half of the limit is free. */
   get isFull(): boolean {
     return this.#isFull;
   }
 
-  /** The bytes that wait here, those being written included. */
+  /** How many bytes wait, including those being written. */
   get queuedBytes(): number {
     return this.#queuedBytes;
   }
 
   /**
-   * How many bytes are sure to find room, pushed at once or one after the other. Until the next flush or push that can only
-   * become more.
+   * How many bytes can be pushed, at once or one after the other, without being refused. Before the next flush or push it
+   * can only grow.
    */
   get roomBytes(): number {
     if (this.#failed) return Infinity;
     if (this.#isFull) return 0;
-    return this.#takesAll() ? this.#limitBytes : this.#limitBytes - this.#queuedBytes;
+    return this.#acceptsAll() ? this.#limitBytes : this.#limitBytes - this.#queuedBytes;
   }
 
-  /** Whether no more than a quarter of its room is taken. */
+  /** Whether a quarter of the limit or less waits. */
   get isLow(): boolean {
     return this.#queuedBytes <= this.#limitBytes / 4;
   }
 
-  /** Whether there is a burst, which should be given the time to be written before more comes. */
+  /** Whether there is a burst that has not lasted too long: publishers should be held back until it is written. */
   get isBurst(): boolean {
-    return this.#isHalfFull() && this.#takesAll() && !this.#lasts();
+    return this.#isHalfFull() && this.#acceptsAll() && !this.#isBurstTooLong();
   }
 
   /**
-   * Queues bytes. They leave at the next {@linkcode WriteQueue.flush}, or when the write under way is done.
+   * Queues bytes. They are written at the next {@linkcode WriteQueue.flush}, or after the current write.
    *
-   * @param bytes What to write. It may be kept: leave it as it is.
-   * @returns False if there was no room; then nothing of it is queued, and nothing that comes later until half of the room
-   * is free and something was written.
+   * @param bytes The bytes. They may be kept by reference: do not change them afterwards.
+   * @returns False if the queue is full. Then none of the bytes is queued, and all others are refused until half of the
+   * limit is free again.
    */
   push(bytes: Uint8Array): boolean {
     if (this.#failed) return true;
     if (this.#isFull) return false;
     if (!this.#fits(bytes, this.#limitBytes)) {
-      this.#isFull = true; // There is something that waits, and will be written.
+      this.#isFull = true; // It ends after a write: something waits, since an empty queue refuses nothing.
       return false;
     }
     this.#add(bytes);
@@ -149,11 +149,11 @@ export class WriteQueue {
   }
 
   /**
-   * Queues bytes that matter more than others: for these there is some room beyond the limit.
+   * Queues bytes with a higher limit, such as the response to a command.
    *
-   * @param bytes What to write. It may be kept: leave it as it is.
-   * @param extraBytes How much may wait beyond the limit.
-   * @returns False if there was no room; then nothing of it is queued.
+   * @param bytes The bytes. They may be kept by reference: do not change them afterwards.
+   * @param extraBytes How many bytes may wait beyond the limit.
+   * @returns False if there is no room; then none of the bytes is queued.
    */
   pushUrgent(bytes: Uint8Array, extraBytes: number): boolean {
     if (this.#failed) return true;
@@ -163,53 +163,53 @@ export class WriteQueue {
   }
 
   #fits(bytes: Uint8Array, limitBytes: number): boolean {
-    return this.#queuedBytes + bytes.length <= limitBytes || this.#takesAll();
+    return this.#queuedBytes + bytes.length <= limitBytes || this.#acceptsAll();
   }
 
   #isHalfFull(): boolean {
     return this.#queuedBytes > this.#limitBytes / 2;
   }
 
-  /** Whether all that comes finds room. A pace allows of no bursts. */
-  #takesAll(): boolean {
-    return this.#paceMs === undefined && !this.#isLate;
+  /** Whether the limit does not hold, as in a burst. A paced queue has no bursts. */
+  #acceptsAll(): boolean {
+    return this.#paceMs === undefined && !this.#isBurstOver;
   }
 
-  #lasts(): boolean {
+  #isBurstTooLong(): boolean {
     return this.#burstAt !== undefined && performance.now() - this.#burstAt >= this.#burstMs;
   }
 
   #endBurst(): void {
     this.#burstAt = undefined;
-    this.#isLate = false;
+    this.#isBurstOver = false;
   }
 
   #add(bytes: Uint8Array): void {
     this.#queuedBytes += bytes.length;
     if (this.#burstAt === undefined && this.#isHalfFull()) this.#burstAt = performance.now();
-    const isAlone = this.#chunks.length === 0 && this.#gatheredLength === 0;
-    if (bytes.length <= SMALL_BYTES && !isAlone) this.#gather(bytes);
+    const isFirst = this.#chunks.length === 0 && this.#smallLength === 0;
+    if (bytes.length <= SMALL_BYTES && !isFirst) this.#copySmall(bytes);
     else {
-      this.#closeGathered();
+      this.#queueSmall();
       this.#chunks.push(bytes);
     }
   }
 
-  /** Begins to write what is queued, unless a write is under way already. */
+  /** Starts to write what is queued, unless a write is under way. */
   flush(): void {
-    this.#isLate = this.#lasts();
-    if (this.#pump !== undefined) return;
-    this.#closeGathered();
-    if (this.#chunks.length > 0) this.#pump = this.#writeAll();
+    this.#isBurstOver = this.#isBurstTooLong();
+    if (this.#writing !== undefined) return;
+    this.#queueSmall();
+    if (this.#chunks.length > 0) this.#writing = this.#writeAll();
   }
 
   /**
-   * Throws away what is queued and not being written.
+   * Discards what is queued and not being written.
    *
-   * @returns How many bytes that were.
+   * @returns How many bytes were discarded.
    */
   discard(): number {
-    this.#closeGathered();
+    this.#queueSmall();
     const bytes = this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     this.#chunks = [];
     this.#queuedBytes -= bytes;
@@ -217,51 +217,51 @@ export class WriteQueue {
   }
 
   /**
-   * Waits until everything queued was written.
+   * Waits until all that is queued is written.
    *
-   * @returns False if the sink failed before that.
+   * @returns False if the sink has failed.
    */
   async drained(): Promise<boolean> {
     this.flush();
-    await this.#pump;
+    await this.#writing;
     return !this.#failed;
   }
 
-  /** Many small chunks, such as answers, would each cost more memory than they hold. */
-  #gather(bytes: Uint8Array): void {
-    if (this.#gatheredLength + bytes.length > this.#gathered.length) {
-      this.#closeGathered();
-      this.#gathered = new Uint8Array(this.#chunks.length <= 1 ? FIRST_GATHERED_BYTES : GATHERED_BYTES);
+  /** A small chunk of its own, such as a response, would take more memory than its bytes. */
+  #copySmall(bytes: Uint8Array): void {
+    if (this.#smallLength + bytes.length > this.#smallBuffer.length) {
+      this.#queueSmall();
+      this.#smallBuffer = new Uint8Array(this.#chunks.length <= 1 ? FIRST_SMALL_BUFFER_BYTES : SMALL_BUFFER_BYTES);
     }
-    this.#gathered.set(bytes, this.#gatheredLength);
-    this.#gatheredLength += bytes.length;
+    this.#smallBuffer.set(bytes, this.#smallLength);
+    this.#smallLength += bytes.length;
   }
 
-  #closeGathered(): void {
-    if (this.#gatheredLength === 0) return;
-    this.#chunks.push(this.#gathered.subarray(0, this.#gatheredLength));
-    this.#gathered = this.#gathered.subarray(this.#gatheredLength);
-    this.#gatheredLength = 0;
+  #queueSmall(): void {
+    if (this.#smallLength === 0) return;
+    this.#chunks.push(this.#smallBuffer.subarray(0, this.#smallLength));
+    this.#smallBuffer = this.#smallBuffer.subarray(this.#smallLength);
+    this.#smallLength = 0;
   }
 
   async #writeAll(): Promise<void> {
     try {
-      while (this.#chunks.length > 0 && await this.#write(this.#takeNext())) this.#closeGathered();
+      while (this.#chunks.length > 0 && await this.#write(this.#takeNext())) this.#queueSmall();
     } finally {
-      this.#pump = undefined;
-      this.#gathered = NOTHING;
+      this.#writing = undefined;
+      this.#smallBuffer = NOTHING;
     }
   }
 
-  /** Writes bytes, and tells whether there is room again; false if the sink has failed. */
+  /** Writes bytes and calls `onRoom` if there is room again. False if the sink has failed. */
   async #write(bytes: Uint8Array): Promise<boolean> {
     try {
       this.#writer ??= this.#sink.writable.getWriter();
       await this.#writer.write(bytes);
-    } catch { // Whatever broke the connection: the one who reads it learns of that, too, and ends it.
+    } catch { // The connection broke. Its reader gets the error, too, and ends the connection.
       this.#failed = true;
       this.#chunks = [];
-      this.#gatheredLength = 0;
+      this.#smallLength = 0;
       return false;
     }
     this.#queuedBytes -= bytes.length;
@@ -274,7 +274,7 @@ export class WriteQueue {
     return true;
   }
 
-  /** The next bytes to write: as many of the queued chunks as are worth joining. */
+  /** Removes the bytes of the next write from the queue: one chunk, or several small ones joined. */
   #takeNext(): Uint8Array {
     if (this.#paceMs !== undefined) return this.#takeLine();
     let count = 1;

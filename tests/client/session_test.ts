@@ -27,14 +27,19 @@ Deno.test("connect says first who it is, then that it wants to hear nothing", as
 });
 
 const impostors: [who: string, said: string, options: ConnectOptions, play: (peer: Peer) => void | Promise<void>][] = [
-  ["speaks HTTP", " speaks HTTP: it is no mq broker", {}, async (peer) => {
+  ["speaks HTTP", " speaks HTTP and is not an mq broker", {}, async (peer) => {
     await peer.hearHello();
     await peer.say("HTTP/1.1 400 Bad Request\r", "Connection: close\r", "\r", "<p>Bad Request</p>");
     peer.close();
   }],
-  ["speaks HTTP and keeps the connection", " speaks HTTP: it is no mq broker", { timeoutMs: 60_000 }, async (peer) => {
-    await peer.say("HTTP/1.1 400 Bad Request\r", "Connection: keep-alive\r", "\r");
-  }],
+  [
+    "speaks HTTP and keeps the connection",
+    " speaks HTTP and is not an mq broker",
+    { timeoutMs: 60_000 },
+    async (peer) => {
+      await peer.say("HTTP/1.1 400 Bad Request\r", "Connection: keep-alive\r", "\r");
+    },
+  ],
   ["sends a banner and closes", ' sent "SSH-2.0-OpenSSH_9.6", and closed the connection', {}, async (peer) => {
     await peer.say("SSH-2.0-OpenSSH_9.6\r", "Invalid SSH identification string.\r");
     await peer.hangUp();
@@ -45,43 +50,48 @@ const impostors: [who: string, said: string, options: ConnectOptions, play: (pee
   ["sends half a line", " sent 4 bytes without a line end, and no answer within 2 s", { timeoutMs: 2000 }, (peer) => {
     return peer.send("half");
   }],
-  ["sends what is no line", ' is no mq broker: "J\\u0000" is no event', {}, (peer) => peer.say("J\0")],
-  ["answers with what is not JSON", ` is no mq broker: Cannot read the broker's answer "hello"`, {}, (peer) => {
+  ["sends what is no line", ' is not an mq broker: "J\\u0000" is no event', {}, (peer) => peer.say("J\0")],
+  ["answers with what is not JSON", ` is not an mq broker: Cannot read the broker's answer "hello"`, {}, (peer) => {
     return peer.say("/ok hello hello", "/ok unsub");
   }],
-  ["answers with too little", ' is no mq broker: It does not say what it recognizes or what its limits are: "{}"', {}, (
-    peer,
-  ) => peer.say("/ok hello {}", "/ok unsub")],
-  ["answers with an unknown verb", ' is no mq broker: Cannot read what the broker sent: "/welcome"', {}, (peer) => {
+  [
+    "answers with too little",
+    ' is not an mq broker: It does not say what it recognizes or what its limits are: "{}"',
+    {},
+    (
+      peer,
+    ) => peer.say("/ok hello {}", "/ok unsub"),
+  ],
+  ["answers with an unknown verb", ' is not an mq broker: Cannot read what the broker sent: "/welcome"', {}, (peer) => {
     return peer.say("/welcome");
   }],
 ];
 
 for (const [who, said, options, play] of impostors) {
-  Deno.test(`connect says what it saw when what listens ${who}`, async () => {
+  Deno.test(`connect says what was received of a program that ${who}`, async () => {
     await using fake = new FakeBroker();
     const { opened } = fake.dial(options);
     await play(await fake.accept());
     const error = await assertRejects(() => soon(opened, "an error"), ConnectionError);
-    assertEquals([error.code, error.message], ["not-a-broker", `What listens at 127.0.0.1:${fake.port}${said}`]);
+    assertEquals([error.code, error.message], ["not-a-broker", `The program at 127.0.0.1:${fake.port}${said}`]);
     assertInstanceOf(error.cause, Error);
   });
 }
 
-Deno.test("connect rejects when what answers closes at once, as a broker that goes down may", async () => {
+Deno.test("connect rejects when the peer closes at once, as a broker that shuts down may", async () => {
   await using fake = new FakeBroker();
   const { opened } = fake.dial();
   (await fake.accept()).close();
-  const error = await assertRejects(() => soon(opened, "an error"), ConnectionError, "closes the connection at once");
+  const error = await assertRejects(() => soon(opened, "an error"), ConnectionError, "closed the connection at once");
   assertEquals(error.code, "unreachable");
 });
 
 for (const tls of [false, true]) {
-  Deno.test(`connect says that something listens and does not answer${tls ? ", over TLS" : ""}`, async () => {
+  Deno.test(`connect says that a program accepted the connection and did not answer${tls ? ", over TLS" : ""}`, async () => {
     await using fake = new FakeBroker();
     const { opened } = fake.dial({ timeoutMs: 20, tls });
     const error = await assertRejects(() => soon(opened, "an error"), ConnectionError);
-    const message = `Something listens at 127.0.0.1:${fake.port}, but did not answer within 0.02 s`;
+    const message = `The program at 127.0.0.1:${fake.port} accepted the connection, but did not answer within 0.02 s`;
     assertEquals([error.code, error.message], ["no-answer", message]);
   });
 }

@@ -127,18 +127,19 @@ Deno.test("mq over TLS: logger and pub exchange an event, mq bench runs, and eac
     assertEquals(await mq([...command, "-s", plain]), {
       code: 1,
       stdout: "",
-      stderr: `mq ${command[0]}: What listens at ${plain} speaks TLS: try ${secure}\n`,
+      stderr: `mq ${command[0]}: The program at ${plain} speaks TLS: try ${secure}\n`,
     });
     assertEquals(await mq([...command, "-s", secure]), {
       code: 1,
       stdout: "",
-      stderr: `mq ${command[0]}: Cannot agree on TLS with ${plain}: the certificate is not signed by anybody that ` +
+      stderr:
+        `mq ${command[0]}: Cannot agree on TLS with ${plain}: the certificate is not signed by an authority that ` +
         "the client trusts; name a file with it, or with its authority's: --tls-ca FILE\n",
     });
   }
   const log = await server.log();
   const failures = log.match(/(?<=! No TLS with 127\.0\.0\.1:\d+: ).*$/gm);
-  assertEquals(failures, ["the other side does not speak TLS"]); // The log names the first of each host.
+  assertEquals(failures, ["the peer does not speak TLS"]); // The log names the first of each host.
 });
 
 Deno.test("mq over TLS to a plain broker is one sentence, and the broker goes on", async () => {
@@ -149,7 +150,7 @@ Deno.test("mq over TLS to a plain broker is one sentence, and the broker goes on
       code: 1,
       stdout: "",
       stderr: `mq ${command.join(" ").replace(" create", "")}: Cannot agree on TLS with ${address}: ` +
-        "the other side does not speak TLS; without TLS its address begins with mq://\n",
+        "the peer does not speak TLS; without TLS its address begins with mq://\n",
     });
   }
   assertEquals((await mq(["pub", "create", "-s", address])).code, 0);

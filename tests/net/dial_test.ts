@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { dial } from "../../lib/net/dial.ts";
-import { whyUnreachable } from "../../lib/net/connection_errors.ts";
+import { unreachableError } from "../../lib/net/connection_errors.ts";
 import { ConnectionError, TimeoutError } from "../../lib/protocol/errors.ts";
 import { mq, Program } from "../helpers.ts";
 
@@ -47,8 +47,8 @@ const FAILURES: [cause: Error, code: string, message: string][] = [
 ];
 
 for (const [cause, code, message] of FAILURES) {
-  Deno.test(`whyUnreachable says of "${cause.message}" what was seen`, () => {
-    const error = whyUnreachable({ hostname: "shop", port: 1, tls: false }, 5000, cause);
+  Deno.test(`unreachableError says of "${cause.message}" what was observed`, () => {
+    const error = unreachableError({ hostname: "shop", port: 1, tls: false }, 5000, cause);
     assertEquals([error.code, error.message, error.cause], [code, message, cause]);
   });
 }
@@ -74,14 +74,14 @@ for (const args of ["logger", "app", "on create -- true", "pub create", "why cre
   });
 }
 
-Deno.test("mq pub says of a suspended broker that something listens and does not answer", async () => {
+Deno.test("mq pub says of a suspended broker that a program accepts connections and does not answer", async () => {
   await using server = new Program(["server", "--port", "0", "--host", "127.0.0.1"]);
   const [, port] = /:(\d+)/.exec((await server.stdout.next())!)!;
   server.kill("SIGSTOP");
   const { code, stderr } = await mq(["pub", "create", "-s", `127.0.0.1:${port}`]);
   assertEquals([code, stderr], [
     1,
-    `mq pub: Something listens at 127.0.0.1:${port}, but did not answer within 5 s\n`,
+    `mq pub: The program at 127.0.0.1:${port} accepted the connection, but did not answer within 5 s\n`,
   ]);
 });
 
@@ -89,5 +89,8 @@ Deno.test("mq logger says of the port of a broker's page that it speaks HTTP", a
   await using server = new Program(["server", "--port", "0", "--host", "127.0.0.1", "--web", "127.0.0.1:0"]);
   const [, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(await server.stdout.find("See it at"))!;
   const { code, stderr } = await mq(["logger", "-s", `127.0.0.1:${port}`]);
-  assertEquals([code, stderr], [1, `mq logger: What listens at 127.0.0.1:${port} speaks HTTP: it is no mq broker\n`]);
+  assertEquals([code, stderr], [
+    1,
+    `mq logger: The program at 127.0.0.1:${port} speaks HTTP and is not an mq broker\n`,
+  ]);
 });
