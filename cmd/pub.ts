@@ -6,7 +6,7 @@
 import { dim } from "@std/fmt/colors";
 import type { Client } from "../lib/client.ts";
 import type { Receipt } from "../lib/client/options.ts";
-import { dataFromText, mistakeInJson, whyNotJson } from "../lib/protocol/data.ts";
+import { dataFromText, jsonError, likelyJsonError } from "../lib/protocol/data.ts";
 import { MqError, ProtocolError } from "../lib/protocol/errors.ts";
 import { MqEvent } from "../lib/protocol/event.ts";
 import { MAX_HOPS } from "../lib/protocol/limits.ts";
@@ -112,7 +112,7 @@ class Publisher {
   }
 
   #publishLine(line: string, number: number): Promise<void> | void {
-    const mistake = line === "" ? undefined : this.#flags["json-data"] ? whyNotJson(line) : mistakeInJson(line);
+    const mistake = line === "" ? undefined : this.#flags["json-data"] ? jsonError(line) : likelyJsonError(line);
     if (mistake !== undefined) {
       if (this.#flags["json-data"]) {
         return this.#account.fail(new ProtocolError("invalid-data", `Not JSON: ${mistake}`), number);

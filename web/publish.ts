@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { dataFromText, mistakeInJson } from "../lib/protocol/data.ts";
+import { dataFromText, likelyJsonError } from "../lib/protocol/data.ts";
 import { checkPublishable } from "../lib/protocol/event.ts";
 import { formatEvent } from "../lib/protocol/lines.ts";
 import { byId, make, setText } from "./dom.ts";
@@ -47,6 +47,6 @@ function say(place: HTMLElement, text: string, isGood: boolean): void {
 
 /** What is wrong with data that looks like JSON; any text may be sent. */
 function hintFor(text: string): string {
-  const mistake = mistakeInJson(text);
+  const mistake = likelyJsonError(text);
   return mistake === undefined ? "" : `Not JSON, so it would go out as text: ${mistake}`;
 }

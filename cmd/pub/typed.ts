@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { isJson, mistakeInJson, whyNotJson } from "../../lib/protocol/data.ts";
+import { isJson, jsonError, likelyJsonError } from "../../lib/protocol/data.ts";
 import { quote } from "../../lib/protocol/errors.ts";
 import { formatPatterns } from "../../lib/protocol/pattern.ts";
 import { UsageError } from "../command.ts";
@@ -41,10 +41,10 @@ export function readTyped(name: string, words: readonly string[], mustBeJson: bo
   }
   const asJson = quoted(name, requoted(text));
   if (mustBeJson) {
-    const why = text === "" ? undefined : whyNotJson(text);
+    const why = text === "" ? undefined : jsonError(text);
     if (why !== undefined) throw new UsageError(`the data is not JSON: ${why}`, asJson ?? `mq pub ${name} '{"id":1}'`);
   }
-  const mistake = mistakeInJson(text);
+  const mistake = likelyJsonError(text);
   if (mistake === undefined) return { text };
   const remedy = asJson === undefined ? "" : `. As JSON: ${asJson}`;
   return { text, warning: `the data begins like JSON, but is not, and goes out as text: ${mistake}${remedy}` };

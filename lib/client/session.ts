@@ -13,7 +13,7 @@ import { Heartbeat, type HeartbeatTimes, tickMs } from "../net/heartbeat.ts";
 import { LineReader } from "../net/line_reader.ts";
 import { WriteQueue } from "../net/write_queue.ts";
 import { Queue } from "./queue.ts";
-import { type BrokerLine, formatEvent, type Introduction, parseBrokerLine } from "../protocol/lines.ts";
+import { type BrokerLine, formatEvent, type HelloArguments, parseBrokerLine } from "../protocol/lines.ts";
 import { within } from "../net/time.ts";
 import { afterCurrentTick } from "../net/read_scheduler.ts";
 
@@ -126,7 +126,7 @@ export class Session {
    * @returns What the broker says of itself.
    * @throws {ProtocolError} If the broker refuses the introduction.
    */
-  async greet(introduction: Introduction, patterns: readonly string[]): Promise<Hello> {
+  async greet(introduction: HelloArguments, patterns: readonly string[]): Promise<Hello> {
     const answers = [this.ask(`/hello ${JSON.stringify(introduction)}`), this.ask("/unsub >")];
     this.hear(patterns);
     const [json] = await Promise.all(answers);

@@ -1,34 +1,34 @@
 /**
- * Where a broker is: `HOST:PORT`, `mq://HOST:PORT` and `mqs://HOST:PORT`, read and written.
+ * Reads and writes the addresses of brokers: `HOST:PORT`, `mq://HOST:PORT` and `mqs://HOST:PORT`.
  *
  * @module
  */
 import { MqError, quote } from "./errors.ts";
 import { DEFAULT_PORT } from "./limits.ts";
 
-/** Where a broker is. */
+/** The address of a broker. */
 export interface Address {
-  /** A host name or an IP address, an IPv6 one without brackets. */
+  /** The host name or IP address. An IPv6 address has no brackets. */
   hostname: string;
-  /** A TCP port. */
+  /** The TCP port. */
   port: number;
   /**
-   * Whether it speaks TLS.
+   * Whether the broker speaks TLS.
    *
    * @default {false}
    */
   tls?: boolean;
 }
 
-const PORT_ALONE = /^\d{1,5}$/;
+const PORT_ONLY = /^\d{1,5}$/;
 const ADDRESS =
   /^(?:mq(?<tls>s)?:\/\/)?(?:\[(?<ipv6>[0-9a-fA-F:.]*:[0-9a-fA-F:.]*(?:%[\w.-]+)?)\]|(?<host>[^\s:/@?#[\]]+))?(?::(?<port>\d{1,5}))?\/?$/;
 
 /**
- * Reads where a broker is. What is left out is `localhost` and port 3001.
+ * Reads the address of a broker. The default host is `localhost`, the default port 3001.
  *
- * @param text `HOST:PORT`, `HOST`, `:PORT`, each with or without `mq://` before it, or `PORT`; an IPv6 host stands in
- * brackets. Before a broker that speaks TLS stands `mqs://`.
+ * @param text `HOST:PORT`, `HOST` or `:PORT`, with or without `mq://` or, for TLS, `mqs://` before it; or `PORT`. An IPv6
+ * address is written in brackets.
  * @returns The address.
  * @throws {MqError} With the code `bad-address`.
  *
@@ -42,7 +42,7 @@ const ADDRESS =
  * ```
  */
 export function parseAddress(text: string): Address {
-  const groups = ADDRESS.exec(PORT_ALONE.test(text) ? `:${text}` : text)?.groups;
+  const groups = ADDRESS.exec(PORT_ONLY.test(text) ? `:${text}` : text)?.groups;
   const port = Number(groups?.port ?? DEFAULT_PORT);
   const isEmpty = !groups || [groups.ipv6, groups.host, groups.port].every((part) => part === undefined);
   if (isEmpty || port < 1 || port > 65535) {
@@ -55,10 +55,10 @@ export function parseAddress(text: string): Address {
 }
 
 /**
- * An address as it is written in logs and URLs.
+ * Writes an address as in logs and URLs.
  *
  * @param address The address.
- * @returns `HOST:PORT`, an IPv6 host in brackets.
+ * @returns `HOST:PORT`, with an IPv6 address in brackets.
  *
  * @example
  * ```ts

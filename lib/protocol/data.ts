@@ -1,24 +1,24 @@
 /**
- * How a JSON value is written as the data of a line. Everything here is pure.
+ * Encodes and decodes the data of an event line: JSON values as text.
  *
  * @module
  */
 
 import { visible } from "./errors.ts";
 
-/** What JSON begins with that is no plain text. The command prompt of Windows leaves single quotes before it. */
+/** Matches text that is most likely meant as JSON. The command prompt of Windows passes single quotes on. */
 const LIKE_JSON = /^\s*(?:'?[[{]|")/;
 
-/** Any value that JSON can carry. */
+/** A JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /**
- * Writes a JSON value as the data of a line. A string that people could type, and that would not be taken for JSON,
- * is written bare; everything else is written as JSON. `undefined` is no data at all.
+ * Encodes a JSON value as the data of a line. A string is written bare, without quotes, if it has no control characters
+ * or white space around it and would not be read as JSON. Everything else is written as JSON.
  *
- * @param value The value to write.
- * @returns The text, without control characters and so on one line.
- * @throws {TypeError} If the value is not one that JSON can carry.
+ * @param value The value; `undefined` for no data.
+ * @returns The text, on one line; empty for no data.
+ * @throws {TypeError} If the value has no form in JSON.
  *
  * @example
  * ```ts
@@ -39,10 +39,10 @@ export function encodeData(value: Json | undefined): string {
 }
 
 /**
- * Reads the data of a line: JSON where it parses, else the bare text. The inverse of {@linkcode encodeData}.
+ * Decodes the data of a line: JSON if it parses, otherwise the bare text. The inverse of {@linkcode encodeData}.
  *
  * @param text The data as it stands on the line.
- * @returns The value, or undefined where there is no data.
+ * @returns The value; undefined for no data.
  *
  * @example
  * ```ts
@@ -88,9 +88,9 @@ export function isJson(text: string): boolean {
 }
 
 /**
- * Writes any text as the data of a line without loss: {@linkcode decodeData} reads the text again, or its value where it
- * is JSON. Text stands as it is wherever a line can carry it. JSON of several lines is joined, which is the same JSON; any
- * other text that a line would change, having line ends in it or white space before it, becomes a string in JSON.
+ * Encodes any text as the data of a line without loss: {@linkcode decodeData} returns the text, or its value if it is
+ * JSON. Text that a line can carry is not changed. JSON of several lines is joined to one. Other text with line ends, or
+ * with white space before it, becomes a JSON string.
  *
  * @param text The text; empty for no data.
  * @returns The data.
@@ -110,51 +110,51 @@ export function dataFromText(text: string): string {
   return isJson(text) ? joinLines(text) : encodeData(text);
 }
 
-/** No string of JSON has line ends in it, so white space that has some stands between its tokens. */
+/** Strings in JSON contain no line ends, so white space with line ends is always between tokens. */
 function joinLines(json: string): string {
   const line = json.replace(/[ \t\r\n]+/g, (space) => /[\r\n]/.test(space) ? "" : space);
   return line.trimStart().replace(/\p{Surrogate}/gu, escapeCodeUnit);
 }
 
 /**
- * Why a text that begins as an object, an array or a string in JSON does is not JSON: most likely a slip, such as quotation
- * marks that a shell has taken away.
+ * The syntax error of a text that begins like an object, an array or a string in JSON. It is most likely a mistake, such as
+ * quotes that the shell has removed.
  *
  * @param text The text.
- * @returns The reason, on one line; undefined if the text is JSON, or does not look like it.
+ * @returns The error message, on one line; undefined if the text is JSON, or does not begin like JSON.
  *
  * @example
  * ```ts
  * import { assertEquals, assertMatch } from "@std/assert";
  *
- * assertMatch(mistakeInJson("{id:1}")!, /^Expected property name/);
- * assertEquals(mistakeInJson('{"id":1}'), undefined);
- * assertEquals(mistakeInJson("disk full"), undefined);
+ * assertMatch(likelyJsonError("{id:1}")!, /^Expected property name/);
+ * assertEquals(likelyJsonError('{"id":1}'), undefined);
+ * assertEquals(likelyJsonError("disk full"), undefined);
  * ```
  */
-export function mistakeInJson(text: string): string | undefined {
-  return LIKE_JSON.test(text) ? whyNotJson(text) : undefined;
+export function likelyJsonError(text: string): string | undefined {
+  return LIKE_JSON.test(text) ? jsonError(text) : undefined;
 }
 
 /**
- * Why a text is not JSON.
+ * The syntax error of a text that is not JSON.
  *
  * @param text The text.
- * @returns The reason, on one line; undefined if it is JSON.
+ * @returns The error message, on one line; undefined if the text is JSON.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(whyNotJson(""), "Unexpected end of JSON input");
- * assertEquals(whyNotJson("1"), undefined);
+ * assertEquals(jsonError(""), "Unexpected end of JSON input");
+ * assertEquals(jsonError("1"), undefined);
  * ```
  */
-export function whyNotJson(text: string): string | undefined {
+export function jsonError(text: string): string | undefined {
   try {
     JSON.parse(text);
     return undefined;
-  } catch (error) { // JSON.parse throws nothing but the reason.
+  } catch (error) { // JSON.parse throws nothing else.
     return visible((error as Error).message.replace(/(?: in JSON)? at position \d+ .*$/, ""));
   }
 }
@@ -163,7 +163,7 @@ function canStandBare(text: string): boolean {
   return text !== "" && text.trim() === text && !/\p{Cc}/u.test(text) && text.isWellFormed() && !isJson(text);
 }
 
-/** Whether a text begins as JSON does. To have it parsed and fail costs twenty times as much. */
+/** Whether a text begins like JSON. A JSON.parse that fails takes 20 times as long. */
 function mayBeJson(text: string): boolean {
   return /^[\s\d"[{-]|^(?:true|false|null)\b/.test(text);
 }
@@ -176,7 +176,7 @@ function stringify(value: Json): string | undefined {
   }
 }
 
-/** JSON leaves some control characters as they are, and UTF-8 has no form for half of a surrogate pair. */
+/** JSON.stringify does not escape all control characters, and UTF-8 cannot encode lone surrogates. */
 function escapeCodeUnit(character: string): string {
   return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }

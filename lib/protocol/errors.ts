@@ -1,11 +1,11 @@
 /**
- * Every error that mq throws or sends, in one place. The code of an error is the word that stands for it on the wire
- * and in `--json` output; the message is for people.
+ * All errors that mq throws or sends. The code of an error identifies it on the wire and in `--json` output; the message
+ * is for people.
  *
  * @module
  */
 
-/** The codes a broker answers with in `/err WHAT CODE TEXT`. docs/protocol.md says when it sends each. */
+/** The codes of `/err WHAT CODE TEXT`. docs/protocol.md, section 8, says when a broker sends each. */
 export const WIRE_CODES = [
   "bad-name",
   "reserved-name",
@@ -34,7 +34,7 @@ export const WIRE_CODES = [
 /** One of {@linkcode WIRE_CODES}. */
 export type WireCode = typeof WIRE_CODES[number];
 
-/** The codes of errors that never travel: they arise in the client library. */
+/** The codes of errors that are thrown and never sent. */
 export type LocalCode =
   | "unreachable"
   | "no-such-host"
@@ -68,17 +68,17 @@ export type LocalCode =
   | "cannot-write"
   | "timeout";
 
-/** The common class of mq's errors: catch this to catch them all. */
+/** The base class of all errors of mq. */
 export class MqError extends Error {
-  /** The word that stands for this error on the wire and in JSON output. */
+  /** Identifies the error on the wire and in JSON output. */
   readonly code: WireCode | LocalCode | (string & Record<never, never>);
 
   /**
    * Makes an error.
    *
-   * @param code The word that stands for this error.
-   * @param message One sentence for people: what was being done, with which value.
-   * @param options The cause, where another error led to this one.
+   * @param code The code.
+   * @param message One sentence for people: what was being done, and with which value.
+   * @param options The cause, if there is one.
    */
   constructor(code: MqError["code"], message: string, options?: ErrorOptions) {
     super(message, options);
@@ -88,8 +88,8 @@ export class MqError extends Error {
 }
 
 /**
- * What was sent breaks a rule of the protocol: a malformed name, an unknown verb, an event the broker does not
- * recognize. The connection goes on.
+ * A line breaks a rule of the protocol, such as a malformed name, an unknown verb, or an event that the broker does not
+ * recognize. The connection stays open.
  *
  * @example A malformed name
  * ```ts
@@ -102,7 +102,7 @@ export class MqError extends Error {
 export class ProtocolError extends MqError {}
 
 /**
- * What was sent cannot be read on from: the rest of the connection makes no sense, so it is closed.
+ * The bytes of a connection cannot be read any further, so it is closed.
  *
  * @example
  * ```ts
@@ -115,8 +115,8 @@ export class ProtocolError extends MqError {}
 export class FatalProtocolError extends ProtocolError {}
 
 /**
- * The broker cannot be reached, or the connection to it broke. With the code `unconfirmed`, an event was sent and the
- * connection broke before its receipt came: it may or may not have been published.
+ * The broker cannot be reached, or the connection to it broke. The code `unconfirmed` means that the connection broke
+ * before the receipt of an event arrived: the event may or may not have been published.
  *
  * @example
  * ```ts
@@ -129,7 +129,7 @@ export class FatalProtocolError extends ProtocolError {}
 export class ConnectionError extends MqError {}
 
 /**
- * What was waited for did not come in the time given.
+ * A timeout has expired.
  *
  * @example
  * ```ts
@@ -141,8 +141,8 @@ export class ConnectionError extends MqError {}
 export class TimeoutError extends MqError {}
 
 /**
- * A value as it is quoted in an error: JSON, so that it stays on one line, cut to 60 characters, and with what cannot be
- * seen or would steer a terminal written as an escape.
+ * Quotes a value for an error message: as a JSON string of at most 60 characters, on one line, with invisible characters
+ * and terminal control characters escaped.
  *
  * @param value The text to quote.
  * @returns The quoted text.
@@ -160,7 +160,7 @@ export function quote(value: string): string {
 }
 
 /**
- * A text in which what cannot be seen, would end the line or would steer a terminal is written as an escape.
+ * Escapes the invisible characters, line ends and terminal control characters of a text.
  *
  * @param text The text.
  * @returns The text, on one line.

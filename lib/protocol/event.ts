@@ -9,21 +9,21 @@ import { ProtocolError, quote } from "./errors.ts";
 import { MAX_NAME_BYTES } from "./limits.ts";
 import { isLongerThan } from "./text.ts";
 
-/** Names that begin with this belong to the broker: it publishes them, clients cannot. */
+/** The prefix of system events: names that begin with it are published by the broker, and not by clients. */
 export const RESERVED_PREFIX = "mq.";
 
-/** The events a broker recognizes unless it is given others. */
+/** The events that a broker recognizes by default. */
 export const DEFAULT_EVENTS: readonly string[] = Object.freeze(["create", "read", "update", "delete", "error"]);
 
-/** One token of a name, as the source of a regular expression. */
+/** The source of a regular expression that matches one token of a name. */
 export const TOKEN: string = String.raw`[\p{L}\p{M}\p{Nd}_-]+`;
 const NAME = new RegExp(String.raw`^${TOKEN}(?:\.${TOKEN})*$`, "u");
 
 /**
- * Checks the name of an event: tokens of letters, marks, digits, `_` or `-`, joined by `.`; 255 bytes at most.
+ * Checks the name of an event: tokens of letters, marks, digits, `_` or `-`, joined by `.`; at most 255 bytes.
  *
- * @param name The name to check.
- * @throws {ProtocolError} With the code `bad-name`, if it is not one.
+ * @param name The name.
+ * @throws {ProtocolError} With the code `bad-name`, if it is not well formed.
  *
  * @example
  * ```ts
@@ -66,10 +66,10 @@ export function checkNameLength(text: string, code: "bad-name" | "bad-pattern"):
 }
 
 /**
- * Whether a text is an event's name: what {@linkcode checkName} checks, without an error.
+ * Whether a text is a well-formed event name, as {@linkcode checkName} checks it.
  *
  * @param text The text.
- * @returns True if it is.
+ * @returns True if it is well formed.
  *
  * @example
  * ```ts
@@ -84,9 +84,9 @@ export function isName(text: string): boolean {
 }
 
 /**
- * Checks that clients may publish events of a name: it is well formed and not the broker's own.
+ * Checks that clients may publish an event of this name: it is well formed and not reserved.
  *
- * @param name The name to check.
+ * @param name The name.
  * @throws {ProtocolError} With the code `bad-name` or `reserved-name`.
  *
  * @example
@@ -108,9 +108,9 @@ export function checkPublishable(name: string): void {
 }
 
 /**
- * Whether a name is one that only the broker publishes.
+ * Whether a name is reserved for system events.
  *
- * @param name An event's name.
+ * @param name The name of an event.
  * @returns True for names that begin with `mq.`.
  *
  * @example

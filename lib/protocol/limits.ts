@@ -1,71 +1,71 @@
 /**
- * The limits of a broker, each with its unit in its name. docs/protocol.md lists the same figures.
+ * The limits of a broker, with the unit in each name. docs/protocol.md has the same figures.
  *
  * @module
  */
 
-/** The port a broker listens on, and a client dials, unless told otherwise. */
+/** The default port of a broker. */
 export const DEFAULT_PORT = 3001;
 
 /** The longest event name, in bytes of UTF-8. */
 export const MAX_NAME_BYTES = 255;
 
-/** The longest name a client may give itself, in UTF-16 code units. */
+/** The longest name of a client, in UTF-16 code units. */
 export const MAX_CLIENT_NAME_CHARACTERS = 64;
 
-/** The most events a second that an observer may ask for a sample of. */
-export const MAX_OBSERVED = 1000;
+/** The largest sample that an observer may ask for, in events a second. */
+export const MAX_SAMPLE_RATE = 1000;
 
-/** The most hops that an event can be said to have behind it. */
+/** The largest number of hops in the headers of an event. */
 export const MAX_HOPS = 255;
 
-/** The longest line that is read of a connection that has not shown a token yet, in bytes without its LF. */
+/** The longest line that is read from a connection before it is authorized, in bytes without its LF. */
 export const MAX_GREETING_BYTES = 4096;
 
-/** The bytes of answers that may wait for a connection on top of {@linkcode Limits.outboxBytes}. */
+/** How many bytes of responses may wait for a connection beyond {@linkcode Limits.outboxBytes}. */
 export const ANSWER_BYTES: number = 64 * 1024;
 
-/** The bytes that may wait for a classic client, which gets no more than 50 messages a second. */
+/** How many bytes may wait for a classic client, which gets at most 50 messages a second. */
 export const CLASSIC_OUTBOX_BYTES: number = 1024 * 1024;
 
-/** The most bytes that are written around a line when it is sent on: its id, sender, hops, and LF. */
+/** How many bytes may be added to an event line when it is delivered: id, sender, headers and LF. */
 export const EVENT_HEAD_BYTES = 512;
 
-/** How long a connection that is closed for a fault gets to read why, in milliseconds. */
+/** How long a connection that is closed for an error has to read the close message, in milliseconds. */
 export const FAULT_GRACE_MS = 1000;
 
 /**
- * How long a plain connection to which all has been written may leave its side open, in milliseconds. What it sends
- * meanwhile is read: a socket that is closed with something unread can destroy what the other side has not read yet.
+ * How long the broker waits for a plain connection to close its side, after all has been written to it, in milliseconds.
+ * Until then it reads: to close a socket with unread input can discard output that the peer has not read yet.
  */
 export const LINGER_MS = 500;
 
-/** What a broker allows. */
+/** The limits of a broker. */
 export interface Limits {
-  /** The longest line, in bytes without its LF. A longer one is discarded up to its end, and answered. */
+  /** The longest line, in bytes without its LF. A longer one is discarded up to its end, and answered with an error. */
   lineBytes: number;
   /**
-   * The bytes that may wait for one connection to read them. One that lets more pile up is a slow consumer. It must have
-   * room for the longest line: see {@linkcode minOutboxBytes}.
+   * How many bytes may wait in the write queue of a connection. A connection that exceeds it is a slow consumer. The
+   * longest line must fit: see {@linkcode minOutboxBytes}.
    */
   outboxBytes: number;
-  /** The connections there may be at the same time. */
+  /** How many connections may be open at the same time. */
   connections: number;
-  /** The patterns one connection may be subscribed to. */
+  /** How many patterns one connection may subscribe to. */
   patterns: number;
-  /** The events a second that are taken from one connection; what comes faster waits. Null for no limit. */
+  /** How many events a second are read from one connection; faster ones wait unread. Null for no limit. */
   eventsPerSecond: number | null;
-  /** How long a connection has to show a token, where one is asked for, or to agree on TLS, in milliseconds. */
+  /** How long a connection has for the TLS handshake, and to send a token if one is required, in milliseconds. */
   helloMs: number;
-  /** How long a connection that speaks control lines may be silent before it is sent a `/ping`, in milliseconds. */
+  /** How long a connection that uses control lines may be silent before it is sent a `/ping`, in milliseconds. */
   silenceMs: number;
-  /** How long it may be silent after that before it is closed, in milliseconds. */
+  /** How long it may be silent after the `/ping` before it is closed, in milliseconds. */
   answerMs: number;
-  /** How long {@linkcode Broker.close} waits for connections to read what is queued for them, in milliseconds. */
+  /** How long {@linkcode Broker.close} waits for write queues to be written, in milliseconds. */
   drainMs: number;
 }
 
-/** The limits of a broker that was given none. */
+/** The default limits. */
 export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   lineBytes: 1024 * 1024,
   outboxBytes: 16 * 1024 * 1024,
@@ -79,10 +79,10 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
 });
 
 /**
- * The least that {@linkcode Limits.outboxBytes} may be, so that every event fits into an empty queue.
+ * The smallest value of {@linkcode Limits.outboxBytes}: every event must fit into an empty write queue.
  *
  * @param lineBytes The longest line, in bytes.
- * @returns That, in bytes.
+ * @returns The smallest value, in bytes.
  *
  * @example
  * ```ts
@@ -96,11 +96,11 @@ export function minOutboxBytes(lineBytes: number): number {
 }
 
 /**
- * Checks limits that somebody set.
+ * Checks limits.
  *
  * @param limits The limits.
- * @throws {RangeError} If one is not a positive whole number (`eventsPerSecond` may also be null), or if two contradict
- * each other.
+ * @throws {RangeError} If one is not a positive whole number (`eventsPerSecond` may also be null), or if `outboxBytes` is
+ * too small for `lineBytes`.
  *
  * @example
  * ```ts

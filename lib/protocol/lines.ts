@@ -1,43 +1,44 @@
 /**
- * The lines of the protocol: how each is read and written. docs/protocol.md is the contract. Everything here is pure.
+ * Reads and writes the lines of the protocol, as specified in docs/protocol.md.
  *
  * @module
  */
 import { ProtocolError, quote } from "./errors.ts";
 import { isName, isReserved } from "./event.ts";
 import { Pattern } from "./pattern.ts";
-import { MAX_CLIENT_NAME_CHARACTERS, MAX_HOPS, MAX_OBSERVED } from "./limits.ts";
+import { MAX_CLIENT_NAME_CHARACTERS, MAX_HOPS, MAX_SAMPLE_RATE } from "./limits.ts";
 import { takeWord, words } from "./text.ts";
 
-/** The version of the line protocol that this library speaks. */
+/** The version of the line protocol. */
 export const PROTOCOL_VERSION = 1;
 
-/** The name under which the broker sends its own events. No client may take it. */
+/** The sender of system events. No client can have this name. */
 export const BROKER_NAME = "mq";
 
 const HTTP_SENTENCE = "This is an mq broker: it speaks lines such as 'create {\"id\":1}' over TCP, not HTTP.\n";
-/** What an HTTP request on the broker's port gets. */
+
+/** The response to an HTTP request on the port of the line protocol. */
 export const HTTP_REFUSAL: string = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n" +
   `Content-Length: ${HTTP_SENTENCE.length}\r\nConnection: close\r\n\r\n${HTTP_SENTENCE}`;
 
-/** The answer to `/help`. */
+/** The response to `/help`. */
 export const HELP: string = [
   'NAME [DATA]               publish an event, such as: create {"id":1}',
-  "/hello [JSON]             introduce yourself: name, meta, hops, reply, echo, observe, token",
-  "/sub PATTERN...           hear these, the first time instead of everything: /sub order.* user.>",
-  "/unsub PATTERN...         stop hearing these; /unsub > hears nothing",
-  "/pub REF NAME [DATA]      publish, and be told how many it reached",
-  "/why NAME                 who would hear an event of that name, and why",
+  "/hello [JSON]             set options: name, meta, hops, reply, echo, observe, token",
+  "/sub PATTERN...           subscribe; the first time instead of to everything: /sub order.* user.>",
+  "/unsub PATTERN...         unsubscribe; /unsub > from everything",
+  "/pub REF NAME [DATA]      publish, and get a receipt with the number of receivers",
+  "/why NAME                 who would receive an event of that name, and why",
   "/events                   which events are recognized, and what data they carry",
   "/clients   /stats         who is connected, and what has happened",
-  "/ping [TEXT]   /quit      ask for an answer; leave",
+  "/ping [TEXT]   /quit      get a /pong; close the connection",
 ].map((line) => `/# ${line}`).join("\n");
 
 /** The headers of an event: hops, reply, or both in that order. A comma stands only between the two. */
 const HEADERS = /^\{(?:"hops":([1-9]\d{0,2})(?:,(?=")|(?=\})))?(?:"reply":"([^"]+)")?\}$/;
 
 /**
- * Whether the first line of a connection is the request line of HTTP (RFC 9112, section 3).
+ * Whether the first line of a connection is a request line of HTTP (RFC 9112, section 3).
  *
  * @param line The first line.
  * @returns True if it is.
@@ -75,10 +76,10 @@ export function formatEvent(name: string, text: string): string {
 }
 
 /**
- * Writes the answer to a control line that was carried out.
+ * Writes the response to a control line that was carried out.
  *
- * @param what What is answered: the verb, or the REF of a `/pub`.
- * @param value The answer's value, where there is one.
+ * @param what The verb, or the REF of a `/pub`.
+ * @param value The JSON value of the response, if it has one.
  * @returns The line, without its LF.
  *
  * @example
@@ -93,9 +94,9 @@ export function formatOk(what: string, value?: unknown): string {
 }
 
 /**
- * Writes that events are missing at this place of the stream.
+ * Writes that events were dropped at this position of the stream.
  *
- * @param events How many.
+ * @param events How many events.
  * @returns The line, without its LF.
  *
  * @example
@@ -110,10 +111,10 @@ export function formatDropped(events: number): string {
 }
 
 /**
- * Writes the answer to a line that was refused.
+ * Writes the response to a line that was refused.
  *
- * @param what What is answered: the verb, the REF of a `/pub`, or `-` for a line that asked for no answer.
- * @param error Why.
+ * @param what The verb, the REF of a `/pub`, or `-` for a line without a response.
+ * @param error The error.
  * @returns The line, without its LF.
  *
  * @example
@@ -128,21 +129,21 @@ export function formatErr(what: string, error: ProtocolError): string {
   return `/err ${what} ${error.code} ${error.message}`;
 }
 
-/** What can be said of an event besides its name and its data. */
+/** The headers of an event: its properties besides name and data. */
 export interface EventHeaders {
-  /** How many hops are behind the event, from 1 to 255. Left out, and 0 when it is written: none. */
+  /** How many hops the event has taken, from 1 to 255; undefined or 0 for none. */
   hops?: number;
-  /** The name of the event that answers this one. Left out: no answer is asked for. */
+  /** The name to which a reply is to be published; undefined if no reply is requested. */
   reply?: string;
 }
 
 const NO_HEADERS: EventHeaders = Object.freeze({});
 
 /**
- * Writes the headers of an event, as they stand before the NAME of a `/pub` or an `/event`.
+ * Writes the headers of an event, which precede the NAME of a `/pub` or an `/event`.
  *
  * @param headers The headers.
- * @returns One word of JSON and the space behind it; an empty string if there are no headers.
+ * @returns One word of JSON and a space; an empty string for no headers.
  *
  * @example
  * ```ts
@@ -160,12 +161,12 @@ export function formatHeaders({ hops = 0, reply }: EventHeaders): string {
 }
 
 /**
- * Takes the headers of an event off a text. No event's name begins with `{`, so a text that does begins with headers.
+ * Splits a text behind the headers of an event. A text that begins with `{` begins with headers, since no name does.
  *
- * @param text What stands behind the REF of a `/pub`, or behind the FROM of an `/event`.
- * @returns The headers, none of them set where there are none, and the rest.
- * @throws {ProtocolError} With the code `bad-arguments`, if the first word begins with `{` and is not one that
- * {@linkcode formatHeaders} writes: `hops` from 1 to 255, `reply` a name that clients may publish, in that order.
+ * @param text The text behind the REF of a `/pub`, or behind the FROM of an `/event`.
+ * @returns The headers, which may be empty, and the rest.
+ * @throws {ProtocolError} With the code `bad-arguments`, if the first word begins with `{` and is not of the form that
+ * {@linkcode formatHeaders} writes: `hops` from 1 to 255, then `reply`, a name that clients may publish.
  *
  * @example
  * ```ts
@@ -194,7 +195,7 @@ function badHeaders(word: string): ProtocolError {
   return new ProtocolError("bad-arguments", `Cannot read ${quote(word)}: before the event's name may stand ${form}`);
 }
 
-/** A line as a client receives it, taken apart. */
+/** The parts of a line that a broker has sent. */
 export type BrokerLine =
   | { type: "event"; name: string; text: string; id?: string; from?: string; hops?: number; reply?: string }
   | { type: "ok"; what: string; json: string }
@@ -209,7 +210,7 @@ export type BrokerLine =
  * Reads a line that a broker sent.
  *
  * @param line The line, without its LF.
- * @returns What it says.
+ * @returns Its parts.
  * @throws {ProtocolError} With the code `bad-reply`, if no broker of this version sends such a line.
  *
  * @example
@@ -222,16 +223,16 @@ export type BrokerLine =
  */
 export function parseBrokerLine(line: string): BrokerLine {
   const [first, rest] = takeWord(line);
-  if (!first.startsWith("/")) return complete(line, { type: "event", name: first, text: rest });
+  if (!first.startsWith("/")) return checkComplete(line, { type: "event", name: first, text: rest });
   const [what, tail] = takeWord(rest);
   switch (first) {
     case "/event":
       return parseMetaEvent(line, what, tail);
     case "/ok":
-      return complete(line, { type: "ok", what, json: tail });
+      return checkComplete(line, { type: "ok", what, json: tail });
     case "/err": {
       const [code, text] = takeWord(tail);
-      return complete(line, { type: "err", what, code, text });
+      return checkComplete(line, { type: "err", what, code, text });
     }
     case "/ping":
     case "/pong":
@@ -252,13 +253,13 @@ function parseMetaEvent(line: string, id: string, tail: string): BrokerLine {
   const [from, event] = takeWord(tail);
   if (event.startsWith("{")) return parseEventWithHeaders(line, { id, from }, event);
   const [name, text] = takeWord(event);
-  return complete(line, { type: "event", name, text, id, from });
+  return checkComplete(line, { type: "event", name, text, id, from });
 }
 
 function parseEventWithHeaders(line: string, meta: { id: string; from: string }, tail: string): BrokerLine {
   const [headers, event] = readReply(line, () => takeHeaders(tail));
   const [name, text] = takeWord(event);
-  return complete(line, { type: "event", name, text, ...meta, ...headers });
+  return checkComplete(line, { type: "event", name, text, ...meta, ...headers });
 }
 
 function readReply<T>(line: string, read: () => T): T {
@@ -270,8 +271,8 @@ function readReply<T>(line: string, read: () => T): T {
   }
 }
 
-/** Refuses a line in which a word is missing. The last word of each form may be empty, and those before it not. */
-function complete(line: string, parsed: BrokerLine): BrokerLine {
+/** Refuses a line in which a word is missing. Only the last part of a line may be empty. */
+function checkComplete(line: string, parsed: BrokerLine): BrokerLine {
   const last = parsed.type === "event"
     ? parsed.name
     : parsed.type === "err"
@@ -285,29 +286,29 @@ function badReply(line: string): ProtocolError {
   return new ProtocolError("bad-reply", `Cannot read what the broker sent: ${quote(line)}`);
 }
 
-/** What a client says of itself in `/hello`. What it leaves out stays as it is. */
-export interface Introduction {
-  /** What it calls itself: one word of at most 64 characters. */
+/** The arguments of `/hello`. What is left out is not changed. */
+export interface HelloArguments {
+  /** The name of the client: one word of at most 64 characters. */
   name?: string;
-  /** Whether it wants events with their id and sender. */
+  /** Whether events come with their id and sender. */
   meta?: boolean;
-  /** Whether it wants to know how many hops are behind each event, if it wants meta. */
+  /** Whether events come with their hops; needs `meta`. */
   hops?: boolean;
-  /** Whether it wants to know where an answer to an event is to go, if it wants meta. */
+  /** Whether events come with the name for a reply; needs `meta`. */
   reply?: boolean;
-  /** Whether it wants the events it publishes itself. */
+  /** Whether the client receives the events that it publishes itself. */
   echo?: boolean;
-  /** Of how many events a second it wants a sample, as an observer; null for all of them. */
+  /** The sample rate of an observer, in events a second; null for all events. */
   observe?: number | null;
-  /** What lets it in. */
+  /** The token that authenticates the client. */
   token?: string;
 }
 
 /**
- * Reads what a client says of itself.
+ * Reads the arguments of `/hello`.
  *
- * @param text What follows `/hello`: a JSON object or nothing. Keys it does not know are ignored.
- * @returns What it says.
+ * @param text A JSON object, or nothing. Unknown keys are ignored.
+ * @returns The arguments.
  * @throws {ProtocolError} With the code `bad-arguments`.
  *
  * @example
@@ -317,25 +318,27 @@ export interface Introduction {
  * assertEquals(parseHello('{"name":"shop"}').name, "shop");
  * ```
  */
-export function parseHello(text: string): Introduction {
+export function parseHello(text: string): HelloArguments {
   if (text.trim() === "") return {};
   const hello = parseObject(text);
   for (const key of ["meta", "hops", "reply", "echo"]) {
     if (hello[key] !== undefined && typeof hello[key] !== "boolean") throw badHello(`"${key}" takes true or false`);
   }
-  if (!isRate(hello.observe ?? 1)) throw badHello(`"observe" takes a whole number, 1 to ${MAX_OBSERVED}, or null`);
+  if (!isSampleRate(hello.observe ?? 1)) {
+    throw badHello(`"observe" takes a whole number, 1 to ${MAX_SAMPLE_RATE}, or null`);
+  }
   if (hello.name !== undefined) checkClientName(hello.name);
   if (hello.token !== undefined && typeof hello.token !== "string") throw badHello('"token" takes a string');
   return hello;
 }
 
 /**
- * Reads the patterns that a verb takes.
+ * Reads the patterns that follow a verb.
  *
  * @param verb The verb, for the error.
- * @param text What follows it.
- * @param limit How many different ones there may be.
- * @returns One pattern or more, each once.
+ * @param rest The patterns.
+ * @param limit How many different patterns are allowed.
+ * @returns The patterns, at least one, each once.
  * @throws {ProtocolError} With the code `bad-pattern`, `too-many-patterns`, or `bad-arguments` if there is none.
  *
  * @example
@@ -367,14 +370,14 @@ function parseObject(text: string): Record<string, unknown> {
   try {
     value = JSON.parse(text);
   } catch {
-    // Answered below, as any other value that is not an object.
+    // The undefined value is refused below, as any other that is not an object.
   }
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw badHello("it takes a JSON object");
   return value as Record<string, unknown>;
 }
 
-function isRate(value: unknown): boolean {
-  return Number.isInteger(value) && value as number >= 1 && value as number <= MAX_OBSERVED;
+function isSampleRate(value: unknown): boolean {
+  return Number.isInteger(value) && value as number >= 1 && value as number <= MAX_SAMPLE_RATE;
 }
 
 function checkClientName(name: unknown): void {

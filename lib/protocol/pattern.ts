@@ -1,5 +1,5 @@
 /**
- * Patterns, which names of events match.
+ * Patterns: they select events by name.
  *
  * @module
  */
@@ -10,12 +10,12 @@ import { copySubstring } from "./text.ts";
 const PATTERN_TOKEN = String.raw`(?:${TOKEN}|\*)`;
 const PATTERN = new RegExp(String.raw`^(?:${PATTERN_TOKEN}(?:\.${PATTERN_TOKEN})*(?:\.>)?|>)$`, "u");
 
-/** How many patterns {@linkcode formatPatterns} shows unless it is told otherwise. */
+/** How many items {@linkcode formatPatterns} shows by default. */
 const MAX_LISTED_PATTERNS = 10;
 
 /**
- * A pattern that names match, by NATS's convention: `*` stands for exactly one token, a last `>` for one or more.
- * The broker's own `mq.*` events are matched only by a pattern whose first token is `mq`.
+ * A pattern, with the wildcards of NATS: `*` matches exactly one token, `>` at the end one or more. The system events of
+ * the broker, `mq.*`, are matched only by patterns whose first token is `mq`.
  *
  * @example
  * ```ts
@@ -31,17 +31,18 @@ const MAX_LISTED_PATTERNS = 10;
  * @see {@link https://docs.nats.io/nats-concepts/subjects#wildcards}
  */
 export class Pattern {
-  /** The pattern as it was written. */
+  /** The pattern as it is written. */
   readonly text: string;
   readonly #tokens: readonly string[];
-  readonly #open: boolean;
-  readonly #hearsBroker: boolean;
+  /** Whether it ends with `>`, which is not among the tokens. */
+  readonly #isOpen: boolean;
+  readonly #matchesSystem: boolean;
 
   /**
    * Reads a pattern.
    *
-   * @param text The pattern as it is written, 255 bytes at most.
-   * @throws {ProtocolError} With the code `bad-pattern`, if it is not one.
+   * @param text The pattern, of at most 255 bytes.
+   * @throws {ProtocolError} With the code `bad-pattern`, if it is not well formed.
    */
   constructor(text: string) {
     if (!PATTERN.test(text)) {
@@ -55,43 +56,43 @@ export class Pattern {
     checkNameLength(text, "bad-pattern");
     this.text = copySubstring(text);
     const tokens = this.text.split(".");
-    this.#hearsBroker = tokens[0] === "mq";
-    this.#open = tokens.at(-1) === ">";
-    this.#tokens = this.#open ? tokens.slice(0, -1) : tokens;
+    this.#matchesSystem = tokens[0] === "mq";
+    this.#isOpen = tokens.at(-1) === ">";
+    this.#tokens = this.#isOpen ? tokens.slice(0, -1) : tokens;
   }
 
-  /** Whether it matches one name only: its own text. */
+  /** Whether it has no wildcards, so that it matches one name only. */
   get isLiteral(): boolean {
-    return !this.#open && !this.#tokens.includes("*");
+    return !this.#isOpen && !this.#tokens.includes("*");
   }
 
   /**
-   * Whether a name matches this pattern.
+   * Whether this pattern matches a name.
    *
    * @param name A well-formed event name.
-   * @returns True if it does.
+   * @returns True if it matches.
    */
   matches(name: string): boolean {
     return this.matchesTokens(name.split("."));
   }
 
   /**
-   * The same for a name that has been taken apart, for those who try many patterns on it.
+   * Whether this pattern matches a name that is split into tokens already.
    *
    * @param tokens The tokens of a well-formed event name.
    * @returns True if it matches.
    */
   matchesTokens(tokens: readonly string[]): boolean {
-    if (tokens[0] === "mq" && tokens.length > 1 && !this.#hearsBroker) return false;
-    if (this.#open ? tokens.length <= this.#tokens.length : tokens.length !== this.#tokens.length) return false;
+    if (tokens[0] === "mq" && tokens.length > 1 && !this.#matchesSystem) return false;
+    if (this.#isOpen ? tokens.length <= this.#tokens.length : tokens.length !== this.#tokens.length) return false;
     return this.#tokens.every((token, index) => token === "*" || token === tokens[index]);
   }
 
   /**
-   * Whether there is a name that both this pattern and another match.
+   * Whether there is a name that this pattern and another one both match.
    *
    * @param other The other pattern.
-   * @returns True if there is.
+   * @returns True if there is such a name.
    *
    * @example
    * ```ts
@@ -103,15 +104,15 @@ export class Pattern {
    */
   overlaps(other: Pattern): boolean {
     const [a, b] = [this.#tokens, other.#tokens];
-    const [aLength, bLength] = [a.length + Number(this.#open), b.length + Number(other.#open)];
-    if (this.#hearsBroker !== other.#hearsBroker && Math.max(aLength, bLength) > 1) return false;
-    if ((!this.#open && aLength < bLength) || (!other.#open && bLength < aLength)) return false;
+    const [aLength, bLength] = [a.length + Number(this.#isOpen), b.length + Number(other.#isOpen)];
+    if (this.#matchesSystem !== other.#matchesSystem && Math.max(aLength, bLength) > 1) return false;
+    if ((!this.#isOpen && aLength < bLength) || (!other.#isOpen && bLength < aLength)) return false;
     return a.every((token, index) => b[index] === undefined || token === "*" || b[index] === "*" || token === b[index]);
   }
 }
 
 /**
- * Checks the patterns of the events that a broker is to recognize.
+ * Checks the patterns of the events that a broker recognizes.
  *
  * @param events The patterns.
  * @throws {ProtocolError} With the code `bad-pattern` or `reserved-name`.
@@ -130,18 +131,21 @@ export function checkRecognizable(events: readonly string[]): void {
   for (const event of events) {
     new Pattern(event);
     if (isReserved(event)) {
-      throw new ProtocolError("reserved-name", `Cannot recognize ${quote(event)}: "mq." events are the broker's own`);
+      throw new ProtocolError(
+        "reserved-name",
+        `Cannot recognize ${quote(event)}: names that begin with "mq." belong to the broker`,
+      );
     }
   }
 }
 
 /**
- * Writes a list of patterns, or of anything else, for people: no message grows with what it tells of.
+ * Writes a list of patterns, or of other items, for people, in bounded length.
  *
- * @param patterns The patterns.
- * @param most How many of them are shown.
- * @param separator What stands between two.
- * @returns The first of them, and how many more there are; `nothing` where there is none.
+ * @param patterns The items.
+ * @param most How many items are shown. Default 10.
+ * @param separator The text between two items. Default `, `.
+ * @returns The first items and the number of the others; `nothing` for an empty list.
  *
  * @example
  * ```ts

@@ -1,5 +1,5 @@
 /**
- * The shapes of what a broker answers: the JSON behind `/ok`.
+ * The types of the responses of a broker: the JSON behind `/ok`.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { ClassicForm } from "./classic.ts";
 import type { Json } from "./data.ts";
 import type { Limits } from "./limits.ts";
 
-/** What a broker says of itself: the answer to `/hello`. */
+/** The response to `/hello`. */
 export interface Hello {
   /** The ULID of this connection. */
   id: string;
@@ -15,100 +15,100 @@ export interface Hello {
   server: string;
   /** The version of the protocol. */
   version: number;
-  /** What it allows. */
+  /** The limits of the broker. */
   limits: Limits;
-  /** The patterns of the events it recognizes. */
+  /** The patterns of the events that the broker recognizes. */
   events: string[];
-  /** The most hops that an event can have behind it; undefined for a broker before 0.6, which knows nothing of them. */
+  /** The largest number of hops; undefined for a broker before 0.6, which does not support hops. */
   hops?: number;
   /**
-   * The first token of the names to which answers go, which the broker always recognizes; undefined for a broker before
-   * 0.7, which knows nothing of requests.
+   * The first token of the names of replies, which the broker always recognizes; undefined for a broker before 0.7, which
+   * does not support requests.
    */
   inbox?: string;
 }
 
-/** What a broker tells of one connection, in answer to `/clients`. */
+/** One connection in the response to `/clients`. */
 export interface ClientInfo {
   /** The connection's ULID. */
   id: string;
-  /** What its client calls itself, or `client-N`. */
+  /** The name that the client has given itself, or `client-N`. */
   name: string;
-  /** The client's end of the connection, as `HOST:PORT`. */
+  /** The address of the client, as `HOST:PORT`. */
   address: string;
-  /** When it connected, as ISO 8601. */
+  /** When it connected, in ISO 8601. */
   connectedAt: string;
-  /** The patterns it hears. */
+  /** The patterns it is subscribed to. */
   patterns: string[];
   /** How many of its events were recognized. */
   published: number;
   /** How many events were queued for it. */
   delivered: number;
-  /** The bytes that wait for it to read them. */
+  /** How many bytes wait in its write queue. */
   queuedBytes: number;
-  /** How many events were dropped because it had no room for them. */
+  /** How many events were dropped because its write queue was full. */
   dropped: number;
   /** How events are written to it, if it is a classic client; null if it speaks lines. */
   classic: ClassicForm | null;
-  /** Of how many events a second it gets a sample, if it is an observer; null if it is not. */
+  /** The sample rate of an observer, in events a second; null if it is not an observer. */
   observe: number | null;
 }
 
-/** What a broker has counted since it was made: the answer to `/stats`. */
+/** The response to `/stats`: counts since the broker was created. */
 export interface BrokerStats {
-  /** How long ago it was made, in milliseconds. */
+  /** The time since then, in milliseconds. */
   uptimeMs: number;
-  /** How many connections are in the pool. */
+  /** How many connections are open. */
   connections: number;
-  /** Recognized events that came in. */
+  /** Events that were published and recognized. */
   published: number;
-  /** Events queued for listeners; one event heard by three counts three, and observers do not count. */
+  /** Deliveries to listeners: an event for three listeners counts three. Observers do not count. */
   delivered: number;
-  /** Events dropped because no pattern recognizes them. */
+  /** Events that no pattern recognizes. */
   unrecognized: number;
   /** Lines refused because they break a rule of the protocol. */
   refused: number;
-  /** How often too much waited for a connection. */
+  /** How often a connection became a slow consumer. */
   slow: number;
-  /** Events that were dropped because a connection had no room for them. */
+  /** Events that were dropped because a write queue was full. */
   dropped: number;
-  /** Bytes that were meant for a connection and were not written to it. */
+  /** Bytes that were queued for a connection and not written. */
   droppedBytes: number;
-  /** Faults of the broker itself, and of the functions that it was given to call. */
+  /** Errors of the broker itself, and of the callbacks that it calls. */
   errors: number;
-  /** The processor time that its process has used since it started, in milliseconds. */
+  /** The processor time of its process, in milliseconds. */
   cpuMs: number;
-  /** The memory that its process has resident, in bytes. */
+  /** The resident memory of its process, in bytes. */
   rssBytes: number;
 }
 
-/** The answer to `/why`: what becomes of an event of some name. */
+/** The response to `/why`: how an event of a name would be routed. */
 export interface Why {
   /** The event's name. */
   name: string;
-  /** Whether the broker recognizes it. If not, nobody gets it. */
+  /** Whether the broker recognizes it. If not, it is not delivered. */
   recognized: boolean;
-  /** The pattern that recognizes it; `mq.>` for the broker's own events. */
+  /** The pattern that recognizes it; `mq.>` for system events. */
   by: string | null;
-  /** How many would get it now. */
+  /** How many connections would receive it now. */
   receivers: number;
   /**
-   * The connections with a pattern that matches it, and which. One that is `full` has no room for it: too much waits for
-   * it, and until half of that has been read it misses all events.
+   * The connections with a pattern that matches it. A connection is `full` while its write queue refuses events: after it
+   * has overflowed, until half of it is free again.
    */
   hears: { id: string; name: string; pattern: string; queuedBytes: number; full?: true }[];
-  /** The connections without one, and their patterns. */
+  /** The other connections, and their patterns. */
   ignores: { id: string; name: string; patterns: string[] }[];
 }
 
-/** What a broker knows of some events, in answer to `/events`. */
+/** The events of one pattern in the response to `/events`. */
 export interface EventInfo {
-  /** The name or pattern by which it recognizes them. */
+  /** The name or pattern. */
   pattern: string;
-  /** What they are for. */
+  /** What the events are for. */
   description?: string;
-  /** What their data has to fit: JSON Schema. */
+  /** The JSON Schema of their data. */
   schema?: Json;
-  /** Data that fits. */
+  /** An example of their data. */
   example?: Json;
 }

@@ -1,5 +1,5 @@
 /**
- * Text: its UTF-8 encoding, and the words of a line. Words are separated by spaces and tabs, and by no other white space.
+ * UTF-8 encoding of text, and the words of a line, which are separated by spaces and tabs.
  *
  * @module
  */
@@ -7,23 +7,23 @@
 const SPACE = 0x20;
 const TAB = 0x09;
 
-/** Text shorter than this, in UTF-16 code units, is encoded the plain way: there is nothing to gain. */
+/** Shorter text, in UTF-16 code units, is encoded without a guess: it would gain nothing. */
 const MIN_GUESSED_LENGTH = 256;
 
-/** The most bytes that a UTF-16 code unit takes. */
+/** How many bytes a UTF-16 code unit takes at most. */
 export const MAX_UTF8_BYTES = 3;
 
 const encoder = new TextEncoder();
 
-/** Whether the last long text was ASCII: the next is guessed to be like it. */
+/** Whether the last long text was ASCII. The next one is guessed to be like it. */
 let isAscii = true;
 
 /**
- * Encodes text as UTF-8. Long text that is ASCII has as many bytes as code units: to encode it into bytes that are there
- * already is much faster than to have the encoder find out how many it takes.
+ * Encodes text as UTF-8. ASCII text has as many bytes as code units: to encode it into a buffer of that size is much faster
+ * than to let the encoder determine the size.
  *
  * @param text The text.
- * @returns Its bytes.
+ * @returns The bytes.
  *
  * @example
  * ```ts
@@ -44,10 +44,10 @@ export function encodeText(text: string): Uint8Array {
 }
 
 /**
- * How long a text is as UTF-8.
+ * The length of a text in UTF-8.
  *
  * @param text The text.
- * @returns The number of its bytes.
+ * @returns The length, in bytes.
  *
  * @example
  * ```ts
@@ -61,11 +61,11 @@ export function byteLength(text: string): number {
 }
 
 /**
- * Whether a text is longer than so many bytes of UTF-8.
+ * Whether a text in UTF-8 is longer than a limit.
  *
- * @param bytes How many.
+ * @param bytes The limit, in bytes.
  * @param text The text.
- * @returns True if it is.
+ * @returns True if it is longer.
  *
  * @example
  * ```ts
@@ -80,11 +80,11 @@ export function isLongerThan(bytes: number, text: string): boolean {
 }
 
 /**
- * Copies a part of a line that is to be kept: V8 makes it a view of the block that was read, and to keep a name would
- * keep a megabyte.
+ * Copies a substring that is kept. In V8 a substring refers to the string that it was cut from, so that a name would keep
+ * the whole block that was read in memory.
  *
- * @param text The part.
- * @returns The same text.
+ * @param text The substring.
+ * @returns A copy.
  *
  * @example
  * ```ts
@@ -98,11 +98,11 @@ export function copySubstring(text: string): string {
 }
 
 /**
- * Where the word that begins at `start` ends: at the next space or tab, or at the end of the line.
+ * The end of the word that begins at `start`: the next space or tab, or the end of the line.
  *
- * @param line A line.
- * @param start Where the word begins, in UTF-16 code units. Default 0.
- * @returns The index just behind the word.
+ * @param line The line.
+ * @param start The index of the word. Default 0.
+ * @returns The index behind the word.
  *
  * @example
  * ```ts
@@ -118,11 +118,11 @@ export function wordEnd(line: string, start = 0): number {
 }
 
 /**
- * Whether a line begins with a word, and not just with another that begins like it.
+ * Whether a word is the first word of a line.
  *
  * @param word The word.
- * @param line A line.
- * @returns True if it does.
+ * @param line The line.
+ * @returns True if it is.
  *
  * @example
  * ```ts
@@ -137,10 +137,10 @@ export function isFirstWord(word: string, line: string): boolean {
 }
 
 /**
- * Takes the first word off a text. What follows the first run of spaces or tabs is left as it is, byte for byte.
+ * Splits a text behind its first word. The rest begins behind the run of spaces and tabs that follows, and is unchanged.
  *
  * @param text The text.
- * @returns The word and the rest, each possibly empty.
+ * @returns The word and the rest. Each may be empty.
  *
  * @example
  * ```ts
@@ -157,10 +157,10 @@ export function takeWord(text: string): [word: string, rest: string] {
 }
 
 /**
- * The words of a text, as the verbs that take a list read them.
+ * Splits a text into its words.
  *
  * @param text The text.
- * @returns The words, without the spaces and tabs between them.
+ * @returns The words.
  *
  * @example
  * ```ts
@@ -174,10 +174,10 @@ export function words(text: string): string[] {
 }
 
 /**
- * Whether a line holds nothing but white space. Such lines are ignored.
+ * Whether a line has only spaces and tabs, or nothing. Such lines are ignored.
  *
- * @param line A line.
- * @returns True if it does.
+ * @param line The line.
+ * @returns True if it is blank.
  *
  * @example
  * ```ts

@@ -1,36 +1,36 @@
 /**
- * Tokens: what a client proves with that it may come in, and what each allows.
+ * Reads the tokens by which clients authenticate, and the scope of each.
  *
  * @module
  */
 import { MqError } from "./errors.ts";
 
-/** What a token allows: to publish, to listen, or both. */
+/** What a token permits: to publish, to listen, or both. */
 export type Scope = "all" | "publish" | "listen";
 
-/** The longest token, in characters: each is a byte. */
+/** The longest token, in characters of ASCII. */
 export const MAX_TOKEN_CHARACTERS = 1024;
 
-/** What cannot be in a token: a header of HTTP carries visible ASCII unchanged, and nothing else. */
-const FOREIGN = /[^\x21-\x7e]/u;
+/** Matches a character that a token cannot have. HTTP headers carry only visible ASCII unchanged. */
+const INVALID_CHARACTER = /[^\x21-\x7e]/u;
 
 const SCOPES: readonly string[] = ["all", "publish", "listen"] satisfies Scope[];
 
-/** A token and what it allows. */
+/** A token and its scope. */
 export interface Token {
   /** The secret. */
   readonly token: string;
-  /** What it allows. */
+  /** What it permits. */
   readonly scope: Scope;
 }
 
 /**
- * Reads a token. White space around it is no part of it: a line end of the file that it came from, say.
+ * Reads a token. White space around it is removed, such as the line end of a file.
  *
  * @param text The token.
- * @returns It, without white space around it.
- * @throws {MqError} With the code `bad-tokens`, if it is not 1 to 1,024 visible characters of ASCII. The token is not in
- * the message.
+ * @returns The token, without white space around it.
+ * @throws {MqError} With the code `bad-tokens`, if it is not 1 to 1,024 visible characters of ASCII. The message does not
+ * contain the token.
  *
  * @example
  * ```ts
@@ -42,17 +42,17 @@ export interface Token {
  */
 export function parseToken(text: string): string {
   const token = text.trim();
-  const problem = problemOf(token);
+  const problem = tokenProblem(token);
   if (problem === undefined) return token;
   throw new MqError("bad-tokens", `Cannot use the token: ${problem}`);
 }
 
-/** Why a text cannot be a token, as the rest of a sentence. */
-function problemOf(token: string): string | undefined {
+/** Why a text is not a valid token, as the end of a sentence. */
+function tokenProblem(token: string): string | undefined {
   if (token === "") return "it is empty";
-  const { 0: foreign, index } = FOREIGN.exec(token) ?? {};
-  if (foreign !== undefined) {
-    const code = foreign.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
+  const { 0: invalid, index } = INVALID_CHARACTER.exec(token) ?? {};
+  if (invalid !== undefined) {
+    const code = invalid.codePointAt(0)!.toString(16).toUpperCase().padStart(4, "0");
     return `its character ${index! + 1} is U+${code}, and a token takes visible characters of ASCII alone`;
   }
   const { length } = token;
@@ -60,12 +60,12 @@ function problemOf(token: string): string | undefined {
 }
 
 /**
- * Reads a list of tokens: one a line, which may have `publish` or `listen` before it. Blank lines, and those that begin
- * with `#`, are left out.
+ * Reads a list of tokens, one per line, with `publish` or `listen` before it to limit its scope. Blank lines and lines that
+ * begin with `#` are ignored.
  *
  * @param text The list.
  * @returns The tokens, at least one.
- * @throws {MqError} With the code `bad-tokens`, if there is none or a line cannot be read. No token is in its message.
+ * @throws {MqError} With the code `bad-tokens`, if there is none or a line cannot be read. The message contains no token.
  *
  * @example
  * ```ts
@@ -85,7 +85,7 @@ export function parseTokens(text: string): Token[] {
 function parseLine({ words, number }: { words: string[]; number: number }): Token {
   const [scope, token] = words.length === 1 ? ["all", words[0]] : words;
   const isLine = words.length <= 2 && SCOPES.includes(scope);
-  const problem = isLine ? problemOf(token) : LINE_FORM;
+  const problem = isLine ? tokenProblem(token) : LINE_FORM;
   if (problem === undefined) return { scope: scope as Scope, token };
   throw new MqError("bad-tokens", `Cannot read line ${number} of the tokens: ${problem}`);
 }

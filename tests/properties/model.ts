@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { Introduction } from "../../lib/protocol/lines.ts";
+import type { HelloArguments } from "../../lib/protocol/lines.ts";
 import type { Token } from "../../lib/protocol/tokens.ts";
 import { isName, isPattern, matches } from "./reference.ts";
 
@@ -235,7 +235,7 @@ function countRefusal(client: ModelClient, cause: string): number {
   return times;
 }
 
-function parseHello(json: string): Introduction {
+function parseHello(json: string): HelloArguments {
   try {
     const hello = JSON.parse(json);
     if (hello.name !== "mq") return hello;

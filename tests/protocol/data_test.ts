@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { dataFromText, decodeData, encodeData, type Json, mistakeInJson } from "../../lib/protocol/data.ts";
+import { dataFromText, decodeData, encodeData, type Json, likelyJsonError } from "../../lib/protocol/data.ts";
 
 const ENCODED: [value: Json | undefined, text: string][] = [
   [undefined, ""],
@@ -123,7 +123,7 @@ const MISTAKES: [text: string, mistake: string | undefined][] = [
 ];
 
 for (const [text, mistake] of MISTAKES) {
-  Deno.test(`mistakeInJson tells ${mistake ? "what is wrong with" : "of no mistake in"} ${JSON.stringify(text)}`, () => {
-    assertEquals(mistakeInJson(text), mistake);
+  Deno.test(`likelyJsonError tells ${mistake ? "what is wrong with" : "of no mistake in"} ${JSON.stringify(text)}`, () => {
+    assertEquals(likelyJsonError(text), mistake);
   });
 }
