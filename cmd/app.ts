@@ -100,7 +100,7 @@ async function samples(seed: number, events: Events, io: Io): Promise<Generator<
 /** Publishes an event; resolves to its id, or to undefined if the broker does not recognize it. */
 async function publish({ name, data }: SampleEvent, client: Client): Promise<string | undefined> {
   try {
-    return (await client.publish(name, data, { receipt: true })).id;
+    return (await client.publishConfirmed(name, data)).id;
   } catch (error) {
     if (error instanceof ProtocolError && error.code === "unrecognized") return undefined;
     throw error;
@@ -188,7 +188,7 @@ class EventGenerator {
       this.#totalMs += performance.now() - startedAt;
       this.#sent++;
       if (id === undefined) this.#unrecognized++;
-      this.#print(this.#flags.json ? new MqEvent(name, text, id, this.#flags.name) : new MqEvent(name, text));
+      this.#print(this.#flags.json ? new MqEvent(name, text, { id, from: this.#flags.name }) : new MqEvent(name, text));
     } catch (error) {
       if (!(error instanceof MqError)) throw error;
       this.#fail(error);

@@ -92,7 +92,7 @@ interface LogOptions {
 /** Logs until there are enough events or it is time to end; returns how many they were. */
 async function log(client: Client, { patterns, limit, format, until }: LogOptions, io: Io): Promise<number> {
   let logged = 0;
-  const subscription = client.subscribe(...patterns.length > 0 ? patterns : [EVERYTHING], { signal: until });
+  const subscription = client.subscribe(patterns.length > 0 ? patterns : EVERYTHING, { signal: until });
   await subscription.ready; // Who reads that it hears something may publish at once.
   if (io.stderr.isTerminal) {
     const heard = patterns.length > 0 ? formatSome(patterns) : "every event";

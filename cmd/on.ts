@@ -97,7 +97,7 @@ export const on = defineCommand({
       await checkRecognized(flags, client, access);
       warnOfDeadPatterns("on", operands, client, io);
       const handling = new Handling(client, { flags, commandLine, env: environmentOf(flags, access) }, io);
-      const subscription = client.subscribe(...operands, { signal: io.signal });
+      const subscription = client.subscribe(operands, { signal: io.signal });
       sayHello(operands, commandLine, client, io);
       return await handling.run(subscription);
     } catch (error) {

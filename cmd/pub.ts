@@ -161,7 +161,7 @@ class Publisher {
     try {
       const data = text === "" ? undefined : text;
       const { hops } = this.#flags;
-      const receipt = await this.#client.publish(this.#name, data, { receipt: true, raw: true, hops });
+      const receipt = await this.#client.publishConfirmed(this.#name, data, { raw: true, hops });
       this.#account.confirmed++;
       if (receipt.receivers === 0) this.#account.unheard++;
       this.#print(text, receipt);
@@ -173,7 +173,7 @@ class Publisher {
 
   #print(text: string, { id, receivers }: Receipt): void {
     if (this.#flags.json) {
-      const event = new MqEvent(this.#name, text, id, this.#flags.name);
+      const event = new MqEvent(this.#name, text, { id, from: this.#flags.name });
       this.#io.stdout.line(formatJson(event, { receivers }));
     } else if (this.#io.stdout.isTerminal && receivers > 0) {
       this.#io.stdout.line(dim(`${this.#name} was heard by ${count(receivers, "client")}`));

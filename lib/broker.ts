@@ -70,7 +70,7 @@ const CLASSIC_IS_OPEN = "Cannot listen for classic clients where there are token
  * await using broker = new Broker({ events: ["order.>"] });
  * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
  * await using client = await connect({ hostname: "127.0.0.1", port });
- * const { receivers } = await client.publish("order.paid", { id: 1 }, { receipt: true });
+ * const { receivers } = await client.publishConfirmed("order.paid", { id: 1 });
  * assertEquals(receivers, 0);
  * assertEquals(broker.stats().published, 1);
  * ```

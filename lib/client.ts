@@ -1,48 +1,28 @@
 /**
- * The client library: publishes events to a broker and hears them from it, through as many connections as it takes.
+ * The client library: publishes events to a broker and receives them from it, through as many connections as it takes.
  *
  * @module
  */
-import { delay } from "@std/async/delay";
-import { type Address, formatAddress, parseAddress } from "./protocol/address.ts";
-import type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "./protocol/responses.ts";
-import type { ClientEventMap, ConnectOptions, PublishOptions, Receipt } from "./client/options.ts";
+import { ClientConnection } from "./client/connection.ts";
+import { Dispatcher, type Receiver } from "./client/dispatcher.ts";
+import type {
+  ClientEventMap,
+  ConfirmOptions,
+  ConnectOptions,
+  PublishOptions,
+  Receipt,
+  RequestOptions,
+} from "./client/options.ts";
+import { checkTimeout, Requests } from "./client/requests.ts";
+import { parseAnswer, type Session } from "./client/session.ts";
+import { BufferedSubscription, type SubscribeOptions, type Subscription } from "./client/subscription.ts";
 import { encodeData, type Json } from "./protocol/data.ts";
-import { dial } from "./net/dial.ts";
-import { Dispatcher, type Handler } from "./client/dispatcher.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./protocol/errors.ts";
 import { checkName, checkPublishable, type MqEvent } from "./protocol/event.ts";
-import { Pattern } from "./protocol/pattern.ts";
-import { greetingError } from "./net/connection_errors.ts";
-import type { HeartbeatTimes } from "./net/heartbeat.ts";
-import { DEFAULT_LIMITS, DEFAULT_PORT, MAX_HOPS } from "./protocol/limits.ts";
+import { MAX_HOPS } from "./protocol/limits.ts";
 import { formatEvent, formatHeaders } from "./protocol/lines.ts";
-import { parseAnswer, Session } from "./client/session.ts";
-import { type SubscribeOptions, Subscription } from "./client/subscription.ts";
-import { onAbort, within } from "./net/time.ts";
-import { parseToken } from "./protocol/tokens.ts";
-import { afterCurrentTick } from "./net/read_scheduler.ts";
+import type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "./protocol/responses.ts";
 import { byteLength, isLongerThan } from "./protocol/text.ts";
-
-/** One who hears events, and when it began to. */
-interface Hearer extends Handler {
-  readonly ready: PromiseWithResolvers<void>;
-  /** Called when nothing more will come; with an error if that is nobody's wish. */
-  end(error?: MqError): void;
-}
-
-/** A line that waits for a connection. */
-interface Unsent {
-  readonly line: string;
-  send(session: Session): void;
-  reject(error: MqError): void;
-}
-
-/** The options that have a default, with it, and those without. */
-type Settings =
-  & Required<Pick<ConnectOptions, "meta" | "echo" | "reconnect" | "wait" | "timeoutMs" | "queueBytes">>
-  & Pick<ConnectOptions, "name" | "token" | "caCerts">
-  & { heartbeat: HeartbeatTimes };
 
 /**
  * Connects to a broker.
@@ -50,7 +30,8 @@ type Settings =
  * @param options Where it is, and how to behave.
  * @returns A client that is connected.
  * @throws {ConnectionError} With the code `unreachable`, if no broker answers and `wait` is not set; `no-such-host`, if its
- * name cannot be found; `no-answer`, if something listens there and is silent; `untrusted`, `no-tls` or `tls-failed`; `refused`, if it has no room for another; or `not-a-broker`.
+ * name cannot be found; `no-answer`, if something listens there and is silent; `untrusted`, `no-tls` or `tls-failed`;
+ * `refused`, if it has no room for another; or `not-a-broker`.
  * @throws {ProtocolError} If the broker refuses what the client says of itself; with the code `unauthorized`, its token.
  * @throws {MqError} With the code `bad-address`, if the URL is not one; `bad-tokens`, if the token cannot be one.
  *
@@ -63,7 +44,7 @@ type Settings =
  * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
  *
  * await using client = await connect({ url: `mq://127.0.0.1:${port}`, name: "shop" });
- * const events = client.subscribe("create", "update");
+ * const events = client.subscribe(["create", "update"]);
  * client.publish("create", { id: 1 });
  * for await (const event of events) {
  *   assertEquals([event.name, event.data, event.from], ["create", { id: 1 }, "shop"]);
@@ -77,129 +58,107 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
   return client;
 }
 
-/** A client of a broker. Make one with {@linkcode connect}. */
+/**
+ * A client of a broker. {@linkcode connect} makes one that is connected. It reconnects by itself, with all its
+ * subscriptions, and what is published meanwhile waits for that.
+ */
 export class Client extends EventTarget implements AsyncDisposable {
-  readonly #address: Address;
-  readonly #settings: Settings;
-  readonly #dispatcher = new Dispatcher<Hearer>();
-  readonly #closing = new AbortController();
-  #unsent: Unsent[] = [];
-  #unsentBytes = 0;
-  /** Events without a receipt that were lost, as far as is known, and of which nobody has been told. */
-  #lost = 0;
+  readonly #connection: ClientConnection;
+  readonly #dispatcher = new Dispatcher<Receiver>();
+  #requests: Requests | undefined;
   #references = 0;
-  #hello: Hello | undefined;
-  #session: Session | undefined;
-  #life: Promise<void> | undefined;
+  #drained: Promise<void> | undefined;
 
   /**
    * Makes a client that is not connected yet.
    *
    * @param options Where the broker is, and how to behave.
+   * @throws {MqError} With the code `bad-address` or `bad-tokens`.
    */
   constructor(options: ConnectOptions = {}) {
     super();
-    const { url, hostname = "localhost", port = DEFAULT_PORT, tls = false } = options;
-    this.#address = url === undefined ? { hostname, port, tls } : parseAddress(url);
-    const { silenceMs, answerMs } = DEFAULT_LIMITS;
-    this.#settings = {
-      name: options.name,
-      token: options.token === undefined ? undefined : parseToken(options.token),
-      caCerts: options.caCerts,
-      heartbeat: { silenceMs, answerMs, ...options.heartbeat },
-      meta: options.meta ?? true,
-      echo: options.echo ?? true,
-      reconnect: options.reconnect ?? {},
-      wait: options.wait ?? false,
-      timeoutMs: options.timeoutMs ?? 5000,
-      queueBytes: options.queueBytes ?? DEFAULT_LIMITS.outboxBytes,
-    };
+    const dispatcher = this.#dispatcher;
+    this.#connection = new ClientConnection(options, {
+      get patterns() {
+        return dispatcher.patterns;
+      },
+      respond: (name, data) => this.publish(name, data),
+      onEvent: (event) => dispatcher.dispatch(event),
+      onNotice: (error) => void this.#tell("notice", error),
+      onDropped: (events) => void this.#tell("dropped", events),
+      onConnect: (session) => this.#resume(session),
+      onDisconnect: (reason) => this.#disconnected(reason),
+      onReconnect: (attempts) => void this.#tell("reconnect", { attempts }),
+      onClosed: (reason, failure) => dispatcher.handlers.forEach((receiver) => receiver.onClosed(reason, failure)),
+    });
   }
 
   /** Where the broker is, as `HOST:PORT`. */
   get address(): string {
-    return formatAddress(this.#address);
+    return this.#connection.address;
   }
 
   /** Whether there is a connection at this moment. */
   get connected(): boolean {
-    return this.#connection !== undefined;
+    return this.#connection.session !== undefined;
+  }
+
+  /**
+   * Resolves when the client is closed for good. It never rejects: it resolves to undefined after
+   * {@linkcode Client.close} or {@linkcode Client.drain}, and where the client no longer tries to reconnect, to the error
+   * that tells why.
+   */
+  get closed(): Promise<MqError | undefined> {
+    return this.#connection.closed;
   }
 
   /** What the broker said of itself at the last connection. */
   get hello(): Hello {
-    if (!this.#hello) throw new MqError("disconnected", "Cannot tell what the broker is like: it was never reached");
-    return this.#hello;
+    const { hello } = this.#connection;
+    if (!hello) throw new MqError("disconnected", "Cannot tell what the broker is like: it was never reached");
+    return hello;
   }
 
   /**
    * Connects for the first time. {@linkcode connect} does it.
    *
-   * @param signal Gives up when it is aborted.
+   * @param signal Stops connecting when it is aborted.
    */
   async open(signal?: AbortSignal): Promise<void> {
-    const session = this.#settings.wait ? (await this.#retry(signal)).session : await this.#connectOnce(signal);
-    this.#life = this.#live(session);
+    await this.#connection.open(signal);
   }
 
   /**
-   * Sends an event. It leaves at the end of this turn, or once there is a connection again. Where the connection breaks
-   * before the broker has shown that it read the event, the next {@linkcode Client.flush} or {@linkcode Client.close}
-   * tells.
-   */
-  publish(name: string, data?: Json, options?: PublishOptions & { receipt?: false }): void;
-  /** Sends an event and waits until the broker has taken it in. */
-  publish(name: string, data: Json | undefined, options: PublishOptions & { receipt: true }): Promise<Receipt>;
-  /**
-   * Sends an event.
+   * Publishes an event. It never waits: the event leaves at the end of this tick of the event loop, or once there is a
+   * connection again. Where the connection breaks before the broker has shown that it read the event, the next
+   * {@linkcode Client.flush} or {@linkcode Client.close} tells. That the broker does not recognize the event is told to
+   * {@linkcode Client.publishConfirmed} alone.
    *
-   * @param name Its name.
+   * @param name The event's name.
    * @param data Its data, any JSON value; undefined for none.
-   * @param options Whether to wait for a receipt.
-   * @returns With `receipt`, the event's id and how many it was sent to; otherwise nothing.
-   * @throws {ProtocolError} With the code `bad-name`, `reserved-name` or `line-too-long`; with `receipt` also
-   * `unrecognized` or `invalid-data`, which the broker answers.
-   * @throws {ConnectionError} With the code `queue-full`, `closed` or, with `receipt`, `unconfirmed`: the connection
-   * broke before the receipt came, and the event may or may not have been published.
-   * @throws {TypeError} If JSON has no form for the data, or hops are to be published without a receipt.
+   * @param options How the data is written.
+   * @throws {ProtocolError} With the code `bad-name`, `reserved-name` or `line-too-long`.
+   * @throws {ConnectionError} With the code `queue-full` or `closed`.
+   * @throws {TypeError} If JSON has no form for the data.
+   */
+  publish(name: string, data?: Json, options: PublishOptions = {}): void {
+    this.#connection.sendEvent(this.#eventLine(name, data, options));
+  }
+
+  /**
+   * Publishes an event and waits until the broker has taken it in.
+   *
+   * @param name The event's name.
+   * @param data Its data, any JSON value; undefined for none.
+   * @param options How the data is written, and what else is said of the event.
+   * @returns The event's id, and the number of connections to which it was sent.
+   * @throws {ProtocolError} With the code `bad-name`, `reserved-name`, `line-too-long`, `unrecognized`, `invalid-data` or
+   * `forbidden`.
+   * @throws {ConnectionError} With the code `queue-full`, `closed` or `unconfirmed`: the connection broke before the
+   * receipt came, and the event may or may not have been published.
+   * @throws {MqError} With the code `unsupported`, if there is a `reply` and the broker knows nothing of that.
+   * @throws {TypeError} If JSON has no form for the data.
    * @throws {RangeError} If there are more hops than an event can have.
-   */
-  publish(name: string, data?: Json, options: PublishOptions = {}): void | Promise<Receipt> {
-    if (options.receipt) return this.#publishWithReceipt(name, data, options);
-    if (options.hops) throw new TypeError("Cannot publish hops without a receipt: an event line has no place for them");
-    const line = this.#eventLine(name, data, options);
-    this.#checkRoom(line);
-    this.#send({ line, send: (session) => session.send(line), reject: () => this.#lost++ });
-  }
-
-  /**
-   * Hears the events that match, from now on: where it matters from when, `ready` of the subscription tells.
-   *
-   * @param patterns The patterns; after them, options may stand.
-   * @returns The events, as an async iterable. Leaving the loop ends the subscription.
-   * @throws {ProtocolError} With the code `bad-pattern`.
-   * @throws {ConnectionError} With the code `closed`.
-   */
-  subscribe(...patterns: [...string[], SubscribeOptions] | string[]): Subscription {
-    const options = typeof patterns.at(-1) === "object" ? patterns.pop() as SubscribeOptions : {};
-    const hearer = makeHearer(patterns as string[], {
-      handle: (event) => subscription.push(event),
-      end: (error) => error ? subscription.fail(error) : subscription.finish(),
-    });
-    const subscription = new Subscription(hearer.ready.promise, () => this.#remove(hearer), options);
-    if (!subscription.ended) this.#add(hearer);
-    return subscription;
-  }
-
-  /**
-   * Calls a function with each event that matches, from now on. If the broker refuses the pattern, that comes as the
-   * client's `notice` event.
-   *
-   * @param pattern The pattern.
-   * @param handler The function. What it throws or rejects with comes as the client's `error` event.
-   * @returns A function that undoes it.
-   * @throws {ProtocolError} With the code `bad-pattern`.
-   * @throws {ConnectionError} With the code `closed`.
    *
    * @example
    * ```ts
@@ -210,24 +169,100 @@ export class Client extends EventTarget implements AsyncDisposable {
    * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
    * await using client = await connect({ hostname: "127.0.0.1", port });
    *
-   * const { promise, resolve } = Promise.withResolvers<unknown>();
-   * const off = client.on("create", (event) => resolve(event.data));
-   * client.publish("create", [1, 2]);
-   * assertEquals(await promise, [1, 2]);
-   * off();
+   * const { receivers } = await client.publishConfirmed("create", { id: 1 });
+   * assertEquals(receivers, 0);
    * ```
    */
-  on(pattern: string, handler: (event: MqEvent) => unknown): () => void {
-    const hearer = makeHearer([pattern], {
-      handle: (event) => void this.#call(handler, event),
-      end: (error) => void (error instanceof ProtocolError && this.#tell("notice", error)),
-    });
-    this.#add(hearer);
-    return () => this.#remove(hearer);
+  async publishConfirmed(name: string, data?: Json, options: ConfirmOptions = {}): Promise<Receipt> {
+    return await this.#confirm(name, this.#eventLine(name, data, options), options);
   }
 
   /**
-   * Waits until the broker has read everything sent so far. Who publishes much does well to call it now and then.
+   * Publishes an event that asks for an answer, and waits for that. Those who receive the event find in
+   * {@linkcode MqEvent.replyTo} the name of the answer, and answer by {@linkcode MqEvent.reply}. The first answer counts:
+   * later ones, and those that come after the time, are dropped.
+   *
+   * @param name The event's name.
+   * @param data Its data, any JSON value; undefined for none.
+   * @param options How long the answer may take, how the data is written, and what else is said of the event.
+   * @returns The answer.
+   * @throws {MqError} With the code `no-responders`, if nobody receives the event; `request-failed`, if whoever received it
+   * answered by {@linkcode MqEvent.replyError}; `unsupported`, if the broker knows nothing of requests.
+   * @throws {TimeoutError} With the code `timeout`.
+   * @throws {ConnectionError} With the code `unconfirmed`, if the connection broke before the broker had shown that it took
+   * the request in; `disconnected`, if it broke after that; `queue-full` or `closed`.
+   * @throws {ProtocolError} As {@linkcode Client.publishConfirmed}; with the code `forbidden` also if the client may not
+   * subscribe.
+   * @throws {RangeError} If there are more hops than an event can have, or a timer cannot wait that long.
+   *
+   * @example
+   * ```ts ignore
+   * import { assertEquals } from "@std/assert";
+   * import { Broker } from "./broker.ts";
+   *
+   * await using broker = new Broker({ events: ["price"] });
+   * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+   * await using shop = await connect({ hostname: "127.0.0.1", port, name: "shop" });
+   * await using till = await connect({ hostname: "127.0.0.1", port, name: "till" });
+   *
+   * await shop.subscribe("price", { handler: (event) => event.reply({ cents: event.text.length * 100 }) }).ready;
+   * const answer = await till.request("price", "tea");
+   * assertEquals(answer.json<{ cents: number }>().cents, 300);
+   * ```
+   */
+  async request(name: string, data?: Json, options: RequestOptions = {}): Promise<MqEvent> {
+    options.signal?.throwIfAborted();
+    checkTimeout(options.timeoutMs);
+    const line = this.#eventLine(name, data, options);
+    const publish = (reply: string, onSend: () => void) => this.#confirm(name, line, { ...options, reply }, onSend);
+    return await this.#openRequests().request(name, publish, options);
+  }
+
+  /**
+   * Receives the events that match, from now on: where it matters from when, `ready` of the subscription tells. They are
+   * taken by a loop over the subscription, or handled by `handler`.
+   *
+   * @param patterns One pattern or more, such as `order.*`.
+   * @param options A handler, what may wait, and a signal that ends the subscription.
+   * @returns The subscription. If the broker refuses it, its loop throws that; with a handler, it comes as the client's
+   * `notice` event.
+   * @throws {ProtocolError} With the code `bad-pattern`.
+   * @throws {ConnectionError} With the code `closed` or `draining`.
+   * @throws {RangeError} If `maxWaiting`, `maxWaitingBytes` or `concurrency` is less than 1.
+   *
+   * @example A handler
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { Broker } from "./broker.ts";
+   *
+   * await using broker = new Broker();
+   * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+   * const client = await connect({ hostname: "127.0.0.1", port });
+   *
+   * const received: unknown[] = [];
+   * client.subscribe("create", { handler: (event) => received.push(event.data) });
+   * client.publish("create", [1, 2]);
+   * await client.drain();
+   * assertEquals(received, [[1, 2]]);
+   * ```
+   */
+  subscribe(patterns: string | readonly string[], options: SubscribeOptions = {}): Subscription {
+    const list = typeof patterns === "string" ? [patterns] : patterns;
+    if (list.length === 0) throw new ProtocolError("bad-pattern", "Cannot subscribe to nothing: name a pattern");
+    this.#checkSubscribable();
+    const subscription = new BufferedSubscription(list, options, {
+      onEnd: (subscription) => this.#remove(subscription),
+      onRefused: (error) => void this.#tell("notice", error),
+      onSlow: (subscription) => this.#tellSlow(subscription),
+      onError: (error) => void (this.#tell("error", error) && reportError(error)),
+      onDrain: (subscription) => this.#unsubscribe(subscription),
+    });
+    if (!subscription.ended) this.#add(subscription);
+    return subscription;
+  }
+
+  /**
+   * Waits until the broker has read everything sent so far. A program that publishes much should call it now and then.
    *
    * @param signal Stops waiting when it is aborted.
    * @throws {ConnectionError} With the code `unconfirmed`, if a connection broke before the broker had shown that it
@@ -235,8 +270,8 @@ export class Client extends EventTarget implements AsyncDisposable {
    * {@linkcode Client.close}. With the code `disconnected`, if the connection breaks meanwhile; `closed`.
    */
   async flush(signal?: AbortSignal): Promise<void> {
-    await this.#ask("/ping", signal);
-    const lost = this.#takeLost();
+    await this.#connection.ask("/ping", signal);
+    const lost = this.#connection.takeLost();
     if (lost > 0) throw new ConnectionError("unconfirmed", `The connection broke: ${unknownFate(lost)}`);
   }
 
@@ -247,7 +282,7 @@ export class Client extends EventTarget implements AsyncDisposable {
    * @returns Its counts.
    */
   async stats(signal?: AbortSignal): Promise<BrokerStats> {
-    return parseAnswer(await this.#ask("/stats", signal));
+    return parseAnswer(await this.#connection.ask("/stats", signal));
   }
 
   /**
@@ -257,7 +292,7 @@ export class Client extends EventTarget implements AsyncDisposable {
    * @returns The connections, the oldest first.
    */
   async clients(signal?: AbortSignal): Promise<ClientInfo[]> {
-    return parseAnswer(await this.#ask("/clients", signal));
+    return parseAnswer(await this.#connection.ask("/clients", signal));
   }
 
   /**
@@ -267,41 +302,51 @@ export class Client extends EventTarget implements AsyncDisposable {
    * @returns Each pattern in the order in which they are tried, with what the broker's catalog says of it.
    */
   async events(signal?: AbortSignal): Promise<EventInfo[]> {
-    return parseAnswer(await this.#ask("/events", signal));
+    return parseAnswer(await this.#connection.ask("/events", signal));
   }
 
   /**
-   * Asks the broker what would become of an event, and why.
+   * Asks the broker what would happen to an event, and why.
    *
    * @param name The event's name.
    * @param signal Stops waiting when it is aborted.
-   * @returns What recognizes it, who would hear it and who would not.
+   * @returns What recognizes it, who would receive it and who would not.
    * @throws {ProtocolError} With the code `bad-name`.
    */
   async why(name: string, signal?: AbortSignal): Promise<Why> {
     checkName(name);
-    return parseAnswer(await this.#ask(`/why ${name}`, signal));
+    return parseAnswer(await this.#connection.ask(`/why ${name}`, signal));
   }
 
   /**
-   * Sends what is queued, says goodbye to the broker and ends every subscription.
+   * Closes the client in such a way that nothing is lost: unsubscribes at the broker, waits until the handlers of all
+   * subscriptions have handled what has come, sends what was published, and then closes. Events that wait in a
+   * subscription without a handler can still be taken. There is no limit to how long a handler may take, and a handler
+   * must not wait for this: {@linkcode Client.close} does not wait for handlers.
+   *
+   * @throws {ConnectionError} As {@linkcode Client.close}.
+   */
+  drain(): Promise<void> {
+    return this.#drained ??= this.#drain();
+  }
+
+  /**
+   * Sends what is queued, says goodbye to the broker and ends every subscription. Events that wait in a subscription can
+   * still be taken by its loop, but no handler is called any more.
    *
    * @throws {ConnectionError} With the code `closed`, if not all that was published without a receipt is known to have
    * reached the broker: there was no connection, or this one or one before it broke. The message says how many events
    * that are. Each is told once, by the first call or by {@linkcode Client.flush}.
    */
   async close(): Promise<void> {
-    this.#closing.abort(new ConnectionError("closed", "The client was closed"));
-    await this.#session?.quit();
-    await this.#life;
-    this.#end(this.#closing.signal.reason);
-    const lost = this.#takeLost();
+    await this.#connection.close();
+    const lost = this.#connection.takeLost();
     if (lost > 0) throw new ConnectionError("closed", `The client was closed: ${unknownFate(lost)}`);
   }
 
-  /** The same as {@linkcode Client.close}. */
+  /** The same as {@linkcode Client.drain}. */
   [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+    return this.drain();
   }
 
   /** Listens for what happens to the connection: see {@linkcode ClientEventMap}. */
@@ -327,161 +372,17 @@ export class Client extends EventTarget implements AsyncDisposable {
     super.addEventListener(type, listener as EventListener, options);
   }
 
-  async #live(first: Session): Promise<void> {
-    await new Promise<void>((resolve) => afterCurrentTick(resolve)); // Who has connected comes to listen to what happens.
-    for (let session: Session | undefined = first; session !== undefined;) {
-      const reason: ConnectionError = await session.ended;
-      this.#session = undefined;
-      this.#lost += session.unconfirmed;
-      if (this.#closing.signal.aborted) return;
-      this.#tell("disconnect", reason);
-      session = await this.#comeBack(reason);
-    }
+  async #drain(): Promise<void> {
+    const subscriptions = this.#dispatcher.handlers.filter((receiver) => receiver instanceof BufferedSubscription);
+    await Promise.all(subscriptions.map((subscription) => subscription.drain()));
+    if ((this.#connection.session?.unconfirmed ?? 0) > 0) await this.#connection.settle();
+    await this.close();
   }
 
-  async #comeBack(reason: ConnectionError): Promise<Session | undefined> {
+  async #confirm(name: string, event: string, options: ConfirmOptions, onSend?: () => void): Promise<Receipt> {
+    const line = `/pub ${++this.#references} ${this.#headers(options)}${event}`;
     try {
-      if (this.#settings.reconnect === false) throw reason;
-      const { session, attempts } = await this.#retry();
-      this.#tell("reconnect", { attempts });
-      return session;
-    } catch (error) {
-      if (!this.#closing.signal.aborted) this.#giveUp(error as MqError);
-    }
-  }
-
-  #giveUp(cause: MqError): void {
-    const error = new ConnectionError("closed", `The client has given up: ${cause.message}`, { cause });
-    this.#closing.abort(cause);
-    this.#end(error, error);
-    this.#tell("giveup", cause);
-  }
-
-  #takeLost(): number {
-    const lost = this.#lost;
-    this.#lost = 0;
-    return lost;
-  }
-
-  /** Tells all who wait that nothing more will come. */
-  #end(error: ConnectionError, failure?: ConnectionError): void {
-    for (const { reject } of this.#takeUnsent()) reject(error);
-    for (const hearer of this.#dispatcher.handlers) {
-      hearer.ready.reject(error);
-      hearer.end(failure);
-    }
-  }
-
-  /** Tries to connect until it succeeds, with growing delays. */
-  async #retry(signal?: AbortSignal): Promise<{ session: Session; attempts: number }> {
-    const { minDelayMs = 250, maxDelayMs = 1000, attempts: limit = Infinity } = this.#settings.reconnect || {};
-    const isFirst = this.#life === undefined;
-    let delayMs = minDelayMs;
-    for (let attempts = 1;; attempts++) {
-      if (!isFirst || attempts > 1) {
-        await delay(delayMs * (0.75 + Math.random() / 2), { signal: this.#anyOf(signal) });
-        delayMs = Math.min(delayMs * 2, maxDelayMs);
-      }
-      try {
-        return { session: await this.#connectOnce(signal), attempts };
-      } catch (error) {
-        if (!isWorthRetrying(error, isFirst) || attempts >= limit) throw error;
-      }
-    }
-  }
-
-  #anyOf(signal?: AbortSignal): AbortSignal {
-    return signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
-  }
-
-  async #connectOnce(signal?: AbortSignal): Promise<Session> {
-    const { timeoutMs, caCerts, name, meta, echo, token, heartbeat } = this.#settings;
-    const either = this.#anyOf(signal);
-    const conn = await dial(this.#address, { timeoutMs, caCerts, signal: either });
-    const session = new Session(conn, {
-      onEvent: (event) => this.#dispatcher.dispatch(event),
-      onNotice: (error) => this.#tell("notice", error),
-      onDropped: (events) => this.#tell("dropped", events),
-    }, { ...heartbeat, lineBytes: this.#lineBytes });
-    try {
-      const greeting = session.greet({ name, meta, hops: meta || undefined, echo, token }, this.#dispatcher.patterns);
-      this.#hello = await within(timeoutMs, greeting, either);
-      either.throwIfAborted();
-    } catch (cause) {
-      session.abandon();
-      if (!(cause instanceof MqError) || cause instanceof ProtocolError || either.aborted) throw cause;
-      throw greetingError(this.address, cause, session.partialGreeting, timeoutMs);
-    }
-    this.#resume(session);
-    return session;
-  }
-
-  #resume(session: Session): void {
-    this.#session = session;
-    if (session.isOver) return; // It ended with its greeting: the next one takes over.
-    session.hear(this.#dispatcher.patterns); // It may have changed during the greeting.
-    for (const hearer of this.#dispatcher.handlers) this.#watch(hearer, session);
-    for (const unsent of this.#takeUnsent()) unsent.send(session);
-  }
-
-  /** The longest line that the broker takes, as far as is known. */
-  get #lineBytes(): number {
-    return (this.#hello?.limits ?? DEFAULT_LIMITS).lineBytes;
-  }
-
-  #takeUnsent(): Unsent[] {
-    const unsent = this.#unsent;
-    this.#unsent = [];
-    this.#unsentBytes = 0;
-    return unsent;
-  }
-
-  /** The session, as long as it can be used: a session has ended a moment before that is dealt with. */
-  get #connection(): Session | undefined {
-    return this.#session?.isOver ? undefined : this.#session;
-  }
-
-  #checkOpen(): void {
-    const { aborted, reason } = this.#closing.signal;
-    if (aborted) throw new ConnectionError("closed", "Cannot go on: the client was closed", { cause: reason });
-  }
-
-  #send(unsent: Unsent): void {
-    this.#checkOpen();
-    if (this.#connection) return unsent.send(this.#connection);
-    this.#unsent.push(unsent);
-    this.#unsentBytes += byteLength(unsent.line);
-  }
-
-  /** Only events are held to the limit: that there is too much to ask anything would be no help. */
-  #checkRoom(line: string): void {
-    const queuedBytes = this.#connection?.queuedBytes ?? this.#unsentBytes;
-    const { queueBytes } = this.#settings;
-    if (!isLongerThan(queueBytes - queuedBytes, line)) return;
-    const why = this.#connection ? "to be sent" : "for a connection";
-    const message = `Cannot publish: ${queuedBytes} bytes wait ${why} already, of ${queueBytes} allowed`;
-    throw new ConnectionError("queue-full", message);
-  }
-
-  /** Sends a control line now or once there is a connection, and waits for the answer. */
-  async #ask(line: string, signal?: AbortSignal): Promise<string> {
-    signal?.throwIfAborted();
-    const { promise, resolve, reject } = Promise.withResolvers<string>();
-    this.#send({ line, send: (session) => void session.ask(line).then(resolve, reject), reject });
-    const forget = onAbort(signal, reject);
-    try {
-      return await promise;
-    } finally {
-      forget();
-    }
-  }
-
-  async #publishWithReceipt(name: string, data: Json | undefined, options: PublishOptions): Promise<Receipt> {
-    const event = this.#eventLine(name, data, options);
-    const line = `/pub ${++this.#references} ${this.#hopsWord(options)}${event}`;
-    this.#checkRoom(line);
-    try {
-      return parseAnswer(await this.#ask(line, options.signal));
+      return parseAnswer(await this.#connection.askReceipt(line, options.signal, onSend));
     } catch (cause) {
       if (!(cause instanceof ConnectionError) || cause.code !== "disconnected") throw cause;
       const message = `The connection broke before the receipt of ${quote(name)} came: ` +
@@ -490,71 +391,101 @@ export class Client extends EventTarget implements AsyncDisposable {
     }
   }
 
-  /** To a broker that knows nothing of hops they are not said: it would take them for the name. */
-  #hopsWord({ hops = 0 }: PublishOptions): string {
-    if (!(Number.isInteger(hops) && hops >= 0 && hops <= MAX_HOPS)) {
-      throw new RangeError(`Cannot publish with ${hops} hops: it takes a whole number from 0 to ${MAX_HOPS}`);
-    }
-    return this.#hello?.hops === undefined ? "" : formatHeaders({ hops });
-  }
-
   #eventLine(name: string, data: Json | undefined, { raw }: PublishOptions): string {
     checkPublishable(name);
     const line = formatEvent(name, raw ? checkRaw(data) : encodeData(data));
-    checkLineLength(line, this.#lineBytes);
+    checkLineLength(line, this.#connection.lineBytes);
     return line;
   }
 
-  #add(hearer: Hearer): void {
-    this.#checkOpen();
-    this.#dispatcher.add(hearer);
-    this.#connection?.hear(this.#dispatcher.patterns);
-    if (this.#connection) this.#watch(hearer, this.#connection);
+  /** A broker that knows nothing of headers would take them for the name: it is not told of hops. */
+  #headers({ hops = 0, reply }: ConfirmOptions): string {
+    if (!(Number.isInteger(hops) && hops >= 0 && hops <= MAX_HOPS)) {
+      throw new RangeError(`Cannot publish with ${hops} hops: it takes a whole number from 0 to ${MAX_HOPS}`);
+    }
+    if (reply !== undefined) {
+      checkPublishable(reply);
+      this.#inbox();
+    }
+    return formatHeaders({ hops: this.#connection.hello?.hops === undefined ? 0 : hops, reply });
   }
 
-  #remove(hearer: Hearer): void {
-    this.#dispatcher.remove(hearer);
-    hearer.ready.reject(new ConnectionError("closed", "The subscription has ended"));
-    if (!this.#closing.signal.aborted) this.#connection?.hear(this.#dispatcher.patterns);
+  /** The first token of the names of answers. */
+  #inbox(): string {
+    const { inbox, server } = this.hello;
+    if (inbox !== undefined) return inbox;
+    const message = `The broker at ${this.address} (${server}) knows nothing of requests: mq 0.7 or later does`;
+    throw new MqError("unsupported", message);
   }
 
-  /** Waits until the broker has taken in what a hearer hears, and ends it if the broker refuses. */
-  async #watch(hearer: Hearer, session: Session): Promise<void> {
+  #openRequests(): Requests {
+    if (this.#requests && !this.#requests.isOver) return this.#requests;
+    const requests = new Requests(this.#inbox());
+    this.#add(requests);
+    return this.#requests = requests;
+  }
+
+  #checkSubscribable(): void {
+    this.#connection.checkOpen();
+    if (this.#drained) throw new ConnectionError("draining", "Cannot subscribe: the client is draining");
+  }
+
+  #add(receiver: Receiver): void {
+    this.#connection.checkOpen();
+    this.#dispatcher.add(receiver);
+    const { session } = this.#connection;
+    session?.hear(this.#dispatcher.patterns);
+    if (session) this.#watch(receiver, session);
+  }
+
+  #remove(receiver: Receiver): void {
+    this.#dispatcher.remove(receiver);
+    this.#tellPatterns();
+  }
+
+  /** Nothing is read behind the goodbye to the broker. */
+  #tellPatterns(): void {
+    if (!this.#connection.isClosing) this.#connection.session?.hear(this.#dispatcher.patterns);
+  }
+
+  /** Asks the broker to send no more of what a subscription alone receives, and waits for what it has sent until then. */
+  async #unsubscribe(subscription: BufferedSubscription): Promise<void> {
+    this.#dispatcher.release(subscription);
+    this.#tellPatterns();
+    await this.#connection.settle();
+  }
+
+  #resume(session: Session): void {
+    session.hear(this.#dispatcher.patterns); // It may have changed during the greeting.
+    for (const receiver of this.#dispatcher.handlers) this.#watch(receiver, session);
+  }
+
+  /** Waits until the broker has taken in the patterns of a receiver, or has refused one of them. */
+  async #watch(receiver: Receiver, session: Session): Promise<void> {
     try {
-      await Promise.all(hearer.patterns.map(({ text }) => session.heard(text)));
-      hearer.ready.resolve();
+      await Promise.all(receiver.patterns.map(({ text }) => session.heard(text)));
+      receiver.onReady();
     } catch (error) {
       if (!(error instanceof ProtocolError)) return; // The connection broke; the next one sees to it.
-      hearer.ready.reject(error);
-      this.#remove(hearer);
-      hearer.end(error);
+      this.#remove(receiver);
+      receiver.onRefused(error);
     }
   }
 
-  async #call(handler: (event: MqEvent) => unknown, event: MqEvent): Promise<void> {
-    try {
-      await handler(event);
-    } catch (error) {
-      if (this.#tell("error", error)) reportError(error);
-    }
+  #disconnected(reason: ConnectionError): void {
+    this.#requests?.onDisconnect(reason);
+    this.#tell("disconnect", reason);
+  }
+
+  #tellSlow(subscription: BufferedSubscription): void {
+    const { waiting, dropped } = subscription;
+    this.#tell("slow", { subscription, waiting, dropped });
   }
 
   /** Returns false if a listener prevented the default. */
   #tell(type: keyof ClientEventMap, detail: unknown): boolean {
     return this.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }));
   }
-}
-
-function makeHearer(patterns: readonly string[], to: Pick<Hearer, "handle" | "end">): Hearer {
-  if (patterns.length === 0) throw new ProtocolError("bad-pattern", "Cannot subscribe to nothing: name a pattern");
-  const ready = Promise.withResolvers<void>();
-  ready.promise.catch(() => {}); // Whoever does not wait for it need not handle it.
-  return { patterns: patterns.map((text) => new Pattern(text)), ready, ...to };
-}
-
-/** At first it may be that no broker is there yet; later it was there, and what is wrong now may pass. */
-function isWorthRetrying(error: unknown, isFirst: boolean): boolean {
-  return error instanceof ConnectionError && (!isFirst || error.code === "unreachable");
 }
 
 /** What is to be said of events that may be lost. */

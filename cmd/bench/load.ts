@@ -255,9 +255,9 @@ export async function untilDone(
   { signal, stallMs = STALL_MS, onTick }: { signal?: AbortSignal; stallMs?: number; onTick?: () => void },
 ): Promise<void> {
   const { promise: given, reject } = Promise.withResolvers<never>();
-  const giveUp = () => reject(signal!.reason);
-  signal?.addEventListener("abort", giveUp);
-  if (signal?.aborted) giveUp();
+  const onAbort = () => reject(signal!.reason);
+  signal?.addEventListener("abort", onAbort);
+  if (signal?.aborted) onAbort();
   let [seen, seenAt] = [moved(), performance.now()];
   const timer = setInterval(() => {
     onTick?.();
@@ -270,7 +270,7 @@ export async function untilDone(
     await Promise.race([work, given]);
   } finally {
     clearInterval(timer);
-    signal?.removeEventListener("abort", giveUp);
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 

@@ -131,9 +131,9 @@ export class Handling {
   /** From now on nobody waits for a broker that is away. */
   #prepareToEnd(): void {
     if (this.#running > 0) this.#say(`waits for what runs (${this.#running}); Ctrl-C again kills it`);
-    const giveUp = () => this.#lastCall.abort(new MqError("disconnected", "There is no broker"));
-    if (this.#client.connected) this.#client.addEventListener("disconnect", giveUp);
-    else giveUp();
+    const stopWaiting = () => this.#lastCall.abort(new MqError("disconnected", "There is no broker"));
+    if (this.#client.connected) this.#client.addEventListener("disconnect", stopWaiting);
+    else stopWaiting();
   }
 
   async #handle(event: MqEvent): Promise<void> {
@@ -224,17 +224,17 @@ export class Handling {
   async #bury(dead: string, event: MqEvent, more: { attempts: number; reason: string }): Promise<MqError | undefined> {
     const { problem } = await this.#publish(dead, event, [formatJson(event, more)]);
     if (problem?.code !== "line-too-long") return problem;
-    const bare = new MqEvent(event.name, "", event.id, event.from);
+    const bare = new MqEvent(event.name, "", { id: event.id, from: event.from });
     const reason = `${more.reason}; its data is too long`;
     return (await this.#publish(dead, event, [formatJson(bare, { ...more, reason })])).problem;
   }
 
   /** Publishes what was made of an event and waits until the broker has taken it in, or some of it went wrong. */
   async #publish(name: string, { hops }: MqEvent, texts: string[]): Promise<Published> {
-    const options = { receipt: true, raw: true, hops: hops + 1, signal: this.#lastCall.signal } as const;
+    const options = { raw: true, hops: hops + 1, signal: this.#lastCall.signal } as const;
     let confirmed = 0;
     for (const batch of batches(texts)) {
-      const results = await Promise.allSettled(batch.map((text) => this.#client.publish(name, text, options)));
+      const results = await Promise.allSettled(batch.map((text) => this.#client.publishConfirmed(name, text, options)));
       const failures = results.filter((result) => result.status === "rejected").map(({ reason }) => reason);
       confirmed += results.length - failures.length;
       const unexpected = failures.find((reason) => !(reason instanceof MqError));

@@ -66,7 +66,7 @@ export function outliveLog({ stdout, stderr }: Io): void {
 /** The log for programs: one object a line. */
 export function jsonLog(io: Io): ServerLog {
   const print = (name: string, from: string, text: string) =>
-    io.stdout.line(formatJson(new MqEvent(name, text, undefined, from), { at: new Date() }));
+    io.stdout.line(formatJson(new MqEvent(name, text, { from }), { at: new Date() }));
   const activity = (name: string, data: Json) => print(name, "mq", JSON.stringify(data));
   return {
     listening: ({ addrs, classicAddrs, events }, web) =>
@@ -140,7 +140,7 @@ export class TextLog implements ServerLog {
   }
 
   published(name: string, text: string, from: string, receivers: number): void {
-    this.#io.stdout.line(`${formatForPeople(new MqEvent(name, text, undefined, from))} ${dim(`to ${receivers}`)}`);
+    this.#io.stdout.line(`${formatForPeople(new MqEvent(name, text, { from }))} ${dim(`to ${receivers}`)}`);
   }
 
   #print(line: string): void {

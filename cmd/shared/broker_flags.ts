@@ -192,10 +192,10 @@ export function tellDropped(command: string, subscription: Subscription, io: Io)
   };
 }
 
-/** Aborted by another signal or when the client has given up: to go on would be in vain. */
+/** Aborted by another signal or when the client no longer tries to reconnect: to go on would be in vain. */
 export function untilLost(client: Client, signal: AbortSignal): AbortSignal {
   const lost = new AbortController();
-  client.addEventListener("giveup", ({ detail }) => lost.abort(detail));
+  client.closed.then((error) => error && lost.abort(error));
   return AbortSignal.any([signal, lost.signal]);
 }
 

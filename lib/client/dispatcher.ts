@@ -1,25 +1,36 @@
 /**
- * Which of a client's handlers hear an event, and which patterns that takes.
+ * Which of a client's handlers receive an event, and which patterns the broker has to be asked for.
  *
  * @module
  */
-import { copySubstring } from "../protocol/text.ts";
+import type { ConnectionError, ProtocolError } from "../protocol/errors.ts";
 import type { MqEvent } from "../protocol/event.ts";
 import type { Pattern } from "../protocol/pattern.ts";
+import { copySubstring } from "../protocol/text.ts";
 
 /** How many names are remembered with their handlers. Past that all are forgotten and looked up again. */
 const MAX_ROUTES = 10_000;
 
-/** Where the events of a subscription go. */
+/** Somebody who receives events. */
 export interface Handler {
-  /** What it hears. An event that several of them match comes once. */
+  /** The patterns of the events that it receives. An event that several of them match comes once. */
   readonly patterns: readonly Pattern[];
   /** Called with each event. */
-  handle(event: MqEvent): void;
+  onEvent(event: MqEvent): void;
+}
+
+/** A handler for whose patterns the broker has to be asked, and what it is told of that. */
+export interface Receiver extends Handler {
+  /** Called when the broker has taken its patterns in. */
+  onReady(): void;
+  /** Called when the broker has refused one of its patterns: no events will come. */
+  onRefused(error: ProtocolError): void;
+  /** Called when the client is closed: no more events will come. With a failure, the client has closed itself. */
+  onClosed(reason: ConnectionError, failure?: ConnectionError): void;
 }
 
 /**
- * Hands events to the handlers that hear them.
+ * Hands events to the handlers with a pattern that matches.
  *
  * @example
  * ```ts
@@ -28,15 +39,18 @@ export interface Handler {
  * import { Pattern } from "../protocol/pattern.ts";
  *
  * const dispatcher = new Dispatcher();
- * const heard: string[] = [];
- * dispatcher.add({ patterns: [new Pattern("order.*")], handle: (event) => heard.push(event.name) });
+ * const received: string[] = [];
+ * dispatcher.add({ patterns: [new Pattern("order.*")], onEvent: (event) => received.push(event.name) });
  * dispatcher.dispatch(new MqEvent("order.paid", ""));
  * dispatcher.dispatch(new MqEvent("user.left", ""));
- * assertEquals(heard, ["order.paid"]);
+ * assertEquals(received, ["order.paid"]);
  * ```
  */
 export class Dispatcher<H extends Handler = Handler> {
   readonly #handlers = new Set<H>();
+  /** The handlers that were not released. */
+  readonly #wanting = new Set<H>();
+  /** How many of them have each pattern. */
   readonly #uses = new Map<string, number>();
   readonly #routes = new Map<string, readonly H[]>();
 
@@ -45,7 +59,7 @@ export class Dispatcher<H extends Handler = Handler> {
     return [...this.#handlers];
   }
 
-  /** The texts of all patterns that some handler hears. */
+  /** The texts of all patterns that events are still wanted for. */
   get patterns(): string[] {
     return [...this.#uses.keys()];
   }
@@ -54,42 +68,49 @@ export class Dispatcher<H extends Handler = Handler> {
    * Adds a handler. To add it again does nothing.
    *
    * @param handler The handler.
-   * @returns The texts of the patterns that no handler heard before.
    */
-  add(handler: H): string[] {
-    if (this.#handlers.has(handler)) return [];
+  add(handler: H): void {
+    if (this.#handlers.has(handler)) return;
     this.#handlers.add(handler);
+    this.#wanting.add(handler);
+    this.#count(handler, 1);
     this.#routes.clear();
-    return this.#count(handler, 1).filter((text) => this.#uses.get(text) === 1);
+  }
+
+  /**
+   * Notes that a handler wants no more events. It is still given those that come until it is removed.
+   *
+   * @param handler The handler.
+   */
+  release(handler: H): void {
+    if (this.#wanting.delete(handler)) this.#count(handler, -1);
   }
 
   /**
    * Removes a handler. To remove it again does nothing.
    *
    * @param handler The handler.
-   * @returns The texts of the patterns that no handler hears any more.
    */
-  remove(handler: H): string[] {
-    if (!this.#handlers.delete(handler)) return [];
-    this.#routes.clear();
-    const gone = this.#count(handler, -1).filter((text) => this.#uses.get(text) === 0);
-    for (const text of gone) this.#uses.delete(text);
-    return gone;
+  remove(handler: H): void {
+    this.release(handler);
+    if (this.#handlers.delete(handler)) this.#routes.clear();
   }
 
   /**
-   * Hands an event to every handler that hears it.
+   * Hands an event to every handler with a pattern that matches it.
    *
    * @param event The event.
    */
   dispatch(event: MqEvent): void {
-    for (const handler of this.#routes.get(event.name) ?? this.#find(event.name)) handler.handle(event);
+    for (const handler of this.#routes.get(event.name) ?? this.#find(event.name)) handler.onEvent(event);
   }
 
-  #count(handler: H, change: 1 | -1): string[] {
-    const texts = [...new Set(handler.patterns.map(({ text }) => text))];
-    for (const text of texts) this.#uses.set(text, (this.#uses.get(text) ?? 0) + change);
-    return texts;
+  #count({ patterns }: H, change: 1 | -1): void {
+    for (const text of new Set(patterns.map(({ text }) => text))) {
+      const uses = (this.#uses.get(text) ?? 0) + change;
+      if (uses > 0) this.#uses.set(text, uses);
+      else this.#uses.delete(text);
+    }
   }
 
   #find(name: string): readonly H[] {

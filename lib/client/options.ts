@@ -3,10 +3,11 @@
  *
  * @module
  */
-import type { ConnectionError, MqError, ProtocolError } from "../protocol/errors.ts";
 import type { HeartbeatTimes } from "../net/heartbeat.ts";
+import type { ConnectionError, ProtocolError } from "../protocol/errors.ts";
+import type { Subscription } from "./subscription.ts";
 
-/** How a client comes back after its connection broke. */
+/** How a client reconnects after its connection broke. */
 export interface ReconnectOptions {
   /**
    * How long it waits before the first try, in milliseconds. Each wait is twice the one before, give or take a quarter.
@@ -21,7 +22,7 @@ export interface ReconnectOptions {
    */
   maxDelayMs?: number;
   /**
-   * How often it tries before it gives up.
+   * How often it tries before the client is closed.
    *
    * @default {Infinity}
    */
@@ -52,7 +53,7 @@ export interface ConnectOptions {
   tls?: boolean;
   /** Certificates that are trusted besides those that the system trusts, in the PEM format. */
   caCerts?: string[];
-  /** What lets the client in, where the broker asks for it: 1 to 1,024 visible characters of ASCII. */
+  /** The token that admits the client, where the broker asks for it: 1 to 1,024 visible characters of ASCII. */
   token?: string;
   /** What the client calls itself: one word of at most 64 characters. The broker calls it `client-N` otherwise. */
   name?: string;
@@ -63,13 +64,13 @@ export interface ConnectOptions {
    */
   meta?: boolean;
   /**
-   * Whether the client hears the events that it publishes itself.
+   * Whether the client receives the events that it publishes itself.
    *
    * @default {true}
    */
   echo?: boolean;
   /**
-   * How it comes back after the connection broke; false if it does not.
+   * How it reconnects after the connection broke; false if it does not.
    *
    * @default {{}}
    */
@@ -106,27 +107,41 @@ export interface ConnectOptions {
 /** Options of {@linkcode Client.publish}. */
 export interface PublishOptions {
   /**
-   * Whether to wait until the broker has taken the event in.
-   *
-   * @default {false}
-   */
-  receipt?: boolean;
-  /** Stops waiting for the receipt when it is aborted. The event may be published all the same. */
-  signal?: AbortSignal;
-  /**
    * Whether the data is a string that goes onto the line as it is, without being encoded.
    *
    * @default {false}
    */
   raw?: boolean;
+}
+
+/** Options of {@linkcode Client.publishConfirmed}. */
+export interface ConfirmOptions extends PublishOptions {
+  /** Stops waiting for the receipt when it is aborted. The event may be published all the same. */
+  signal?: AbortSignal;
   /**
    * How many hops are behind the event, from 0 to 255: for one that is made of another, one more than
-   * {@linkcode MqEvent.hops} of that. So a loop of programs that make events of each other's can be found out. It needs
-   * `receipt`, and brokers before 0.6 are not told.
+   * {@linkcode MqEvent.hops} of that. So a loop of programs that make events of each other's can be found out. Brokers
+   * before 0.6 are not told.
    *
    * @default {0}
    */
   hops?: number;
+  /**
+   * The name of the event that answers this one: {@linkcode MqEvent.replyTo} of those who receive it. It is
+   * {@linkcode Client.request} that most programs want.
+   */
+  reply?: string;
+}
+
+/** Options of {@linkcode Client.request}. */
+export interface RequestOptions extends Omit<ConfirmOptions, "reply"> {
+  /**
+   * How long the answer may take, in milliseconds, from 1 to 2,147,483,647. The time that it takes to reconnect is part
+   * of it.
+   *
+   * @default {5000}
+   */
+  timeoutMs?: number;
 }
 
 /** What the broker says of an event it took in. */
@@ -137,17 +152,30 @@ export interface Receipt {
   receivers: number;
 }
 
+/** A subscription that is taken from more slowly than events come. */
+export interface SlowSubscription {
+  /** The subscription. */
+  subscription: Subscription;
+  /** How many events wait in it. */
+  waiting: number;
+  /** How many it has dropped, this one included. */
+  dropped: number;
+}
+
 /** The events of a {@linkcode Client}, by type: what `detail` is. */
 export interface ClientEventMap {
-  /** The connection broke; why. The client comes back by itself, unless it was told not to. */
+  /** The connection broke; why. The client reconnects by itself, unless it was told not to. */
   disconnect: CustomEvent<ConnectionError>;
   /** The connection is back, with all subscriptions; how many tries it took. */
   reconnect: CustomEvent<{ attempts: number }>;
-  /** The client has given up coming back; why. */
-  giveup: CustomEvent<MqError>;
   /** The broker had to drop events for this client, which read too slowly: how many. */
   dropped: CustomEvent<number>;
-  /** What the broker said unasked, such as that it could not read a line. */
+  /**
+   * A subscription holds as many events as may wait in it, and drops what comes on top. It is told once, and again only
+   * after half of what may wait has been taken.
+   */
+  slow: CustomEvent<SlowSubscription>;
+  /** What the broker said unasked, such as that it could not read a line or refuses a subscription with a handler. */
   notice: CustomEvent<ProtocolError>;
   /** What a handler threw. Unless a listener calls `preventDefault`, it is reported as uncaught. */
   error: CustomEvent<unknown>;

@@ -7,7 +7,7 @@
 import type { Hello } from "../protocol/responses.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "../protocol/errors.ts";
 import { byteLength, copySubstring } from "../protocol/text.ts";
-import { isName, MqEvent } from "../protocol/event.ts";
+import { isName, MqEvent, type Respond } from "../protocol/event.ts";
 import type { PartialGreeting } from "../net/connection_errors.ts";
 import { Heartbeat, type HeartbeatTimes, tickMs } from "../net/heartbeat.ts";
 import { LineReader } from "../net/line_reader.ts";
@@ -35,8 +35,10 @@ const MS_TO_CONFIRM = 5000;
 
 const encoder = new TextEncoder();
 
-/** Who is told what a session hears. */
+/** Who is told what a session receives. */
 export interface SessionObserver {
+  /** What an event is answered through. */
+  readonly respond: Respond;
   /** Called with each event. */
   onEvent(event: MqEvent): void;
   /** Called with what the broker says unasked: a line it could not read, why it is about to close. */
@@ -329,8 +331,10 @@ export class Session {
     }
   }
 
-  #event({ name, text, id, from, hops }: BrokerLine & { type: "event" }): void {
-    if (this.#answers >= ANSWERS_TO_GREETING) this.#observer.onEvent(new MqEvent(name, text, id, from, hops));
+  #event(line: BrokerLine & { type: "event" }): void {
+    const { name, text } = line;
+    const { respond } = this.#observer;
+    if (this.#answers >= ANSWERS_TO_GREETING) this.#observer.onEvent(new MqEvent(name, text, line, respond));
     else if (!isName(name)) throw new ProtocolError("bad-reply", `${quote(formatEvent(name, text))} is no event`);
   }
 

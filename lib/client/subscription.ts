@@ -1,33 +1,51 @@
 /**
- * The events of a subscription, as an async iterable.
+ * A subscription: the events that match its patterns, for a loop to take or for a handler to be called with.
  *
  * @module
  */
+import { ConnectionError, type MqError, type ProtocolError } from "../protocol/errors.ts";
 import type { MqEvent } from "../protocol/event.ts";
+import { Pattern } from "../protocol/pattern.ts";
 import { onAbort } from "../net/time.ts";
+import type { Receiver } from "./dispatcher.ts";
+import { Queue } from "./queue.ts";
 
-/** How many events wait to be taken from a subscription. */
-export const MAX_WAITING_EVENTS = 100_000;
+/** How many events wait in a subscription unless it was told otherwise. */
+const MAX_WAITING_EVENTS = 100_000;
 
-/** How many bytes of events wait to be taken from a subscription. */
-export const MAX_WAITING_BYTES: number = 64 * 1024 * 1024;
+/** How many bytes of events wait in a subscription unless it was told otherwise. */
+const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
 /** About how many bytes an event takes besides its name and its data. */
 const EVENT_BYTES = 100;
 
+const DONE: IteratorReturnResult<undefined> = Object.freeze({ value: undefined, done: true });
+
 /** Options of {@linkcode Client.subscribe}. */
 export interface SubscribeOptions {
-  /** Ends the subscription when it is aborted: the iteration is done. */
+  /**
+   * Called with each event, in the order in which they come. What it throws or rejects with comes as the client's `error`
+   * event. Without a handler, the events are taken by a loop over the subscription.
+   */
+  handler?: (event: MqEvent) => unknown;
+  /**
+   * How many events the handler is given at a time. With 1, the next one is handled when the promise that the handler
+   * returned for the one before has settled.
+   *
+   * @default {1}
+   */
+  concurrency?: number;
+  /** Ends the subscription when it is aborted. What waits can still be taken, or is still handled. */
   signal?: AbortSignal;
   /**
-   * How many events may wait to be taken. What comes on top is dropped and counted.
+   * How many events may wait to be taken or handled. What comes on top is dropped and counted.
    *
    * @default {100000}
    */
   maxWaiting?: number;
   /**
-   * About how many bytes of events may wait to be taken: a character of name and data counts as one, and each event as a
-   * hundred more. What comes on top is dropped and counted, unless nothing waits.
+   * About how many bytes of events may wait to be taken or handled: a character of name and data counts as one, and each
+   * event as a hundred more. What comes on top is dropped and counted, unless nothing waits.
    *
    * @default {67108864}
    */
@@ -35,117 +53,166 @@ export interface SubscribeOptions {
 }
 
 /**
- * Events that a client hears, one after another. Leaving the loop ends the subscription.
+ * What {@linkcode Client.subscribe} returns: the events that match some patterns. Without a handler they are taken by a
+ * loop, and to leave the loop ends the subscription.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { MqEvent } from "../protocol/event.ts";
+ * import { Broker } from "../broker.ts";
+ * import { connect } from "../client.ts";
  *
- * const subscription = new Subscription(Promise.resolve(), () => {});
- * subscription.push(new MqEvent("create", "1"));
- * subscription.push(new MqEvent("create", "2"));
+ * await using broker = new Broker();
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect({ hostname: "127.0.0.1", port });
+ *
+ * const subscription = client.subscribe("create");
+ * client.publish("create", 1);
+ * client.publish("create", 2);
  * for await (const event of subscription) {
  *   assertEquals(event.data, 1);
  *   break;
  * }
+ * assertEquals(subscription.ended, true);
  * ```
  */
-export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDisposable {
+export interface Subscription extends AsyncIterableIterator<MqEvent>, AsyncDisposable {
   /**
-   * Resolves when the broker has taken the subscription in: whatever is published from then on is heard. Some events that
-   * were published shortly before are heard, too: those that the broker read behind the subscription, and those that the
-   * client was hearing already. It rejects with a {@linkcode ProtocolError} if the broker refuses, and with a
+   * Resolves when the broker has taken the subscription in: whatever is published from then on is received. Some events
+   * that were published shortly before are received, too: those that the broker read behind the subscription, and those
+   * that the client was receiving already. It rejects with a {@linkcode ProtocolError} if the broker refuses, and with a
    * {@linkcode ConnectionError} of the code `closed` if the subscription or the client ends before.
    */
   readonly ready: Promise<void>;
-  readonly #events: AsyncIterator<MqEvent>;
-  readonly #onEnd: () => void;
-  #controller!: ReadableStreamDefaultController<MqEvent>;
-  #ended = false;
-  #failure: Error | undefined;
-  readonly #maxWaitingBytes: number;
-  #waitingBytes = 0;
-  #dropped = 0;
-
-  /**
-   * Makes a subscription. {@linkcode Client.subscribe} does it.
-   *
-   * @param ready Resolves when the broker has taken the subscription in.
-   * @param onEnd Called once, when it ends.
-   * @param options How many events may wait, and a signal that ends it.
-   * @throws {RangeError} If `maxWaiting` or `maxWaitingBytes` is less than 1.
-   */
-  constructor(ready: Promise<void>, onEnd: () => void, options: SubscribeOptions = {}) {
-    const { signal, maxWaiting = MAX_WAITING_EVENTS, maxWaitingBytes = MAX_WAITING_BYTES } = options;
-    for (const [name, limit] of Object.entries({ maxWaiting, maxWaitingBytes })) {
-      if (!(limit >= 1)) throw new RangeError(`Cannot have ${name} of ${limit}: it takes 1 or more`);
-    }
-    this.#maxWaitingBytes = maxWaitingBytes;
-    this.ready = ready;
-    const source = {
-      start: (controller: ReadableStreamDefaultController<MqEvent>) => void (this.#controller = controller),
-      cancel: () => this.finish(),
-    };
-    this.#events = new ReadableStream(source, { highWaterMark: maxWaiting })[Symbol.asyncIterator]();
-    let forget = () => {};
-    this.#onEnd = () => {
-      forget();
-      onEnd();
-    };
-    forget = onAbort(signal, () => this.finish());
-  }
-
-  /** Whether it has ended. Events may still wait to be taken. */
-  get ended(): boolean {
-    return this.#ended;
-  }
-
-  /** How many events were dropped because too many waited to be taken. */
-  get dropped(): number {
-    return this.#dropped;
-  }
-
-  /**
-   * Adds an event behind those that wait.
-   *
-   * @param event The event.
-   */
-  push(event: MqEvent): void {
-    if (this.#ended) return;
-    const bytes = sizeOf(event);
-    const isRoom = this.#waitingBytes === 0 || this.#waitingBytes + bytes <= this.#maxWaitingBytes;
-    if (isRoom && this.#controller.desiredSize! > 0) {
-      this.#waitingBytes += bytes;
-      this.#controller.enqueue(event);
-    } else this.#dropped++;
-  }
-
+  /** Whether it has ended. Events may still wait to be taken or handled. */
+  readonly ended: boolean;
+  /** How many events wait to be taken or handled. */
+  readonly waiting: number;
+  /** How many events were dropped because too many waited. The client's `slow` event tells when that begins. */
+  readonly dropped: number;
   /**
    * The next event.
    *
    * @returns It, or `done` once the subscription has ended and nothing waits any more.
    * @throws {ProtocolError} If the broker refuses the subscription.
-   * @throws {ConnectionError} With the code `closed`, if the client has given up coming back; after what waits.
+   * @throws {ConnectionError} With the code `closed`, if the client no longer tries to reconnect; after what waits.
+   * @throws {TypeError} If there is a handler.
    */
-  async next(): Promise<IteratorResult<MqEvent>> {
-    const result = await this.#events.next();
-    if (!result.done) this.#waitingBytes -= sizeOf(result.value);
-    const failure = this.#failure;
-    if (!result.done || failure === undefined) return result;
-    this.#failure = undefined;
-    throw failure;
-  }
-
+  next(): Promise<IteratorResult<MqEvent>>;
   /**
-   * Ends the subscription. What waits is thrown away.
+   * The same as {@linkcode Subscription.unsubscribe}: to leave a loop calls it.
    *
    * @returns `done`.
    */
-  async return(): Promise<IteratorResult<MqEvent>> {
-    this.finish();
+  return(): Promise<IteratorResult<MqEvent>>;
+  /** Ends the subscription at once. What waits is thrown away. */
+  unsubscribe(): void;
+  /**
+   * Ends the subscription in such a way that nothing is lost: unsubscribes at the broker, and receives what that has sent
+   * until then. With a handler, it resolves when all of that has been handled, so a handler must not wait for it;
+   * otherwise, what waits can still be taken.
+   */
+  drain(): Promise<void>;
+  /** With a handler the same as {@linkcode Subscription.drain}, otherwise as {@linkcode Subscription.unsubscribe}. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** What a subscription tells its client. */
+export interface SubscriptionObserver {
+  /** Called once, when it has ended. */
+  onEnd(subscription: BufferedSubscription): void;
+  /** Called if the broker refuses a subscription with a handler, to which nobody else would tell that. */
+  onRefused(error: ProtocolError): void;
+  /** Called when the first event of a stretch is dropped: until half of what may wait has been taken. */
+  onSlow(subscription: BufferedSubscription): void;
+  /** Called with what the handler threw. */
+  onError(error: unknown): void;
+  /** Called once, before it ends by `drain`: resolves when the broker has nothing more to send for it. */
+  onDrain(subscription: BufferedSubscription): Promise<void>;
+}
+
+/** The client's side of a {@linkcode Subscription}: events are put in here. */
+export class BufferedSubscription implements Subscription, Receiver {
+  readonly patterns: readonly Pattern[];
+  readonly #observer: SubscriptionObserver;
+  readonly #handler: ((event: MqEvent) => unknown) | undefined;
+  readonly #concurrency: number;
+  readonly #maxWaiting: number;
+  readonly #maxWaitingBytes: number;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #waiting = new Queue<MqEvent>();
+  #waitingBytes = 0;
+  /** The calls of `next` that wait for an event. */
+  readonly #takers = new Queue<PromiseWithResolvers<IteratorResult<MqEvent>>>();
+  /** How many events the handler is at. */
+  #handling = 0;
+  readonly #idle = Promise.withResolvers<void>();
+  #drained: Promise<void> | undefined;
+  #stopListening = () => {};
+  #dropped = 0;
+  #isSlow = false;
+  #ended = false;
+  /** What the loop over it is to throw. */
+  #failure: MqError | undefined;
+
+  /**
+   * Makes a subscription, of which the broker knows nothing yet.
+   *
+   * @param patterns The texts of its patterns.
+   * @param options Its handler, if it has one, what may wait, and a signal that ends it.
+   * @param observer What it tells its client.
+   * @throws {ProtocolError} With the code `bad-pattern`.
+   * @throws {RangeError} If `maxWaiting`, `maxWaitingBytes` or `concurrency` is less than 1.
+   */
+  constructor(patterns: readonly string[], options: SubscribeOptions, observer: SubscriptionObserver) {
+    const { handler, signal, concurrency = 1 } = options;
+    const { maxWaiting = MAX_WAITING_EVENTS, maxWaitingBytes = MAX_WAITING_BYTES } = options;
+    for (const [name, value] of Object.entries({ maxWaiting, maxWaitingBytes, concurrency })) {
+      if (!(value >= 1)) throw new RangeError(`Cannot have ${name} of ${value}: it takes 1 or more`);
+    }
+    this.patterns = patterns.map((text) => new Pattern(text));
+    this.#observer = observer;
+    this.#handler = handler;
+    this.#concurrency = concurrency;
+    this.#maxWaiting = maxWaiting;
+    this.#maxWaitingBytes = maxWaitingBytes;
+    this.#ready.promise.catch(() => {}); // Whoever does not wait for it need not handle it.
+    this.#stopListening = onAbort(signal, () => this.finish());
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  get dropped(): number {
+    return this.#dropped;
+  }
+
+  async next(): Promise<IteratorResult<MqEvent>> {
+    if (this.#handler) throw new TypeError("Cannot iterate over a subscription that has a handler");
+    const event = this.#take();
+    if (event !== undefined) return { value: event, done: false };
+    const failure = this.#failure;
     this.#failure = undefined;
-    return await this.#events.return!();
+    if (failure !== undefined) throw failure;
+    if (this.#ended) return DONE;
+    const taker = Promise.withResolvers<IteratorResult<MqEvent>>();
+    this.#takers.push(taker);
+    return await taker.promise;
+  }
+
+  // deno-lint-ignore require-await -- an iterator's methods return promises
+  async return(): Promise<IteratorResult<MqEvent>> {
+    this.unsubscribe();
+    return DONE;
   }
 
   /** Itself: a subscription can be iterated once. */
@@ -153,28 +220,113 @@ export class Subscription implements AsyncIterableIterator<MqEvent>, AsyncDispos
     return this;
   }
 
-  /** The same as {@linkcode Subscription.return}. Why the broker refused it, the loop or `ready` has told. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.return().catch(() => {}); // It has been told, as above.
+    if (this.#handler) await this.drain();
+    else this.unsubscribe();
   }
 
-  /** Ends the subscription, but lets what waits be taken. */
-  finish(): void {
+  unsubscribe(): void {
+    while (this.#take() !== undefined);
+    this.#failure = undefined;
+    this.finish();
+  }
+
+  drain(): Promise<void> {
+    return this.#drained ??= this.#drain();
+  }
+
+  async #drain(): Promise<void> {
+    if (!this.#ended) await this.#observer.onDrain(this);
+    this.finish();
+    if (this.#handler) await this.#idle.promise;
+  }
+
+  onEvent(event: MqEvent): void {
     if (this.#ended) return;
-    this.#ended = true;
-    this.#controller.close();
-    this.#onEnd();
+    const taker = this.#takers.shift();
+    if (taker !== undefined) return taker.resolve({ value: event, done: false });
+    if (this.#handler && this.#waiting.length === 0 && this.#handling < this.#concurrency) return this.#handle(event);
+    const bytes = sizeOf(event);
+    if (!this.#hasRoomFor(bytes)) return this.#drop();
+    this.#waiting.push(event);
+    this.#waitingBytes += bytes;
+  }
+
+  onReady(): void {
+    this.#ready.resolve();
+  }
+
+  onRefused(error: ProtocolError): void {
+    this.finish(error, error);
+    if (this.#handler) this.#observer.onRefused(error);
+  }
+
+  onClosed(reason: ConnectionError, failure?: MqError): void {
+    if (this.#handler && failure === undefined) { while (this.#take() !== undefined); }
+    this.finish(reason, failure);
   }
 
   /**
-   * Ends the subscription: the loop over it throws once it has taken what waits.
+   * Ends the subscription, but lets what waits be taken or handled.
    *
-   * @param error What it throws.
+   * @param reason Why `ready` rejects, if it was not ready.
+   * @param failure What the loop over it throws once it has taken what waits.
    */
-  fail(error: Error): void {
+  finish(reason: MqError = new ConnectionError("closed", "The subscription has ended"), failure?: MqError): void {
     if (this.#ended) return;
-    this.#failure = error;
-    this.finish();
+    this.#ended = true;
+    this.#failure = failure;
+    this.#stopListening();
+    this.#ready.reject(reason);
+    for (let taker = this.#takers.shift(); taker; taker = this.#takers.shift()) taker.resolve(this.next());
+    this.#tellIdle();
+    this.#observer.onEnd(this);
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    if (this.#waiting.length === 0) return true;
+    return this.#waiting.length < this.#maxWaiting && this.#waitingBytes + bytes <= this.#maxWaitingBytes;
+  }
+
+  #drop(): void {
+    this.#dropped++;
+    if (this.#isSlow) return;
+    this.#isSlow = true;
+    this.#observer.onSlow(this);
+  }
+
+  #take(): MqEvent | undefined {
+    const event = this.#waiting.shift();
+    if (event === undefined) return undefined;
+    this.#waitingBytes -= sizeOf(event);
+    const isHalfEmpty = this.#waiting.length <= this.#maxWaiting / 2 && this.#waitingBytes <= this.#maxWaitingBytes / 2;
+    if (isHalfEmpty) this.#isSlow = false;
+    return event;
+  }
+
+  #handle(event: MqEvent): void {
+    try {
+      const result = this.#handler!(event);
+      if (typeof (result as PromiseLike<unknown> | undefined)?.then !== "function") return;
+      this.#handling++;
+      Promise.resolve(result).catch((error) => this.#observer.onError(error)).then(() => this.#handled());
+    } catch (error) {
+      this.#observer.onError(error);
+    }
+  }
+
+  #handled(): void {
+    this.#handling--;
+    while (this.#handling < this.#concurrency) {
+      const event = this.#take();
+      if (event === undefined) break;
+      this.#handle(event);
+    }
+    this.#tellIdle();
+  }
+
+  #tellIdle(): void {
+    if (this.#ended && this.#handling === 0 && this.#waiting.length === 0) this.#idle.resolve();
   }
 }
 

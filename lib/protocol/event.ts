@@ -5,7 +5,7 @@
  */
 import { decodeTime } from "@std/ulid";
 import { decodeData, type Json } from "./data.ts";
-import { ProtocolError, quote } from "./errors.ts";
+import { MqError, ProtocolError, quote } from "./errors.ts";
 import { MAX_NAME_BYTES } from "./limits.ts";
 import { isLongerThan } from "./text.ts";
 
@@ -125,15 +125,38 @@ export function isReserved(name: string): boolean {
   return name.startsWith(RESERVED_PREFIX);
 }
 
+/** The headers of an event: its properties besides name and data. */
+export interface EventHeaders {
+  /** How many hops the event has taken, from 1 to 255; undefined or 0 for none. */
+  hops?: number;
+  /** The name to which a reply is to be published; undefined if no reply is requested. */
+  reply?: string;
+}
+
+/** What a client that asked for it is told of an event besides its name and its data. */
+export interface EventMeta extends EventHeaders {
+  /** The ULID that the broker gave the event. */
+  id?: string;
+  /** The name of the client that published it. */
+  from?: string;
+}
+
+/** What an event is answered through: publishes an event of that name. */
+export type Respond = (name: string, data?: Json) => void;
+
+/** The last token of the name of an answer that says that the request failed. */
+export const ERROR_TOKEN = "error";
+
 /**
- * An event as a listener receives it.
+ * An event as a subscriber receives it.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * const event = new MqEvent("create", '{"id":1}', "01ARYZ6S41TSV4RRFFQ69G5FAV", "shop");
+ * const event = new MqEvent("create", '{"id":1}', { id: "01ARYZ6S41TSV4RRFFQ69G5FAV", from: "shop" });
  * assertEquals(event.data, { id: 1 });
+ * assertEquals(event.json<{ id: number }>().id, 1);
  * assertEquals(event.at?.toISOString(), "2016-07-30T22:36:16.385Z");
  * ```
  */
@@ -147,29 +170,34 @@ export class MqEvent {
   /** The name of the client that published it; undefined on a connection without meta. */
   readonly from?: string;
   /**
-   * How many hops are behind the event: how often it was made of another one, as far as those who did so have said. Who
-   * makes an event of this one publishes it with one more. 0 where nothing was said, and on a connection without meta.
+   * How many hops are behind the event: how often it was made of another one, as far as those who did so have said. A
+   * program that makes an event of this one publishes it with one more. 0 where nothing was said, and on a connection
+   * without meta.
    */
   readonly hops: number;
+  /** The name of the event that answers this one; undefined where no answer is asked for, or on a connection without meta. */
+  readonly replyTo?: string;
+  readonly #respond?: Respond;
 
   /**
    * Makes an event.
    *
    * @param name The event's name.
    * @param text The data as it stood on the line.
-   * @param id The ULID that the broker gave it.
-   * @param from The name of the client that published it.
-   * @param hops How many hops are behind it.
+   * @param meta What else is known of it.
+   * @param respond What {@linkcode MqEvent.reply} publishes through.
    */
-  constructor(name: string, text: string, id?: string, from?: string, hops = 0) {
+  constructor(name: string, text: string, meta: EventMeta = {}, respond?: Respond) {
     this.name = name;
     this.text = text;
-    this.id = id;
-    this.from = from;
-    this.hops = hops;
+    this.id = meta.id;
+    this.from = meta.from;
+    this.hops = meta.hops ?? 0;
+    this.replyTo = meta.reply;
+    this.#respond = respond;
   }
 
-  /** The data as a JSON value; undefined where there was none. It is parsed at each access. */
+  /** The data as a JSON value: parsed where it is JSON, else the text. Undefined where there was none. It is parsed at each access. */
   get data(): Json | undefined {
     return decodeData(this.text);
   }
@@ -177,5 +205,65 @@ export class MqEvent {
   /** When the broker took the event in, from its ULID; undefined on a connection without meta. */
   get at(): Date | undefined {
     return this.id === undefined ? undefined : new Date(decodeTime(this.id));
+  }
+
+  /**
+   * Reads the data, which must be JSON.
+   *
+   * @typeParam T The type that the value is believed to be of. It is not checked.
+   * @returns The value.
+   * @throws {ProtocolError} With the code `invalid-data`, if the data is not JSON or there is none.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals, assertThrows } from "@std/assert";
+   *
+   * assertEquals(new MqEvent("create", '{"id":1}').json<{ id: number }>(), { id: 1 });
+   * assertThrows(() => new MqEvent("create", "hello").json(), Error, 'the data of "create" as JSON: "hello"');
+   * ```
+   */
+  json<T = Json>(): T {
+    try {
+      return JSON.parse(this.text);
+    } catch (cause) {
+      const seen = this.text === "" ? "there is none" : quote(this.text);
+      throw new ProtocolError("invalid-data", `Cannot read the data of ${quote(this.name)} as JSON: ${seen}`, {
+        cause,
+      });
+    }
+  }
+
+  /**
+   * Answers the event: publishes the data under the name {@linkcode MqEvent.replyTo}, through the client that received
+   * the event. Like {@linkcode Client.publish} it does not wait.
+   *
+   * @param data The answer's data, any JSON value; undefined for none.
+   * @throws {MqError} With the code `not-a-request`, if no answer was asked for.
+   * @throws {ProtocolError} With the code `line-too-long`.
+   * @throws {ConnectionError} With the code `queue-full` or `closed`.
+   * @throws {TypeError} If JSON has no form for the data.
+   */
+  reply(data?: Json): void {
+    this.#answer(this.#checkedReplyTo(), data);
+  }
+
+  /**
+   * Answers the event with an error: {@linkcode Client.request} rejects with the code `request-failed`.
+   *
+   * @param text One sentence for people: why there is no other answer.
+   * @throws As {@linkcode MqEvent.reply}.
+   */
+  replyError(text: string): void {
+    this.#answer(`${this.#checkedReplyTo()}.${ERROR_TOKEN}`, text);
+  }
+
+  #checkedReplyTo(): string {
+    if (this.replyTo !== undefined) return this.replyTo;
+    throw new MqError("not-a-request", `Cannot answer ${quote(this.name)}: no answer was asked for`);
+  }
+
+  #answer(name: string, data: Json | undefined): void {
+    if (this.#respond !== undefined) return this.#respond(name, data);
+    throw new MqError("not-a-request", `Cannot answer ${quote(this.name)}: it was not received by a client`);
   }
 }

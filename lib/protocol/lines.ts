@@ -4,10 +4,12 @@
  * @module
  */
 import { ProtocolError, quote } from "./errors.ts";
-import { isName, isReserved } from "./event.ts";
+import { type EventHeaders, isName, isReserved } from "./event.ts";
 import { Pattern } from "./pattern.ts";
 import { MAX_CLIENT_NAME_CHARACTERS, MAX_HOPS, MAX_SAMPLE_RATE } from "./limits.ts";
 import { takeWord, words } from "./text.ts";
+
+export type { EventHeaders } from "./event.ts";
 
 /** The version of the line protocol. */
 export const PROTOCOL_VERSION = 1;
@@ -127,14 +129,6 @@ export function formatDropped(events: number): string {
  */
 export function formatErr(what: string, error: ProtocolError): string {
   return `/err ${what} ${error.code} ${error.message}`;
-}
-
-/** The headers of an event: its properties besides name and data. */
-export interface EventHeaders {
-  /** How many hops the event has taken, from 1 to 255; undefined or 0 for none. */
-  hops?: number;
-  /** The name to which a reply is to be published; undefined if no reply is requested. */
-  reply?: string;
 }
 
 const NO_HEADERS: EventHeaders = Object.freeze({});

@@ -176,7 +176,7 @@ Deno.test("connect shows its token, and tells of a wrong one at once, even while
   await using server = await startBroker({ tokens: TOKENS });
   const { port } = server;
   await using client = await connect({ hostname: "127.0.0.1", port, token: "s3cret" });
-  assertEquals((await client.publish("create", 1, { receipt: true })).receivers, 0);
+  assertEquals((await client.publishConfirmed("create", 1)).receivers, 0);
   for (const options of [{ token: "wrong" }, {}, { wait: true }]) {
     const error = await assertRejects(() => connect({ hostname: "127.0.0.1", port, ...options }), MqError);
     assertEquals(error.code, "unauthorized");
@@ -245,7 +245,7 @@ for (const hostname of ["localhost", "127.0.0.1"]) {
     await events.ready;
     await using publisher = await connect(options);
     const data = "x".repeat(500_000);
-    assertEquals((await publisher.publish("create", data, { receipt: true })).receivers, 1);
+    assertEquals((await publisher.publishConfirmed("create", data)).receivers, 1);
     assertEquals((await events.next()).value?.data, data);
   });
 }

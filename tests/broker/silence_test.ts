@@ -32,7 +32,7 @@ Deno.test("Client stays with a broker that answers, or says anything else", asyn
 Deno.test("Client rejects the receipts that a silent broker owes", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ heartbeat: { silenceMs: 40, answerMs: 40 }, reconnect: false });
-  const publishing = client.publish("create", 1, { receipt: true });
+  const publishing = client.publishConfirmed("create", 1);
   const outcome = publishing.then(() => "taken", (error) => error.code);
   await peer.expect("/pub 1 create 1", "/ping");
   assertEquals(await soon(outcome, "its end"), "unconfirmed");
@@ -97,7 +97,7 @@ Deno.test("Client tells how many events the broker dropped for it, in their plac
   const { client, peer } = await fake.meet();
   const heard: unknown[] = [];
   client.addEventListener("dropped", ({ detail }) => heard.push(`dropped ${detail}`));
-  client.on("create", ({ data }) => heard.push(data));
+  client.subscribe("create", { handler: ({ data }) => heard.push(data) });
   await peer.expect("/sub create");
   await peer.say("/ok sub", "create 1", "/dropped 12", "create 14");
   const flushed = client.flush();

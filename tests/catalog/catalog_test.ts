@@ -304,10 +304,10 @@ Deno.test("Broker recognizes the events of its catalog, and tells them", async (
 Deno.test("Client.publish rejects with invalid-data where the broker's catalog says so", async () => {
   await using server = await startBroker({ catalog: await catalogOf({ required: ["id"] }) });
   await using client = await connect({ hostname: "127.0.0.1", port: server.port });
-  const error = await assertRejects(() => client.publish("a", {}, { receipt: true }), ProtocolError);
+  const error = await assertRejects(() => client.publishConfirmed("a", {}), ProtocolError);
   assertEquals(error.code, "invalid-data");
   assertEquals(error.message, "Cannot take a: its data must have required property 'id'");
-  assertEquals((await client.publish("a", { id: 1 }, { receipt: true })).receivers, 0);
+  assertEquals((await client.publishConfirmed("a", { id: 1 })).receivers, 0);
 });
 
 Deno.test("Broker counts data that does not fit for each connection and event, and tells of it", async () => {

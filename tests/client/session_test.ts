@@ -192,7 +192,7 @@ Deno.test("Client sends what it publishes in one turn together, and in order", a
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   client.publish("create", 1);
-  const publishing = client.publish("create", 2, { receipt: true });
+  const publishing = client.publishConfirmed("create", 2);
   client.publish("create");
   await peer.expect("create 1", "/pub 1 create 2", "create");
   await peer.say(`/ok 1 ${RECEIPT}`);
@@ -220,7 +220,7 @@ Deno.test("Client reads events in both forms between answers", async () => {
 Deno.test("Client says nothing of hops to a broker that knows nothing of them", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
-  const receipt = client.publish("create", 1, { receipt: true, hops: 3 });
+  const receipt = client.publishConfirmed("create", 1, { hops: 3 });
   await peer.expect("/pub 1 create 1");
   await peer.say(`/ok 1 ${RECEIPT}`);
   assertEquals((await receipt).receivers, 7);
@@ -286,7 +286,7 @@ Deno.test("Client disconnects from a broker that it cannot understand", async ()
 Deno.test("Client.subscribe is ready when the broker has taken it in", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
-  const { ready } = client.subscribe("create", "update");
+  const { ready } = client.subscribe(["create", "update"]);
   await peer.expect("/sub create update");
   assertEquals(await isSettled(ready), false);
   await peer.say("/ok sub");
@@ -307,14 +307,14 @@ Deno.test("Client.subscribe to a pattern that was just subscribed to is ready no
 Deno.test("Client.subscribe names only patterns that are new to the broker", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
-  const first = client.subscribe("create", "update", "create");
-  client.subscribe("update", "delete");
+  const first = client.subscribe(["create", "update", "create"]);
+  client.subscribe(["update", "delete"]);
   await first.return();
   await peer.expect("/sub create update", "/sub delete", "/unsub create");
 });
 
 const questions: [what: string, ask: (client: Client, signal: AbortSignal) => Promise<unknown>, line: string][] = [
-  ["publish", (client, signal) => client.publish("create", 1, { receipt: true, signal }), "/pub 1 create 1"],
+  ["publishConfirmed", (client, signal) => client.publishConfirmed("create", 1, { signal }), "/pub 1 create 1"],
   ["flush", (client, signal) => client.flush(signal), "/ping"],
   ["stats", (client, signal) => client.stats(signal), "/stats"],
   ["clients", (client, signal) => client.clients(signal), "/clients"],
@@ -376,9 +376,9 @@ Deno.test("Client comes back as often as the connection breaks", async () => {
 Deno.test("Client subscribes again when it comes back, to what it is still subscribed to", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
-  const events = client.subscribe("create", "order.*");
+  const events = client.subscribe(["create", "order.*"]);
   const left = client.subscribe("update");
-  client.on("delete", () => {});
+  client.subscribe("delete", { handler: () => {} });
   await peer.expect("/sub create order.*", "/sub update", "/sub delete");
   peer.close();
   await left.return();
@@ -482,7 +482,7 @@ Deno.test("Client sends what was published while it was away, in order", async (
   await using fake = new FakeBroker();
   const client = await fake.part();
   client.publish("create", 1);
-  const publishing = client.publish("create", 2, { receipt: true });
+  const publishing = client.publishConfirmed("create", 2);
   const flushed = client.flush();
   client.publish("create", 3);
   const peer = await fake.accept();
@@ -502,7 +502,7 @@ Deno.test("Client.publish throws while it is away and queueBytes wait already", 
   client.publish("create", "abc");
   const error = assertThrows(() => client.publish("create", 1), ConnectionError, "20 allowed");
   assertEquals(error.code, "queue-full");
-  const publishing = client.publish("create", 1, { receipt: true });
+  const publishing = client.publishConfirmed("create", 1);
   assertEquals((await assertRejects(() => publishing, ConnectionError)).code, "queue-full");
 
   const peer = await fake.welcome();
@@ -519,10 +519,10 @@ Deno.test("Client counts queueBytes in bytes", async () => {
   await (await fake.welcome()).expect("create 日本語");
 });
 
-Deno.test("Client.publish says of a receipt that was under way that the event may or may not be published", async () => {
+Deno.test("Client.publishConfirmed says that was under way that the event may or may not be published", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
-  const publishing = client.publish("create", 1, { receipt: true });
+  const publishing = client.publishConfirmed("create", 1);
   const flushed = client.flush();
   flushed.catch(() => {});
   await peer.expect("/pub 1 create 1", "/ping");
@@ -537,10 +537,10 @@ Deno.test("Client.publish says of a receipt that was under way that the event ma
   await next.expect("create 2");
 });
 
-Deno.test("Client.publish asks for a receipt again if the caller does so when it was unconfirmed", async () => {
+Deno.test("Client.publishConfirmed asks for a receipt again if the caller does so when it was unconfirmed", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
-  const publish = () => client.publish("create", 1, { receipt: true });
+  const publish = () => client.publishConfirmed("create", 1);
   const publishing = publish().catch(publish);
   await peer.expect("/pub 1 create 1");
   peer.close();
@@ -550,17 +550,18 @@ Deno.test("Client.publish asks for a receipt again if the caller does so when it
   assertEquals((await soon(publishing, "the receipt")).receivers, 7);
 });
 
-Deno.test("Client.publish with a receipt settles in whichever moment of the connection's end it is called", async () => {
+Deno.test("Client.publishConfirmed settles in whichever moment of the connection's end it is called", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const receipts: Promise<string>[] = [];
-  const off = client.on("create", async () => {
+  const handler = async () => {
     for (let microtasks = 0; microtasks < 100; microtasks++) {
-      receipts.push(client.publish("update", 1, { receipt: true }).then(() => "taken", (error) => error.code));
+      receipts.push(client.publishConfirmed("update", 1).then(() => "taken", (error) => error.code));
       await null;
     }
-    off();
-  });
+    subscription.unsubscribe();
+  };
+  const subscription = client.subscribe("create", { handler });
   await peer.expect("/sub create");
   await peer.say("/ok sub", "/event 02 shop create", "/no-such-answer"); // Behind the event it ends, in a few microtasks.
   const next = await fake.welcome();
@@ -575,50 +576,54 @@ Deno.test("Client.publish with a receipt settles in whichever moment of the conn
   await answering;
 });
 
-Deno.test("Client gives up after as many tries as it was told", async () => {
+Deno.test("Client is closed after as many tries as it was told", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part({ reconnect: { ...QUICK, attempts: 3 } });
-  const gaveUp = happened(client, "giveup");
+  const closed = client.closed;
   const events = client.subscribe("create");
-  const publishing = client.publish("create", 1, { receipt: true });
+  const publishing = client.publishConfirmed("create", 1);
   const rejected = assertRejects(() => soon(publishing, "its end"), ConnectionError);
   const notReady = assertRejects(() => soon(events.ready, "its end"), ConnectionError);
   for (let tries = 1; tries <= 3; tries++) (await fake.accept()).close();
 
-  const error = await soon(gaveUp, "the end");
+  const error = await soon(closed, "the end");
   assertInstanceOf(error, ConnectionError);
   assertEquals(error.code, "unreachable");
   for (const { code, cause } of [await rejected, await notReady]) {
     assertEquals(code, "closed");
     assertEquals(cause, error);
   }
-  await assertRejects(() => soon(events.next(), "the end"), ConnectionError, "The client has given up");
+  await assertRejects(() => soon(events.next(), "the end"), ConnectionError, "The client no longer tries to reconnect");
   const refused = assertThrows(() => client.publish("create"), ConnectionError);
   assertEquals([refused.code, refused.cause], ["closed", error]);
   await client.close();
 });
 
-Deno.test("Client gives up when nobody answers any more", async () => {
+Deno.test("Client is closed when nobody answers any more", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ reconnect: { ...QUICK, attempts: 2 } });
-  const gaveUp = happened(client, "giveup");
+  const closed = client.closed;
   fake.vanish();
   peer.close();
-  assertEquals((await soon(gaveUp, "the end")).code, "unreachable");
+  assertEquals((await soon(closed, "the end"))?.code, "unreachable");
 });
 
-Deno.test("Client gives up at once without reconnect", async () => {
+Deno.test("Client is closed at once without reconnect", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ reconnect: false });
   const events = client.subscribe("create");
   await peer.expect("/sub create");
-  const [disconnected, gaveUp] = [happened(client, "disconnect"), happened(client, "giveup")];
+  const [disconnected, closed] = [happened(client, "disconnect"), client.closed];
   await peer.say("/ok sub", "/event 02 shop create last", "/bye So long");
   peer.close();
   assertEquals((await soon(disconnected, "the disconnect")).message, "So long");
-  assertEquals((await soon(gaveUp, "the end")).message, "So long");
+  assertEquals((await soon(closed, "the end"))?.message, "So long");
   assertEquals(await nextData(events), "last");
-  await assertRejects(() => soon(events.next(), "the end"), ConnectionError, "The client has given up: So long");
+  await assertRejects(
+    () => soon(events.next(), "the end"),
+    ConnectionError,
+    "The client no longer tries to reconnect: So long",
+  );
   assertEquals(assertThrows(() => client.publish("create"), ConnectionError).code, "closed");
   await client.close();
 });
@@ -627,20 +632,20 @@ Deno.test("Client says of a receipt that it never asked for that it gave up, not
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ reconnect: false });
   const { promise: publishing, resolve } = Promise.withResolvers<unknown>();
-  client.addEventListener("disconnect", () => resolve(client.publish("create", 1, { receipt: true })));
+  client.addEventListener("disconnect", () => resolve(client.publishConfirmed("create", 1)));
   peer.close();
   const error = await assertRejects(() => soon(publishing, "its end"), ConnectionError);
   assertNotEquals(error.code, "unconfirmed");
 });
 
-Deno.test("Client gives up when the broker it comes back to refuses it", async () => {
+Deno.test("Client is closed when the broker it comes back to refuses it", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part();
-  const gaveUp = happened(client, "giveup");
+  const closed = client.closed;
   const peer = await fake.accept();
   await peer.hearHello();
   await peer.say("/err hello bad-arguments Not you", "/ok unsub");
-  const error = await soon(gaveUp, "the end");
+  const error = await soon(closed, "the end");
   assertInstanceOf(error, ProtocolError);
   assertEquals(error.message, "Not you");
 });
@@ -661,7 +666,7 @@ Deno.test("Client.close does not come back from its own goodbye", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   let told = 0;
-  for (const type of ["disconnect", "giveup", "reconnect"]) client.addEventListener(type, () => told++);
+  for (const type of ["disconnect", "reconnect"]) client.addEventListener(type, () => told++);
   const closed = client.close();
   await peer.expect("/quit");
   await peer.say("/bye");
@@ -713,7 +718,7 @@ Deno.test("Client.close while it is away says how many events were never sent", 
   const events = client.subscribe("create");
   client.publish("create", 1);
   client.publish("create", 2);
-  const publishing = client.publish("create", 3, { receipt: true });
+  const publishing = client.publishConfirmed("create", 3);
   const rejected = assertRejects(() => soon(publishing, "its end"), ConnectionError);
   const error = await assertRejects(() => soon(client.close(), "the end"), ConnectionError, "of 2 events");
   assertEquals(error.code, "closed");
@@ -764,13 +769,13 @@ Deno.test("Client.flush tells of events of before a reconnect, once", async () =
   await soon(closed, "the end");
 });
 
-Deno.test("Client.close rejects where the client has given up with events that never left", async () => {
+Deno.test("Client.close rejects where the client was closed with events that never left", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part({ reconnect: { ...QUICK, attempts: 1 } });
-  const gaveUp = happened(client, "giveup");
+  const closed = client.closed;
   client.publish("create", 1);
   (await fake.accept()).close();
-  await soon(gaveUp, "the end");
+  await soon(closed, "the end");
   await assertRejects(() => soon(client.close(), "the end"), ConnectionError, "of 1 event published");
 });
 
@@ -808,13 +813,11 @@ Deno.test("Client.close while it is away ends at once where nothing waits", asyn
 Deno.test("Client.close ends while it introduces itself again", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part();
-  let gaveUp = 0;
-  client.addEventListener("giveup", () => gaveUp++);
   const peer = await fake.accept();
   await peer.hearHello();
   await soon(client.close(), "the end");
   assertEquals(await peer.lines.next(), null);
-  assertEquals(gaveUp, 0);
+  assertEquals(await client.closed, undefined);
 });
 
 for (const when of ["first", "again"]) {
@@ -823,10 +826,11 @@ for (const when of ["first", "again"]) {
       await using fake = new FakeBroker();
       const client = when === "first" ? fake.dial().client : await fake.part();
       const { promise: closed, resolve } = Promise.withResolvers<void>();
-      client.on("create", async () => {
+      const handler = async () => {
         for (let count = 0; count < microtasks; count++) await null;
         resolve(client.close());
-      });
+      };
+      client.subscribe("create", { handler });
       const peer = await fake.accept();
       await peer.hearHello("create");
       await peer.say(`/ok hello ${JSON.stringify(HELLO)}`, "/ok unsub", "/ok sub", "/event 02 shop create");
@@ -843,11 +847,9 @@ Deno.test("Client.close can be called as the connection breaks", async () => {
   const { client, peer } = await fake.meet();
   const { promise: closed, resolve } = Promise.withResolvers<void>();
   client.addEventListener("disconnect", () => resolve(client.close()));
-  let gaveUp = 0;
-  client.addEventListener("giveup", () => gaveUp++);
   peer.close();
   await soon(closed, "the end");
-  assertEquals(gaveUp, 0);
+  assertEquals(await client.closed, undefined);
 });
 
 Deno.test("Client.close rejects at the end of a scope where events were never sent", async () => {

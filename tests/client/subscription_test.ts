@@ -1,20 +1,50 @@
-import { assertEquals, assertRejects } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { ConnectionError, ProtocolError } from "../../lib/protocol/errors.ts";
 import { MqEvent } from "../../lib/protocol/event.ts";
-import { type SubscribeOptions, Subscription } from "../../lib/client/subscription.ts";
+import { BufferedSubscription, type SubscribeOptions } from "../../lib/client/subscription.ts";
 
 const DONE: IteratorReturnResult<undefined> = { value: undefined, done: true };
 
-/** A subscription, and how often it has told that it ended. */
-function subscribe(options?: SubscribeOptions): { subscription: Subscription; ends: () => number } {
+/** A subscription, how often it has told that it ended, and what else it has told. */
+function subscribe(options: SubscribeOptions = {}): {
+  subscription: BufferedSubscription;
+  ends: () => number;
+  told: string[];
+} {
   let ends = 0;
-  return { subscription: new Subscription(Promise.resolve(), () => void ends++, options), ends: () => ends };
+  const told: string[] = [];
+  const subscription = new BufferedSubscription(["create"], options, {
+    onEnd: () => void ends++,
+    onRefused: ({ code }) => void told.push(code),
+    onSlow: ({ waiting, dropped }) => void told.push(`slow ${waiting} ${dropped}`),
+    onError: (error) => void told.push(String(error)),
+    onDrain: () => Promise.resolve(void told.push("drain")),
+  });
+  return { subscription, ends: () => ends, told };
 }
 
-function push(subscription: Subscription, ...texts: string[]): void {
-  for (const text of texts) subscription.push(new MqEvent("create", text));
+function push(subscription: BufferedSubscription, ...texts: string[]): void {
+  for (const text of texts) subscription.onEvent(new MqEvent("create", text));
 }
 
-async function rest(subscription: Subscription): Promise<string[]> {
+/** Handlers that take as long as a test wants: each call is one, with the text of its event. */
+class Handling {
+  readonly texts: string[] = [];
+  readonly #ends: (() => void)[] = [];
+
+  readonly handler = ({ text }: MqEvent): Promise<void> => {
+    this.texts.push(text);
+    return new Promise((resolve) => this.#ends.push(resolve));
+  };
+
+  /** Ends the call that began first, and lets what follows from that happen. */
+  async end(): Promise<void> {
+    this.#ends.shift()!();
+    await new Promise((resolve) => setTimeout(resolve, 0));
+  }
+}
+
+async function rest(subscription: BufferedSubscription): Promise<string[]> {
   const texts: string[] = [];
   for await (const { text } of subscription) texts.push(text);
   return texts;
@@ -37,7 +67,7 @@ Deno.test("Subscription.next waits for the next event", async () => {
 Deno.test("Subscription hands out the event itself", async () => {
   const { subscription } = subscribe();
   const event = new MqEvent("create", "1");
-  subscription.push(event);
+  subscription.onEvent(event);
   assertEquals((await subscription.next()).value === event, true);
 });
 
@@ -93,7 +123,7 @@ Deno.test("Subscription does not count an event as waiting that a next() waits f
 Deno.test("Subscription lets 100,000 events wait by default", () => {
   const { subscription } = subscribe();
   const event = new MqEvent("create", "");
-  for (let count = 0; count < 100_003; count++) subscription.push(event);
+  for (let count = 0; count < 100_003; count++) subscription.onEvent(event);
   assertEquals(subscription.dropped, 3);
 });
 
@@ -187,7 +217,144 @@ Deno.test("Subscription with a signal aborted before has ended", async () => {
   assertEquals([ends(), await subscription.next()], [1, DONE]);
 });
 
-Deno.test("Subscription.ready is the promise it was made with", () => {
-  const ready = Promise.resolve();
-  assertEquals(new Subscription(ready, () => {}).ready === ready, true);
+Deno.test("Subscription.ready resolves once the broker has taken it in, and rejects if it ends before", async () => {
+  const [ready, ended] = [subscribe().subscription, subscribe().subscription];
+  ready.onReady();
+  await ready.ready;
+  ended.finish();
+  assertEquals((await assertRejects(() => ended.ready, ConnectionError)).code, "closed");
+});
+
+Deno.test("Subscription tells once that too much waits, and again when half of it was taken in between", async () => {
+  const { subscription, told } = subscribe({ maxWaiting: 4 });
+  push(subscription, "1", "2", "3", "4", "5", "6");
+  await subscription.next();
+  push(subscription, "7", "8");
+  assertEquals([told, subscription.waiting, subscription.dropped], [["slow 4 1"], 4, 3]);
+  for (let taken = 0; taken < 2; taken++) await subscription.next();
+  push(subscription, "9", "10", "11");
+  assertEquals(told, ["slow 4 1", "slow 4 4"]);
+});
+
+Deno.test("Subscription calls its handler at once, with one event after another", async () => {
+  const handling = new Handling();
+  const { subscription } = subscribe({ handler: handling.handler });
+  push(subscription, "1", "2", "3");
+  assertEquals([handling.texts, subscription.waiting], [["1"], 2]);
+  await handling.end();
+  assertEquals(handling.texts, ["1", "2"]);
+  await handling.end();
+  await handling.end();
+  push(subscription, "4");
+  assertEquals(handling.texts, ["1", "2", "3", "4"]);
+});
+
+Deno.test("Subscription calls a handler that returns no promise as the events come", () => {
+  const texts: string[] = [];
+  const { subscription } = subscribe({ handler: ({ text }) => texts.push(text), maxWaiting: 1 });
+  push(subscription, "1", "2", "3");
+  assertEquals([texts, subscription.dropped], [["1", "2", "3"], 0]);
+});
+
+Deno.test("Subscription has its handler at as many events at a time as it was told", async () => {
+  const handling = new Handling();
+  const { subscription } = subscribe({ handler: handling.handler, concurrency: 2 });
+  push(subscription, "1", "2", "3", "4");
+  assertEquals(handling.texts, ["1", "2"]);
+  await handling.end();
+  assertEquals(handling.texts, ["1", "2", "3"]);
+});
+
+Deno.test("Subscription drops what its handler has no time for and what finds no room", () => {
+  const handling = new Handling();
+  const { subscription, told } = subscribe({ handler: handling.handler, maxWaiting: 2 });
+  push(subscription, "1", "2", "3", "4", "5");
+  assertEquals([subscription.waiting, subscription.dropped, told], [2, 2, ["slow 2 1"]]);
+});
+
+Deno.test("Subscription tells what its handler throws or rejects with, and goes on", async () => {
+  const { subscription, told } = subscribe({
+    handler: ({ text }) => {
+      if (text === "thrown") throw new RangeError(text);
+      return Promise.reject(new RangeError(text));
+    },
+  });
+  push(subscription, "thrown", "rejected", "again");
+  await subscription.drain();
+  assertEquals(told, ["RangeError: thrown", "drain", "RangeError: rejected", "RangeError: again"]);
+});
+
+Deno.test("Subscription with a handler tells that the broker refuses it", () => {
+  const refusal = new ProtocolError("forbidden", "No");
+  const [handled, iterated] = [subscribe({ handler: () => {} }), subscribe()];
+  for (const { subscription } of [handled, iterated]) subscription.onRefused(refusal);
+  assertEquals([handled.told, iterated.told], [["forbidden"], []]);
+});
+
+Deno.test("Subscription with a handler cannot be iterated", async () => {
+  const { subscription } = subscribe({ handler: () => {} });
+  await assertRejects(() => subscription.next(), TypeError, "has a handler");
+});
+
+Deno.test("Subscription.drain waits until its handler has handled what waits", async () => {
+  const handling = new Handling();
+  const { subscription, ends, told } = subscribe({ handler: handling.handler });
+  push(subscription, "1", "2");
+  let isDrained = false;
+  const drained = subscription.drain().then(() => isDrained = true);
+  await handling.end();
+  assertEquals([isDrained, ends(), told], [false, 1, ["drain"]]);
+  push(subscription, "3");
+  await handling.end();
+  await drained;
+  assertEquals(handling.texts, ["1", "2"]);
+});
+
+Deno.test("Subscription.drain without a handler waits for nobody to take what waits", async () => {
+  const { subscription } = subscribe();
+  push(subscription, "1", "2");
+  await Promise.all([subscription.drain(), subscription.drain()]);
+  assertEquals(await rest(subscription), ["1", "2"]);
+});
+
+Deno.test("Subscription with a handler drains at the end of its scope", async () => {
+  const texts: string[] = [];
+  const { subscription, told } = subscribe({
+    handler: async ({ text }) => {
+      await null;
+      texts.push(text);
+    },
+  });
+  {
+    await using scoped = subscription;
+    push(scoped, "1", "2");
+  }
+  assertEquals([texts, told], [["1", "2"], ["drain"]]);
+});
+
+Deno.test("Subscription.unsubscribe throws away what its handler has not begun with", async () => {
+  const handling = new Handling();
+  const { subscription } = subscribe({ handler: handling.handler });
+  push(subscription, "1", "2");
+  subscription.unsubscribe();
+  await handling.end();
+  await subscription.drain();
+  assertEquals(handling.texts, ["1"]);
+});
+
+Deno.test("Subscription whose client is closed calls its handler no more, and lets a loop take what waits", async () => {
+  const handling = new Handling();
+  const [handled, iterated] = [subscribe({ handler: handling.handler }).subscription, subscribe().subscription];
+  for (const subscription of [handled, iterated]) {
+    push(subscription, "1", "2");
+    subscription.onClosed(new ConnectionError("closed", "The client was closed"));
+  }
+  await handling.end();
+  assertEquals([handling.texts, await rest(iterated)], [["1"], ["1", "2"]]);
+});
+
+Deno.test("Subscription refuses limits that are none", () => {
+  for (const options of [{ maxWaiting: 0 }, { maxWaitingBytes: NaN }, { concurrency: -1 }]) {
+    assertThrows(() => subscribe(options), RangeError, "it takes 1 or more");
+  }
 });

@@ -17,7 +17,7 @@ Deno.test({
     await using server = await startBroker({ events: ["create", "failed"] });
     await using client = await connect({ hostname: "127.0.0.1", port: server.port });
     const dead: MqEvent[] = [];
-    client.on("failed", (event) => dead.push(event));
+    client.subscribe("failed", { handler: (event) => dead.push(event) });
     const flags = `-n ${EVENTS} --json --concurrency 4 --retry 2 --timeout 2s --dead failed`;
     await using program = await startOn(server, flags, ...runtime, handler, marker);
     const told = program.stderr.rest();

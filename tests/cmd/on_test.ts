@@ -3,7 +3,8 @@ import { parseCommand } from "../../cmd/command.ts";
 import { batches, dataOf, delayAfter, Handling } from "../../cmd/on/handling.ts";
 import { on, type OnFlags } from "../../cmd/on.ts";
 import { Output } from "../../cmd/shared/stdio.ts";
-import { Broker, connect, MqEvent, parseCatalog, Subscription } from "../../mod.ts";
+import { Broker, connect, MqEvent, parseCatalog } from "../../mod.ts";
+import { BufferedSubscription } from "../../lib/client/subscription.ts";
 import { has, listenAgain, mq, Program, programLine, sinkTo, startBroker, until } from "../helpers.ts";
 import { startOn, startOnBy } from "./start_on.ts";
 
@@ -509,8 +510,10 @@ Deno.test("mq on handles as many events at a time as it is told, and a second Ct
 Deno.test("mq on tells how many events were dropped because too many waited", async () => {
   await using server = await startBroker();
   await using client = await connect({ hostname: "127.0.0.1", port: server.port });
-  const waiting = new Subscription(Promise.resolve(), () => {}, { maxWaiting: 2 });
-  for (const id of "12345") waiting.push(new MqEvent("create", "", id.repeat(26), "shop"));
+  const nothing = () => {};
+  const observer = { onEnd: nothing, onRefused: nothing, onSlow: nothing, onError: nothing, onDrain: async () => {} };
+  const waiting = new BufferedSubscription(["create"], { maxWaiting: 2 }, observer);
+  for (const id of "12345") waiting.onEvent(new MqEvent("create", "", { id: id.repeat(26), from: "shop" }));
   waiting.finish();
   const flags = parseCommand(on, ["create", "--", "true"]).flags as OnFlags;
   let log = "";

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
-import { ProtocolError } from "../../lib/protocol/errors.ts";
+import { MqError, ProtocolError } from "../../lib/protocol/errors.ts";
 import { checkName, checkPublishable, DEFAULT_EVENTS, isReserved, MqEvent } from "../../lib/protocol/event.ts";
 import { assertRefused, BAD_NAMES, GOOD_NAMES, OVER_LONG, shown } from "./names.ts";
 
@@ -52,7 +52,7 @@ Deno.test("DEFAULT_EVENTS are publishable names", () => {
 });
 
 Deno.test("MqEvent carries what it was made of", () => {
-  const { name, text, id, from } = new MqEvent("create", " 1 ", ULID, "shop");
+  const { name, text, id, from } = new MqEvent("create", " 1 ", { id: ULID, from: "shop" });
   assertEquals([name, text, id, from], ["create", " 1 ", ULID, "shop"]);
 });
 
@@ -65,10 +65,48 @@ Deno.test("MqEvent.data is undefined where there is none", () => {
 });
 
 Deno.test("MqEvent.at is the time within its ULID", () => {
-  assertEquals(new MqEvent("create", "", ULID).at?.toISOString(), "2016-07-30T22:36:16.385Z");
+  assertEquals(new MqEvent("create", "", { id: ULID }).at?.toISOString(), "2016-07-30T22:36:16.385Z");
 });
 
 Deno.test("MqEvent without an id has neither id, sender nor time", () => {
   const { id, from, at } = new MqEvent("create", "1");
   assertEquals([id, from, at], [undefined, undefined, undefined]);
+});
+
+Deno.test("MqEvent.json is the data, which must be JSON, and says what it saw where it is none", () => {
+  assertEquals(new MqEvent("create", ' {"id":1}').json<{ id: number }>().id, 1);
+  assertEquals(new MqEvent("create", "null").json(), null);
+  for (const [text, seen] of [["hello", '"hello"'], ["{id:1}", '"{id:1}"'], ["", "there is none"]]) {
+    const error = assertThrows(() => new MqEvent("create", text).json(), ProtocolError);
+    const message = `Cannot read the data of "create" as JSON: ${seen}`;
+    assertEquals([error.code, error.message], ["invalid-data", message]);
+  }
+});
+
+Deno.test("MqEvent.reply and replyError publish under the name that the event gives", () => {
+  const published: unknown[] = [];
+  const event = new MqEvent("price", "", { reply: "_INBOX.a.1" }, (name, data) => published.push([name, data]));
+  assertEquals(event.replyTo, "_INBOX.a.1");
+  event.reply({ cents: 250 });
+  event.reply();
+  event.replyError("There is no tea");
+  assertEquals(published, [
+    ["_INBOX.a.1", { cents: 250 }],
+    ["_INBOX.a.1", undefined],
+    ["_INBOX.a.1.error", "There is no tea"],
+  ]);
+});
+
+Deno.test("MqEvent.reply says so where no answer was asked for, or the event was not received", () => {
+  const [plain, made] = [new MqEvent("price", "", {}, () => {}), new MqEvent("price", "", { reply: "a" })];
+  const reasons: [event: MqEvent, reason: string][] = [
+    [plain, "no answer was asked for"],
+    [made, "it was not received by a client"],
+  ];
+  for (const [event, reason] of reasons) {
+    for (const answer of [() => event.reply(1), () => event.replyError("No")]) {
+      const error = assertThrows(answer, MqError);
+      assertEquals([error.code, error.message], ["not-a-request", `Cannot answer "price": ${reason}`]);
+    }
+  }
 });

@@ -2,7 +2,7 @@
  * The clients of a trial that are held to account: publishers whose every event gets a receipt, and listeners that know
  * from which event to which they must have heard everything. All speak through the client library.
  */
-import { type Client, connect, ConnectionError, MqError, type MqEvent } from "../../mod.ts";
+import { type Client, connect, ConnectionError, MqError, type MqEvent, type Subscription } from "../../mod.ts";
 import type { Hearing, Ledger, Span } from "./ledger.ts";
 import type { Random } from "./random.ts";
 
@@ -51,7 +51,7 @@ export class Participant {
     client.addEventListener("disconnect", ({ detail }) => this.#lost(detail));
     client.addEventListener("reconnect", () => this.#returned());
     client.addEventListener("notice", ({ detail }) => this.#wrong(`was told: ${detail.message}`));
-    client.addEventListener("giveup", ({ detail }) => this.#wrong(`gave up: ${detail.message}`));
+    client.closed.then((error) => error && this.#wrong(`no longer tries to reconnect: ${error.message}`));
   }
 
   /** Connects to the broker of a trial; waits for it if it is being restarted. */
@@ -144,7 +144,7 @@ export class Publisher extends Participant {
     const number = ledger.send();
     this.#pending++;
     try {
-      const receipt = await this.client.publish(name, [this.#number, number, padding(number)], { receipt: true });
+      const receipt = await this.client.publishConfirmed(name, [this.#number, number, padding(number)]);
       if (mustBeRefused) ledger.unexplained(`The broker took in event ${number}, which it does not recognize`);
       ledger.accept(number, name, receipt);
     } catch (error) {
@@ -183,7 +183,7 @@ export class Listener extends Participant {
   readonly #interest: Interest;
   #hearing: Hearing;
   #span: Span | undefined;
-  #unsubscribe: (() => void)[] = [];
+  #subscriptions: Subscription[] = [];
 
   private constructor(name: string, client: Client, stage: Stage, interest: Interest) {
     super(name, client, stage);
@@ -200,9 +200,9 @@ export class Listener extends Participant {
   /** Subscribes, and waits for the mark that follows. */
   async subscribe(): Promise<void> {
     const [first, ...others] = this.#interest.patterns; // They may overlap: still an event comes once.
-    this.#unsubscribe = [
-      this.client.on(first, (event) => this.#hear(event)),
-      ...others.map((pattern) => this.client.on(pattern, () => {})),
+    this.#subscriptions = [
+      this.client.subscribe(first, { handler: (event) => this.#hear(event) }),
+      ...others.map((pattern) => this.client.subscribe(pattern, { handler: () => {} })),
     ];
     this.#span = this.#hearing.open();
     await this.returned();
@@ -213,7 +213,7 @@ export class Listener extends Participant {
     const before = await this.#mark();
     if (this.#span) this.#span.before = before;
     this.#span = undefined;
-    for (const off of this.#unsubscribe) off();
+    for (const subscription of this.#subscriptions) subscription.unsubscribe();
   }
 
   async leave(): Promise<void> {
@@ -239,7 +239,7 @@ export class Listener extends Participant {
   async #mark(): Promise<string> {
     for (;;) {
       try {
-        return (await this.client.publish(MARK, undefined, { receipt: true })).id;
+        return (await this.client.publishConfirmed(MARK)).id;
       } catch (error) {
         if (!(error instanceof ConnectionError) || error.code !== "unconfirmed") throw error;
       }
