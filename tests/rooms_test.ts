@@ -30,11 +30,16 @@ function roomOf(path: string): string {
 
 /** The modules of lib/ that a file imports, for their values or their types; not those that its examples import. */
 function importsOf(path: string): string[] {
-  const code = Deno.readTextFileSync(new URL(path, root)).replaceAll(/^ *\/?\*.*$/gm, "");
-  return [...code.matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g)]
-    .map(([, specifier]) => new URL(specifier, new URL(path, root)).href)
+  return specifiersOf(Deno.readTextFileSync(new URL(path, root)))
+    .map((specifier) => new URL(specifier, new URL(path, root)).href)
     .filter((href) => href.startsWith(root.href))
     .map((href) => href.slice(root.href.length));
+}
+
+/** The relative paths that a program imports, without those in its comments. */
+function specifiersOf(code: string): string[] {
+  return [...code.replaceAll(/^ *\/?\*.*$/gm, "").matchAll(/(?:from|import\()\s*"(\.[^"]+)"/g)]
+    .map(([, specifier]) => specifier);
 }
 
 const files = [...filesOf()];
@@ -52,3 +57,13 @@ for (const [room, allowed] of Object.entries(MAY_IMPORT)) {
     assertEquals(against, []);
   });
 }
+
+Deno.test("web/ imports nothing of lib/ but lib/protocol", () => {
+  const web = new URL("../web/", root);
+  const against = [...Deno.readDirSync(web)].filter(({ name }) => name.endsWith(".ts")).flatMap(({ name }) =>
+    specifiersOf(Deno.readTextFileSync(new URL(name, web)))
+      .map((specifier) => ({ file: name, target: new URL(specifier, new URL(name, web)).href }))
+      .filter(({ target }) => !target.startsWith(web.href) && !target.startsWith(`${root.href}protocol/`))
+  );
+  assertEquals(against, []);
+});

@@ -1,55 +1,56 @@
 /**
- * The card of one connection: its name, what it hears, what waits for it.
+ * The card of one participant: its name, what it subscribes to, and its counts or its queue.
  *
  * @module
  */
 import { make, setText } from "./dom.ts";
+import { describePatterns, formatBytes } from "./format.ts";
 import type { Box } from "./layout.ts";
-import type { Program } from "./model.ts";
-import { formatBytes, hearing } from "./words.ts";
+import type { Participant } from "./model.ts";
+
+/** A short queue is drawn this long at least, so that it can be seen. */
+const MIN_QUEUE_LENGTH = 0.08;
 
 /** A card in the picture. */
 export class Card {
   readonly element: HTMLLIElement;
-  /** Whether it is in trouble. */
-  isBad = false;
+  /** Whether its participant is a slow consumer. */
+  isSlow = false;
   readonly #button: HTMLButtonElement;
   readonly #name = make("strong", "");
-  readonly #hears = make("span", "hears");
+  readonly #patterns = make("span", "patterns");
   readonly #note = make("span", "note");
   readonly #queue = make("span", "queue");
 
-  /** Makes a card without any text. */
-  constructor(id: string, press: () => void) {
-    this.#button = make("button", "card", this.#name, this.#hears, this.#note, this.#queue);
+  /** Makes a card without text, which calls a function when it is pressed. */
+  constructor(id: string, onPress: () => void) {
+    this.#button = make("button", "card", this.#name, this.#patterns, this.#note, this.#queue);
     this.#button.type = "button";
     this.#button.dataset.client = id;
-    this.#button.onclick = press;
+    this.#button.onclick = onPress;
     this.element = make("li", "", this.#button);
   }
 
-  /** Shows a connection, for which that share waits of what may. */
-  show(program: Program, share: number): void {
-    const { name, patterns, published, delivered, queuedBytes, isSlow, dropped } = program;
-    this.isBad = isSlow;
+  /** Shows a participant. `queueShare` is how full its queue is: 0 to 1. */
+  show(participant: Participant, queueShare: number): void {
+    const { name, patterns, queuedBytes, isSlow, isDetached, isIdle } = participant;
+    this.isSlow = isSlow;
     setText(this.#name, name);
-    setText(this.#hears, `hears ${hearing(patterns)}`);
-    const waiting = `${formatBytes(queuedBytes)} wait`;
-    const missed = dropped > 0 ? `, has missed ${dropped.toLocaleString("en-US")}` : "";
-    const counts = `${published.toLocaleString("en-US")} sent · ${delivered.toLocaleString("en-US")} heard`;
-    setText(this.#note, isSlow ? `too slow: ${waiting}${missed}` : queuedBytes > 0 ? waiting : counts);
+    setText(this.#patterns, isDetached ? "publishes only" : `gets ${describePatterns(patterns)}`);
+    setText(this.#note, noteOf(participant));
     this.element.classList.toggle("slow", isSlow);
-    this.#button.style.setProperty("--load", loadOf(queuedBytes, share).toFixed(2));
+    this.element.classList.toggle("idle", isIdle);
+    const length = queuedBytes === 0 ? 0 : Math.max(MIN_QUEUE_LENGTH, Math.sqrt(queueShare));
+    this.#button.style.setProperty("--load", length.toFixed(2));
   }
 
-  /** Shows how many more there are. */
-  showRest(number: number): void {
+  /** Shows how many participants have no card of their own. */
+  showMore(number: number): void {
     setText(this.#name, `${number.toLocaleString("en-US")} more`);
-    delete this.#button.dataset.client;
-    this.#button.disabled = true;
+    this.#disable();
   }
 
-  /** Stands somewhere. */
+  /** Moves it to its place. */
   place({ x, y, width, height }: Box): void {
     const { style } = this.element;
     style.width = `${width}px`;
@@ -57,21 +58,28 @@ export class Card {
     style.transform = `translate(${Math.round(x - width / 2)}px, ${Math.round(y - height / 2)}px)`;
   }
 
-  /** Whether it is the one that is looked at. */
-  mark(isMarked: boolean): void {
-    this.#button.setAttribute("aria-pressed", String(isMarked));
+  /** Shows whether it is selected. */
+  mark(isSelected: boolean): void {
+    this.#button.setAttribute("aria-pressed", String(isSelected));
   }
 
-  /** It is gone, and why. */
+  /** Fades out, and shows why its participant has left. */
   leave(reason: string): void {
     setText(this.#note, reason);
     this.element.classList.add("left");
+    this.#disable();
+  }
+
+  #disable(): void {
     delete this.#button.dataset.client;
     this.#button.disabled = true;
   }
 }
 
-/** What waits, as a bar from 0 to 1: little is to be seen, too. */
-function loadOf(queuedBytes: number, share: number): number {
-  return queuedBytes === 0 ? 0 : Math.max(0.08, Math.sqrt(share));
+function noteOf({ published, delivered, queuedBytes, isSlow, isDetached, dropped }: Participant): string {
+  const queued = `${formatBytes(queuedBytes)} queued`;
+  if (isSlow) return `slow: ${queued}${dropped > 0 ? `, ${dropped.toLocaleString("en-US")} dropped` : ""}`;
+  if (queuedBytes > 0) return queued;
+  const sent = `${published.toLocaleString("en-US")} sent`;
+  return isDetached ? sent : `${sent} · ${delivered.toLocaleString("en-US")} got`;
 }

@@ -1,18 +1,18 @@
 /**
- * The colours of events: a name keeps its colour, and names that are seen together have different ones as long as there
- * are enough. Everything here is pure.
+ * Assigns colours to event names: a name keeps its colour, and names that are shown together get different colours as
+ * long as there are enough. Everything here is pure.
  *
  * @module
  */
 
-/** One colour, on a light and on a dark ground. */
+/** One colour, for a light and for a dark background. */
 export interface Color {
   readonly name: string;
   readonly light: string;
   readonly dark: string;
 }
 
-/** What text on these grounds is legible in (WCAG AA). Who cannot tell two of them apart has the names beside them. */
+/** Colours with a contrast of WCAG AA on the backgrounds. They are never the only difference: names are shown, too. */
 export const PALETTE: readonly Color[] = [
   { name: "blue", light: "#0a5cc2", dark: "#6cb2ff" },
   { name: "orange", light: "#a34700", dark: "#ffa657" },
@@ -24,31 +24,34 @@ export const PALETTE: readonly Color[] = [
   { name: "brown", light: "#6e3f2b", dark: "#d9a58b" },
 ];
 
-/** The grounds that coloured text stands on. */
-export const GROUNDS = { light: ["#ffffff", "#f3f5f8", "#e8eef7"], dark: ["#0e131a", "#171f29", "#223044"] };
+/** The backgrounds of coloured text. */
+export const BACKGROUNDS = { light: ["#ffffff", "#f3f5f8", "#e8eef7"], dark: ["#0e131a", "#171f29", "#223044"] };
 
+/** How many names keep their colours; the colour of any other name is computed anew each time. */
 const MAX_NAMES = 500;
 
-/** Which name has which colour. */
+/** Assigns colours. */
 export class Colors {
   readonly #indices = new Map<string, number>();
-  #taken = 0;
+  /** The colours in use, as bits. */
+  #used = 0;
 
-  /** The place in the palette of a name's colour. */
+  /** Returns the index of a name's colour in the palette. */
   of(name: string): number {
     const known = this.#indices.get(name);
     if (known !== undefined) return known;
-    const index = this.#free(hash(name) % PALETTE.length);
+    const index = this.#unusedFrom(hash(name) % PALETTE.length);
     if (this.#indices.size < MAX_NAMES) this.#indices.set(name, index);
     return index;
   }
 
-  #free(wish: number): number {
-    let index = wish;
-    for (let tried = 0; tried < PALETTE.length && this.#taken & (1 << index); tried++) {
+  /** The first unused colour from an index on; the colour at that index if all are used. */
+  #unusedFrom(start: number): number {
+    let index = start;
+    for (let tried = 0; tried < PALETTE.length && this.#used & (1 << index); tried++) {
       index = (index + 1) % PALETTE.length;
     }
-    this.#taken |= 1 << index;
+    this.#used |= 1 << index;
     return index;
   }
 }

@@ -1,15 +1,15 @@
 /**
- * The page's elements. Whatever comes from the network is put into them as text, never as markup.
+ * The page's elements. Whatever comes from the network is inserted as text, never as markup.
  *
  * @module
  */
 
-/** An element of index.html. */
+/** Returns an element of index.html. */
 export function byId<E extends HTMLElement = HTMLElement>(id: string): E {
   return document.getElementById(id) as E;
 }
 
-/** Makes an element with a class and what is in it: a string becomes text. */
+/** Makes an element with a class and children; strings become text. */
 export function make<K extends keyof HTMLElementTagNameMap>(
   tag: K,
   className: string,
@@ -22,8 +22,8 @@ export function make<K extends keyof HTMLElementTagNameMap>(
 }
 
 /**
- * Sets the text of an element that holds nothing else, if it is another one: what is read aloud is not read again. The
- * text node stays, so that rows which change all the time leave nothing to be collected.
+ * Sets the text of an element that has no other content, if the text is different: otherwise a screen reader would read
+ * it again. The text node is reused, so that rows which change often create no garbage.
  */
 export function setText(element: Element, text: string): void {
   const node = element.firstChild;
@@ -31,7 +31,7 @@ export function setText(element: Element, text: string): void {
   if (node === null) element.textContent = text;
 }
 
-/** The class of the colour at a place of the palette. */
+/** Returns the class for a colour of the palette. */
 export function colorClass(index: number): string {
   return `color-${index}`;
 }

@@ -1,52 +1,60 @@
 /**
- * The dots on their way: from a sender into the broker, and on to those who hear the event. Times are in milliseconds.
- * Everything here is pure.
+ * The dots that show events on their way from a publisher to the broker and on to the subscribers. Times are in
+ * milliseconds. Everything here is pure.
  *
  * @module
  */
 
-/** How long an event takes to the broker, and from there on. */
+/** How long a dot takes to the broker, and from there to a subscriber. */
 export const LEG_MS = 850;
-/** How long that of an event stays to be read which ended at the broker. */
-export const GRAVE_MS = 2600;
+/** How long the name of a dropped event is shown. */
+export const DROP_LABEL_MS = 2600;
 /** The most dots at the same time. */
 export const MAX_DOTS = 200;
-/** The most events at the same time of which it is written that they ended at the broker. */
-export const MAX_GRAVES = 3;
+/** The most names of dropped events at the same time. */
+export const MAX_DROP_LABELS = 3;
 
-/** One event on its way. Cards are named by a key. */
+/** The way of one event through the picture. Cards are given by their keys. */
 export interface Flight {
   readonly name: string;
-  /** Its colour's place in the palette. */
+  /** The index of its colour in the palette. */
   readonly color: number;
-  /** The card that it comes from. */
+  /** The publisher's card. */
   readonly from: string;
-  /** The cards that it goes to. */
+  /** The subscribers' cards. */
   readonly to: readonly string[];
-  /** Why it ends at the broker; undefined if it does not. */
+  /** Why it ends at the broker; undefined if it has subscribers. */
   readonly dropped?: string;
 }
 
-/** Where a dot is: on the way of a card to the broker (0 to 1), or back from there. */
-export type See = (flight: Flight, card: string, way: number, isOutward: boolean) => void;
+/** Called with each dot: `progress` is its place on the line from the card (0) to the broker (1). */
+export type DotVisitor = (flight: Flight, card: string, progress: number, isOutward: boolean) => void;
 
-/** All that are on their way. */
+/** Called with each name of a dropped event: `age` is the share of its time that is over, `index` 0 for the newest. */
+export type DropLabelVisitor = (flight: Flight, age: number, index: number) => void;
+
+interface Started {
+  readonly flight: Flight;
+  readonly start: number;
+}
+
+/** The flights in progress. */
 export class Flights {
-  #flights: { flight: Flight; start: number }[] = [];
-  #graves: { flight: Flight; start: number }[] = [];
+  #flights: Started[] = [];
+  #dropLabels: Started[] = [];
   #dots = 0;
 
-  /** How many dots there may be now, each event counted with all that becomes of it. */
+  /** The most dots that the flights in progress have at any time. */
   get dots(): number {
     return this.#dots;
   }
 
-  /** Whether anything is to be seen. */
-  get isStill(): boolean {
-    return this.#flights.length === 0 && this.#graves.length === 0;
+  /** Whether there is nothing to draw. */
+  get isEmpty(): boolean {
+    return this.#flights.length === 0 && this.#dropLabels.length === 0;
   }
 
-  /** Sends an event on its way, if there is room. */
+  /** Starts a flight; returns false if there would be too many dots. */
   start(flight: Flight, now: number): boolean {
     const dots = dotsOf(flight);
     if (this.#dots + dots > MAX_DOTS) return false;
@@ -55,42 +63,42 @@ export class Flights {
     return true;
   }
 
-  /** Has an event end at the broker at once, where nothing may travel. */
-  end(flight: Flight, now: number): void {
-    const others = this.#graves.filter((grave) => grave.flight.name !== flight.name); // One name is written once.
-    this.#graves = [{ flight, start: now }, ...others].slice(0, MAX_GRAVES);
+  /** Shows the name of a dropped event, each name only once. */
+  showDropLabel(flight: Flight, now: number): void {
+    const others = this.#dropLabels.filter((label) => label.flight.name !== flight.name);
+    this.#dropLabels = [{ flight, start: now }, ...others].slice(0, MAX_DROP_LABELS);
   }
 
-  /** Lets go of all. */
+  /** Removes everything. */
   clear(): void {
     this.#flights = [];
-    this.#graves = [];
+    this.#dropLabels = [];
     this.#dots = 0;
   }
 
-  /** Shows every dot. Those that have arrived are gone afterwards. */
-  see(now: number, see: See): void {
+  /** Visits every dot, and removes the flights that have ended. */
+  visitDots(now: number, visit: DotVisitor): void {
     let kept = 0;
-    for (const one of this.#flights) {
-      const { flight, start } = one;
-      const way = (now - start) / LEG_MS;
-      if (way < 1) see(flight, flight.from, eased(way), false);
-      else if (flight.dropped === undefined && way < 2) {
-        for (const card of flight.to) see(flight, card, eased(2 - way), true);
+    for (const started of this.#flights) {
+      const { flight, start } = started;
+      const progress = (now - start) / LEG_MS;
+      if (progress < 1) visit(flight, flight.from, eased(progress), false);
+      else if (flight.dropped === undefined && progress < 2) {
+        for (const card of flight.to) visit(flight, card, eased(2 - progress), true);
       } else {
         this.#dots -= dotsOf(flight);
-        if (flight.dropped !== undefined) this.end(flight, start + LEG_MS);
+        if (flight.dropped !== undefined) this.showDropLabel(flight, start + LEG_MS);
         continue;
       }
-      this.#flights[kept++] = one;
+      this.#flights[kept++] = started;
     }
     this.#flights.length = kept;
   }
 
-  /** Shows those that ended at the broker, the newest first, with how much of their time is over: 0 to 1. */
-  seeGraves(now: number, see: (flight: Flight, age: number, place: number) => void): void {
-    this.#graves = this.#graves.filter(({ start }) => now - start < GRAVE_MS);
-    this.#graves.forEach(({ flight, start }, place) => see(flight, (now - start) / GRAVE_MS, place));
+  /** Visits the names of dropped events, the newest first. */
+  visitDropLabels(now: number, visit: DropLabelVisitor): void {
+    this.#dropLabels = this.#dropLabels.filter(({ start }) => now - start < DROP_LABEL_MS);
+    this.#dropLabels.forEach(({ flight, start }, index) => visit(flight, (now - start) / DROP_LABEL_MS, index));
   }
 }
 
@@ -98,7 +106,7 @@ function dotsOf({ to }: Flight): number {
   return Math.max(1, to.length);
 }
 
-/** Slow at both ends. */
-function eased(way: number): number {
-  return way * way * (3 - 2 * way);
+/** Slows a movement down at both ends. */
+function eased(progress: number): number {
+  return progress * progress * (3 - 2 * progress);
 }

@@ -1,10 +1,11 @@
 /**
- * Which names the legend shows: for each colour one, as long as it is seen now and then. Everything here is pure.
+ * The names in the legend: one for each colour, replaced when it has not been published for a while. Everything here is
+ * pure.
  *
  * @module
  */
 
-/** A name makes room for another of its colour when it has not been seen for so long. */
+/** After this time without an event, another name of the same colour may take a name's place. */
 const STALE_MS = 10_000;
 
 /** The names of the legend. */
@@ -12,14 +13,14 @@ export class Legend {
   readonly #entries = new Map<number, { name: string; seenAt: number }>();
 
   /**
-   * A name was seen, or is expected.
+   * Takes a name that was published, or that the broker recognizes.
    *
    * @param name The name.
-   * @param color Its colour's place in the palette.
+   * @param color The index of its colour in the palette.
    * @param now The time in milliseconds.
    * @returns Whether the legend has changed.
    */
-  saw(name: string, color: number, now: number): boolean {
+  add(name: string, color: number, now: number): boolean {
     const entry = this.#entries.get(color);
     if (entry?.name === name) {
       entry.seenAt = now;
@@ -30,12 +31,12 @@ export class Legend {
     return true;
   }
 
-  /** Forgets all names. */
+  /** Removes all names. */
   clear(): void {
     this.#entries.clear();
   }
 
-  /** The names with the places of their colours. */
+  /** Iterates over the names, with the indices of their colours. */
   *[Symbol.iterator](): Generator<[name: string, color: number]> {
     for (const [color, { name }] of this.#entries) yield [name, color];
   }

@@ -1,237 +1,318 @@
 /**
- * What the page knows of a broker and its connections. The broker's own events change it at once, and the answers to
- * `/clients` put it right. Everything here is pure.
+ * The state of a broker as the page knows it: its connections, and who publishes without one. System events update it
+ * at once, and each answer to `/clients` replaces what it holds of connections. Everything here is pure.
  *
  * @module
  */
-import type { BrokerStats, ClientInfo, Hello } from "../lib/protocol/responses.ts";
+import { RESERVED_PREFIX } from "../lib/protocol/event.ts";
 import { BROKER_NAME } from "../lib/protocol/lines.ts";
 import { Pattern } from "../lib/protocol/pattern.ts";
-import { RESERVED_PREFIX } from "../lib/protocol/event.ts";
-import { formatBytes, hearing, leaving } from "./words.ts";
+import type { BrokerStats, ClientInfo, Hello } from "../lib/protocol/responses.ts";
+import { DetachedPublishers } from "./detached_publishers.ts";
+import { count, describeEnd, describePatterns, formatBytes, isInboxName } from "./format.ts";
 
-/** From this share of what may wait for a connection on, it is called slow. */
+/** A connection is slow from this share of `outboxBytes` on. */
 const SLOW_SHARE = 0.5;
-/** How many names' hearers are kept. */
-const MAX_ROUTES = 500;
+/** For how many names the subscribers are cached. */
+const MAX_CACHED_NAMES = 500;
+/** For how many events over HTTP the address of the publisher is kept. */
+const MAX_ADDRESSES = 1000;
 
-/** A connection. */
-export interface Program extends ClientInfo {
-  /** Since when it has been told to be a slow consumer; until little waits for it again. */
+const ULID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
+
+/** Who publishes or subscribes: a connection, or the name of those who publish without one, such as `http`. */
+export interface Participant extends ClientInfo {
+  /** Whether `mq.slow` was told of it, or much is queued for it; until its queue is empty again. */
   isSlow: boolean;
+  /** Whether it is without a connection. Its `id` is its name then, and its `address` the last one it published from. */
+  readonly isDetached: boolean;
+  /** Whether it is without a connection and has published nothing for a while. */
+  isIdle: boolean;
 }
 
-/** Somebody who hears an event. */
-export interface Hearer {
+/** A participant that an event was sent to. */
+export interface Subscriber {
   readonly id: string;
   readonly name: string;
+  /** The pattern that matches the event. */
   readonly pattern: string;
 }
 
-/** Why an event went to nobody, and what would help. */
+/** Why an event was dropped. */
 export interface Drop {
+  /** The reason in a few words. */
   readonly why: string;
-  readonly help: string;
+  /** The reason in a sentence. */
   readonly text: string;
+  /** How to avoid it. */
+  readonly help: string;
 }
 
-/** An event that the page has been shown. */
-export interface Seen {
+/** An event, as the page shows it. */
+export interface ShownEvent {
   readonly id: string;
   readonly name: string;
   readonly text: string;
+  /** The id of the participant that published it. */
   readonly from: string;
   readonly fromName: string;
-  readonly hearers: readonly Hearer[];
+  readonly subscribers: readonly Subscriber[];
   readonly drop?: Drop;
 }
 
-/** What a line has told. */
-export type Happening =
-  | { readonly kind: "event"; readonly seen: Seen }
-  | { readonly kind: "joined" | "other"; readonly id: string; readonly text: string }
-  | { readonly kind: "left"; readonly id: string; readonly text: string; readonly program: Program };
+/** Something that happened to a participant: a sentence of its name and what it did. */
+export interface Notice {
+  readonly kind: "joined" | "left" | "other";
+  /** The participant; empty if there is none. */
+  readonly id: string;
+  readonly name: string;
+  readonly what: string;
+}
 
-/** The data of the broker's own events. */
-type Told = { id: string; name: string } & Record<string, unknown>;
+/** What a line from the broker changes. */
+export interface Update {
+  /** The event to show. */
+  readonly event?: ShownEvent;
+  /** The notice to show. */
+  readonly notice?: Notice;
+  /** The participant that has left. */
+  readonly left?: Participant;
+}
 
-/** A broker and its connections. */
+/** An event line from the broker. */
+export interface EventLine {
+  readonly id: string;
+  /** The id of the publisher's connection, or the name of a publisher without one. */
+  readonly from: string;
+  readonly name: string;
+  readonly text: string;
+  /** How many events are missing from the sample before this one (docs/protocol.md, 4.10). */
+  readonly skipped: number;
+}
+
+/** The data of a system event. */
+type SystemData = { id: string; name: string } & Record<string, unknown>;
+
+/** A broker and its participants. */
 export class Model {
   readonly hello: Hello;
-  readonly programs: Map<string, Program> = new Map();
+  readonly connections: Map<string, Participant> = new Map();
   stats: BrokerStats | undefined;
+  readonly #detached = new DetachedPublishers();
+  readonly #addresses = new Map<string, string>();
   readonly #patterns = new Map<string, Pattern>();
-  #routes = new Map<string, Hearer[]>();
+  readonly #subscribers = new Map<string, Subscriber[]>();
 
-  /** Begins with what the broker says of itself. */
+  /** Makes a model of the broker that has answered `/hello` so. */
   constructor(hello: Hello) {
     this.hello = hello;
   }
 
-  /** The connections that only watch. */
-  get watchers(): Program[] {
-    return this.#those((program) => this.watches(program));
+  /** The observers, this page included. */
+  get observers(): Participant[] {
+    return [...this.connections.values()].filter((connection) => this.isObserver(connection));
   }
 
-  /** All others, the oldest first. */
-  get participants(): Program[] {
-    return this.#those((program) => !this.watches(program));
+  /** The connections that are not observers, the oldest first. */
+  get clients(): Participant[] {
+    return [...this.connections.values()].filter((connection) => !this.isObserver(connection));
   }
 
-  /** A connection, if it is there and does not only watch. */
-  participant(id: string): Program | undefined {
-    const program = this.programs.get(id);
-    return program === undefined || this.watches(program) ? undefined : program;
+  /** All that the picture shows: the clients, and those who publish without a connection. */
+  get participants(): Participant[] {
+    return [...this.clients, ...this.#detached.participants];
   }
 
-  /** Whether a connection only watches. */
-  watches({ id, observe }: Program): boolean {
+  /** Returns a participant; undefined if it has left or is an observer. */
+  participant(id: string): Participant | undefined {
+    const connection = this.connections.get(id);
+    if (connection === undefined) return this.#detached.get(id);
+    return this.isObserver(connection) ? undefined : connection;
+  }
+
+  /** Returns whether a connection is an observer. */
+  isObserver({ id, observe }: Participant): boolean {
     return observe !== null || id === this.hello.id;
   }
 
-  #those(wanted: (program: Program) => boolean): Program[] {
-    return [...this.programs.values()].filter(wanted);
-  }
-
-  /** What a sender is called. */
+  /** Returns the name of a publisher. */
   nameOf(id: string): string {
-    return id === this.hello.id ? "this page" : this.programs.get(id)?.name ?? (id === BROKER_NAME ? "mq" : "unknown");
+    if (id === this.hello.id) return "this page";
+    return this.connections.get(id)?.name ?? (ULID.test(id) ? "unknown" : id);
   }
 
-  /** How much of what may wait for a connection does wait: 0 to 1. */
-  shareOf({ queuedBytes }: Program): number {
+  /** Returns the address from which an event was published over HTTP, if it is known. */
+  addressOf(eventId: string): string | undefined {
+    return this.#addresses.get(eventId);
+  }
+
+  /** Returns how full the queue of a participant is: 0 to 1. */
+  queueShareOf({ queuedBytes }: Participant): number {
     return Math.min(1, queuedBytes / this.hello.limits.outboxBytes);
   }
 
-  /** Takes in the answer to `/clients`. */
-  reconcile(clients: readonly ClientInfo[]): void {
-    const before = new Map(this.programs);
-    this.programs.clear();
+  /** Takes the answer to `/clients`, and the time in milliseconds. */
+  reconcile(clients: readonly ClientInfo[], now: number): void {
+    const before = new Map(this.connections);
+    this.connections.clear();
     for (const client of clients) {
       const known = before.get(client.id);
-      const program = { ...client, isSlow: known?.isSlow ?? false };
-      program.isSlow = this.shareOf(program) >= SLOW_SHARE || (program.isSlow && program.queuedBytes > 0);
-      this.programs.set(client.id, program);
-      if (known === undefined || !hearsTheSame(known, client)) this.#routes.clear();
+      const connection = { ...client, isSlow: known?.isSlow ?? false, isDetached: false, isIdle: false };
+      connection.isSlow = this.queueShareOf(connection) >= SLOW_SHARE ||
+        (connection.isSlow && connection.queuedBytes > 0);
+      this.connections.set(client.id, connection);
+      if (known === undefined || !hasSamePatterns(known, client)) this.#subscribers.clear();
       before.delete(client.id);
     }
-    if (before.size > 0) this.#routes.clear();
+    if (before.size > 0) this.#subscribers.clear();
+    this.#detached.updateIdle(now);
   }
 
-  /** Takes in an event: `from` is the id of the sender's connection. */
-  take(id: string, from: string, name: string, text: string): Happening | undefined {
-    if (from === BROKER_NAME && name.startsWith(RESERVED_PREFIX)) return this.#told(id, name, text);
-    return this.#event({ id, from, name, text, hearers: this.hearers(name) });
+  /** Takes an event line, and the time in milliseconds. */
+  take(line: EventLine, now: number): Update {
+    const { id, from, name, text } = line;
+    if (from === BROKER_NAME && name.startsWith(RESERVED_PREFIX)) return this.#takeSystemEvent(line, now);
+    if (this.#isDetached(from)) this.#detached.arrived(from, now);
+    return this.#eventOf({ id, from, name, text, subscribers: this.subscribersOf(name) });
   }
 
-  /** Who hears events of a name, and by which pattern. */
-  hearers(name: string): readonly Hearer[] {
-    let hearers = this.#routes.get(name);
-    if (hearers === undefined) {
-      hearers = this.participants.flatMap(({ id, name: who, patterns }) => {
-        const pattern = patterns.find((text) => this.#pattern(text).matches(name));
-        return pattern === undefined ? [] : [{ id, name: who, pattern }];
-      });
-      if (this.#routes.size >= MAX_ROUTES) this.#routes.clear();
-      this.#routes.set(name, hearers);
-    }
-    return hearers;
+  /** Returns who is subscribed to events of a name, and by which pattern. */
+  subscribersOf(name: string): readonly Subscriber[] {
+    const cached = this.#subscribers.get(name);
+    if (cached !== undefined) return cached;
+    const subscribers = this.clients.flatMap(({ id, name: client, patterns }) => {
+      const pattern = patterns.find((text) => this.#pattern(text).matches(name));
+      return pattern === undefined ? [] : [{ id, name: client, pattern }];
+    });
+    if (isInboxName(name)) return subscribers; // Most of these names come only once.
+    if (this.#subscribers.size >= MAX_CACHED_NAMES) this.#subscribers.clear();
+    this.#subscribers.set(name, subscribers);
+    return subscribers;
   }
 
   #pattern(text: string): Pattern {
     let pattern = this.#patterns.get(text);
     if (pattern === undefined) {
-      if (this.#patterns.size >= MAX_ROUTES) this.#patterns.clear();
+      if (this.#patterns.size >= MAX_CACHED_NAMES) this.#patterns.clear();
       this.#patterns.set(text, pattern = new Pattern(text));
     }
     return pattern;
   }
 
-  #event(event: Omit<Seen, "fromName">): Happening {
-    return { kind: "event", seen: { ...event, fromName: this.nameOf(event.from) } };
-  }
-
-  #told(id: string, name: string, text: string): Happening | undefined {
-    const data = JSON.parse(text) as Told;
-    const other = (sentence: string): Happening => ({ kind: "other", id: data.id ?? "", text: sentence });
-    const program = this.programs.get(data.id);
+  #takeSystemEvent({ id, name, text, skipped }: EventLine, now: number): Update {
+    const data = JSON.parse(text) as SystemData;
+    const connection = this.connections.get(data.id);
     switch (name) {
       case "mq.connect":
-        return this.#joined(data);
+        return this.#connected(data);
       case "mq.hello":
-        return this.#introduced(data, program);
+        return this.#introduced(data, connection);
       case "mq.subscribe":
-        if (program !== undefined) program.patterns = data.patterns as string[];
-        this.#routes.clear();
-        return other(`${data.name} hears ${hearing(data.patterns as string[])} now`);
+        return this.#subscribed(data, connection);
       case "mq.disconnect":
-        return this.#left(data, program);
+        return this.#disconnected(data, connection);
+      case "mq.http":
+        return this.#publishedOverHttp(data, skipped, now);
       case "mq.unrecognized":
-        return this.#event({
-          id,
-          from: data.id,
-          name: String(data.event),
-          text: "",
-          hearers: [],
-          drop: this.#unknown(data),
-        });
+        return this.#dropped(id, data, String(data.event), this.#unrecognized(data), now);
       case "mq.refused":
-        return data.id === "" ? other(`A connection was refused: ${data.text}`) : this.#refused(id, data);
+        if (data.id === "" && data.name === BROKER_NAME) return notice("", "A connection", `was refused: ${data.text}`);
+        return this.#dropped(id, data, refusedName(data), refused(data), now);
       case "mq.slow":
-        if (program !== undefined) Object.assign(program, { isSlow: true, queuedBytes: data.queuedBytes });
-        return other(`${data.name} is too slow: ${formatBytes(Number(data.queuedBytes))} wait for it`);
+        if (connection !== undefined) Object.assign(connection, { isSlow: true, queuedBytes: data.queuedBytes });
+        return notice(data.id, data.name, `is a slow consumer: ${formatBytes(Number(data.queuedBytes))} are queued`);
       case "mq.dropped":
-        return other(`${data.name} has missed ${data.events === undefined ? "something" : `${data.events} events`}`);
+        return notice(data.id, data.name, `lost ${data.events === undefined ? "data" : lostEvents(data)} (dropped)`);
       case "mq.throttled":
-        return other(`${data.name} sends faster than the ${data.eventsPerSecond} events a second that it may`);
+        return notice(data.id || data.name, data.name, `publishes more than ${data.eventsPerSecond} events a second`);
       case "mq.drain":
-        return other("The broker goes down");
+        return notice("", "The broker", "is shutting down");
+      default:
+        return {}; // Later versions may add others.
     }
   }
 
-  #joined({ id, name, address, classic = null }: Told): Happening {
+  #connected({ id, name, address, classic = null }: SystemData): Update {
     const counts = { published: 0, delivered: 0, queuedBytes: 0, dropped: 0 };
     const connectedAt = new Date().toISOString();
     const info = { id, name, address, connectedAt, patterns: [">"], classic, observe: null, ...counts } as ClientInfo;
-    this.programs.set(id, { ...info, isSlow: false });
-    this.#routes.clear();
-    return { kind: "joined", id, text: `${name} connected` };
+    this.connections.set(id, { ...info, isSlow: false, isDetached: false, isIdle: false });
+    this.#subscribers.clear();
+    return { notice: { kind: "joined", id, name, what: "connected" } };
   }
 
-  #introduced({ id, name, was, observe = null }: Told, program: Program | undefined): Happening | undefined {
-    if (program !== undefined) Object.assign(program, { name, observe });
-    this.#routes.clear();
-    return was === name ? undefined : { kind: "other", id, text: `${was} is ${name} now` };
+  #introduced({ id, name, was, observe = null }: SystemData, connection: Participant | undefined): Update {
+    if (connection !== undefined) Object.assign(connection, { name, observe });
+    this.#subscribers.clear();
+    return was === name ? {} : notice(id, String(was), `is now called ${name}`);
   }
 
-  #left({ id, name, reason }: Told, program: Program | undefined): Happening | undefined {
-    this.programs.delete(id);
-    this.#routes.clear();
-    return program && { kind: "left", id, text: `${name} ${leaving(String(reason))}`, program };
+  #subscribed({ id, name, patterns }: SystemData, connection: Participant | undefined): Update {
+    const all = patterns as string[];
+    if (connection !== undefined) connection.patterns = all;
+    this.#subscribers.clear();
+    return notice(id, name, `now gets ${describePatterns(all)}`);
   }
 
-  #unknown({ event }: Told): Drop {
+  #disconnected({ id, name, reason }: SystemData, connection: Participant | undefined): Update {
+    this.connections.delete(id);
+    this.#subscribers.clear();
+    if (connection === undefined) return {};
+    return { notice: { kind: "left", id, name, what: describeEnd(String(reason)) }, left: connection };
+  }
+
+  #publishedOverHttp({ id, name, address }: SystemData, skipped: number, now: number): Update {
+    const from = String(address);
+    if (this.#addresses.size >= MAX_ADDRESSES) this.#addresses.delete(this.#addresses.keys().next().value!);
+    this.#addresses.set(id, from);
+    // What the sample left out before this system event is most likely of the same kind.
+    const isNew = this.#detached.told(name, from, 1 + skipped, now);
+    return isNew ? { notice: { kind: "joined", id: name, name, what: `publishes from ${from}` } } : {};
+  }
+
+  /** Returns whether a publisher is without a connection: the ids of connections are ULIDs. */
+  #isDetached(from: string): boolean {
+    return !ULID.test(from) && !this.connections.has(from) && from !== BROKER_NAME;
+  }
+
+  #eventOf(event: Omit<ShownEvent, "fromName">): Update {
+    return { event: { ...event, fromName: this.nameOf(event.from) } };
+  }
+
+  #dropped(id: string, data: SystemData, name: string, drop: Drop, now: number): Update {
+    const from = data.id || data.name;
+    if (this.#isDetached(from)) this.#detached.activate(from, now);
+    return this.#eventOf({ id, from, name, text: "", subscribers: [], drop });
+  }
+
+  #unrecognized({ event }: SystemData): Drop {
     const events = [...this.hello.events, event].join(",");
     return {
       why: "not recognized",
-      text: `The broker recognizes ${this.hello.events.join(", ")}: nobody gets ${event}.`,
-      help: `To admit it, start the broker with: mq server --events '${events}'`,
+      text: `The broker recognizes ${this.hello.events.join(", ")}, and drops ${event}.`,
+      help: `To have it recognized, start the broker with: mq server --events '${events}'`,
     };
-  }
-
-  #refused(id: string, data: Told): Happening {
-    const drop = {
-      why: `refused: ${data.code}`,
-      text: `${data.text}.`,
-      help: "The sender has to mend it: nobody gets it.",
-    };
-    // What an event was called is known only by the sentence that refuses it.
-    const name = /^Cannot take (\S+): /.exec(String(data.text))?.[1] ?? String(data.code);
-    return this.#event({ id, from: data.id, name, text: "", hearers: [], drop });
   }
 }
 
-function hearsTheSame(a: ClientInfo, b: ClientInfo): boolean {
+function notice(id: string, name: string, what: string): Update {
+  return { notice: { kind: "other", id, name, what } };
+}
+
+function lostEvents({ events }: SystemData): string {
+  return count(Number(events), "event");
+}
+
+function refused({ code, text }: SystemData): Drop {
+  return { why: `refused: ${code}`, text: `${text}.`, help: "The broker drops it. The publisher has to correct it." };
+}
+
+/** The name of a refused event: `mq.refused` has it only in its text, if at all. */
+function refusedName({ code, text }: SystemData): string {
+  return /^Cannot take (\S+): /.exec(String(text))?.[1] ?? String(code);
+}
+
+function hasSamePatterns(a: ClientInfo, b: ClientInfo): boolean {
   return a.name === b.name && a.observe === b.observe && a.patterns.length === b.patterns.length &&
     a.patterns.every((pattern, index) => pattern === b.patterns[index]);
 }

@@ -1,178 +1,182 @@
 /**
- * The page: what comes over the link goes into the model, and what the model says of it into the views.
+ * The page: lines from the connection update the model, and the model updates the views.
  *
  * @module
  */
 import type { BrokerStats, ClientInfo, Hello } from "../lib/protocol/responses.ts";
+import { BrokerConnection, CommandError } from "./broker_connection.ts";
 import { Colors, PALETTE } from "./colors.ts";
-import { Curtain } from "./curtain.ts";
 import { byId, colorClass, make, setText } from "./dom.ts";
+import { EventList } from "./event_list.ts";
+import { setUpExplainRouting } from "./explain_routing.ts";
+import { count, describePatterns, formatRate, groupName } from "./format.ts";
 import { Legend } from "./legend.ts";
-import { Link, Refusal } from "./link.ts";
-import { type Happening, Model } from "./model.ts";
-import { News } from "./news.ts";
+import { type EventLine, Model, type Notice, type Participant, type ShownEvent } from "./model.ts";
+import { NoticeLine } from "./notices.ts";
 import { Picture } from "./picture.ts";
-import { offerNames, setUpPublish } from "./publish.ts";
-import { RatesView } from "./rates.ts";
-import { Shown } from "./shown.ts";
-import { Stream } from "./stream.ts";
+import { setUpPublish, suggestNames } from "./publish.ts";
+import { RateChart } from "./rate_chart.ts";
+import { SampleRatio } from "./sample_ratio.ts";
+import { StatusOverlay } from "./status_overlay.ts";
 import { followTheme } from "./theme.ts";
-import { setUpWhy } from "./why.ts";
-import { count, formatRate, hearing } from "./words.ts";
 
-/** How often the broker is asked, and how often where its answers are long. */
-const ASK_MS = 1000;
-const ASK_MANY_MS = 5000;
-const MANY = 500;
+/** How often `/clients` and `/stats` are asked for, and how often if the answers are long. */
+const POLL_MS = 1000;
+const POLL_MANY_MS = 5000;
+const MANY_CONNECTIONS = 500;
 
 const colors = new Colors();
 const legend = new Legend();
 let model: Model | undefined;
-let shown = new Shown();
+let sampleRatio = new SampleRatio();
 let selected: string | undefined;
-let isDirty = false;
-let complaint = "";
+let isShowScheduled = false;
+let lastError = "";
 
-const link = new Link(Curtain.token, { found, event, gone, refused });
-const curtain = new Curtain((token) => link.unlock(token));
+const connection = new BrokerConnection(StatusOverlay.token, { connected, event, disconnected, refused });
+const overlay = new StatusOverlay((token) => connection.unlock(token));
 const picture = new Picture(colors, select);
-const stream = new Stream(colors);
-const rates = new RatesView();
-const news = new News((id) => model?.participant(id)?.name);
-setUpPublish(link);
-setUpWhy(link, () => model?.hello.events ?? []);
+const eventList = new EventList(colors, (eventId) => model?.addressOf(eventId));
+const rateChart = new RateChart();
+const noticeLine = new NoticeLine((id) => model?.participant(id)?.name);
+setUpPublish(connection);
+setUpExplainRouting(connection, () => model?.hello.events ?? []);
 byId("about-close").onclick = () => select(undefined);
 setText(byId("where"), location.host);
 followTheme(() => {
   picture.refresh();
-  rates.refresh();
+  rateChart.refresh();
 });
-link.open();
+connection.open();
 
-/** A broker has let the page in: all that was known is of another time. */
-function found(hello: Hello): void {
+/** The page is connected, perhaps to another broker than before: it starts with nothing. */
+function connected(hello: Hello): void {
   model = new Model(hello);
-  shown = new Shown();
-  complaint = "";
+  sampleRatio = new SampleRatio();
+  lastError = "";
   picture.clear();
-  stream.clear();
-  rates.clear();
+  eventList.clear();
+  rateChart.clear();
   select(undefined);
-  curtain.show("connected");
+  overlay.show("connected");
   setText(byId("version"), hello.server.replace("mq/", ""));
   legend.clear();
-  for (const name of hello.events.filter((name) => !/[*>]/.test(name)).slice(0, PALETTE.length)) nameColor(name);
-  offerNames(hello.events);
-  keepAsking(model);
+  for (const name of hello.events.filter((name) => !/[*>]/.test(name)).slice(0, PALETTE.length)) addToLegend(name);
+  suggestNames(hello.events);
+  poll(model);
 }
 
-function event({ id = "", from = "", name, text }: { id?: string; from?: string; name: string; text: string }): void {
-  const happening = model?.take(id, from, name, text);
-  if (happening !== undefined) happened(happening);
+function event(line: EventLine): void {
+  const { event, notice, left } = model?.take(line, Date.now()) ?? {};
+  if (event !== undefined) show(event);
+  if (notice !== undefined) tell(notice, left);
+  if (event === undefined || model?.participant(event.from)?.isDetached) showSoon();
 }
 
-function happened(happening: Happening): void {
-  if (happening.kind !== "event") {
-    tell(happening);
-    return showSoon();
+function show(event: ShownEvent): void {
+  if (event.drop === undefined) sampleRatio.event();
+  addToLegend(groupName(event.name));
+  eventList.add(event);
+  picture.fly(event);
+}
+
+/** Shows a notice, unless it is about an observer. */
+function tell(notice: Notice, left: Participant | undefined): void {
+  if (left !== undefined) {
+    if (model?.isObserver(left)) return;
+    picture.leave(left, notice.what);
+  } else if (notice.id !== "" && model?.participant(notice.id) === undefined) return;
+  noticeLine.add(notice);
+}
+
+function disconnected(): void {
+  clear();
+  overlay.show("disconnected", `The connection to the broker is lost; reconnecting. ${lastError}`.trim());
+}
+
+function refused({ code, message }: CommandError): void {
+  lastError = `The broker's last error: ${message}.`;
+  if (code === "unauthorized") {
+    clear();
+    overlay.show("locked", `${message}.`);
+  } else if (code === "forbidden") {
+    overlay.show("forbidden", "This token allows publishing only. The form below still works.");
   }
-  const { seen } = happening;
-  if (seen.drop === undefined) shown.event();
-  nameColor(seen.name);
-  stream.add(seen);
-  picture.fly(seen);
 }
 
-/** Tells of a connection, but for those that only watch. */
-function tell(happening: Exclude<Happening, { kind: "event" }>): void {
-  if (happening.kind === "left") {
-    if (model?.watches(happening.program)) return;
-    picture.leave(happening.program, happening.text);
-  } else if (happening.id !== "" && model?.participant(happening.id) === undefined) return;
-  news.add(happening);
-}
-
-function gone(): void {
-  forget();
-  curtain.show("gone", `The broker is gone; looking for it. ${complaint}`);
-}
-
-function refused({ code, message }: Refusal): void {
-  complaint = `It said: ${message}.`;
-  if (code === "unauthorized") forget();
-  if (code === "unauthorized") return curtain.show("locked", `${message}.`);
-  if (code !== "forbidden") return;
-  curtain.show("refused", "This token is for publishing only: it may not watch. The form below works.");
-}
-
-/** Nobody knows any more who is there. */
-function forget(): void {
+function clear(): void {
   model = undefined;
   picture.clear();
 }
 
-/** Asks the broker again and again, as long as it is this one. */
-async function keepAsking(asking: Model): Promise<void> {
-  while (model === asking) {
+/** Asks for `/clients` and `/stats` again and again, until the connection is lost. */
+async function poll(polled: Model): Promise<void> {
+  while (model === polled) {
     try {
-      const [clients, stats] = await Promise.all([link.ask("/clients"), link.ask("/stats")]);
-      answered(asking, clients as ClientInfo[], stats as BrokerStats);
+      const [clients, stats] = await Promise.all([connection.request("/clients"), connection.request("/stats")]);
+      answered(polled, clients as ClientInfo[], stats as BrokerStats);
     } catch (error) {
-      if (error instanceof Refusal) return; // The broker is gone, and the next one is asked anew.
+      if (error instanceof CommandError) return; // The next connection starts another poll.
       throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, asking.programs.size > MANY ? ASK_MANY_MS : ASK_MS));
+    const isLarge = polled.connections.size > MANY_CONNECTIONS;
+    await new Promise((resolve) => setTimeout(resolve, isLarge ? POLL_MANY_MS : POLL_MS));
   }
 }
 
-function answered(asking: Model, clients: readonly ClientInfo[], stats: BrokerStats): void {
-  asking.reconcile(clients);
-  asking.stats = stats;
-  rates.answered(stats, Date.now());
-  shown.answered(stats.published);
-  setText(byId("connections"), asking.participants.length.toLocaleString("en-US"));
-  if (rates.published !== undefined) setText(byId("rate"), formatRate(rates.published));
-  const place = byId("shown");
-  place.hidden = shown.text === "";
-  setText(place.querySelector("dd")!, shown.text);
+function answered(polled: Model, clients: readonly ClientInfo[], stats: BrokerStats): void {
+  polled.reconcile(clients, Date.now());
+  polled.stats = stats;
+  rateChart.answered(stats, Date.now());
+  sampleRatio.answered(stats.published);
+  setText(byId("connections"), polled.clients.length.toLocaleString("en-US"));
+  if (rateChart.published !== undefined) setText(byId("rate"), formatRate(rateChart.published));
+  const sample = byId("sample");
+  sample.hidden = sampleRatio.text === "";
+  setText(sample.querySelector("dd")!, sampleRatio.text);
   showSoon();
 }
 
-/** Draws the model with the next frame, however much has happened until then. */
+/** Draws the model in the next frame, however often it changes until then. */
 function showSoon(): void {
-  if (isDirty) return;
-  isDirty = true;
+  if (isShowScheduled) return;
+  isShowScheduled = true;
   requestAnimationFrame(() => {
-    isDirty = false;
+    isShowScheduled = false;
     if (model === undefined) return;
     picture.show(model);
     describeSelected();
   });
 }
 
+/** Selects a participant, whose events alone are listed; none if it was selected before. */
 function select(id: string | undefined): void {
   selected = id === selected ? undefined : id;
   picture.mark(selected);
-  stream.narrow(selected);
+  eventList.narrow(selected);
   describeSelected();
 }
 
 function describeSelected(): void {
   byId("about").hidden = selected === undefined;
   if (selected === undefined) return;
-  const program = model?.programs.get(selected);
-  if (program === undefined) return;
-  const { name, address, patterns, published, delivered, classic } = program;
-  const kind = classic === null ? "" : ` It is a classic client, which gets ${classic}.`;
-  const counts = `It has sent ${count(published, "event")} and heard ${delivered.toLocaleString("en-US")}.`;
-  setText(
-    byId("about-text"),
-    `Only what ${name} sends and hears. From ${address}, it hears ${hearing(patterns, 20)}. ${counts}${kind}`,
-  );
+  const participant = model?.participant(selected);
+  if (participant !== undefined) setText(byId("about-text"), descriptionOf(participant));
 }
 
-/** Names a colour in the legend. */
-function nameColor(name: string): void {
-  if (!legend.saw(name, colors.of(name), performance.now())) return;
+function descriptionOf(participant: Participant): string {
+  const { name, address, patterns, published, delivered, classic, isDetached } = participant;
+  const sent = `sent ${count(published, "event")}`;
+  if (isDetached) {
+    const where = address === "" ? "" : ` The last one came from ${address}.`;
+    return `Only events from ${name}. It publishes without a connection, and has ${sent}.${where}`;
+  }
+  const kind = classic === null ? "" : ` It is a classic client, which gets ${classic}.`;
+  return `Only events from and to ${name}. Its address is ${address}. It gets ${describePatterns(patterns, 20)}, ` +
+    `and has ${sent} and got ${delivered.toLocaleString("en-US")}.${kind}`;
+}
+
+function addToLegend(name: string): void {
+  if (!legend.add(name, colors.of(name), performance.now())) return;
   byId("legend").replaceChildren(...[...legend].map(([name, color]) => make("li", colorClass(color), name)));
 }

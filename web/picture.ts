@@ -1,135 +1,137 @@
 /**
- * The picture: the broker in the middle, a card for each connection, and the dots between them.
+ * The picture: the broker in the middle, a card for each participant, and the dots between them.
  *
  * @module
  */
-import { byId, make, setText } from "./dom.ts";
 import { Card } from "./card.ts";
 import type { Colors } from "./colors.ts";
+import { byId, make, setText } from "./dom.ts";
+import { describePatterns, groupName } from "./format.ts";
 import { type Layout, layOut, MAX_CARDS, type Path } from "./layout.ts";
-import type { Hearer, Model, Program, Seen } from "./model.ts";
+import type { Model, Participant, ShownEvent, Subscriber } from "./model.ts";
 import { type Line, Painter } from "./painter.ts";
-import { Seats } from "./seats.ts";
+import { SlotAllocator } from "./slot_allocator.ts";
 import { rem } from "./theme.ts";
-import { hearing } from "./words.ts";
 
-/** How long one who has left is still to be seen. */
-const GHOST_MS = 1300;
-/** The cards of those that have none of their own. */
-const REST = "rest";
-const WATCHERS = "watchers";
+/** How long the card of a participant that has left fades out. */
+const FADE_MS = 1300;
+/** The layout is made for fewer cards only when less than this share of them is left. */
+const SHRINK_SHARE = 0.8;
+/** The keys of the card for all participants without one, and of the line of the observers. */
+const MORE = "more";
+const OBSERVERS = "observers";
 
 /** Draws a model. */
 export class Picture {
   readonly #stage = byId("stage");
   readonly #list = byId("programs");
   readonly #broker = byId("broker");
-  readonly #watchers = byId("watchers");
+  readonly #observers = byId("observers");
   readonly #painter = new Painter();
   readonly #colors: Colors;
-  readonly #select: (id: string) => void;
+  readonly #onSelect: (id: string) => void;
   readonly #cards = new Map<string, Card>();
-  readonly #ghosts = new Map<string, Program>();
-  readonly #seats = new Seats();
-  #keys = new WeakMap<readonly Hearer[], string[]>();
+  /** The participants that have left, while their cards fade out. */
+  readonly #leaving = new Map<string, Participant>();
+  readonly #slots = new SlotAllocator();
+  /** The cards of subscribers, by the list of them that the model caches. */
+  #keys = new WeakMap<readonly Subscriber[], string[]>();
   #model: Model | undefined;
-  #most = 0;
+  #cardCount = 0;
   #selected: string | undefined;
 
-  /** Draws with these colours, and says who is selected. */
-  constructor(colors: Colors, select: (id: string) => void) {
+  /** Makes an empty picture, which calls a function with the id of a participant whose card is pressed. */
+  constructor(colors: Colors, onSelect: (id: string) => void) {
     this.#colors = colors;
-    this.#select = select;
+    this.#onSelect = onSelect;
     new ResizeObserver(() => this.refresh()).observe(this.#stage);
   }
 
-  /** Draws everything anew, in the colours and sizes of now. */
+  /** Draws everything anew in the current colours and sizes. */
   refresh(): void {
     this.#painter.refresh();
     if (this.#model !== undefined) this.show(this.#model);
   }
 
-  /** Forgets who was there. */
+  /** Removes all participants. */
   clear(): void {
     this.#model = undefined;
     for (const card of this.#cards.values()) card.element.remove();
     this.#cards.clear();
-    this.#ghosts.clear();
-    this.#seats.seat([], 0);
-    this.#most = 0;
+    this.#leaving.clear();
+    this.#slots.assign([], 0);
+    this.#cardCount = 0;
     this.#painter.clear();
   }
 
-  /** Draws the connections of now. */
+  /** Draws the current participants of a model. */
   show(model: Model): void {
     this.#model = model;
-    const participants = [...model.participants, ...this.#ghosts.values()];
-    // The places are not dealt out anew as soon as one has left.
-    this.#most = participants.length < this.#most * 0.8
-      ? participants.length
-      : Math.max(this.#most, participants.length);
-    const layout = layOut(this.#stage.clientWidth, this.#stage.clientHeight, rem(), this.#most);
-    const lines = this.#seat(model, participants, layout);
+    const participants = [...model.participants, ...this.#leaving.values()];
+    const { length } = participants;
+    this.#cardCount = length < this.#cardCount * SHRINK_SHARE ? length : Math.max(this.#cardCount, length);
+    const layout = layOut(this.#stage.clientWidth, this.#stage.clientHeight, rem(), this.#cardCount);
+    const lines = this.#placeCards(model, participants, layout);
     this.#placeBroker(model, layout);
-    this.#showWatchers(model, layout);
-    lines.set(WATCHERS, { path: upwards(layout), look: "watching" });
+    this.#showObservers(model, layout);
+    lines.set(OBSERVERS, { path: observersPath(layout), style: "observer" });
     this.#painter.setLines(layout, lines);
-    byId("empty").hidden = participants.length > 0;
+    byId("empty").hidden = length > 0;
     this.#keys = new WeakMap();
   }
 
-  /** Lets an event travel. */
-  fly({ name, from, hearers, drop }: Seen): void {
+  /** Shows an event on its way. */
+  fly({ name, from, subscribers, drop }: ShownEvent): void {
     const source = this.#keyOf(from);
     if (source === undefined) return;
+    const label = groupName(name);
     this.#painter.fly({
-      name,
-      color: this.#colors.of(name),
+      name: label,
+      color: this.#colors.of(label),
       from: source,
-      to: this.#keysOf(hearers),
-      dropped: drop?.why ?? (hearers.length === 0 ? "nobody hears it" : undefined),
+      to: this.#keysOf(subscribers),
+      dropped: drop?.why ?? (subscribers.length === 0 ? "no subscribers" : undefined),
     });
   }
 
-  /** Has one who has left fade out. */
-  leave(program: Program, text: string): void {
-    this.#cards.get(program.id)?.leave(text.slice(program.name.length + 1));
-    this.#ghosts.set(program.id, program);
+  /** Fades out the card of a participant that has left. */
+  leave(participant: Participant, reason: string): void {
+    this.#cards.get(participant.id)?.leave(reason);
+    this.#leaving.set(participant.id, participant);
     setTimeout(() => {
-      if (this.#ghosts.delete(program.id) && this.#model !== undefined) this.show(this.#model);
-    }, GHOST_MS);
+      if (this.#leaving.delete(participant.id) && this.#model !== undefined) this.show(this.#model);
+    }, FADE_MS);
   }
 
-  /** Marks one of the cards, or none. */
+  /** Marks the card of the selected participant; of none with undefined. */
   mark(id: string | undefined): void {
     this.#selected = id;
     for (const [own, card] of this.#cards) card.mark(own === id);
   }
 
-  #seat(model: Model, participants: readonly Program[], layout: Layout): Map<string, Line> {
-    const { size, places } = layout;
+  #placeCards(model: Model, participants: readonly Participant[], { size, places }: Layout): Map<string, Line> {
     const room = Math.min(MAX_CARDS, places.length);
     const isCrowded = participants.length > room;
-    this.#seats.seat(participants.map(({ id }) => id), isCrowded ? room - 1 : room);
+    this.#slots.assign(participants.map(({ id }) => id), isCrowded ? room - 1 : room);
     this.#list.dataset.size = size;
     const lines = new Map<string, Line>();
-    const gone = new Set(this.#cards.keys());
-    const stand = (id: string, place: number) => {
-      const card = this.#cards.get(id) ?? this.#add(id);
-      card.place(places[place]);
-      gone.delete(id);
-      lines.set(id, { path: places[place].path, look: card.isBad ? "bad" : "usual" });
+    const unused = new Set(this.#cards.keys());
+    const place = (id: string, slot: number) => {
+      const card = this.#card(id);
+      card.place(places[slot]);
+      unused.delete(id);
+      lines.set(id, { path: places[slot].path, style: card.isSlow ? "slow" : "normal" });
     };
-    for (const [id, place] of this.#seats) {
-      const program = model.programs.get(id);
-      if (program !== undefined) this.#card(id).show(program, model.shareOf(program));
-      stand(id, place);
+    for (const [id, slot] of this.#slots) {
+      const participant = model.participant(id);
+      if (participant !== undefined) this.#card(id).show(participant, model.queueShareOf(participant));
+      place(id, slot);
     }
     if (isCrowded) {
-      this.#card(REST).showRest(participants.length - room + 1);
-      stand(REST, room - 1);
+      this.#card(MORE).showMore(participants.length - room + 1);
+      place(MORE, room - 1);
     }
-    for (const id of gone) this.#remove(id);
+    for (const id of unused) this.#remove(id);
     return lines;
   }
 
@@ -138,7 +140,7 @@ export class Picture {
   }
 
   #add(id: string): Card {
-    const card = new Card(id, () => this.#select(id));
+    const card = new Card(id, () => this.#onSelect(id));
     card.mark(id === this.#selected);
     this.#cards.set(id, card);
     this.#list.append(card.element);
@@ -156,38 +158,38 @@ export class Picture {
     style.height = `${broker.height}px`;
     style.transform = `translate(${broker.x - broker.width / 2}px, ${broker.y - broker.height / 2}px)`;
     setText(byId("broker-address"), location.hostname);
-    setText(byId("recognizes"), `recognizes ${hearing(hello.events, 5)}`);
+    setText(byId("recognizes"), `recognizes ${describePatterns(hello.events, 5)}`);
   }
 
-  #showWatchers({ watchers, hello }: Model, { watchers: { y } }: Layout): void {
-    this.#watchers.style.top = `${y}px`;
-    const others = watchers.filter(({ id }) => id !== hello.id);
+  #showObservers({ observers, hello }: Model, { observers: { y } }: Layout): void {
+    this.#observers.style.top = `${y}px`;
+    const others = observers.filter(({ id }) => id !== hello.id);
     const names = ["this page"];
-    if (others.length === 1) names.push(`${others[0].name} watches, too`);
-    if (others.length > 1) names.push(`${others.length} others watch, too`);
-    if (names.join() === [...this.#watchers.children].map(({ textContent }) => textContent).join()) return;
-    this.#watchers.replaceChildren(...names.map((name) => make("li", "", name)));
+    if (others.length === 1) names.push(`another observer: ${others[0].name}`);
+    if (others.length > 1) names.push(`${others.length} other observers`);
+    if (names.join() === [...this.#observers.children].map(({ textContent }) => textContent).join()) return;
+    this.#observers.replaceChildren(...names.map((name) => make("li", "", name)));
   }
 
+  /** The key of the card or line of a publisher; undefined if it has left. */
   #keyOf(id: string): string | undefined {
     if (this.#cards.has(id)) return id;
-    const program = this.#model?.programs.get(id);
-    if (program === undefined) return undefined;
-    return this.#model!.watches(program) ? WATCHERS : REST;
+    if (this.#model?.participant(id) !== undefined) return MORE;
+    return this.#model?.connections.has(id) ? OBSERVERS : undefined;
   }
 
-  #keysOf(hearers: readonly Hearer[]): string[] {
-    let keys = this.#keys.get(hearers);
+  #keysOf(subscribers: readonly Subscriber[]): string[] {
+    let keys = this.#keys.get(subscribers);
     if (keys === undefined) {
-      keys = [...new Set(hearers.map(({ id }) => this.#cards.has(id) ? id : REST))];
-      this.#keys.set(hearers, keys);
+      keys = [...new Set(subscribers.map(({ id }) => this.#cards.has(id) ? id : MORE))];
+      this.#keys.set(subscribers, keys);
     }
     return keys;
   }
 }
 
-/** The line of those who watch, from below. */
-function upwards({ watchers: { x, y }, broker }: Layout): Path {
+/** The line from the observers, below the broker, up to it. */
+function observersPath({ observers: { x, y }, broker }: Layout): Path {
   const endY = broker.y + broker.height / 2;
   return { startX: x, lead: 0, curve: [x, y, x, y, x, endY, x, endY] };
 }

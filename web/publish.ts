@@ -6,47 +6,47 @@
 import { dataFromText, likelyJsonError } from "../lib/protocol/data.ts";
 import { checkPublishable } from "../lib/protocol/event.ts";
 import { formatEvent } from "../lib/protocol/lines.ts";
+import type { BrokerConnection } from "./broker_connection.ts";
 import { byId, make, setText } from "./dom.ts";
-import type { Link } from "./link.ts";
-import { count } from "./words.ts";
+import { count } from "./format.ts";
 
-/** Has the form publish over a connection. */
-export function setUpPublish(link: Link): void {
+/** Sets up the form. */
+export function setUpPublish(connection: BrokerConnection): void {
   const [name, data] = ["publish-name", "publish-data"].map((id) => byId<HTMLInputElement>(id));
   const [hint, receipt] = ["publish-hint", "receipt"].map((id) => byId(id));
   let ref = 0;
   data.oninput = () => setText(hint, hintFor(data.value));
   byId("publish-form").onsubmit = async (event) => {
     event.preventDefault();
-    const sent = name.value.trim();
+    const published = name.value.trim();
     try {
-      checkPublishable(sent); // Behind a space in it, the broker would take the rest for data.
-      const line = formatEvent(sent, dataFromText(data.value));
-      const { receivers } = await link.ask(`/pub page-${++ref} ${line}`) as { receivers: number };
-      say(receipt, `${sent} went to ${receivers === 0 ? "nobody" : count(receivers, "connection")}.`, true);
+      checkPublishable(published); // A space in it would make the rest data.
+      const line = formatEvent(published, dataFromText(data.value));
+      const { receivers } = await connection.request(`/pub page-${++ref} ${line}`) as { receivers: number };
+      show(receipt, `${published} went to ${receivers === 0 ? "nobody" : count(receivers, "connection")}.`, true);
     } catch (error) {
-      say(receipt, `${(error as Error).message}.`, false);
+      show(receipt, `${(error as Error).message}.`, false);
     }
   };
 }
 
-/** Offers the names that a broker recognizes. */
-export function offerNames(events: readonly string[]): void {
+/** Suggests the names that the broker recognizes. */
+export function suggestNames(events: readonly string[]): void {
   const names = events.filter((event) => !/[*>]/.test(event));
   byId("names").replaceChildren(...names.map((name) => Object.assign(make("option", ""), { value: name })));
-  const first = byId<HTMLInputElement>("publish-name");
-  first.placeholder = names[0] ?? "order.created";
-  byId<HTMLInputElement>("why-name").placeholder = first.placeholder;
+  for (const id of ["publish-name", "why-name"]) {
+    byId<HTMLInputElement>(id).placeholder = names[0] ?? "order.created";
+  }
 }
 
-function say(place: HTMLElement, text: string, isGood: boolean): void {
-  place.dataset.good = String(isGood);
-  // The same sentence again is an answer to another question, and is to be read aloud again.
-  place.replaceChildren(text);
+function show(receipt: HTMLElement, text: string, isGood: boolean): void {
+  receipt.dataset.good = String(isGood);
+  // A new text node, even for the same text: a screen reader reads it again for another event.
+  receipt.replaceChildren(text);
 }
 
-/** What is wrong with data that looks like JSON; any text may be sent. */
+/** Explains why a text that looks like JSON is not JSON. */
 function hintFor(text: string): string {
-  const mistake = likelyJsonError(text);
-  return mistake === undefined ? "" : `Not JSON, so it would go out as text: ${mistake}`;
+  const error = likelyJsonError(text);
+  return error === undefined ? "" : `Not JSON, so it is sent as text: ${error}`;
 }

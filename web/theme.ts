@@ -1,18 +1,18 @@
 /**
- * Light or dark, still or moving, as the system asks.
+ * The colours and sizes of the page, which follow the system's settings: light or dark, with or without motion.
  *
  * @module
  */
 import { PALETTE } from "./colors.ts";
 
-const darkness = matchMedia("(prefers-color-scheme: dark)");
-const stillness = matchMedia("(prefers-reduced-motion: reduce)");
+const darkScheme = matchMedia("(prefers-color-scheme: dark)");
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
-/** What the canvases draw with. */
-export interface Ink {
-  /** The colours of events, as in the palette. */
+/** The colours and the font with which canvases are drawn. */
+export interface Theme {
+  /** The colours of events, in the order of the palette. */
   readonly events: readonly string[];
-  readonly ground: string;
+  readonly background: string;
   readonly text: string;
   readonly muted: string;
   readonly line: string;
@@ -20,33 +20,34 @@ export interface Ink {
   readonly font: string;
 }
 
-/** Whether nothing may travel. */
-export function isStill(): boolean {
-  return stillness.matches;
+/** Returns whether the system asks for reduced motion. */
+export function isMotionReduced(): boolean {
+  return reducedMotion.matches;
 }
 
-/** The size of text, in pixels. */
+/** Returns the font size of the page, in pixels. */
 export function rem(): number {
   return parseFloat(getComputedStyle(document.documentElement).fontSize);
 }
 
-/** What to draw with now. */
-export function readInk(): Ink {
+/** Reads the current theme from the style sheet. */
+export function readTheme(): Theme {
   const style = getComputedStyle(document.documentElement);
   const of = (name: string) => style.getPropertyValue(`--${name}`).trim();
-  const [ground, text, muted, line, bad] = ["panel", "text", "muted", "line", "bad"].map(of);
+  const [background, text, muted, line, bad] = ["panel", "text", "muted", "line", "bad"].map(of);
   const events = PALETTE.map((_, index) => of(`event-${index}`));
-  return { events, ground, text, muted, line, bad, font: style.fontFamily };
+  return { events, background, text, muted, line, bad, font: style.fontFamily };
 }
 
-/** Gives the page the colours of events, now and whenever the system changes; and says so. */
-export function followTheme(changed: () => void): void {
+/** Sets the colours of events now and whenever the system's settings change, and calls a function after each time. */
+export function followTheme(onChange: () => void): void {
   const apply = () => {
     const { style } = document.documentElement;
-    PALETTE.forEach(({ light, dark }, index) => style.setProperty(`--event-${index}`, darkness.matches ? dark : light));
-    changed();
+    const key = darkScheme.matches ? "dark" : "light";
+    PALETTE.forEach((color, index) => style.setProperty(`--event-${index}`, color[key]));
+    onChange();
   };
-  darkness.onchange = apply;
-  stillness.onchange = changed;
+  darkScheme.onchange = apply;
+  reducedMotion.onchange = onChange;
   apply();
 }

@@ -1,5 +1,5 @@
 /**
- * Chromium, for the tests of the live page: pages that note whatever goes wrong in them.
+ * Chromium for the tests of the live page. Each page records its errors.
  *
  * @module
  */
@@ -18,10 +18,10 @@ const ARGS = [
   "--disable-sync",
 ];
 
-/** What Chromium says by itself: while the broker is down, and since Deno 2.4 ends a WebSocket twice. */
+/** Messages of Chromium that are expected while the broker is down, and because Deno 2.4 closes a WebSocket twice. */
 const EXPECTED = ["ERR_CONNECTION", "Close received after close"];
 
-/** Whether Chromium is on this machine: if not, the tests that need it are ignored. */
+/** Returns whether Chromium is installed; if not, the tests that need it are ignored. */
 export function hasChromium(): boolean {
   try {
     return Deno.statSync(EXECUTABLE).isFile;
@@ -30,7 +30,7 @@ export function hasChromium(): boolean {
   }
 }
 
-/** How a page is looked at. */
+/** The window and the system's settings for a page. */
 export interface View {
   width?: number;
   height?: number;
@@ -38,7 +38,7 @@ export interface View {
   reducedMotion?: boolean;
 }
 
-/** A page, and what went wrong in it: errors, what the console was told, requests to anywhere else. */
+/** A page with its errors: exceptions, messages on the console, and requests to other origins. */
 export interface WatchedPage extends AsyncDisposable {
   readonly page: Page;
   readonly faults: string[];

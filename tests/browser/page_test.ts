@@ -1,18 +1,18 @@
-/** The live page in Chromium, beside the programs that a student has in three terminals. */
+/** The live page in Chromium, with the programs that a student has in three terminals. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { Program, RawClient, until } from "../helpers.ts";
 import { hasChromium, TestBrowser, type View, type WatchedPage } from "./browser.ts";
 
-/** Where what the pages looked like is kept. */
+/** The folder for screenshots of the page. */
 const PICTURES = new URL("../../dist/screenshots/", import.meta.url).pathname;
 
 const MARKUP = "<img src=x onerror=alert(1)>";
 
 const ignore = !hasChromium();
 
-/** A broker with its page, as `mq server` starts it. */
+/** A broker with its page, started by `mq server`. */
 class Server implements AsyncDisposable {
   private constructor(readonly program: Program, readonly port: number, readonly url: string) {}
 
@@ -24,7 +24,7 @@ class Server implements AsyncDisposable {
     return new Server(program, Number(port), url);
   }
 
-  /** Starts one of mq's programs, which talks to it. */
+  /** Starts a command of mq that connects to it. */
   run(...args: string[]): Program {
     return new Program(args, { MQ_URL: `mq://127.0.0.1:${this.port}` });
   }
@@ -34,7 +34,7 @@ class Server implements AsyncDisposable {
   }
 }
 
-/** The server, a logger and two apps; and the page. */
+/** A broker, a logger, two apps and a browser. */
 class Stage implements AsyncDisposable {
   readonly #stack = new AsyncDisposableStack();
   server!: Server;
@@ -61,14 +61,14 @@ class Stage implements AsyncDisposable {
   }
 }
 
-/** The node of a program in the picture. */
-function node(page: Page, name: string) {
+/** The card of a program in the picture. */
+function cardOf(page: Page, name: string) {
   return page.locator("#programs").getByText(name, { exact: true });
 }
 
-/** Waits until all of them are there. */
-async function seen(page: Page, ...names: string[]): Promise<void> {
-  for (const name of names) await node(page, name).waitFor();
+/** Waits until the picture has a card for each of them. */
+async function cardsShown(page: Page, ...names: string[]): Promise<void> {
+  for (const name of names) await cardOf(page, name).waitFor();
 }
 
 async function flights(page: Page): Promise<number> {
@@ -79,16 +79,16 @@ Deno.test({ name: "the page shows the broker, a logger and two apps by name, and
   await using stage = await Stage.set();
   await using opened = await stage.open();
   const { page } = opened;
-  await seen(page, "logger", "shop", "till");
+  await cardsShown(page, "logger", "shop", "till");
   assertStringIncludes(await page.locator("#broker").innerText(), "recognizes create, read, update, delete");
   await until(async () => await flights(page) > 0, "dots move");
 });
 
-Deno.test({ name: "the stream lists events with their sender, and shows one whole", ignore }, async () => {
+Deno.test({ name: "the list has each event with its publisher, and shows the details of one", ignore }, async () => {
   await using stage = await Stage.set();
   await using opened = await stage.open();
   const { page } = opened;
-  await seen(page, "logger", "shop", "till");
+  await cardsShown(page, "logger", "shop", "till");
   for (const name of ["shop", "till"]) await page.locator("#events > li").filter({ hasText: name }).first().waitFor();
   await page.locator("#filter").fill("delete");
   await using pub = stage.server.run("pub", "delete", '{"id":7,"title":"the seventh"}');
@@ -101,7 +101,7 @@ Deno.test({ name: "the stream lists events with their sender, and shows one whol
 });
 
 Deno.test(
-  { name: "the stream can be paused and filtered, and says what is wrong with a pattern", ignore },
+  { name: "the list can be paused and filtered, and explains a malformed pattern", ignore },
   async () => {
     await using stage = await Stage.set();
     await using opened = await stage.open();
@@ -109,9 +109,9 @@ Deno.test(
     await page.locator("#events > li").nth(4).waitFor();
     await page.getByRole("button", { name: "Pause" }).click();
     const before = await page.locator("#events").innerText();
-    await page.getByRole("button", { name: /^Go on \(\d+ new\)$/ }).waitFor();
+    await page.getByRole("button", { name: /^Resume \(\d+ new\)$/ }).waitFor();
     assertEquals(await page.locator("#events").innerText(), before);
-    await page.getByRole("button", { name: /^Go on/ }).click();
+    await page.getByRole("button", { name: /^Resume/ }).click();
     await page.locator("#filter").fill("update");
     await page.locator("#events > li").nth(2).waitFor();
     const names = await page.locator("#events > li b").allInnerTexts();
@@ -121,11 +121,11 @@ Deno.test(
   },
 );
 
-Deno.test({ name: "the form publishes, and the logger prints it", ignore }, async () => {
+Deno.test({ name: "the form publishes an event, which the logger prints", ignore }, async () => {
   await using stage = await Stage.set();
   await using opened = await stage.open();
   const { page } = opened;
-  await seen(page, "logger");
+  await cardsShown(page, "logger");
   const form = page.locator("#publish");
   await form.getByLabel("Name").fill("update");
   await form.getByLabel("Data").fill('{"by":"the form"}');
@@ -136,32 +136,32 @@ Deno.test({ name: "the form publishes, and the logger prints it", ignore }, asyn
   await form.getByRole("button", { name: "Publish" }).click();
   await stage.logger.stdout.find('"  indented "');
   await form.getByLabel("Data").fill("{by:the form}");
-  await page.locator("#publish-hint").filter({ hasText: "Not JSON, so it would go out as text: Expected" }).waitFor();
+  await page.locator("#publish-hint").filter({ hasText: "Not JSON, so it is sent as text: Expected" }).waitFor();
   await form.getByLabel("Name").fill("archive");
   await form.getByRole("button", { name: "Publish" }).click();
   await page.locator("#receipt").filter({ hasText: 'Dropped "archive"' }).waitFor();
 });
 
-Deno.test({ name: "the box answers why", ignore }, async () => {
+Deno.test({ name: "the form explains who would receive an event", ignore }, async () => {
   await using stage = await Stage.set();
   await using opened = await stage.open();
   const { page } = opened;
-  await seen(page, "logger");
+  await cardsShown(page, "logger");
   const box = page.locator("#why");
   await box.getByLabel("Name").fill("create");
   await box.getByRole("button").click();
   await box.getByText("create would go to 1 connection now").waitFor();
-  assertStringIncludes(await box.innerText(), "logger hears it by >");
+  assertStringIncludes(await box.innerText(), "logger gets everything");
   await box.getByLabel("Name").fill("archive");
   await box.getByRole("button").click();
   await box.getByText("Nobody would get archive").waitFor();
 });
 
-Deno.test({ name: "an event that is not recognized shows as dropped", ignore }, async () => {
+Deno.test({ name: "an event that is not recognized is shown as dropped", ignore }, async () => {
   await using stage = await Stage.set();
   await using opened = await stage.open();
   const { page } = opened;
-  await seen(page, "logger");
+  await cardsShown(page, "logger");
   await using pub = stage.server.run("pub", "archive", "1");
   await pub.outcome();
   await page.locator("#events > li.dropped").filter({ hasText: "archive" }).filter({ hasText: "not recognized" })
@@ -169,35 +169,35 @@ Deno.test({ name: "an event that is not recognized shows as dropped", ignore }, 
     .waitFor();
 });
 
-Deno.test({ name: "an app that is killed disappears, and one that comes appears", ignore }, async () => {
+Deno.test({ name: "the card of an app that is killed disappears, and that of a new one appears", ignore }, async () => {
   await using stage = await Stage.set();
   await using opened = await stage.open();
   const { page } = opened;
-  await seen(page, "shop", "till");
+  await cardsShown(page, "shop", "till");
   stage.apps[0].kill("SIGKILL");
-  await node(page, "shop").waitFor({ state: "detached" });
-  await seen(page, "till");
+  await cardOf(page, "shop").waitFor({ state: "detached" });
+  await cardsShown(page, "till");
   await using _ = stage.server.run("app", "--name", "stall");
-  await seen(page, "stall");
+  await cardsShown(page, "stall");
 });
 
-Deno.test({ name: "a broker that was restarted is found again, without a reload", ignore }, async () => {
+Deno.test({ name: "the page reconnects to a broker that was restarted, without a reload", ignore }, async () => {
   await using stage = await Stage.set();
   await using opened = await stage.open();
   const { page } = opened;
-  await seen(page, "logger", "shop", "till");
+  await cardsShown(page, "logger", "shop", "till");
   await page.evaluate("globalThis.isTheSamePage = true");
   const { port, url } = stage.server;
   stage.server.program.kill("SIGKILL");
   await stage.server.program.outcome();
-  await page.locator("#curtain").filter({ hasText: /looking for it/i }).waitFor();
+  await page.locator("#overlay").filter({ hasText: /reconnecting/ }).waitFor();
   await using _ = await Server.start("--port", String(port), "--web", new URL(url).host);
-  await seen(page, "logger", "shop", "till");
-  await page.locator("#curtain").waitFor({ state: "hidden" });
+  await cardsShown(page, "logger", "shop", "till");
+  await page.locator("#overlay").waitFor({ state: "hidden" });
   assertEquals(await page.evaluate("globalThis.isTheSamePage"), true);
 });
 
-Deno.test({ name: "a slow consumer is told apart", ignore }, async () => {
+Deno.test({ name: "a slow consumer is marked", ignore }, async () => {
   await using server = await Server.start("--slow", "drop", "--max-line", "512KiB", "--max-queue", "1MiB");
   await using browser = await TestBrowser.launch();
   await using opened = await browser.open(server.url);
@@ -210,9 +210,9 @@ Deno.test({ name: "a slow consumer is told apart", ignore }, async () => {
   const line = `update "${"x".repeat(60_000)}"\n`;
   for (let sent = 0; sent < 16 * 1024 * 1024; sent += line.length) await writer.send(line);
   const card = page.locator("#programs .slow").filter({ hasText: "sloth" });
-  await card.filter({ hasText: /too slow: .* wait, has missed \d+/ }).waitFor();
+  await card.filter({ hasText: /slow: .* queued, \d+ dropped/ }).waitFor();
   for (const client of [sloth, writer]) client.close();
-  await node(page, "sloth").waitFor({ state: "detached" });
+  await cardOf(page, "sloth").waitFor({ state: "detached" });
 });
 
 Deno.test({ name: "markup in a name, in a client's name and in data stays text", ignore }, async () => {
@@ -225,7 +225,7 @@ Deno.test({ name: "markup in a name, in a client's name and in data stays text",
     await client.line(`create ${MARKUP}`);
     await client.line(`create ${JSON.stringify({ [MARKUP]: MARKUP })}`);
     await client.line(`${MARKUP} 1`); // No name: it is refused, and the refusal quotes it.
-    await seen(page, called);
+    await cardsShown(page, called);
   }
   const row = page.locator("#events > li").filter({ hasText: MARKUP }).first();
   await row.getByRole("button").first().click();
@@ -241,7 +241,7 @@ Deno.test({ name: "markup in a name, in a client's name and in data stays text",
   client.close();
 });
 
-Deno.test({ name: "a token is asked for where the broker has one", ignore }, async () => {
+Deno.test({ name: "the page asks for a token where the broker requires one", ignore }, async () => {
   const token = new URL("../files/token.txt", import.meta.url).pathname;
   await using server = await Server.start("--token-file", token);
   await using browser = await TestBrowser.launch();
@@ -249,13 +249,13 @@ Deno.test({ name: "a token is asked for where the broker has one", ignore }, asy
   const { page } = opened;
   await page.getByLabel("Token").fill("wrong");
   await page.getByRole("button", { name: "Enter" }).click();
-  await page.locator("#curtain").filter({ hasText: "not the right token" }).waitFor();
+  await page.locator("#overlay").filter({ hasText: "not the right token" }).waitFor();
   await page.getByLabel("Token").fill("s3cret");
   await page.getByRole("button", { name: "Enter" }).click();
-  await page.locator("#curtain").waitFor({ state: "hidden" });
+  await page.locator("#overlay").waitFor({ state: "hidden" });
 });
 
-Deno.test({ name: "another page cannot speak to the broker through the browser", ignore }, async () => {
+Deno.test({ name: "a page of another origin cannot talk to the broker", ignore }, async () => {
   await using stage = await Stage.set();
   await using other = await Server.start();
   await using opened = await stage.browser.open(`${other.url}healthz`);
@@ -290,11 +290,11 @@ const VIEWS: Record<string, View> = {
 };
 
 for (const [name, view] of Object.entries(VIEWS)) {
-  Deno.test({ name: `axe finds no fault with the page: ${name}`, ignore }, async () => {
+  Deno.test({ name: `axe finds no violations in the page: ${name}`, ignore }, async () => {
     await using stage = await Stage.set();
     await using opened = await stage.open(view);
     const { page } = opened;
-    await seen(page, "logger", "shop", "till");
+    await cardsShown(page, "logger", "shop", "till");
     await page.locator("#events > li").nth(8).waitFor();
     await page.locator("#events > li").first().getByRole("button").first().click();
     await page.locator("#why").getByLabel("Name").fill("create");
@@ -307,7 +307,7 @@ for (const [name, view] of Object.entries(VIEWS)) {
   });
 }
 
-/** What axe-core finds, run in the page. Its script comes by the tools of the browser, past the page's policy. */
+/** Runs axe-core in the page. Its script is injected by the browser's debugging protocol: the page's policy forbids scripts. */
 async function violations(page: Page): Promise<string[]> {
   const devTools = await page.context().newCDPSession(page);
   await devTools.send("Runtime.evaluate", { expression: axe.source });

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
-import { Colors, GROUNDS, PALETTE } from "../../web/colors.ts";
+import { BACKGROUNDS, Colors, PALETTE } from "../../web/colors.ts";
 
 /** The relative luminance of WCAG 2. */
 function luminance(hex: string): number {
@@ -20,16 +20,19 @@ function contrast(a: string, b: string): number {
 }
 
 for (const theme of ["light", "dark"] as const) {
-  Deno.test(`every colour is legible on every ${theme} ground`, () => {
+  Deno.test(`every colour is legible on every ${theme} background`, () => {
     for (const color of PALETTE) {
-      for (const ground of GROUNDS[theme]) {
-        assert(contrast(color[theme], ground) >= 4.5, `${color.name} on ${ground}: ${contrast(color[theme], ground)}`);
+      for (const background of BACKGROUNDS[theme]) {
+        assert(
+          contrast(color[theme], background) >= 4.5,
+          `${color.name} on ${background}: ${contrast(color[theme], background)}`,
+        );
       }
     }
   });
 }
 
-/** The colours that the style sheet names, by theme. */
+/** The colours of the style sheet, by theme. */
 async function styled(): Promise<Record<"light" | "dark", Map<string, string>>> {
   const css = await Deno.readTextFile(new URL("../../web/page.css", import.meta.url));
   const [light, dark] = [...css.matchAll(/^ *:root \{([^}]*)/gm)].map(([, body]) =>
@@ -38,17 +41,17 @@ async function styled(): Promise<Record<"light" | "dark", Map<string, string>>> 
   return { light, dark };
 }
 
-Deno.test("the style sheet has the grounds that the colours are made for, and its own are legible there", async () => {
+Deno.test("the style sheet has the backgrounds of the palette, and its own colours are legible on them", async () => {
   const themes = await styled();
   for (const theme of ["light", "dark"] as const) {
     const color = (name: string) => themes[theme].get(name)!;
-    const legible = (name: string, ground: string) =>
-      assert(contrast(color(name), color(ground)) >= 4.5, `${theme}: ${name} on ${ground}`);
-    for (const ground of ["ground", "panel", "selected"]) {
-      assert(GROUNDS[theme].includes(color(ground)), `${theme} ${ground}`);
-      for (const name of ["text", "muted", "accent", "good", "bad"]) legible(name, ground);
+    const legible = (name: string, background: string) =>
+      assert(contrast(color(name), color(background)) >= 4.5, `${theme}: ${name} on ${background}`);
+    for (const background of ["background", "panel", "selected"]) {
+      assert(BACKGROUNDS[theme].includes(color(background)), `${theme} ${background}`);
+      for (const name of ["text", "muted", "accent", "good", "bad"]) legible(name, background);
     }
-    for (const name of ["text", "bad"]) legible(name, "bad-ground");
+    for (const name of ["text", "bad"]) legible(name, "bad-background");
     legible("text", "raised");
     legible("muted", "raised");
     legible("on-accent", "accent");
@@ -61,7 +64,7 @@ Deno.test("Colors gives a name the same colour each time, on every page", () => 
   assertEquals(one.of("order.paid"), other.of("order.paid"));
 });
 
-Deno.test("Colors gives names different colours as long as there are some", () => {
+Deno.test("Colors gives names different colours as long as there are enough", () => {
   const colors = new Colors();
   const names = PALETTE.map((_, index) => `name-${index}`);
   assertEquals(new Set(names.map((name) => colors.of(name))).size, PALETTE.length);
@@ -70,7 +73,7 @@ Deno.test("Colors gives names different colours as long as there are some", () =
   assertEquals(colors.of("one more"), late);
 });
 
-Deno.test("Colors knows names that JavaScript knows", () => {
+Deno.test("Colors accepts the names of JavaScript's own properties", () => {
   const colors = new Colors();
   assertNotEquals(colors.of("constructor"), colors.of("__proto__"));
 });

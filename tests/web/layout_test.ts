@@ -1,6 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
 import { type Box, type Layout, layOut, MAX_CARDS, pointOn } from "../../web/layout.ts";
-import { Seats } from "../../web/seats.ts";
 
 const SIZES: [what: string, width: number, height: number, rem: number][] = [
   ["a projector", 812, 380, 16],
@@ -53,20 +52,9 @@ Deno.test("layOut makes cards smaller only where there are too many", () => {
   assertEquals([4, 8, 30].map(size), ["large", "medium", "small"]);
 });
 
-Deno.test("Seats keeps everybody's place while others come and go", () => {
-  const seats = new Seats();
-  seats.seat(["a", "b", "c"], 4);
-  seats.seat(["b", "c", "d", "e", "f"], 4);
-  assertEquals([...seats], [["d", 0], ["b", 1], ["c", 2], ["e", 3]]);
-  seats.seat(["c", "e"], 2);
-  assertEquals([...seats], [["c", 0], ["e", 1]]);
-  seats.seat(["c", "e", "a"], 8);
-  assertEquals([...seats], [["c", 0], ["e", 1], ["a", 2]]);
-});
-
-function at(path: Layout["places"][number]["path"], way: number): { x: number; y: number } {
+function at(path: Layout["places"][number]["path"], progress: number): { x: number; y: number } {
   const point = { x: 0, y: 0 };
-  pointOn(path, way, point);
+  pointOn(path, progress, point);
   return point;
 }
 

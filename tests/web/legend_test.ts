@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
 import { Legend } from "../../web/legend.ts";
 
-Deno.test("Legend shows one name for each colour, and another when that is seen no more", () => {
+Deno.test("Legend shows one name for each colour, and replaces one that has become stale", () => {
   const legend = new Legend();
-  const saws: [name: string, color: number, now: number, changes: boolean][] = [
+  const additions: [name: string, color: number, now: number, changes: boolean][] = [
     ["create", 2, 0, true],
     ["update", 3, 0, true],
     ["create", 2, 9000, false],
@@ -11,7 +11,9 @@ Deno.test("Legend shows one name for each colour, and another when that is seen 
     ["login", 2, 20_000, true],
     ["create", 2, 21_000, false],
   ];
-  for (const [name, color, now, changes] of saws) assertEquals(legend.saw(name, color, now), changes, `${name} ${now}`);
+  for (const [name, color, now, changes] of additions) {
+    assertEquals(legend.add(name, color, now), changes, `${name} ${now}`);
+  }
   assertEquals([...legend], [["login", 2], ["update", 3]]);
   legend.clear();
   assertEquals([...legend], []);

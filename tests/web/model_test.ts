@@ -1,11 +1,13 @@
 import { assert, assertEquals } from "@std/assert";
-import type { ClientInfo } from "../../lib/protocol/responses.ts";
 import { DEFAULT_LIMITS } from "../../lib/protocol/limits.ts";
-import { type Happening, Model } from "../../web/model.ts";
+import type { ClientInfo } from "../../lib/protocol/responses.ts";
+import { type EventLine, Model, type ShownEvent, type Update } from "../../web/model.ts";
 
 const ID = "01ARYZ6S41TSV4RRFFQ69G5FAV";
+/** The id of a connection that the model does not have. */
+const UNKNOWN_ID = "01ARYZ6S41TSV4RRFFQ69G5FAW";
 
-function begin(): Model {
+function makeModel(): Model {
   const events = ["create", "order.>"];
   return new Model({ id: "self", server: "mq/0.5.0", version: 1, limits: DEFAULT_LIMITS, events });
 }
@@ -17,116 +19,238 @@ function client(id: string, patterns: string[], more: Partial<ClientInfo> = {}):
   return { id, name: `name-${id}`, address, connectedAt, patterns, ...counts, classic: null, observe: null, ...more };
 }
 
-/** The broker tells of its own life. */
-function tell(model: Model, event: string, data: Record<string, unknown>): Happening | undefined {
-  return model.take(ID, "mq", `mq.${event}`, JSON.stringify(data));
+/** The model takes an event. */
+function take(model: Model, line: Partial<EventLine>, now = 0): Update {
+  return model.take({ id: ID, from: UNKNOWN_ID, name: "create", text: "", skipped: 0, ...line }, now);
 }
 
-function hearers(model: Model, name: string): string[] {
-  return model.hearers(name).map(({ id, pattern }) => `${id} by ${pattern}`);
+/** The model takes a system event. */
+function tell(
+  model: Model,
+  event: string,
+  data: Record<string, unknown>,
+  more: { skipped?: number; now?: number } = {},
+) {
+  const { skipped = 0, now = 0 } = more;
+  return take(model, { from: "mq", name: `mq.${event}`, text: JSON.stringify(data), skipped }, now);
 }
 
-Deno.test("Model follows a connection through its life", () => {
-  const model = begin();
+function subscribers(model: Model, name: string): string[] {
+  return model.subscribersOf(name).map(({ id, pattern }) => `${id} by ${pattern}`);
+}
+
+function eventOf({ event }: Update): ShownEvent {
+  assert(event !== undefined);
+  return event;
+}
+
+/** The sentence of a notice. */
+function sentence({ notice }: Update): string | undefined {
+  return notice && `${notice.kind} ${notice.id}: ${notice.name} ${notice.what}`;
+}
+
+Deno.test("Model follows a connection from mq.connect to mq.disconnect", () => {
+  const model = makeModel();
   const joined = tell(model, "connect", { id: "a", name: "client-1", address: "127.0.0.1:50000" });
-  assertEquals(joined, { kind: "joined", id: "a", text: "client-1 connected" });
-  assertEquals(hearers(model, "create"), ["a by >"]);
-  tell(model, "hello", { id: "a", name: "shop", was: "client-1" });
-  tell(model, "subscribe", { id: "a", name: "shop", patterns: ["order.*"] });
-  assertEquals([hearers(model, "create"), hearers(model, "order.paid")], [[], ["a by order.*"]]);
+  assertEquals(sentence(joined), "joined a: client-1 connected");
+  assertEquals(subscribers(model, "create"), ["a by >"]);
+  const renamed = tell(model, "hello", { id: "a", name: "shop", was: "client-1" });
+  assertEquals(sentence(renamed), "other a: client-1 is now called shop");
+  const subscribed = tell(model, "subscribe", { id: "a", name: "shop", patterns: ["order.*"] });
+  assertEquals(sentence(subscribed), "other a: shop now gets order.*");
+  assertEquals([subscribers(model, "create"), subscribers(model, "order.paid")], [[], ["a by order.*"]]);
   assertEquals(model.nameOf("a"), "shop");
   const left = tell(model, "disconnect", { id: "a", name: "shop", reason: "reset" });
-  assertEquals([left?.kind, left?.kind === "left" && left.text], ["left", "shop broke off"]);
-  assertEquals([model.participants, hearers(model, "order.paid")], [[], []]);
+  assertEquals([sentence(left), left.left?.id], ["left a: shop lost its connection", "a"]);
+  assertEquals([model.participants, subscribers(model, "order.paid")], [[], []]);
 });
 
-Deno.test("Model does not count those who only watch among those who hear", () => {
-  const model = begin();
-  model.reconcile([client("self", [">", "mq.>"]), client("page", [">"], { observe: 60 }), client("a", [">"])]);
-  assertEquals(hearers(model, "create"), ["a by >"]);
+Deno.test("Model does not count observers among the subscribers", () => {
+  const model = makeModel();
+  model.reconcile([client("self", [">", "mq.>"]), client("page", [">"], { observe: 60 }), client("a", [">"])], 0);
+  assertEquals(subscribers(model, "create"), ["a by >"]);
   assertEquals(model.participants.map(({ id }) => id), ["a"]);
-  assertEquals(model.watchers.map(({ id }) => id), ["self", "page"]);
-  assertEquals([model.participant("a")?.id, model.participant("page"), model.participant("?")], [
-    "a",
-    undefined,
-    undefined,
-  ]);
+  assertEquals(model.observers.map(({ id }) => id), ["self", "page"]);
+  const ids = ["a", "page", "?"].map((id) => model.participant(id)?.id);
+  assertEquals(ids, ["a", undefined, undefined]);
 });
 
-Deno.test("Model is put right by the answer to /clients", () => {
-  const model = begin();
+Deno.test("Model replaces its connections by those of /clients", () => {
+  const model = makeModel();
   tell(model, "connect", { id: "gone", name: "client-1", address: "127.0.0.1:1" });
-  model.reconcile([client("a", ["create"])]);
-  assertEquals(hearers(model, "create"), ["a by create"]);
-  const known = model.hearers("create");
-  model.reconcile([client("a", ["create"], { published: 7 })]);
-  assert(model.hearers("create") === known, "who hears what has not changed");
-  model.reconcile([client("a", ["order.*"])]);
-  assertEquals(hearers(model, "create"), []);
+  model.reconcile([client("a", ["create"])], 0);
+  assertEquals(subscribers(model, "create"), ["a by create"]);
+  const cached = model.subscribersOf("create");
+  model.reconcile([client("a", ["create"], { published: 7 })], 0);
+  assert(model.subscribersOf("create") === cached, "the subscriptions have not changed");
+  model.reconcile([client("a", ["order.*"])], 0);
+  assertEquals(subscribers(model, "create"), []);
 });
 
-Deno.test("Model tells an event with its sender's name and its hearers at that time", () => {
-  const model = begin();
-  model.reconcile([client("a", []), client("b", ["create"])]);
-  const happening = model.take(ID, "a", "create", '{"id":1}');
-  model.reconcile([]);
-  assert(happening?.kind === "event");
-  assertEquals(happening.seen, {
+Deno.test("Model adds the names of its publisher and of the subscribers of that time to an event", () => {
+  const model = makeModel();
+  model.reconcile([client("a", []), client("b", ["create"])], 0);
+  const update = take(model, { from: "a", name: "create", text: '{"id":1}' });
+  model.reconcile([], 0);
+  assertEquals(eventOf(update), {
     id: ID,
     from: "a",
     name: "create",
     text: '{"id":1}',
     fromName: "name-a",
-    hearers: [{ id: "b", name: "name-b", pattern: "create" }],
+    subscribers: [{ id: "b", name: "name-b", pattern: "create" }],
   });
   assertEquals(model.nameOf("self"), "this page");
-  assertEquals(model.nameOf("nobody"), "unknown");
+  assertEquals(model.nameOf(UNKNOWN_ID), "unknown");
 });
 
-Deno.test("Model says of an unrecognized event what would admit it", () => {
-  const happening = tell(begin(), "unrecognized", { id: "a", name: "shop", event: "archive", times: 1 });
-  assert(happening?.kind === "event");
-  const { name, hearers, drop } = happening.seen;
-  assertEquals([name, hearers, drop?.why], ["archive", [], "not recognized"]);
-  assertEquals(drop?.help, "To admit it, start the broker with: mq server --events 'create,order.>,archive'");
+Deno.test("Model explains how to have an unrecognized event recognized", () => {
+  const { name, subscribers, drop } = eventOf(
+    tell(makeModel(), "unrecognized", { id: "a", name: "shop", event: "archive", times: 1 }),
+  );
+  assertEquals([name, subscribers, drop?.why], ["archive", [], "not recognized"]);
+  assertEquals(drop?.help, "To have it recognized, start the broker with: mq server --events 'create,order.>,archive'");
 });
 
-Deno.test("Model says of a refused event why, in the broker's words", () => {
+Deno.test("Model explains a refused event in the broker's words", () => {
   const text = "Cannot take order.paid: its data must be object";
-  const happening = tell(begin(), "refused", { id: "a", name: "shop", code: "invalid-data", text, times: 1 });
-  assert(happening?.kind === "event");
-  assertEquals([happening.seen.name, happening.seen.drop?.why], ["order.paid", "refused: invalid-data"]);
-  assertEquals(happening.seen.drop?.text, `${text}.`);
+  const { name, drop } = eventOf(
+    tell(makeModel(), "refused", { id: "a", name: "shop", code: "invalid-data", text, times: 1 }),
+  );
+  assertEquals([name, drop?.why, drop?.text], ["order.paid", "refused: invalid-data", `${text}.`]);
 });
 
-Deno.test("Model tells of a connection that was turned away, though it was never there", () => {
+Deno.test("Model tells of a refused connection, which never was among its own", () => {
   const data = { id: "", name: "mq", code: "too-many-connections", text: "This broker has no room", times: 1 };
-  assertEquals(tell(begin(), "refused", data), {
-    kind: "other",
-    id: "",
-    text: "A connection was refused: This broker has no room",
-  });
+  assertEquals(
+    sentence(tell(makeModel(), "refused", data)),
+    "other : A connection was refused: This broker has no room",
+  );
 });
 
-Deno.test("Model calls a connection slow until nothing waits for it any more", () => {
-  const model = begin();
-  const slow = (queuedBytes: number) => {
-    model.reconcile([client("a", [">"], { queuedBytes })]);
-    return model.programs.get("a")!.isSlow;
+Deno.test("Model tells of slow consumers, dropped events, throttled publishers and the broker's end", () => {
+  const model = makeModel();
+  model.reconcile([client("a", [])], 0);
+  const about = { id: "a", name: "shop" };
+  const updates = [
+    tell(model, "slow", { ...about, queuedBytes: 2_000_000 }),
+    tell(model, "dropped", { ...about, bytes: 10, events: 1 }),
+    tell(model, "dropped", { ...about, bytes: 10 }),
+    tell(model, "throttled", { ...about, eventsPerSecond: 5 }),
+    tell(model, "drain", { connections: 1, deadlineMs: 1 }),
+  ];
+  assertEquals(updates.map(({ notice }) => `${notice?.name} ${notice?.what}`), [
+    "shop is a slow consumer: 2.0 MB are queued",
+    "shop lost 1 event (dropped)",
+    "shop lost data (dropped)",
+    "shop publishes more than 5 events a second",
+    "The broker is shutting down",
+  ]);
+});
+
+Deno.test("Model has a connection slow until its queue is empty", () => {
+  const model = makeModel();
+  const isSlow = (queuedBytes: number) => {
+    model.reconcile([client("a", [">"], { queuedBytes })], 0);
+    return model.participant("a")!.isSlow;
   };
-  assertEquals([slow(0), slow(1000)], [false, false]);
+  assertEquals([isSlow(0), isSlow(1000)], [false, false]);
   tell(model, "slow", { id: "a", name: "a", patterns: [">"], queuedBytes: 16_777_216, policy: "drop" });
-  assert(model.programs.get("a")!.isSlow);
-  assertEquals([slow(1000), slow(0), slow(1000)], [true, false, false]);
-  assertEquals([slow(DEFAULT_LIMITS.outboxBytes / 2), slow(1), slow(0)], [true, true, false]);
+  assert(model.participant("a")!.isSlow);
+  assertEquals([isSlow(1000), isSlow(0), isSlow(1000)], [true, false, false]);
+  assertEquals([isSlow(DEFAULT_LIMITS.outboxBytes / 2), isSlow(1), isSlow(0)], [true, true, false]);
 });
 
-Deno.test("Model bears events of the broker that it does not know", () => {
-  assertEquals(tell(begin(), "future", { id: "a" }), undefined);
+Deno.test("Model ignores system events that it does not know", () => {
+  assertEquals(tell(makeModel(), "future", { id: "a" }), {});
 });
 
-Deno.test("Model knows names that JavaScript knows", () => {
-  const model = begin();
-  model.reconcile([client("__proto__", ["constructor"])]);
-  assertEquals(hearers(model, "constructor"), ["__proto__ by constructor"]);
+Deno.test("Model accepts the names of JavaScript's own properties", () => {
+  const model = makeModel();
+  model.reconcile([client("__proto__", ["constructor"])], 0);
+  assertEquals(subscribers(model, "constructor"), ["__proto__ by constructor"]);
+});
+
+// Requests and replies
+
+Deno.test("Model finds the subscriber of an answer to a request, and does not cache its name", () => {
+  const model = makeModel();
+  model.reconcile([client("a", ["_INBOX.a.*"]), client("b", ["create"])], 0);
+  assertEquals(subscribers(model, "_INBOX.a.1"), ["a by _INBOX.a.*"]);
+  assert(model.subscribersOf("_INBOX.a.1") !== model.subscribersOf("_INBOX.a.1"));
+});
+
+// Publishers without a connection
+
+function post(id: string, more: Record<string, unknown> = {}): Record<string, unknown> {
+  return { name: "http", address: "127.0.0.1:50001", event: "create", id, receivers: 1, ...more };
+}
+
+Deno.test("Model adds http with its first POST, which is told as one event and by mq.http", () => {
+  for (const isEventFirst of [true, false]) {
+    const model = makeModel();
+    model.reconcile([client("a", ["create"])], 0);
+    const updates: Update[] = [];
+    const takeEvent = () => updates.push(take(model, { from: "http", name: "create", text: "1" }));
+    if (isEventFirst) takeEvent();
+    const told = tell(model, "http", post(ID));
+    if (!isEventFirst) takeEvent();
+    assertEquals(sentence(told), "joined http: http publishes from 127.0.0.1:50001");
+    const { from, fromName, subscribers } = eventOf(updates[0]);
+    assertEquals([from, fromName, subscribers.map(({ id }) => id)], ["http", "http", ["a"]]);
+    const { name, published, isDetached, isIdle } = model.participant("http")!;
+    assertEquals([name, published, isDetached, isIdle], ["http", 1, true, false]);
+    assertEquals(model.participants.map(({ id }) => id), ["a", "http"]);
+    assertEquals(model.clients.map(({ id }) => id), ["a"]);
+    assertEquals(model.addressOf(ID), "127.0.0.1:50001");
+  }
+});
+
+Deno.test("Model counts the POSTs that are missing from a sample", () => {
+  const model = makeModel();
+  tell(model, "http", post("1"));
+  take(model, { from: "http" });
+  tell(model, "http", post("10"), { skipped: 8 });
+  assertEquals(model.participant("http")?.published, 10);
+  assertEquals(sentence(tell(model, "http", post("11"))), undefined);
+  assertEquals(model.participant("http")?.published, 11);
+});
+
+Deno.test("Model has http idle after five seconds without a POST, until the next one", () => {
+  const model = makeModel();
+  const isIdle = () => model.participant("http")!.isIdle;
+  tell(model, "http", post("1"), { now: 1000 });
+  model.reconcile([], 6000);
+  assertEquals(isIdle(), false);
+  model.reconcile([], 6001);
+  assertEquals(isIdle(), true);
+  take(model, { from: "http" }, 6500);
+  assertEquals([isIdle(), model.participant("http")?.published], [false, 1]);
+});
+
+Deno.test("Model shows refused and unrecognized POSTs as dropped events from http, which do not count", () => {
+  const model = makeModel();
+  const text = "Cannot take order.paid: its data must be object";
+  const refused = eventOf(tell(model, "refused", { id: "", name: "http", code: "invalid-data", text, times: 1 }));
+  assertEquals([refused.name, refused.from, refused.fromName], ["order.paid", "http", "http"]);
+  const unrecognized = eventOf(tell(model, "unrecognized", { id: "", name: "http", event: "archive", times: 1 }));
+  assertEquals([unrecognized.from, unrecognized.drop?.why], ["http", "not recognized"]);
+  assertEquals(model.participant("http")?.published, 0);
+  const throttled = tell(model, "throttled", { id: "", name: "http", eventsPerSecond: 5 });
+  assertEquals(sentence(throttled), "other http: http publishes more than 5 events a second");
+});
+
+Deno.test("Model shows other publishers without a connection by their names, but not too many", () => {
+  const model = makeModel();
+  for (let index = 0; index < 30; index++) take(model, { from: `job-${index}` });
+  assertEquals(model.participants.length, 20);
+  assertEquals([model.nameOf("job-0"), model.nameOf("job-29")], ["job-0", "job-29"]);
+  assertEquals(model.participant("job-0")?.published, 1);
+  assertEquals(model.participant("job-29"), undefined);
+});
+
+Deno.test("Model does not take a connection that has left for a publisher without one", () => {
+  const model = makeModel();
+  assertEquals(eventOf(take(model, { from: UNKNOWN_ID })).fromName, "unknown");
+  assertEquals(model.participants, []);
 });

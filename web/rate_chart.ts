@@ -1,51 +1,51 @@
 /**
- * The rates of the last minutes, as a chart and as text.
+ * The rates of the last minutes, as a chart and as numbers.
  *
  * @module
  */
 import uPlot from "uplot";
 import type { BrokerStats } from "../lib/protocol/responses.ts";
 import { byId, make, setText } from "./dom.ts";
-import { Rates as History, SERIES } from "./history.ts";
-import { type Ink, readInk, rem } from "./theme.ts";
-import { formatCompactRate } from "./words.ts";
+import { formatCompactRate } from "./format.ts";
+import { RateHistory, SERIES } from "./rate_history.ts";
+import { readTheme, rem, type Theme } from "./theme.ts";
 
-/** How much time the chart shows at least, in seconds. */
+/** The shortest time that the chart spans, in seconds. */
 const MIN_SPAN_S = 60;
 
 /** Draws the rates. */
-export class RatesView {
-  readonly #place = byId("chart");
+export class RateChart {
+  readonly #container = byId("chart");
   readonly #values: HTMLElement[];
-  #history = new History();
+  #history = new RateHistory();
   #chart: uPlot | undefined;
 
-  /** Begins with an empty chart. */
+  /** Makes an empty chart. */
   constructor() {
     this.#values = SERIES.map(({ name, color }) => {
       const value = make("b", "", "–");
       byId("series").append(make("li", `series-${color}`, make("span", "", name), value));
       return value;
     });
-    new ResizeObserver(() => this.#resize()).observe(this.#place);
+    new ResizeObserver(() => this.#resize()).observe(this.#container);
   }
 
-  /** Takes the colours and sizes of now. */
+  /** Draws the chart anew in the current colours and sizes. */
   refresh(): void {
     this.#chart?.destroy();
     this.#chart = undefined;
-    if (this.#history.data[0].length < 2) return; // Of a single time uPlot would make a chart of days.
-    const { clientWidth: width, clientHeight: height } = this.#place;
-    this.#chart = new uPlot(options(readInk(), width, height), this.#history.data, this.#place);
+    if (this.#history.data[0].length < 2) return; // For a single point, uPlot draws an axis of several days.
+    const { clientWidth: width, clientHeight: height } = this.#container;
+    this.#chart = new uPlot(options(readTheme(), width, height), this.#history.data, this.#container);
   }
 
-  /** Forgets what was. */
+  /** Removes all rates. */
   clear(): void {
-    this.#history = new History();
+    this.#history = new RateHistory();
     this.refresh();
   }
 
-  /** Takes in the answer to `/stats`, at a time in milliseconds. */
+  /** Adds an answer to `/stats`, and the time in milliseconds at which it arrived. */
   answered(stats: BrokerStats, now: number): void {
     this.#history.answered(stats, now);
     this.#history.latest?.forEach((rate, index) => setText(this.#values[index], formatCompactRate(rate)));
@@ -53,22 +53,27 @@ export class RatesView {
     else if (!document.hidden) this.#chart.setData(this.#history.data);
   }
 
-  /** How many events a second come in now, once that is known. */
+  /** The newest rate of published events; undefined before the second answer. */
   get published(): number | undefined {
     return this.#history.latest?.[0];
   }
 
   #resize(): void {
     if (this.#chart === undefined) return this.refresh();
-    this.#chart.setSize({ width: this.#place.clientWidth, height: this.#place.clientHeight });
+    this.#chart.setSize({ width: this.#container.clientWidth, height: this.#container.clientHeight });
   }
 }
 
-function options(ink: Ink, width: number, height: number): uPlot.Options {
-  const font = `${0.75 * rem()}px ${ink.font}`;
-  const axis: uPlot.Axis = { stroke: ink.muted, font, grid: { stroke: ink.line, width: 1 }, ticks: { show: false } };
+function options(theme: Theme, width: number, height: number): uPlot.Options {
+  const font = `${0.75 * rem()}px ${theme.font}`;
+  const axis: uPlot.Axis = {
+    stroke: theme.muted,
+    font,
+    grid: { stroke: theme.line, width: 1 },
+    ticks: { show: false },
+  };
   const values = (_: uPlot, splits: number[]) => splits.map((value) => formatCompactRate(value).replace(".0", ""));
-  const colors = { blue: ink.events[0], green: ink.events[2], bad: ink.bad };
+  const colors = { blue: theme.events[0], green: theme.events[2], bad: theme.bad };
   return {
     width,
     height,

@@ -1,27 +1,27 @@
 /**
- * The stream of events, newest first.
+ * The list of events, the newest first, with its filter and its pause.
  *
  * @module
  */
 import { Pattern } from "../lib/protocol/pattern.ts";
 import type { Colors } from "./colors.ts";
-import { detailsOf } from "./details.ts";
 import { byId, colorClass, make, setText } from "./dom.ts";
-import type { Seen } from "./model.ts";
-import { timeOf } from "./words.ts";
+import { makeDetails } from "./event_details.ts";
+import { formatTime, groupName } from "./format.ts";
+import type { ShownEvent } from "./model.ts";
 
-/** How many events are in the list, and how many are kept for other filters. */
+/** How many events are listed, and how many are kept for other filters. */
 const MAX_ROWS = 100;
 const MAX_KEPT = 1000;
 const MAX_CHARACTERS = 120;
-/** More often nobody can read. */
+/** How often new events are added to the list. */
 const BATCH_MS = 200;
 
-/** A row of the list, used again and again. */
+/** A row of the list. Rows are reused. */
 class Row {
   readonly element = make("li", "");
   readonly button = make("button", "row");
-  seen: Seen | undefined;
+  event: ShownEvent | undefined;
   readonly #time = make("time", "");
   readonly #name = make("b", "");
   readonly #from = make("span", "from");
@@ -34,108 +34,108 @@ class Row {
     this.element.append(this.button);
   }
 
-  show(seen: Seen, color: string): void {
-    const { id, name, fromName, text, drop } = seen;
-    this.seen = seen;
+  show(event: ShownEvent, color: string): void {
+    const { id, name, fromName, text, drop } = event;
+    this.event = event;
     this.element.className = drop === undefined ? "" : "dropped";
     this.button.setAttribute("aria-expanded", "false");
-    setText(this.#time, timeOf(id));
-    setText(this.#name, name);
+    setText(this.#time, formatTime(id));
+    setText(this.#name, groupName(name));
     this.#name.className = drop === undefined ? color : "";
     setText(this.#from, fromName);
     setText(this.#data, drop?.why ?? text.slice(0, MAX_CHARACTERS));
   }
 }
 
-/** The list, its filter and its pause. */
-export class Stream {
+/** The list of events. */
+export class EventList {
   readonly #list = byId("events");
   readonly #pause = byId<HTMLButtonElement>("pause");
   readonly #filter = byId<HTMLInputElement>("filter");
   readonly #colors: Colors;
+  readonly #addressOf: (eventId: string) => string | undefined;
   readonly #rows: Row[] = [];
   readonly #rowOf = new WeakMap<Element, Row>();
-  #kept: Seen[] = [];
-  #waiting: Seen[] = [];
-  #missed = 0;
+  #kept: ShownEvent[] = [];
+  /** The events for the next batch. */
+  #batch: ShownEvent[] = [];
+  /** How many events have arrived since the list was paused. */
+  #newCount = 0;
   #isPaused = false;
   #pattern = new Pattern(">");
-  #about: string | undefined;
+  /** The participant whose events are listed; all events if undefined. */
+  #participant: string | undefined;
   #timer: number | undefined;
   #tabStop: HTMLElement | undefined;
 
-  /** Sets the list up, with these colours. */
-  constructor(colors: Colors) {
+  /** Sets up the list. `addressOf` returns the address from which an event came over HTTP. */
+  constructor(colors: Colors, addressOf: (eventId: string) => string | undefined) {
     this.#colors = colors;
+    this.#addressOf = addressOf;
     this.#pause.onclick = () => this.#setPaused(!this.#isPaused);
     this.#filter.oninput = () => this.#setFilter(this.#filter.value.trim());
     byId("filter-form").onsubmit = (event) => event.preventDefault();
     this.#list.onclick = ({ target }) => this.#toggle((target as Element).closest("button"));
-    // What has the focus must not move on.
+    // A row with the focus must not move.
     this.#list.addEventListener("focusin", () => this.#setPaused(true));
-    this.#list.onkeydown = (event) => this.#move(event);
+    this.#list.onkeydown = (event) => this.#moveFocus(event);
   }
 
-  /** Takes in an event. */
-  add(seen: Seen): void {
-    this.#kept.push(seen);
+  /** Adds an event. */
+  add(event: ShownEvent): void {
+    this.#kept.push(event);
     if (this.#kept.length > 2 * MAX_KEPT) this.#kept = this.#kept.slice(-MAX_KEPT);
-    if (!this.#wants(seen)) return;
-    if (this.#isPaused) return this.#count();
-    this.#waiting.push(seen);
-    if (this.#waiting.length > 2 * MAX_ROWS) this.#waiting = this.#waiting.slice(-MAX_ROWS);
+    if (!this.#isListed(event)) return;
+    if (this.#isPaused) return this.#countNew();
+    this.#batch.push(event);
+    if (this.#batch.length > 2 * MAX_ROWS) this.#batch = this.#batch.slice(-MAX_ROWS);
     this.#timer ??= setTimeout(() => this.#flush(), BATCH_MS);
   }
 
-  /** Shows only what a connection sends and hears; all with undefined. */
-  narrow(id: string | undefined): void {
-    this.#about = id;
+  /** Lists only the events that a participant publishes or receives; all with undefined. */
+  narrow(participant: string | undefined): void {
+    this.#participant = participant;
     this.#rebuild();
   }
 
-  /** Forgets all events. */
+  /** Removes all events. */
   clear(): void {
     this.#kept = [];
     this.#rebuild();
   }
 
-  #wants({ name, from, hearers, drop }: Seen): boolean {
-    const isMeant = this.#pattern.text === ">" && drop !== undefined || this.#pattern.matches(name);
-    return isMeant &&
-      (this.#about === undefined || from === this.#about || hearers.some(({ id }) => id === this.#about));
+  /** Without a filter, all dropped events are listed: for a refused one, `name` may be only a code. */
+  #isListed({ name, from, subscribers, drop }: ShownEvent): boolean {
+    const matches = this.#pattern.text === ">" && drop !== undefined || this.#pattern.matches(name);
+    const id = this.#participant;
+    return matches && (id === undefined || from === id || subscribers.some((subscriber) => subscriber.id === id));
   }
 
-  #count(): void {
-    this.#missed++;
+  #countNew(): void {
+    this.#newCount++;
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      if (this.#isPaused) setText(this.#pause, `Go on (${this.#missed.toLocaleString("en-US")} new)`);
+      if (this.#isPaused) setText(this.#pause, `Resume (${this.#newCount.toLocaleString("en-US")} new)`);
     }, BATCH_MS);
-  }
-
-  /** What is not in the list yet comes into it later. */
-  #hold(): void {
-    this.#missed = this.#waiting.length;
-    this.#waiting = [];
   }
 
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const fresh = this.#waiting.slice(-MAX_ROWS);
-    this.#waiting = [];
+    const fresh = this.#batch.slice(-MAX_ROWS);
+    this.#batch = [];
     if (this.#isPaused) return;
-    this.#list.prepend(...fresh.reverse().map((seen) => this.#recycle(seen)));
+    this.#list.prepend(...fresh.reverse().map((event) => this.#rowFor(event)));
     byId("no-events").hidden = this.#list.childElementCount > 0;
     this.#keepOneTabStop();
   }
 
-  /** A row that is not in use, else the oldest. */
-  #recycle(seen: Seen): HTMLElement {
+  /** Shows an event in a new row, or in the oldest one if there are enough. */
+  #rowFor(event: ShownEvent): HTMLElement {
     const row = this.#rows.length < MAX_ROWS ? new Row() : this.#rows.shift()!;
     this.#rows.push(row);
     this.#rowOf.set(row.button, row);
-    row.show(seen, colorClass(this.#colors.of(seen.name)));
+    row.show(event, colorClass(this.#colors.of(groupName(event.name))));
     return row.element;
   }
 
@@ -143,7 +143,7 @@ export class Stream {
     this.#setPaused(false);
     for (const { element } of this.#rows) element.remove();
     this.#rows.length = 0;
-    this.#waiting = this.#kept.filter((seen) => this.#wants(seen));
+    this.#batch = this.#kept.filter((event) => this.#isListed(event));
     this.#flush();
   }
 
@@ -164,23 +164,28 @@ export class Stream {
     if (isPaused === this.#isPaused) return;
     this.#isPaused = isPaused;
     this.#pause.setAttribute("aria-pressed", String(isPaused));
-    setText(this.#pause, isPaused ? "Go on" : "Pause");
-    if (isPaused) return this.#hold();
+    setText(this.#pause, isPaused ? "Resume" : "Pause");
+    if (isPaused) {
+      this.#newCount = this.#batch.length;
+      this.#batch = [];
+      return;
+    }
     this.#close();
-    this.#waiting = this.#missed === 0 ? [] : this.#kept.filter((seen) => this.#wants(seen)).slice(-this.#missed);
-    this.#missed = 0;
+    const listed = this.#kept.filter((event) => this.#isListed(event));
+    this.#batch = this.#newCount === 0 ? [] : listed.slice(-this.#newCount);
+    this.#newCount = 0;
     this.#flush();
   }
 
-  /** Opens an event, or closes it. What is open stays where it is: the stream pauses. */
+  /** Opens or closes the details of an event. The list is paused by the focus, so that they stay where they are. */
   #toggle(button: Element | null): void {
     const row = button === null ? undefined : this.#rowOf.get(button);
-    if (row?.seen === undefined) return;
+    if (row?.event === undefined) return;
     const isOpen = row.button.getAttribute("aria-expanded") === "true";
     this.#close();
     if (isOpen) return;
     row.button.setAttribute("aria-expanded", "true");
-    row.element.append(detailsOf(row.seen));
+    row.element.append(makeDetails(row.event, this.#addressOf(row.event.id)));
     row.element.scrollIntoView({ block: "nearest" });
   }
 
@@ -189,7 +194,7 @@ export class Stream {
     this.#list.querySelector(".details")?.remove();
   }
 
-  #move(event: KeyboardEvent): void {
+  #moveFocus(event: KeyboardEvent): void {
     const item = document.activeElement?.closest("li");
     const next = new Map([
       ["ArrowDown", item?.nextElementSibling],
@@ -202,7 +207,7 @@ export class Stream {
     next.querySelector("button")!.focus();
   }
 
-  /** TAB goes to the list once; within it go the arrow keys. */
+  /** Tab stops at the list once; the arrow keys move within it. */
   #keepOneTabStop(): void {
     if (this.#tabStop !== undefined) this.#tabStop.tabIndex = -1;
     this.#tabStop = this.#list.querySelector<HTMLElement>(".row") ?? undefined;

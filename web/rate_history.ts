@@ -1,5 +1,5 @@
 /**
- * What the broker counts, as rates over the last minutes. Everything here is pure.
+ * The rates of the last minutes, computed from the broker's counters. Everything here is pure.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { BrokerStats } from "../lib/protocol/responses.ts";
 
 const HISTORY_MS = 5 * 60_000;
 
-/** What is drawn: each with a colour and what is counted. */
+/** The series of the chart: each with its name, its colour and its counter. */
 export const SERIES = [
   { name: "published", color: "blue", of: (stats: BrokerStats) => stats.published },
   { name: "delivered", color: "green", of: (stats: BrokerStats) => stats.delivered },
@@ -15,12 +15,12 @@ export const SERIES = [
 ] as const;
 
 /** The rates of the last minutes. */
-export class Rates {
-  /** Times in seconds, and for each series the rates. */
+export class RateHistory {
+  /** The times in seconds, and the rates of each series at these times. */
   data: [number[], ...number[][]] = [[], ...SERIES.map(() => [])];
   #last: { stats: BrokerStats; now: number } | undefined;
 
-  /** Takes in the answer to `/stats`, at a time in milliseconds. */
+  /** Adds an answer to `/stats`, and the time in milliseconds at which it arrived. */
   answered(stats: BrokerStats, now: number): void {
     const last = this.#last;
     this.#last = { stats, now };
@@ -31,7 +31,7 @@ export class Rates {
     while (this.data[0][0] < (now - HISTORY_MS) / 1000) for (const column of this.data) column.shift();
   }
 
-  /** The rates of the last second; undefined as long as nothing can be said of them. */
+  /** The newest rate of each series; undefined before the second answer. */
   get latest(): number[] | undefined {
     return this.data[0].length === 0 ? undefined : this.data.slice(1).map((column) => column.at(-1)!);
   }
