@@ -170,7 +170,7 @@ const BROKEN: [text: string, message: string][] = [
   ["null", `line 1: a catalog must be an object: ${FORM}`],
   ["{}", `line 1: the catalog has no events: ${FORM}`],
   ['{"a":{},\n"b c":{}}', 'line 2: Cannot read "b c" as a pattern: '],
-  ['{"a":{},\n"mq.x":{}}', 'line 2: Cannot recognize "mq.x": "mq." events are the broker\'s own'],
+  ['{"a":{},\n"mq.x":{}}', 'line 2: Cannot recognize "mq.x": names that begin with "mq." belong to the broker'],
   ['{"a":{},\n"b":1}', 'line 2: the entry of "b" must be an object'],
   ['{"a":{},\n"a":{}}', 'line 2: duplicate key "a"'],
   ['{"a":{"schema":{\n"type":"array",\n"type":"object"}}}', 'line 3: duplicate key "type"'],
@@ -214,7 +214,10 @@ const BROKEN_ASYNCAPI: [text: string, message: string][] = [
   ],
   ['{"asyncapi":"3.0.0"}', "line 1: the document has no channels"],
   ['{"asyncapi":"3.0.0",\n"channels":{}}', "line 2: the document has no channels"],
-  [asyncApi('"a":{', '"address":"mq/{id}"}'), 'line 4: Cannot recognize "mq.*": "mq." events are the broker\'s own'],
+  [
+    asyncApi('"a":{', '"address":"mq/{id}"}'),
+    'line 4: Cannot recognize "mq.*": names that begin with "mq." belong to the broker',
+  ],
   [asyncApi('"a":{"messages":{"m":{', '"$ref":"#/b"}}}'), 'line 4: the reference "#/b" is not found in this file'],
   [asyncApi('"a":{"messages":{"m":{', '"$ref":"#/%"}}}'), 'line 4: the reference "#/%" is not found in this file'],
   [
