@@ -23,37 +23,51 @@
  *
  * @module
  */
-export { type Address, formatAddress, parseAddress } from "./lib/protocol/address.ts";
-export * from "./lib/protocol/responses.ts";
-export * from "./lib/broker.ts";
-export * from "./lib/broker/options.ts";
-export { Catalog, parseCatalog } from "./lib/catalog/catalog.ts";
-export {
-  type ClassicForm,
-  type ClassicKeys,
-  type ClassicOptions,
-  MAX_MESSAGE_BYTES,
-  MESSAGE_PACE_MS,
-  modernName,
-  modernPattern,
-} from "./lib/protocol/classic.ts";
-export * from "./lib/client.ts";
-export * from "./lib/client/options.ts";
-export * from "./lib/protocol/data.ts";
-export { dial, type DialOptions } from "./lib/net/dial.ts";
-export * from "./lib/protocol/errors.ts";
-export * from "./lib/protocol/event.ts";
-export * from "./lib/protocol/pattern.ts";
+
+// The client: publish, subscribe, request.
+export { Client, connect } from "./lib/client.ts";
+export type {
+  ClientEventMap,
+  ConfirmOptions,
+  ConnectOptions,
+  PublishOptions,
+  Receipt,
+  ReconnectOptions,
+  RequestOptions,
+  SlowSubscription,
+} from "./lib/client/options.ts";
+export type { SubscribeOptions, Subscription } from "./lib/client/subscription.ts";
+export { type EventMeta, MqEvent } from "./lib/protocol/event.ts";
+export type { Json } from "./lib/protocol/data.ts";
 export type { HeartbeatTimes } from "./lib/net/heartbeat.ts";
-export * from "./lib/protocol/limits.ts";
-export { type LineObserver, LineReader, type LineReaderOptions } from "./lib/net/line_reader.ts";
+
+// What a broker says of itself: to its clients, and to the program that it is part of.
+export type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "./lib/protocol/responses.ts";
+
+// The broker: admit connections, recognize events, pass them on.
+export { Broker } from "./lib/broker.ts";
+export type { BrokerOptions, SlowPolicy, SystemEvent } from "./lib/broker/options.ts";
 export type { Certificate, ListenOptions } from "./lib/net/listen.ts";
-export * from "./lib/protocol/lines.ts";
-export * from "./lib/client/subscription.ts";
-export { parseToken, parseTokens, type Scope, type Token } from "./lib/protocol/tokens.ts";
-export { afterCurrentTick } from "./lib/net/read_scheduler.ts";
-export type { ByteReader, Transport } from "./lib/net/transport.ts";
-export { VERSION } from "./lib/protocol/version.ts";
-export { parseOrigin } from "./lib/http/access.ts";
-export { DEFAULT_WEB_PORT, serveWeb, type WebGateway, type WebOptions } from "./lib/http/gateway.ts";
+export type { Transport } from "./lib/net/transport.ts";
+export type { Limits } from "./lib/protocol/limits.ts";
+export { DEFAULT_EVENTS } from "./lib/protocol/event.ts";
+export { parseTokens, type Scope, type Token } from "./lib/protocol/tokens.ts";
+export type { ClassicForm, ClassicKeys, ClassicOptions } from "./lib/protocol/classic.ts";
+
+// The catalog: what events there are, and what data they carry.
+export { type Catalog, parseCatalog } from "./lib/catalog/catalog.ts";
+
+// The HTTP gateway: the page, WebSocket, Server-Sent Events, POST and metrics.
+export { serveWeb, type WebGateway, type WebOptions } from "./lib/http/gateway.ts";
 export type { Page } from "./lib/http/page.ts";
+
+// The errors, each with a code.
+export {
+  ConnectionError,
+  type LocalCode,
+  MqError,
+  ProtocolError,
+  TimeoutError,
+  WIRE_CODES,
+  type WireCode,
+} from "./lib/protocol/errors.ts";

@@ -1,6 +1,8 @@
 /** The rules of the line protocol, in the order of docs/protocol.md, over bare sockets. */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { Broker, DEFAULT_LIMITS, MqError, ProtocolError, type SystemEvent, VERSION } from "../mod.ts";
+import { Broker, MqError, ProtocolError, type SystemEvent } from "../mod.ts";
+import { DEFAULT_LIMITS } from "../lib/protocol/limits.ts";
+import { VERSION } from "../lib/protocol/version.ts";
 import { type RawClient, startBroker, type TestBroker, until } from "./helpers.ts";
 import { MemoryClient } from "./memory.ts";
 

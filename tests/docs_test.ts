@@ -6,23 +6,19 @@ import { V8_FLAGS } from "../cmd/bench/subject.ts";
 import { limitFlags, limitsOf } from "../cmd/server/limit_flags.ts";
 import { patternOfAddress } from "../lib/catalog/asyncapi.ts";
 import { STATUSES } from "../lib/http/responses.ts";
+import { DEFAULT_EVENTS, type Limits, parseCatalog, ProtocolError, WIRE_CODES } from "../mod.ts";
 import {
   ANSWER_BYTES,
-  DEFAULT_EVENTS,
   DEFAULT_LIMITS,
   DEFAULT_PORT,
   EVENT_HEAD_BYTES,
-  HELP,
-  type Limits,
   LINGER_MS,
   MAX_CLIENT_NAME_CHARACTERS,
   MAX_GREETING_BYTES,
   MAX_NAME_BYTES,
-  parseCatalog,
-  ProtocolError,
-  VERSION,
-  WIRE_CODES,
-} from "../mod.ts";
+} from "../lib/protocol/limits.ts";
+import { HELP } from "../lib/protocol/lines.ts";
+import { VERSION } from "../lib/protocol/version.ts";
 
 const root = new URL("../", import.meta.url);
 const read = (path: string) => Deno.readTextFile(new URL(path, root));

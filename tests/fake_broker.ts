@@ -1,5 +1,6 @@
 /** A broker that a test plays by hand: line by line, as slow, broken or strange as it likes. */
-import { Client, type ClientEventMap, type ConnectOptions, DEFAULT_LIMITS } from "../mod.ts";
+import { Client, type ClientEventMap, type ConnectOptions } from "../mod.ts";
+import { DEFAULT_LIMITS } from "../lib/protocol/limits.ts";
 import { assert, assertEquals } from "@std/assert";
 import { Lines, soon } from "./helpers.ts";
 

@@ -6,8 +6,14 @@
 
 const NOTHING = new Uint8Array(0);
 
-/** A source of bytes, such as a `Deno.Conn`. */
-export interface ByteReader {
+/**
+ * A connection that carries bytes in both directions, such as a `Deno.Conn`. Each direction is ended by itself.
+ */
+export interface Transport {
+  /** The address of the peer. */
+  readonly remoteAddr: Deno.Addr;
+  /** The stream to write to. It is not accessed before the first write. */
+  readonly writable: WritableStream<Uint8Array>;
   /**
    * Reads at least one byte into a buffer.
    *
@@ -15,25 +21,17 @@ export interface ByteReader {
    * @returns How many bytes were read, or null at the end.
    */
   read(buffer: Uint8Array): Promise<number | null>;
-}
-
-/** A destination of bytes, such as a `Deno.Conn`. */
-export interface Sink {
-  /** The stream to write to. It is not accessed before the first write. */
-  readonly writable: WritableStream<Uint8Array>;
-}
-
-/**
- * A connection that carries bytes in both directions, such as a `Deno.Conn`. Each direction is ended by itself.
- */
-export interface Transport extends ByteReader, Sink {
-  /** The address of the peer. */
-  readonly remoteAddr: Deno.Addr;
   /** Ends the outgoing direction, behind all that was written. */
   closeWrite(): Promise<void>;
   /** Ends both directions at once. It may throw if the connection has been closed already. */
   close(): void;
 }
+
+/** A source of bytes, such as a `Deno.Conn`. */
+export type ByteReader = Pick<Transport, "read">;
+
+/** A destination of bytes, such as a `Deno.Conn`. */
+export type Sink = Pick<Transport, "writable">;
 
 /**
  * Reads the chunks of a web stream into buffers, as a socket is read.

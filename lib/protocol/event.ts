@@ -134,11 +134,15 @@ export interface EventHeaders {
 }
 
 /** What a client that asked for it is told of an event besides its name and its data. */
-export interface EventMeta extends EventHeaders {
+export interface EventMeta {
   /** The ULID that the broker gave the event. */
   id?: string;
   /** The name of the client that published it. */
   from?: string;
+  /** How many hops the event has taken; undefined or 0 for none. */
+  hops?: number;
+  /** The name to which a reply is to be published; undefined if no reply is requested. */
+  reply?: string;
 }
 
 /** What an event is answered through: publishes an event of that name. */

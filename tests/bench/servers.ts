@@ -2,7 +2,8 @@
 import type { Wire } from "../../cmd/bench/load.ts";
 import { mqWire } from "../../cmd/bench/mq_wire.ts";
 import { V8_FLAGS } from "../../cmd/bench/subject.ts";
-import { type Address, VERSION } from "../../mod.ts";
+import type { Address } from "../../lib/protocol/address.ts";
+import { VERSION } from "../../lib/protocol/version.ts";
 import { mqttWire, natsWire, redisWire } from "./wires.ts";
 
 const HOSTNAME = "127.0.0.1";

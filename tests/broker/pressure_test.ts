@@ -1,6 +1,6 @@
 /** What the broker does with clients that read too slowly, publish too fast, or have fallen silent: over bare sockets. */
 import { assert, assertEquals, assertMatch, fail } from "@std/assert";
-import { minOutboxBytes } from "../../mod.ts";
+import { minOutboxBytes } from "../../lib/protocol/limits.ts";
 import { type RawClient, startBroker, type TestBroker, until } from "../helpers.ts";
 
 const DROP = { slow: "drop", limits: { lineBytes: 100_000, outboxBytes: 200_000 } } as const;

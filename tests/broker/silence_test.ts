@@ -1,6 +1,7 @@
 /** What a client does about a broker that has fallen silent, or that does not read. */
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { connect, ConnectionError, DEFAULT_LIMITS } from "../../mod.ts";
+import { connect, ConnectionError } from "../../mod.ts";
+import { DEFAULT_LIMITS } from "../../lib/protocol/limits.ts";
 import { FakeBroker, happened } from "../fake_broker.ts";
 import { soon, startBroker } from "../helpers.ts";
 

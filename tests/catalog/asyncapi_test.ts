@@ -2,7 +2,9 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { catalogSamples } from "../../cmd/app/schema_samples.ts";
 import { patternOfAddress } from "../../lib/catalog/asyncapi.ts";
-import { type Catalog, encodeData, formatEvent, MqError, parseCatalog, ProtocolError } from "../../mod.ts";
+import { type Catalog, MqError, parseCatalog, ProtocolError } from "../../mod.ts";
+import { encodeData } from "../../lib/protocol/data.ts";
+import { formatEvent } from "../../lib/protocol/lines.ts";
 
 const FOLDER = new URL("../files/asyncapi/", import.meta.url);
 

@@ -1,7 +1,9 @@
 /** Fifty values, valid and invalid: a broker with a catalog validates each as TypeBox does by itself. */
 import { assert, assertEquals } from "@std/assert";
 import { Check } from "typebox/schema";
-import { encodeData, type Json, parseCatalog, Pattern } from "../../mod.ts";
+import { type Json, parseCatalog } from "../../mod.ts";
+import { encodeData } from "../../lib/protocol/data.ts";
+import { Pattern } from "../../lib/protocol/pattern.ts";
 import { startBroker } from "../helpers.ts";
 
 const TEXT = await Deno.readTextFile(new URL("../files/catalog.json", import.meta.url));

@@ -1,6 +1,6 @@
 /** No hint and no message grows with what it tells of. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { formatPatterns } from "../../mod.ts";
+import { formatPatterns } from "../../lib/protocol/pattern.ts";
 import { mq, Program, RawClient, startBroker } from "../helpers.ts";
 
 const EVENTS = Array.from({ length: 3000 }, (_, index) => `a-rather-long-name.${index}`);

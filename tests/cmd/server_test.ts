@@ -2,7 +2,7 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseCommand } from "../../cmd/command.ts";
 import { server, type ServerFlags, startServer } from "../../cmd/server.ts";
 import { type Io, Output } from "../../cmd/shared/stdio.ts";
-import { VERSION } from "../../mod.ts";
+import { VERSION } from "../../lib/protocol/version.ts";
 import { mq, Program, programLine, RawClient, until } from "../helpers.ts";
 
 /** Starts `mq server` on a free port; the lines before its log are read. */

@@ -1,6 +1,6 @@
 /** Arguments in; stdout, stderr and exit code out: every command, used well and used badly. */
 import { assertEquals, assertMatch } from "@std/assert";
-import { VERSION } from "../../mod.ts";
+import { VERSION } from "../../lib/protocol/version.ts";
 import { mq, startBroker } from "../helpers.ts";
 
 interface Row {

@@ -3,7 +3,9 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import fc from "fast-check";
 import { Check } from "typebox/schema";
 import { catalogSamples } from "../../cmd/app/schema_samples.ts";
-import { encodeData, formatEvent, type Json, parseCatalog, ProtocolError } from "../../mod.ts";
+import { type Json, parseCatalog, ProtocolError } from "../../mod.ts";
+import { encodeData } from "../../lib/protocol/data.ts";
+import { formatEvent } from "../../lib/protocol/lines.ts";
 import { runs, someJson, someText } from "./arbitraries.ts";
 
 const TEXT = await Deno.readTextFile(new URL("../files/catalog.json", import.meta.url));

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { ClassicCodec } from "../../lib/protocol/classic.ts";
 import { MessageScanner } from "../../lib/net/message_reader.ts";
 import { Router } from "../../lib/broker/router.ts";
-import { decodeData } from "../../mod.ts";
+import { decodeData } from "../../lib/protocol/data.ts";
 
 const someObject = fc.dictionary(fc.string({ maxLength: 5 }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4 });
 const someSpace = fc.constantFrom("", " ", "\n", "\r\n", "\t ");
