@@ -5,8 +5,8 @@
  */
 import { dim } from "@std/fmt/colors";
 import type { Client } from "../lib/client.ts";
-import type { Receipt } from "../lib/client/options.ts";
 import { dataFromText, jsonError, likelyJsonError } from "../lib/protocol/data.ts";
+import type { Receipt } from "../lib/protocol/responses.ts";
 import { MqError, ProtocolError } from "../lib/protocol/errors.ts";
 import { MqEvent } from "../lib/protocol/event.ts";
 import { MAX_HOPS } from "../lib/protocol/limits.ts";

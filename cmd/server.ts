@@ -6,7 +6,9 @@
 import { Broker } from "../lib/broker.ts";
 import type { BrokerOptions, SlowPolicy } from "../lib/broker/options.ts";
 import { DEFAULT_WEB_PORT, serveWeb, type WebGateway } from "../lib/http/gateway.ts";
-import { type ClassicForm, type ClassicKeys, type ClassicOptions, modernPattern } from "../lib/protocol/classic.ts";
+import { classic } from "../lib/net/classic.ts";
+import type { CodecFactory } from "../lib/net/codec.ts";
+import { type ClassicForm, type ClassicKeys, modernPattern } from "../lib/protocol/classic.ts";
 import { MqError } from "../lib/protocol/errors.ts";
 import { DEFAULT_EVENTS, isName } from "../lib/protocol/event.ts";
 import { DEFAULT_PORT } from "../lib/protocol/limits.ts";
@@ -18,7 +20,7 @@ import { type Events, eventsFlag, isList, readCatalog } from "./shared/events_fl
 import { shown } from "./shared/mistakes.ts";
 import { FormError, ValueError } from "./shared/readers.ts";
 import { limitFlags, limitsOf } from "./server/limit_flags.ts";
-import { jsonLog, outliveLog, type Security, TextLog } from "./server/log.ts";
+import { jsonLog, type Listening, outliveLog, type Security, TextLog } from "./server/log.ts";
 import { type Server, stopServer } from "./server/stop.ts";
 import { aborted, type Io } from "./shared/stdio.ts";
 import { webFlag, webOriginFlag } from "./server/web_flags.ts";
@@ -158,8 +160,8 @@ export async function startServer(given: ServerFlags, io: Io): Promise<Server> {
   checkClassic(flags, security);
   checkWeb(flags);
   const broker = checkTyped("mq server --events 'order.*,user.>'", () => new Broker(options));
-  const web = await listen(broker, flags, security);
-  log.listening(broker, web);
+  const { listening, web } = await listen(broker, flags, security);
+  log.listening(listening, web);
   return { broker, web };
 }
 
@@ -222,23 +224,28 @@ function checkWeb({ web, "web-origin": origins }: ServerFlags): void {
   throw new UsageError("--web-origin needs --web, too", `mq server --web ${DEFAULT_WEB_PORT} --web-origin ${origins}`);
 }
 
-async function listen(broker: Broker, flags: ServerFlags, { tls }: Security): Promise<WebGateway | undefined> {
+async function listen(
+  broker: Broker,
+  flags: ServerFlags,
+  { tls }: Security,
+): Promise<{ listening: Listening; web: WebGateway | undefined }> {
   const { host: hostname, port, "classic-port": classicPort, web, "web-origin": origins } = flags;
-  const classic = classicOptions(flags);
+  const codec = classicCodec(flags);
   const isApart = classicPort !== undefined;
-  await hinting(
-    ["--port", "--host"],
-    () => broker.listen({ hostname, port, tls, classic: isApart ? undefined : classic }),
-  );
-  if (isApart) {
-    await hinting(["--classic-port", "--host"], () => broker.listen({ hostname, port: classicPort, classic }));
-  }
-  if (web) return await hinting(["--web", "--web"], () => serveWeb(broker, { ...web, tls, origins }));
+  const main = { hostname, port, tls, codec: isApart ? undefined : codec };
+  await hinting(["--port", "--host"], () => broker.listen(main));
+  const { addrs, events } = broker;
+  if (isApart) await hinting(["--classic-port", "--host"], () => broker.listen({ hostname, port: classicPort, codec }));
+  const listening = main.codec
+    ? { addrs: [], classicAddrs: addrs, events }
+    : { addrs, classicAddrs: broker.addrs.slice(addrs.length), events };
+  if (!web) return { listening, web: undefined };
+  return { listening, web: await hinting(["--web", "--web"], () => serveWeb(broker, { ...web, tls, origins })) };
 }
 
-function classicOptions({ classic: form, ...flags }: ServerFlags): ClassicOptions | undefined {
+function classicCodec({ classic: form, ...flags }: ServerFlags): CodecFactory | undefined {
   if (form === undefined) return undefined;
-  return { form, keys: flags["classic-keys"], defaultName: flags["classic-default"] };
+  return classic({ form, keys: flags["classic-keys"], defaultName: flags["classic-default"] });
 }
 
 /** What the flags are called that say where to listen. */

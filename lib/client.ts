@@ -10,7 +10,6 @@ import type {
   ConfirmOptions,
   ConnectOptions,
   PublishOptions,
-  Receipt,
   RequestOptions,
 } from "./client/options.ts";
 import { checkTimeout, Requests } from "./client/requests.ts";
@@ -21,7 +20,7 @@ import { ConnectionError, MqError, ProtocolError, quote } from "./protocol/error
 import { checkName, checkPublishable, type MqEvent } from "./protocol/event.ts";
 import { MAX_HOPS } from "./protocol/limits.ts";
 import { formatEvent, formatHeaders } from "./protocol/lines.ts";
-import type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "./protocol/responses.ts";
+import type { BrokerStats, ClientInfo, EventInfo, Hello, Receipt, Why } from "./protocol/responses.ts";
 import { byteLength, isLongerThan } from "./protocol/text.ts";
 
 /**

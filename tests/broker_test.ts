@@ -342,7 +342,7 @@ Deno.test("/hello: tells the connection's id, the server, the version, the limit
   await using server = await startBroker({ events: ["order.*"], limits: { lineBytes: 4096 } });
   const [client] = await server.connect(1);
   const hello = await answer(client, '/hello {"name":"shop"}');
-  assertEquals(Object.keys(hello), ["id", "server", "version", "limits", "events", "hops"]);
+  assertEquals(Object.keys(hello), ["id", "server", "version", "limits", "events", "hops", "inbox"]);
   assertEquals(hello.id, server.broker.clients()[0].id);
   assertMatch(hello.id, ULID);
   assertEquals([hello.server, hello.version, hello.events], [`mq/${VERSION}`, 1, ["order.*"]]);

@@ -779,7 +779,7 @@ Deno.test("Client.stats, clients and why say what the broker says", async () => 
   assertEquals((await client.clients()).map(({ name, patterns }) => ({ name, patterns })), [
     { name: "shop", patterns: ["create"] },
   ]);
-  assertEquals(await client.why("create"), server.broker.why("create"));
+  assertEquals(await client.why("create"), server.broker.explainRouting("create"));
 });
 
 Deno.test("Client.why rejects for a name that is none, and sends nothing else", async () => {

@@ -43,7 +43,7 @@ async function start(flags = ""): Promise<Broker> {
 for (const script of SCRIPTS) {
   Deno.test(`${script.rule} ${script.title}`, async () => {
     await using broker = await start(script.needs);
-    const [port, classicPort] = [broker.addr!.port, broker.classicAddrs[0]?.port];
+    const [port, classicPort] = [broker.addr!.port, broker.addrs[1]?.port];
     await play(script, { hostname: "127.0.0.1", port, classicPort, goDown: () => broker.close() });
   });
 }

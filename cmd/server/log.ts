@@ -4,7 +4,6 @@
  * @module
  */
 import { bold, dim, green, red, yellow } from "@std/fmt/colors";
-import type { Broker } from "../../lib/broker.ts";
 import type { SystemEvent } from "../../lib/broker/options.ts";
 import type { WebGateway } from "../../lib/http/gateway.ts";
 import type { Certificate } from "../../lib/net/listen.ts";
@@ -49,9 +48,18 @@ export interface Place {
   readonly web: WebPlace | undefined;
 }
 
+/** Where a broker listens, and what it recognizes. */
+export interface Listening {
+  /** Where it listens for the line protocol. */
+  readonly addrs: readonly Deno.NetAddr[];
+  /** Where it listens for classic clients. */
+  readonly classicAddrs: readonly Deno.NetAddr[];
+  readonly events: readonly string[];
+}
+
 /** Who is told what the broker does. */
 export interface ServerLog {
-  listening(broker: Broker, web: WebGateway | undefined): void;
+  listening(listening: Listening, web: WebGateway | undefined): void;
   activity(name: string, data: SystemEvent): void;
   published(name: string, text: string, from: string, receivers: number): void;
 }
@@ -93,7 +101,7 @@ export class TextLog implements ServerLog {
     this.#security = security;
   }
 
-  listening({ addrs, classicAddrs, events }: Broker, web: WebGateway | undefined): void {
+  listening({ addrs, classicAddrs, events }: Listening, web: WebGateway | undefined): void {
     const { tokens, tls } = this.#security;
     const { classic } = this.#flags;
     const how = `${tls ? " with TLS" : ""}${tokens.length > 0 ? ", for those who know a token" : ""}`;
@@ -203,7 +211,7 @@ export class TextLog implements ServerLog {
   }
 }
 
-function listed(addrs: Deno.NetAddr[]): string {
+function listed(addrs: readonly Deno.NetAddr[]): string {
   return addrs.map(formatAddress).join(" and ");
 }
 

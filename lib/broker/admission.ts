@@ -1,25 +1,26 @@
 /**
- * From a socket that was accepted to a connection in the pool: whether there is room, and TLS.
+ * Admission: from a socket that was accepted to a connection in the pool. A socket is rejected if there is no room for
+ * it, or if no TLS is agreed on.
  *
  * @module
  */
+import type { Codec } from "../net/codec.ts";
+import { explainHandshake } from "../net/connection_errors.ts";
+import type { Acceptor } from "../net/listen.ts";
+import type { Transport } from "../net/transport.ts";
 import { formatAddress } from "../protocol/address.ts";
-import type { ClassicCodec } from "../protocol/classic.ts";
-import { turnAway } from "./connection.ts";
 import { FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
 import { FAULT_GRACE_MS, type Limits } from "../protocol/limits.ts";
-import type { Acceptor } from "../net/listen.ts";
 import { formatErr } from "../protocol/lines.ts";
-import { BoundedCounter } from "./bounded_counter.ts";
-import { explainHandshake } from "../net/connection_errors.ts";
-import type { Transport } from "../net/transport.ts";
+import { reject } from "./connection.ts";
+import { BoundedCounter } from "./system_events.ts";
 
-/** How many connections for which there is no room are told so at the same time. Others are closed without a word. */
-const MAX_TURNING_AWAY = 100;
+/** How many connections are told at the same time that there is no room for them. Others are closed without a word. */
+const MAX_REJECTING = 100;
 
-/** The broker, to its entrance. */
-export interface Host {
-  /** Whether connections are still to be accepted. */
+/** The broker, to its admission. */
+export interface AdmissionHost {
+  /** Whether connections are still accepted. */
   isOpen(): boolean;
   /** How many connections are in the pool. */
   connections(): number;
@@ -27,116 +28,118 @@ export interface Host {
    * Takes a connection into the pool.
    *
    * @param conn The connection.
-   * @param classic What it sends and is sent, if it is a classic client.
+   * @param codec How it is read and written.
    */
-  enter(conn: Transport, classic?: ClassicCodec): void;
+  admit(conn: Transport, codec: Codec): void;
   /**
-   * Told of each connection that is not let in.
+   * Called with each connection that is rejected.
    *
    * @param error Why. Its code may also be `cannot-accept`.
    * @param times How often that has happened; with `cannot-accept`, since the last that was accepted.
    */
-  refused(error: ProtocolError, times: number): void;
+  rejected(error: ProtocolError, times: number): void;
   /**
-   * Keeps what is still to be finished when the broker closes.
+   * Keeps a promise that closing the broker waits for.
    *
-   * @param task The work.
+   * @param task The promise.
    */
   keep(task: Promise<void>): void;
 }
 
-/** Where connections come in. */
+/** Admits connections to a broker. */
 export class Admission {
-  readonly #host: Host;
+  readonly #host: AdmissionHost;
   readonly #limits: Limits;
   readonly #failures = new BoundedCounter();
   /**
-   * Those that have not agreed on TLS yet. The runtime does not let go of their sockets before that, closed or not, so
-   * each keeps its place here until its other side has gone.
+   * The connections that have not agreed on TLS yet. The runtime keeps their sockets until then, closed or not, so each
+   * counts here until the other side has gone.
    */
-  readonly #shaking = new Set<Deno.TlsConn>();
-  #turningAway = 0;
+  readonly #handshaking = new Set<Deno.TlsConn>();
+  #rejecting = 0;
 
   /**
-   * Makes an entrance.
+   * Makes the admission of one broker.
    *
-   * @param host Who takes the connections.
-   * @param limits How many there may be, and how long TLS may take.
+   * @param host The broker.
+   * @param limits How many connections there may be, and how long TLS may take.
    */
-  constructor(host: Host, limits: Limits) {
+  constructor(host: AdmissionHost, limits: Limits) {
     this.#host = host;
     this.#limits = limits;
   }
 
   /**
-   * A door: where the sockets of one listener come in.
+   * Admits the connections of one listener.
    *
-   * @param classic What those send and are sent who come in by it, if they are classic clients.
-   * @returns It.
+   * @param codec How they are read and written.
+   * @returns What accepts them.
    */
-  door(classic?: ClassicCodec): Acceptor {
+  acceptor(codec: Codec): Acceptor {
     return {
       isOpen: () => this.#host.isOpen(),
-      enter: (conn) => this.#enter(conn, classic),
+      accept: (conn) => this.#accept(conn, codec),
       exhausted: (error, times) => this.#exhausted(error, times),
     };
   }
 
-  /** Lets nobody in any more. */
+  /** Ends the handshakes that are under way. */
   close(): void {
-    for (const conn of this.#shaking) closeQuietly(conn);
+    for (const conn of this.#handshaking) closeQuietly(conn);
   }
 
-  #enter(conn: Transport, classic?: ClassicCodec): void {
-    if (this.#host.connections() + this.#shaking.size >= this.#limits.connections) this.#turnAway(conn, classic);
-    else if (isTls(conn)) this.#host.keep(this.#shakeHands(conn));
-    else this.#host.enter(conn, classic);
+  #accept(conn: Transport, codec: Codec): void {
+    const isFull = this.#host.connections() + this.#handshaking.size >= this.#limits.connections;
+    if (isFull) this.#reject(conn, codec);
+    else if (isTls(conn)) this.#host.keep(this.#handshake(conn, codec));
+    else this.#host.admit(conn, codec);
   }
 
   /** The system has no room for another connection. */
   #exhausted(error: Error, times: number): void {
     const message = `Cannot accept connections, they wait: ${error.message}`;
-    this.#host.refused(new ProtocolError("cannot-accept", message), times);
+    this.#host.rejected(new ProtocolError("cannot-accept", message), times);
   }
 
-  #turnAway(conn: Transport, classic?: ClassicCodec): void {
+  #reject(conn: Transport, codec: Codec): void {
     const error = new FatalProtocolError(
       "too-many-connections",
       `This broker has room for ${this.#limits.connections} connections, and none is free`,
     );
-    this.#host.refused(error, this.#failures.count(error.code));
-    if (isTls(conn) || classic || this.#turningAway >= MAX_TURNING_AWAY) return conn.close();
-    this.#turningAway++;
-    const task = turnAway(conn, formatErr("-", error) + "\n", this.#limits, FAULT_GRACE_MS);
-    this.#host.keep(task.finally(() => this.#turningAway--));
+    this.#host.rejected(error, this.#failures.count(error.code));
+    const cannotBeTold = isTls(conn) || codec.decode !== undefined || this.#rejecting >= MAX_REJECTING;
+    if (cannotBeTold) return conn.close();
+    this.#rejecting++;
+    const task = reject(conn, formatErr("-", error) + "\n", this.#limits, FAULT_GRACE_MS);
+    this.#host.keep(task.finally(() => this.#rejecting--));
   }
 
-  async #shakeHands(conn: Deno.TlsConn): Promise<void> {
+  async #handshake(conn: Deno.TlsConn, codec: Codec): Promise<void> {
     const { helloMs } = this.#limits;
     let isLate = false;
-    const giveUp = () => {
+    const onTimeout = () => {
       isLate = true;
-      this.#refuseTls(conn, new Error(`nothing was agreed on within ${helloMs} ms`));
+      this.#rejectTls(conn, new Error(`nothing was agreed on within ${helloMs} ms`));
     };
-    const timer = setTimeout(giveUp, helloMs);
-    this.#shaking.add(conn);
+    const timer = setTimeout(onTimeout, helloMs);
+    this.#handshaking.add(conn);
     try {
       await conn.handshake();
       if (isLate || !this.#host.isOpen()) conn.close();
-      else this.#host.enter(conn);
+      else this.#host.admit(conn, codec);
     } catch (error) {
-      if (!isLate && this.#host.isOpen()) this.#refuseTls(conn, error);
+      if (!isLate && this.#host.isOpen()) this.#rejectTls(conn, error);
       closeQuietly(conn);
     } finally {
       clearTimeout(timer);
-      this.#shaking.delete(conn);
+      this.#handshaking.delete(conn);
     }
   }
 
-  #refuseTls(conn: Deno.TlsConn, cause: unknown): void {
+  #rejectTls(conn: Deno.TlsConn, cause: unknown): void {
     const address = conn.remoteAddr as Deno.NetAddr;
     const message = `No TLS with ${formatAddress(address)}: ${explainHandshake(cause).reason}`;
-    this.#host.refused(new ProtocolError("tls", message, { cause }), this.#failures.count(`tls ${address.hostname}`));
+    this.#host.rejected(new ProtocolError("tls", message, { cause }), this.#failures.count(`tls ${address.hostname}`));
   }
 }
 

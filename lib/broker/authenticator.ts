@@ -4,6 +4,7 @@
  * @module
  */
 import { timingSafeEqual } from "@std/crypto/timing-safe-equal";
+import { FatalProtocolError } from "../protocol/errors.ts";
 import { MAX_TOKEN_CHARACTERS, parseToken, type Scope, type Token } from "../protocol/tokens.ts";
 
 /** Fills up the bytes of a token; it does not occur in UTF-8. */
@@ -65,4 +66,14 @@ function paddedBytes(token: string): Uint8Array {
   const isTooLong = read < token.length;
   if (isTooLong) bytes[MAX_TOKEN_CHARACTERS] = 0;
   return bytes;
+}
+
+/**
+ * Why a connection is not let in.
+ *
+ * @param why What is missing, as the rest of the sentence.
+ * @returns The error to answer.
+ */
+export function unauthorized(why: string): FatalProtocolError {
+  return new FatalProtocolError("unauthorized", `Cannot let you in: ${why}`);
 }

@@ -1,78 +1,87 @@
 /**
- * One connection in a broker's pool: its socket, what is known of its client, and how it ends.
+ * One connection in a broker's pool: its socket, what is known of its client, and how it is closed.
  *
  * @module
  */
-import { delay } from "@std/async/delay";
 import { monotonicUlid } from "@std/ulid";
-import { formatAddress } from "../protocol/address.ts";
-import type { ClientInfo } from "../protocol/responses.ts";
-import type { Listener } from "./subscriber_group.ts";
-import { type ClassicCodec, MAX_MESSAGE_BYTES, MESSAGE_PACE_MS } from "../protocol/classic.ts";
-import { ProtocolError, quote } from "../protocol/errors.ts";
-import { formatPatterns, Pattern } from "../protocol/pattern.ts";
+import { type Codec, type EventFormat, LINE_CODEC, type Reader } from "../net/codec.ts";
 import type { Heartbeat } from "../net/heartbeat.ts";
-import { ANSWER_BYTES, CLASSIC_OUTBOX_BYTES, type Limits, LINGER_MS, MAX_GREETING_BYTES } from "../protocol/limits.ts";
-import { type LineObserver, LineReader } from "../net/line_reader.ts";
-import { MessageReader } from "../net/message_reader.ts";
-import { WriteQueue, type WriteQueueOptions } from "../net/write_queue.ts";
-import type { Route } from "./router.ts";
-import { BoundedCounter } from "./bounded_counter.ts";
-import { RateLimiter } from "./rate_limiter.ts";
+import { delay } from "@std/async/delay";
 import { atMost } from "../net/time.ts";
-import type { Scope } from "../protocol/tokens.ts";
 import type { Transport } from "../net/transport.ts";
+import { WriteQueue } from "../net/write_queue.ts";
+import { formatAddress } from "../protocol/address.ts";
+import { ProtocolError, quote } from "../protocol/errors.ts";
+import { ANSWER_BYTES, type Limits, LINGER_MS } from "../protocol/limits.ts";
+import type { HelloArguments } from "../protocol/lines.ts";
+import { formatPatterns, Pattern } from "../protocol/pattern.ts";
+import type { ClientInfo } from "../protocol/responses.ts";
+import type { Scope } from "../protocol/tokens.ts";
+import { lineFormat, type Publication, type Publisher } from "./publication.ts";
+import { RateLimiter } from "./rate_limiter.ts";
+import type { Route } from "./router.ts";
+import type { Subscriber, SubscriberGroup } from "./subscriber_group.ts";
+import { BoundedCounter } from "./system_events.ts";
 
 const encoder = new TextEncoder();
 
-/** What a client sends, taken apart. */
-export interface Intake {
-  /**
-   * Reads to the end of the connection.
-   *
-   * @param observer Who is told of each line or message.
-   * @throws {ConnectionError} With the code `disconnected`, if the connection broke.
-   */
-  readAll(observer: LineObserver): Promise<void>;
-  /** How many bytes have come in all. */
-  readonly receivedBytes: number;
-}
-
-/** What a connection hears until it subscribes to something. */
+/** The patterns of a connection until it subscribes to something. */
 const EVERYTHING: ReadonlyMap<string, Pattern> = new Map([[">", new Pattern(">")]]);
 
-/** What one hears that has not been let in, or that is not to listen. */
+/** The patterns of a connection that has not authenticated, or may not subscribe. */
 const NOTHING: ReadonlyMap<string, Pattern> = new Map();
 
+/** Decides what happens where a connection has no room for events: see {@linkcode Subscriber}. */
+export interface OverflowHandler {
+  /** Something could not be queued because the write queue is full. */
+  overflow(connection: Connection, bytes: number, events: number): void;
+  /** The write queue has room again. */
+  hasRoom(connection: Connection): void;
+  /** An event was left out, since the connection's format does not allow one so long. */
+  tooLong(connection: Connection, bytes: number): void;
+}
+
+/** Options of {@linkcode Connection}. */
+export interface ConnectionOptions {
+  /** Its name until its client gives itself another. */
+  name: string;
+  /** The limits of its lines, its write queue and its rate. */
+  limits: Limits;
+  /** How it is read and written. */
+  codec: Codec;
+  /** Decides what happens where it has no room for events. */
+  overflow: OverflowHandler;
+}
+
 /** One connection in a broker's pool. */
-export class Connection implements Listener {
+export class Connection implements Publisher, Subscriber {
   /** Its ULID. */
   readonly id: string = monotonicUlid();
-  /** What its client calls itself, or `client-N`. */
+  /** The name of its client, or `client-N`. */
   name: string;
   /** The client's end of it, as `HOST:PORT`. */
   readonly address: string;
   /** When it was accepted, in milliseconds since the Unix epoch. */
   readonly connectedAt: number = Date.now();
-  /** What it sends and is sent, if it is a classic client that knows nothing of lines. */
-  readonly classic: ClassicCodec | undefined;
-  /** What its client sends: lines, or the messages of a classic client. */
-  readonly intake: Intake;
+  /** How it is read and written. */
+  readonly codec: Codec;
+  /** Reads what its client sends. */
+  readonly reader: Reader;
   /** What waits to be written to it. */
   readonly queue: WriteQueue;
-  /** The patterns it hears. */
+  /** The patterns it is subscribed to. */
   patterns: ReadonlyMap<string, Pattern> = NOTHING;
-  /** Whether it gets events with their id and sender. */
-  meta = false;
-  /** Whether it is told how many hops are behind them, if it gets that. */
-  hops = false;
+  /** How events are written to it. */
+  format: EventFormat<Publication>;
   /** Whether it gets the events it publishes itself. */
   echo = true;
   /** If it is an observer: of how many events a second it gets a sample. */
   observe: number | undefined;
+  /** The group of subscribers it belongs to. The router sets it. */
+  group: SubscriberGroup | undefined;
   /** Whether it has sent a control line: only then it is sent any. */
   speaksControl = false;
-  /** What it may do; undefined until it is let in. */
+  /** What its token allows; undefined until it has authenticated. */
   scope: Scope | undefined;
   /** Whether it may publish. */
   mayPublish = false;
@@ -84,70 +93,78 @@ export class Connection implements Listener {
   published = 0;
   /** How many events were queued for it. */
   delivered = 0;
-  /** How many events were dropped since it had no room for them. */
+  /** How many events were dropped because it had no room for them. */
   dropped = 0;
   /** Set once it is out of the pool: nothing it sends counts any more. */
   ended = false;
-  /** Set once it has been told that it has left: of one that has, nothing is told any more but what it lost. */
+  /** Set once `mq.disconnect` has been published: no system event about it follows, but for what was dropped. */
   isGone = false;
-  /** Why its lines were refused: the names of events that are not recognized, and the codes of errors. */
+  /** Counts the codes it was refused with, and the names that were not recognized. */
   readonly causes: BoundedCounter = new BoundedCounter();
   /** Whether it has no room for events, so that they are dropped. */
   isSlow = false;
-  /** What was dropped since it had no room: since it was last told. */
-  missed: { events: number; bytes: number } = { events: 0, bytes: 0 };
-  /** Called when its queue is full. */
-  overflow: (bytes: number, events: number) => void = () => {};
-  /** Called when there is room again. */
-  onRoom: () => void = () => {};
-  /** Called when an event was left out, being longer than a message to a classic client may be. */
-  onTooLong: (bytes: number) => void = () => {};
+  /** What was dropped since its client was last told. */
+  droppedSinceNotice: { events: number; bytes: number } = { events: 0, bytes: 0 };
   readonly #conn: Transport;
-  readonly #lines: LineReader | undefined;
   readonly #lineBytes: number;
   readonly #limiter: RateLimiter | undefined;
+  readonly #overflow: OverflowHandler;
+  #wanted: Required<Pick<HelloArguments, "meta" | "hops" | "reply">> = { meta: false, hops: false, reply: false };
   #pauseMs = 0;
-  /** The patterns that it asked for. */
+  /** The patterns that its client asked for. */
   readonly #own = new Map<string, Pattern>();
   readonly #inputEnd = Promise.withResolvers<void>();
 
   /**
-   * Takes a socket, or what does for one, into the pool. It hears nothing until it is let in.
+   * Takes a socket, or what does for one. It gets no events until it has authenticated.
    *
    * @param conn The socket.
-   * @param name What it is called until its client gives itself a name.
-   * @param limits The limits of its lines and its queue.
-   * @param classic What it sends and is sent, if it is a classic client.
+   * @param options Its name, limits and codec.
    */
-  constructor(conn: Transport, name: string, limits: Limits, classic?: ClassicCodec) {
+  constructor(conn: Transport, { name, limits, codec, overflow }: ConnectionOptions) {
     this.#conn = conn;
     sendAtOnce(conn);
     this.name = name;
     this.address = formatAddress(conn.remoteAddr as Deno.NetAddr);
     this.#lineBytes = limits.lineBytes;
-    this.classic = classic;
-    if (classic === undefined) this.#lines = lineReader(conn, limits);
-    this.intake = this.#lines ?? new MessageReader(conn, Math.min(limits.lineBytes, MAX_MESSAGE_BYTES));
-    this.queue = new WriteQueue(conn, { ...outboxOptions(limits, classic), onRoom: () => this.onRoom() });
+    this.codec = codec;
+    this.format = codec.decode ? codec.format : lineFormat(this.#wanted);
+    this.reader = codec.reader(conn, limits);
+    this.#overflow = overflow;
+    this.queue = new WriteQueue(conn, { ...codec.queueOptions(limits), onRoom: () => overflow.hasRoom(this) });
     if (limits.eventsPerSecond !== null) this.#limiter = new RateLimiter(limits.eventsPerSecond);
   }
 
   /**
-   * Lets it in.
+   * Its client has authenticated.
    *
-   * @param scope What it may do.
+   * @param scope What its token allows.
    */
-  letIn(scope: Scope): void {
+  authenticated(scope: Scope): void {
     this.scope = scope;
     this.mayPublish = scope !== "listen";
     this.patterns = scope === "publish" ? NOTHING : EVERYTHING;
-    if (this.#lines) this.#lines.maxLineBytes = this.#lineBytes;
+    this.reader.raiseLimit(this.#lineBytes);
   }
 
   /**
-   * Counts an event that it publishes.
+   * Its client has introduced itself. What it leaves out stays as it is.
    *
-   * @returns Whether it is one too many for the moment; then {@linkcode Connection.pause} waits.
+   * @param introduction What it says of itself.
+   */
+  introduce({ name = this.name, echo = this.echo, observe, ...wanted }: HelloArguments): void {
+    this.name = name;
+    this.echo = echo;
+    if (observe !== undefined) this.observe = observe ?? undefined;
+    const { meta = this.#wanted.meta, hops = this.#wanted.hops, reply = this.#wanted.reply } = wanted;
+    this.#wanted = { meta, hops, reply };
+    if (!this.codec.decode) this.format = lineFormat(this.#wanted);
+  }
+
+  /**
+   * Takes an event from its rate. After one that is too many {@linkcode Connection.pause} waits.
+   *
+   * @returns Whether it is too many.
    */
   takeEvent(): boolean {
     if (this.#limiter === undefined) return false;
@@ -158,16 +175,11 @@ export class Connection implements Listener {
   /**
    * What is to be waited for before its next line is read.
    *
-   * @returns Nothing if it is not too fast.
+   * @returns Undefined if it is not too fast.
    */
   pause(): Promise<void> | undefined {
     if (this.#pauseMs === 0) return undefined;
     return delay(this.#pauseMs).then(() => void (this.#pauseMs = 0));
-  }
-
-  /** How many bytes have come of a line that has not ended. */
-  get unfinishedBytes(): number {
-    return this.#lines?.unfinishedBytes ?? 0;
   }
 
   /** Whether what it sends waits to be read: then nobody can tell whether it is silent. */
@@ -175,18 +187,28 @@ export class Connection implements Listener {
     return this.#pauseMs > 0;
   }
 
+  /** Something could not be queued: see {@linkcode Subscriber.overflow}. */
+  overflow(bytes: number, events: number): void {
+    this.#overflow.overflow(this, bytes, events);
+  }
+
+  /** An event was left out: see {@linkcode Subscriber.onTooLong}. */
+  onTooLong(bytes: number): void {
+    this.#overflow.tooLong(this, bytes);
+  }
+
   /**
-   * What it has missed since it was last told.
+   * Takes what was dropped since its client was last told.
    *
    * @returns How many events, and their bytes; from now on they count as told.
    */
-  takeMissed(): { events: number; bytes: number } {
-    const { missed } = this;
-    this.missed = { events: 0, bytes: 0 };
-    return missed;
+  takeDropped(): { events: number; bytes: number } {
+    const { droppedSinceNotice } = this;
+    this.droppedSinceNotice = { events: 0, bytes: 0 };
+    return droppedSinceNotice;
   }
 
-  /** What is told of it. */
+  /** What `/clients` tells of it. */
   get info(): ClientInfo {
     return {
       id: this.id,
@@ -198,17 +220,17 @@ export class Connection implements Listener {
       delivered: this.delivered,
       queuedBytes: this.queue.queuedBytes,
       dropped: this.dropped,
-      classic: this.classic?.form ?? null,
+      ...this.codec.info,
       observe: this.observe ?? null,
     };
   }
 
   /**
-   * Checks whether patterns can be added to those it hears.
+   * Checks whether patterns can be added.
    *
    * @param patterns The patterns to add.
    * @param limit How many it may have in all.
-   * @returns Whether that would change what it hears.
+   * @returns Whether that would change anything.
    * @throws {ProtocolError} With the code `too-many-patterns`.
    */
   checkSubscribe(patterns: readonly Pattern[], limit: number): boolean {
@@ -222,7 +244,7 @@ export class Connection implements Listener {
   }
 
   /**
-   * Adds patterns to those it hears. The first ones replace the everything it began with.
+   * Adds patterns. The first ones replace the `>` that it begins with.
    *
    * @param patterns The patterns to add.
    */
@@ -232,23 +254,23 @@ export class Connection implements Listener {
   }
 
   /**
-   * Checks whether patterns can be taken from those it hears.
+   * Checks whether patterns can be removed.
    *
-   * @param patterns The patterns to take away.
+   * @param patterns The patterns to remove.
    * @throws {ProtocolError} With the code `not-subscribed`, if it does not have one of them.
    */
   checkUnsubscribe(patterns: readonly Pattern[]): void {
     const unknown = patterns.find(({ text }) => text !== ">" && !this.patterns.has(text));
     if (unknown === undefined) return;
-    const heard = formatPatterns([...this.patterns.keys()]);
-    const message = `Cannot unsubscribe from ${quote(unknown.text)}: this connection is subscribed to ${heard}`;
+    const own = formatPatterns([...this.patterns.keys()]);
+    const message = `Cannot unsubscribe from ${quote(unknown.text)}: this connection is subscribed to ${own}`;
     throw new ProtocolError("not-subscribed", message);
   }
 
   /**
-   * Takes patterns from those it hears; `>` takes them all.
+   * Removes patterns; `>` removes them all.
    *
-   * @param patterns The patterns to take away.
+   * @param patterns The patterns to remove.
    */
   unsubscribe(patterns: readonly Pattern[]): void {
     for (const { text } of patterns) text === ">" ? this.#own.clear() : this.#own.delete(text);
@@ -261,9 +283,9 @@ export class Connection implements Listener {
   }
 
   /**
-   * Writes what is queued and some last words, closes the connection for writing, waits for the client to do the same,
-   * and closes the socket. To close it at once while the client still sends could destroy what it has not read yet. But
-   * only one that speaks control lines knows that it is to close its side, too: a plain one is waited for a moment.
+   * Writes what is queued and a close message, closes the connection for writing, waits for the client to do the same, and
+   * closes the socket. To close it at once while the client still sends could destroy what the client has not read yet.
+   * But only a client that speaks control lines knows that it is to close its side, too: for others it waits a moment.
    *
    * @param closeMessage Whole lines, each with its LF; may be empty.
    * @param deadlineMs After how many milliseconds the socket is closed in any case.
@@ -294,35 +316,26 @@ export class Connection implements Listener {
     try {
       this.#conn.close();
     } catch {
-      // A write that failed has closed it already: closed it is.
+      // A write that failed has closed it already.
     }
   }
 }
 
-/** Until it is let in, a line may be no longer than a greeting, and no more is read ahead. */
-function lineReader(conn: Transport, { lineBytes }: Limits): LineReader {
-  return new LineReader(conn, { maxLineBytes: Math.min(lineBytes, MAX_GREETING_BYTES), limitReadAhead: true });
-}
-
-/** Whatever the limit, a message to a classic client fits: it may be longer than the line that it is made of. */
-function outboxOptions({ outboxBytes }: Limits, classic: ClassicCodec | undefined): WriteQueueOptions {
-  if (classic === undefined) return { limitBytes: outboxBytes };
-  const limitBytes = Math.max(MAX_MESSAGE_BYTES + 1, Math.min(outboxBytes, CLASSIC_OUTBOX_BYTES));
-  return { limitBytes, paceMs: MESSAGE_PACE_MS };
-}
-
-/** A turn's output is one write: to hold it back in the hope of more (Nagle's algorithm) only adds delay. */
+/** A tick's output is one write: to hold it back in the hope of more (Nagle's algorithm) only adds delay. */
 function sendAtOnce(conn: Transport): void {
   try {
     if (isTcp(conn)) conn.setNoDelay();
   } catch {
-    // The client has gone: the one who reads the connection learns of that.
+    // The client has gone, which reading the connection tells, too.
   }
 }
 
 function isTcp(conn: Transport): conn is Deno.TcpConn {
   return "setNoDelay" in conn;
 }
+
+/** For a connection that gets no events. */
+const NO_OVERFLOW: OverflowHandler = { overflow() {}, hasRoom() {}, tooLong() {} };
 
 /**
  * Closes a connection that is not taken into the pool, with a reason.
@@ -332,14 +345,9 @@ function isTcp(conn: Transport): conn is Deno.TcpConn {
  * @param limits The limits of what is read meanwhile.
  * @param deadlineMs After how many milliseconds the socket is closed in any case.
  */
-export async function turnAway(
-  conn: Transport,
-  closeMessage: string,
-  limits: Limits,
-  deadlineMs: number,
-): Promise<void> {
-  const connection = new Connection(conn, "", limits);
-  const reading = connection.intake.readAll({ onLine: () => {}, onFault: () => {} })
+export async function reject(conn: Transport, closeMessage: string, limits: Limits, deadlineMs: number): Promise<void> {
+  const connection = new Connection(conn, { name: "", limits, codec: LINE_CODEC, overflow: NO_OVERFLOW });
+  const reading = connection.reader.readAll({ onLine: () => {}, onFault: () => {} })
     .catch(() => {}) // That it breaks is no loss.
     .finally(() => connection.inputEnded());
   await connection.finish(closeMessage, deadlineMs);

@@ -1,5 +1,5 @@
 /**
- * Keeps what comes from a connection to a rate.
+ * Keeps what one publisher sends to a rate.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 const MIN_PAUSE_MS = 10;
 
 /**
- * Says when to pause so that no more than a second's worth comes at once, and no more than the rate in the long run.
+ * A token bucket: a second's worth may come at once, and no more than the rate in the long run.
  *
  * @example
  * ```ts
@@ -19,6 +19,7 @@ const MIN_PAUSE_MS = 10;
  * assertEquals([limiter.take(), limiter.take(), limiter.take()], [0, 0, 500]);
  * now = 2000;
  * assertEquals(limiter.take(), 0);
+ * assertEquals([limiter.tryTake(), limiter.tryTake()], [true, false]);
  * ```
  */
 export class RateLimiter {
@@ -32,7 +33,7 @@ export class RateLimiter {
    * Makes a limiter with a second's worth in hand.
    *
    * @param perSecond How many a second.
-   * @param now The time, in milliseconds.
+   * @param now The time, in milliseconds. Default: `performance.now()`.
    */
   constructor(perSecond: number, now: () => number = () => performance.now()) {
     this.perSecond = perSecond;
@@ -42,14 +43,26 @@ export class RateLimiter {
   }
 
   /**
-   * Takes one.
+   * Takes one, be it too many.
    *
-   * @returns How long to pause after it, in milliseconds.
+   * @returns How long to pause after it, in milliseconds: 0 if it was not too many.
    */
   take(): number {
     this.#fill();
     this.#allowance--;
     return this.#allowance >= 0 ? 0 : Math.max(-this.#allowance * 1000 / this.perSecond, MIN_PAUSE_MS);
+  }
+
+  /**
+   * Takes one if that is not too many.
+   *
+   * @returns Whether one was taken.
+   */
+  tryTake(): boolean {
+    this.#fill();
+    if (this.#allowance < 1) return false;
+    this.#allowance--;
+    return true;
   }
 
   #fill(): void {

@@ -1,103 +1,109 @@
 /**
- * What becomes of a connection for which too much waits: it is closed, or it misses events. docs/protocol.md has the rules,
- * in 4.7, 4.8 and 12.9.
+ * What happens to a connection that reads too slowly: it is disconnected, or events are dropped for it. docs/protocol.md
+ * has the rules, in 4.7, 4.8 and 12.9.
  *
  * @module
  */
-import type { SlowPolicy } from "./options.ts";
-import type { Connection } from "./connection.ts";
 import { FatalProtocolError } from "../protocol/errors.ts";
-import type { SystemEvents } from "./system_events.ts";
 import { formatDropped, formatErr } from "../protocol/lines.ts";
-import type { Router } from "./router.ts";
+import type { Connection, OverflowHandler } from "./connection.ts";
+import type { FanOut } from "./fan_out.ts";
+import type { SlowPolicy } from "./options.ts";
+import type { SystemEvents } from "./system_events.ts";
 
 /** Options of {@linkcode SlowConsumers}. */
-export interface SlowConsumersOptions {
-  /** What becomes of a connection that reads too slowly. */
+export interface SlowConsumerOptions {
+  /** What happens to slow consumers. */
   policy: SlowPolicy;
-  /** What may wait for a connection, in bytes, to say so. */
+  /** The most bytes that may wait for a connection, which it is told. */
   outboxBytes: number;
-  /** Who tells of it. */
+  /** Publishes what happens to them. */
   systemEvents: SystemEvents;
-  /** What connections hear by. */
-  router: Router;
-  /** Closes a connection with some last words, when so many bytes were lost. */
-  end: (connection: Connection, closeMessage: string, bytes: number) => void;
+  /** Sends them what they have missed. */
+  fanOut: FanOut;
+  /** Disconnects one, with a close message, when so many bytes were dropped. */
+  disconnect: (connection: Connection, closeMessage: string, droppedBytes: number) => void;
 }
 
-/** A broker's patience with those who read too slowly. */
-export class SlowConsumers {
+/** The slow-consumer policy of a broker. */
+export class SlowConsumers implements OverflowHandler {
   /** How many events were dropped. */
   dropped = 0;
-  readonly #options: SlowConsumersOptions;
+  readonly #options: SlowConsumerOptions;
 
   /**
-   * Makes the patience of one broker.
+   * Makes the policy of one broker.
    *
    * @param options What it does, and how.
    */
-  constructor(options: SlowConsumersOptions) {
+  constructor(options: SlowConsumerOptions) {
     this.#options = options;
   }
 
   /**
-   * Sees to what finds no room in a connection's queue from now on.
+   * Decides what happens to a connection whose write queue was full: this is where it becomes a slow consumer. An answer is
+   * never dropped, and a connection whose codec knows no control lines is never disconnected: its client would break.
    *
    * @param connection The connection.
+   * @param bytes How much found no room, at least.
+   * @param events How many events found no room; 0 if it was an answer.
    */
-  watch(connection: Connection): void {
-    connection.overflow = (bytes, events) => this.#overflow(connection, bytes, events);
-    connection.onRoom = () => this.#tellMissed(connection);
-    connection.onTooLong = (bytes) => this.#leaveOut(connection, bytes);
-  }
-
-  /**
-   * Tells what a connection has missed since that was last told.
-   *
-   * @param connection The connection.
-   */
-  tellLost(connection: Connection): void {
-    const { events, bytes } = connection.takeMissed();
-    if (events > 0) this.#options.systemEvents.loses(connection, bytes, events);
-  }
-
-  #overflow(connection: Connection, bytes: number, events: number): void {
+  overflow(connection: Connection, bytes: number, events: number): void {
     if (connection.ended) return;
-    const { policy, outboxBytes, systemEvents, end } = this.#options;
-    const isAnswer = events === 0; // An answer is never dropped.
-    const mayDrop = policy === "drop" || connection.classic !== undefined; // These break when they are closed.
+    const { policy, outboxBytes, systemEvents, disconnect } = this.#options;
+    const isAnswer = events === 0;
+    const mayDrop = policy === "drop" || connection.codec.decode !== undefined;
     if (mayDrop && !isAnswer) return this.#drop(connection, bytes, events);
-    systemEvents.findsSlow(connection, bytes, "disconnect");
+    systemEvents.becameSlow(connection, bytes, "disconnect");
     const message = `Closed: more than ${outboxBytes} bytes waited to be read`;
-    const answer = formatErr("-", new FatalProtocolError("slow-consumer", message));
-    end(connection, answer + "\n", bytes + connection.queue.discard());
-  }
-
-  /** An event is longer than a message to a classic client may be. */
-  #leaveOut(connection: Connection, bytes: number): void {
-    this.dropped++;
-    this.#options.systemEvents.loses(connection, bytes, 1);
+    const closeMessage = formatErr("-", new FatalProtocolError("slow-consumer", message)) + "\n";
+    disconnect(connection, closeMessage, bytes + connection.queue.discard());
   }
 
   #drop(connection: Connection, bytes: number, events: number): void {
-    const { missed } = connection;
-    missed.events += events;
-    missed.bytes += bytes;
+    const { droppedSinceNotice } = connection;
+    droppedSinceNotice.events += events;
+    droppedSinceNotice.bytes += bytes;
     this.dropped += events;
     connection.dropped += events;
     const isNew = !connection.isSlow;
     connection.isSlow = true;
-    if (isNew) this.#options.systemEvents.findsSlow(connection, bytes, "drop");
+    if (isNew) this.#options.systemEvents.becameSlow(connection, bytes, "drop");
   }
 
-  /** There is room again: what comes next in the stream is what is missing. */
-  #tellMissed(connection: Connection): void {
+  /**
+   * The queue of a slow consumer has room again: what comes next in its stream is how many events it has missed.
+   *
+   * @param connection The connection.
+   */
+  hasRoom(connection: Connection): void {
     if (connection.ended) return;
-    const { router } = this.#options;
-    router.settle(connection); // Some of that it may miss, too.
-    const { events } = connection.missed;
+    const { fanOut } = this.#options;
+    fanOut.settle(connection); // Some of what waits for it may be dropped, too.
+    const { events } = connection.droppedSinceNotice;
     connection.isSlow = false;
-    if (events > 0 && connection.speaksControl) router.send(connection, formatDropped(events) + "\n");
-    this.tellLost(connection);
+    if (events > 0 && connection.speaksControl) fanOut.send(connection, formatDropped(events) + "\n");
+    this.notify(connection);
+  }
+
+  /**
+   * An event is longer than the format of a connection allows: it is left out.
+   *
+   * @param connection The connection.
+   * @param bytes How long the event is, at least.
+   */
+  tooLong(connection: Connection, bytes: number): void {
+    this.dropped++;
+    this.#options.systemEvents.dropped(connection, bytes, 1);
+  }
+
+  /**
+   * Publishes what was dropped for a connection since that was last done.
+   *
+   * @param connection The connection.
+   */
+  notify(connection: Connection): void {
+    const { events, bytes } = connection.takeDropped();
+    if (events > 0) this.#options.systemEvents.dropped(connection, bytes, events);
   }
 }

@@ -1,32 +1,32 @@
 /**
- * Which patterns each connection of a broker hears: `/sub` and `/unsub`, and what is told of them.
+ * The subscription commands: `/sub` and `/unsub`, and the system events about them.
  *
  * @module
  */
-import type { Connection } from "./connection.ts";
-import { ProtocolError } from "../protocol/errors.ts";
-import type { SystemEvents } from "./system_events.ts";
-import { formatOk, parsePatterns } from "../protocol/lines.ts";
-import type { Router } from "./router.ts";
 import { afterCurrentTick } from "../net/read_scheduler.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import { formatOk, parsePatterns } from "../protocol/lines.ts";
+import type { Connection } from "./connection.ts";
+import type { Router } from "./router.ts";
+import type { SystemEvents } from "./system_events.ts";
 
-/** How many changes of patterns are told one by one in a turn of the event loop. */
-const MAX_TOLD_IN_TURN = 100;
+/** How many changes of patterns are told one by one in a tick. */
+const MAX_TOLD_IN_TICK = 100;
 
-/** Puts connections into a broker's router by what they hear. */
+/** The subscriptions of a broker's connections. */
 export class Subscriptions {
   readonly #router: Router;
   readonly #systemEvents: SystemEvents;
   readonly #maxPatterns: number;
-  /** How many changes of patterns this turn has told, and those connections of which it is still to be told. */
-  #toldInTurn = 0;
+  /** How many changes of patterns this tick has told, and the connections whose changes are still to be told. */
+  #toldInTick = 0;
   readonly #untold = new Set<Connection>();
 
   /**
-   * Makes the enrolment of one broker.
+   * Makes the subscriptions of one broker.
    *
-   * @param router Where connections are put.
-   * @param systemEvents Who tells of it.
+   * @param router Routes events to the connections.
+   * @param systemEvents Publishes the changes.
    * @param maxPatterns How many patterns one connection may have.
    */
   constructor(router: Router, systemEvents: SystemEvents, maxPatterns: number) {
@@ -36,47 +36,41 @@ export class Subscriptions {
   }
 
   /**
-   * Carries out `/sub`.
+   * Carries out `/sub PATTERN...`.
    *
-   * @param connection Who sent it.
-   * @param rest What stands behind the verb.
+   * @param connection The connection that sent it.
+   * @param rest What follows the verb.
    * @returns The answer.
-   * @throws {ProtocolError} If it cannot be carried out; then nothing has changed.
+   * @throws {ProtocolError} If it is refused; then nothing has changed.
    */
   subscribe(connection: Connection, rest: string): string {
     if (connection.scope === "publish") {
       throw new ProtocolError("forbidden", "Cannot subscribe: this connection's token is for publishing only");
     }
     const patterns = parsePatterns("sub", rest, this.#maxPatterns);
-    if (connection.checkSubscribe(patterns, this.#maxPatterns)) {
-      this.change(connection, () => {
-        connection.subscribe(patterns);
-        this.#tell(connection);
-      });
-    }
+    const changes = connection.checkSubscribe(patterns, this.#maxPatterns);
+    if (changes) this.#change(connection, () => connection.subscribe(patterns));
     return formatOk("sub");
   }
 
   /**
-   * Carries out `/unsub`.
+   * Carries out `/unsub PATTERN...`.
    *
-   * @param connection Who sent it.
-   * @param rest What stands behind the verb.
+   * @param connection The connection that sent it.
+   * @param rest What follows the verb.
    * @returns The answer.
-   * @throws {ProtocolError} If it cannot be carried out; then nothing has changed.
+   * @throws {ProtocolError} If it is refused; then nothing has changed.
    */
   unsubscribe(connection: Connection, rest: string): string {
     const patterns = parsePatterns("unsub", rest, this.#maxPatterns);
     connection.checkUnsubscribe(patterns);
-    this.change(connection, () => {
-      connection.unsubscribe(patterns);
-      this.#tell(connection);
-    });
+    this.#change(connection, () => connection.unsubscribe(patterns));
     return formatOk("unsub");
   }
 
   /**
-   * Changes what a connection hears, or how. It is out of the router meanwhile, and so does not hear of it itself.
+   * Changes the patterns or the format of a connection. It is out of the router meanwhile, and so does not get system
+   * events about the change.
    *
    * @param connection The connection.
    * @param change Changes it.
@@ -86,13 +80,22 @@ export class Subscriptions {
     try {
       change();
     } finally {
-      const isStillThere = !connection.ended; // What waited for it may have been too much.
-      if (isStillThere) this.#router.join(connection);
+      const isOpen = !connection.ended; // The events that waited for it may have been too many.
+      if (isOpen) this.#router.join(connection);
     }
   }
 
   /**
-   * Takes a connection out that has ended.
+   * Adds a connection, with the patterns that it begins with.
+   *
+   * @param connection The connection.
+   */
+  join(connection: Connection): void {
+    this.#router.join(connection);
+  }
+
+  /**
+   * Removes a connection that has ended.
    *
    * @param connection The connection.
    */
@@ -101,15 +104,22 @@ export class Subscriptions {
     if (this.#untold.delete(connection)) this.#systemEvents.subscribed(connection);
   }
 
-  /** Told at once; but of the connections that change their patterns all the time, once for all that a turn brings. */
+  #change(connection: Connection, change: () => void): void {
+    this.change(connection, () => {
+      change();
+      this.#tell(connection);
+    });
+  }
+
+  /** Told at once; but where very many change their patterns, once for all the changes of a tick. */
   #tell(connection: Connection): void {
-    if (this.#toldInTurn === 0) afterCurrentTick(() => this.#tellRest());
-    if (++this.#toldInTurn > MAX_TOLD_IN_TURN) this.#untold.add(connection);
+    if (this.#toldInTick === 0) afterCurrentTick(() => this.#tellRest());
+    if (++this.#toldInTick > MAX_TOLD_IN_TICK) this.#untold.add(connection);
     else this.#systemEvents.subscribed(connection);
   }
 
   #tellRest(): void {
-    this.#toldInTurn = 0;
+    this.#toldInTick = 0;
     const connections = [...this.#untold];
     this.#untold.clear();
     for (const connection of connections) this.change(connection, () => this.#systemEvents.subscribed(connection));

@@ -1,18 +1,51 @@
 /**
- * What a broker tells of its own systemEvents: its `mq.*` events and their data, as docs/protocol.md lists them in section 9, and
- * what it counts of them.
+ * The broker's own events, `mq.*`, and what is counted of them. docs/protocol.md lists their data in section 9.
  *
  * @module
  */
-import type { SlowPolicy, SystemEvent } from "./options.ts";
-import type { ClassicKeys } from "../protocol/classic.ts";
-import type { Connection } from "./connection.ts";
+import type { Notice } from "../net/codec.ts";
 import type { ProtocolError } from "../protocol/errors.ts";
 import { BROKER_NAME } from "../protocol/lines.ts";
+import { copySubstring } from "../protocol/text.ts";
+import type { Connection } from "./connection.ts";
+import type { SlowPolicy, SystemEvent } from "./options.ts";
+import type { Publisher } from "./publication.ts";
 
-/** Makes the broker's own events. */
+/** How many different causes are counted apart; all others share one count. */
+const MAX_CAUSES = 1000;
+
+/**
+ * Counts how often each cause has occurred, in bounded memory.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const counter = new BoundedCounter();
+ * assertEquals([counter.count("bad-name"), counter.count("bad-name"), counter.count("http")], [1, 2, 1]);
+ * ```
+ */
+export class BoundedCounter {
+  readonly #times = new Map<string, number>();
+
+  /**
+   * Counts one occurrence.
+   *
+   * @param cause The cause.
+   * @returns How often it has occurred, this time included.
+   */
+  count(cause: string): number {
+    const isKnown = this.#times.has(cause) || this.#times.size < MAX_CAUSES;
+    const key = isKnown ? copySubstring(cause) : "";
+    const times = (this.#times.get(key) ?? 0) + 1;
+    this.#times.set(key, times);
+    return times;
+  }
+}
+
+/** Makes the system events of a broker. */
 export class SystemEvents {
-  /** Events that were dropped because nothing recognizes them. */
+  /** Events that nothing recognizes. */
   unrecognized = 0;
   /** Lines that were refused because they break a rule. */
   refused = 0;
@@ -20,111 +53,115 @@ export class SystemEvents {
   slow = 0;
   /** Bytes that were meant for a connection and were not written to it. */
   droppedBytes = 0;
-  readonly #announce: (name: string, data: SystemEvent) => void;
-  /** What is still to be told. */
-  readonly #untold: [name: string, data: SystemEvent][] = [];
-  #isTelling = false;
+  readonly #publish: (name: string, data: SystemEvent) => void;
+  readonly #waiting: [name: string, data: SystemEvent][] = [];
+  #isPublishing = false;
 
   /**
-   * Makes the events of one broker.
+   * Makes the system events of one broker.
    *
-   * @param announce Called with each event: with one after another, whatever that sets off.
+   * @param publish Publishes a system event. It is called with one after another: what a call leads to is published after
+   * it.
    */
-  constructor(announce: (name: string, data: SystemEvent) => void) {
-    this.#announce = announce;
+  constructor(publish: (name: string, data: SystemEvent) => void) {
+    this.#publish = publish;
   }
 
-  /** A connection has come into the pool. */
+  /** A connection was accepted. */
   connected(connection: Connection): void {
-    const { address, classic } = connection;
-    this.#tellOf(connection, "mq.connect", classic === undefined ? { address } : { address, classic: classic.form });
+    const { address, codec } = connection;
+    this.#add(connection, "mq.connect", codec.decode ? { address, ...codec.info } : { address });
   }
 
-  /** A client has introduced itself; what it was called before. */
+  /** A client has introduced itself. `was` is its name before. */
   introduced(connection: Connection, was: string): void {
     const { observe } = connection;
-    this.#tellOf(connection, "mq.hello", observe === undefined ? { was } : { was, observe });
+    this.#add(connection, "mq.hello", observe === undefined ? { was } : { was, observe });
   }
 
-  /** A connection hears other patterns. */
+  /** A connection has changed its patterns. */
   subscribed(connection: Connection): void {
-    this.#tellOf(connection, "mq.subscribe", { patterns: [...connection.patterns.keys()] });
+    this.#add(connection, "mq.subscribe", { patterns: [...connection.patterns.keys()] });
   }
 
-  /** An event was dropped, since nothing recognizes it; whether its name is a guess, as a classic message may have none. */
-  dropsUnrecognized(connection: Connection, event: string, isGuess = false): void {
+  /** An event was published without a connection, by somebody at an address. */
+  publishedDirectly(
+    { name }: Publisher,
+    address: string,
+    event: { name: string; id: string; receivers: number },
+  ): void {
+    this.#enqueue("mq.http", { name, address, event: event.name, id: event.id, receivers: event.receivers });
+  }
+
+  /** An event was dropped because nothing recognizes it. */
+  unrecognizedEvent(publisher: Publisher, event: string, isGuess = false): void {
     this.unrecognized++;
-    const times = connection.causes.count(event);
-    this.#tellOf(connection, "mq.unrecognized", isGuess ? { event, times, guess: true } : { event, times });
+    const times = publisher.causes.count(event);
+    this.#add(publisher, "mq.unrecognized", isGuess ? { event, times, guess: true } : { event, times });
   }
 
-  /** Events go out to classic clients under other keys now, as this one uses them. Told once of each connection and keys. */
-  learnsKeys(connection: Connection, { name: nameKey, data: dataKey }: ClassicKeys): void {
-    const isNew = connection.causes.count(`keys ${nameKey} ${dataKey}`) === 1;
-    if (isNew) this.#tellOf(connection, "mq.keys", { keys: [nameKey, dataKey] });
-  }
-
-  /** A message goes on as another one would begin. Told once. */
-  findsGlued(connection: Connection, event: string): void {
-    if (connection.causes.count("glued") === 1) this.#tellOf(connection, "mq.glued", { event });
+  /** The codec of a connection has something to tell of it, once for each key. */
+  noticed(connection: Connection, { name, data, key }: Notice): void {
+    if (connection.causes.count(key) === 1) this.#add(connection, name, data);
   }
 
   /** A line was refused. Data that does not fit is counted for each event by itself. */
-  refuses(connection: Connection, { code, message }: Pick<ProtocolError, "code" | "message">): void {
+  refusedLine(publisher: Publisher, { code, message }: Pick<ProtocolError, "code" | "message">): void {
     this.refused++;
-    const cause = code === "invalid-data" ? `${code} ${connection.route!.name}` : code;
-    this.#tellOf(connection, "mq.refused", { code, text: message, times: connection.causes.count(cause) });
+    const cause = code === "invalid-data" ? `${code} ${publisher.route!.name}` : code;
+    this.#add(publisher, "mq.refused", { code, text: message, times: publisher.causes.count(cause) });
   }
 
-  /** A connection was refused, before it was in the pool. */
-  turnsAway({ code, message }: ProtocolError, times: number): void {
-    this.#tell("mq.refused", { id: "", name: BROKER_NAME, code, text: message, times });
+  /** A connection was not accepted. */
+  rejected({ code, message }: ProtocolError, times: number): void {
+    this.#enqueue("mq.refused", { id: "", name: BROKER_NAME, code, text: message, times });
   }
 
-  /** A connection publishes faster than it may. Told once. */
-  throttles(connection: Connection, eventsPerSecond: number | null): void {
-    if (connection.causes.count("too fast") === 1) this.#tellOf(connection, "mq.throttled", { eventsPerSecond });
+  /** A publisher is faster than its rate. Told once. */
+  throttled(publisher: Publisher, eventsPerSecond: number | null): void {
+    if (publisher.causes.count("too fast") === 1) this.#add(publisher, "mq.throttled", { eventsPerSecond });
   }
 
   /** A connection has become a slow consumer, when so many bytes found no room. */
-  findsSlow(connection: Connection, bytes: number, policy: SlowPolicy): void {
+  becameSlow(connection: Connection, bytes: number, policy: SlowPolicy): void {
     this.slow++;
     const { patterns, queue } = connection;
     const queuedBytes = queue.queuedBytes + bytes;
-    this.#tellOf(connection, "mq.slow", { patterns: [...patterns.keys()], queuedBytes, policy });
+    this.#add(connection, "mq.slow", { patterns: [...patterns.keys()], queuedBytes, policy });
   }
 
-  /** What was meant for a connection was lost; how many events that were, where they were counted. Told of any. */
-  loses({ id, name }: Connection, bytes: number, events: number): void {
+  /** What was meant for a connection was dropped; `events` is 0 where they were not counted. Told even after it has left. */
+  dropped({ id, name }: Connection, bytes: number, events: number): void {
     this.droppedBytes += bytes;
-    this.#tell("mq.dropped", events === 0 ? { id, name, bytes } : { id, name, bytes, events });
+    this.#enqueue("mq.dropped", events === 0 ? { id, name, bytes } : { id, name, bytes, events });
   }
 
   /** A connection has left the pool. */
   disconnected(connection: Connection, reason: string): void {
     const { connectedAt, published, delivered } = connection;
     const connectedMs = Date.now() - connectedAt;
-    this.#tellOf(connection, "mq.disconnect", { reason, connectedMs, published, delivered });
+    this.#add(connection, "mq.disconnect", { reason, connectedMs, published, delivered });
     connection.isGone = true;
   }
 
-  /** The broker goes down. */
-  drains(connections: number, deadlineMs: number): void {
-    this.#tell("mq.drain", { connections, deadlineMs });
+  /** The broker begins to drain. */
+  draining(connections: number, deadlineMs: number): void {
+    this.#enqueue("mq.drain", { connections, deadlineMs });
   }
 
-  #tellOf(connection: Connection, name: string, more: SystemEvent): void {
-    if (!connection.isGone) this.#tell(name, { id: connection.id, name: connection.name, ...more });
+  /** Adds an event about a publisher, unless it is a connection that has left. */
+  #add(publisher: Publisher, name: string, data: SystemEvent): void {
+    if (!publisher.isGone) this.#enqueue(name, { id: publisher.id, name: publisher.name, ...data });
   }
 
-  #tell(name: string, data: SystemEvent): void {
-    this.#untold.push([name, data]);
-    if (this.#isTelling) return;
-    this.#isTelling = true;
+  #enqueue(name: string, data: SystemEvent): void {
+    this.#waiting.push([name, data]);
+    if (this.#isPublishing) return;
+    this.#isPublishing = true;
     try {
-      for (let next = this.#untold.shift(); next !== undefined; next = this.#untold.shift()) this.#announce(...next);
+      for (let next = this.#waiting.shift(); next !== undefined; next = this.#waiting.shift()) this.#publish(...next);
     } finally {
-      this.#isTelling = false;
+      this.#isPublishing = false;
     }
   }
 }

@@ -144,14 +144,6 @@ export interface RequestOptions extends Omit<ConfirmOptions, "reply"> {
   timeoutMs?: number;
 }
 
-/** What the broker says of an event it took in. */
-export interface Receipt {
-  /** The event's ULID. */
-  id: string;
-  /** To how many connections it was sent. */
-  receivers: number;
-}
-
 /** A subscription that is taken from more slowly than events come. */
 export interface SlowSubscription {
   /** The subscription. */

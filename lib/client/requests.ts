@@ -9,7 +9,8 @@ import { type ConnectionError, MqError, quote, TimeoutError, visible } from "../
 import { ERROR_TOKEN, type MqEvent } from "../protocol/event.ts";
 import { Pattern } from "../protocol/pattern.ts";
 import type { Receiver } from "./dispatcher.ts";
-import type { Receipt, RequestOptions } from "./options.ts";
+import type { Receipt } from "../protocol/responses.ts";
+import type { RequestOptions } from "./options.ts";
 
 /** How long an answer may take unless a request says otherwise, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 5000;

@@ -139,7 +139,7 @@ export class LineReader {
    *
    * @param bytes The length, in bytes without the LF.
    */
-  set maxLineBytes(bytes: number) {
+  raiseLimit(bytes: number): void {
     this.#framer.maxLineBytes = bytes;
     this.#framer.maxBufferedBytes = Infinity;
   }

@@ -5,7 +5,7 @@
  */
 import { delay } from "@std/async/delay";
 import { formatAddress } from "../protocol/address.ts";
-import type { ClassicForm, ClassicOptions } from "../protocol/classic.ts";
+import type { CodecFactory } from "./codec.ts";
 import { MqError } from "../protocol/errors.ts";
 import { DEFAULT_PORT } from "../protocol/limits.ts";
 import type { Transport } from "./transport.ts";
@@ -49,8 +49,11 @@ export interface ListenOptions {
   port?: number;
   /** The certificate. If it is set, the broker speaks TLS. */
   tls?: Certificate;
-  /** If it is set, it is for classic clients, which send messages and no lines: how events are written to them, or more. */
-  classic?: ClassicForm | ClassicOptions;
+  /**
+   * How the connections there are read and written, such as {@linkcode classic} for clients that send no lines. Default:
+   * the line protocol.
+   */
+  codec?: CodecFactory;
 }
 
 /**
@@ -121,7 +124,7 @@ export interface Acceptor {
    *
    * @param conn The connection.
    */
-  enter(conn: Transport): void;
+  accept(conn: Transport): void;
   /**
    * Called when the system is out of file descriptors or memory.
    *
@@ -149,7 +152,7 @@ export async function acceptAll(listener: Listener, acceptor: Acceptor): Promise
       continue;
     }
     failures = 0;
-    acceptor.enter(conn);
+    acceptor.accept(conn);
   }
 }
 

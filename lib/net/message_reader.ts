@@ -190,8 +190,10 @@ export class MessageReader {
   readonly #scanner: MessageScanner;
   /** The beginning of a character that has not ended. */
   #rest = NOTHING;
-  /** How many bytes have come in all. */
+  /** How many bytes have been received. */
   receivedBytes = 0;
+  /** No message has an end that could be missing. */
+  readonly unfinishedBytes = 0;
 
   /**
    * Makes a reader that has not begun to read.
@@ -222,6 +224,9 @@ export class MessageReader {
       await tellAll(this.#scanner.end(), observer);
     }
   }
+
+  /** Does nothing: a message has the same limit whoever sends it. */
+  raiseLimit(): void {}
 
   /** What some bytes end. A character may come in two pieces only where a message may. */
   #messagesIn(bytes: Uint8Array, isCut: boolean): (string | ProtocolError)[] {

@@ -1,13 +1,12 @@
 /**
  * Classic clients, which know nothing of lines: each `socket.write` is a message, and no end is marked. What such clients
- * at one port send and are sent; how a message is read stands in classic/reading.ts. docs/protocol.md has the rules, in
+ * at one port send and are sent; how a message is read stands in classic/message.ts. docs/protocol.md has the rules, in
  * section 12.
  *
  * @module
  */
 import { monotonicUlid } from "@std/ulid";
 import { findGlued } from "./classic/glued.ts";
-import { modernName } from "./classic/names.ts";
 import {
   type ClassicForm,
   type ClassicKeys,
@@ -15,14 +14,15 @@ import {
   onOneLine,
   type Reading,
   readMessage,
-} from "./classic/reading.ts";
+} from "./classic/message.ts";
+import { modernName } from "./classic/names.ts";
 import { decodeData, isJson } from "./data.ts";
 import { MqError, quote } from "./errors.ts";
 import { isName } from "./event.ts";
 import { takeWord } from "./text.ts";
 
 export { modernName, modernPattern } from "./classic/names.ts";
-export type { ClassicForm, ClassicKeys, ClassicMessage } from "./classic/reading.ts";
+export type { ClassicForm, ClassicKeys, ClassicMessage } from "./classic/message.ts";
 
 /** The longest message, in bytes without its line end: a longer one comes in two pieces, and is taken for two. */
 export const MAX_MESSAGE_BYTES: number = 60 * 1024 - 1;
@@ -68,9 +68,9 @@ export interface Recognizer {
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { Router } from "../broker/router.ts";
  *
- * const codec = new ClassicCodec({ form: "json" }, new Router(["save"]));
+ * const recognizer = { names: ["save"], recognizedBy: (name: string) => name === "save" ? "save" : undefined };
+ * const codec = new ClassicCodec({ form: "json" }, recognizer);
  * const message = codec.read('{"type":"save","message":"a"}');
  * assertEquals(lineOf(message), "save a");
  * assertEquals(codec.write(messageOf("save b")), '{"type":"save","message":"b"}');

@@ -60,6 +60,7 @@ export type LocalCode =
   | "bad-host"
   | "bad-method"
   | "bad-parameter"
+  | "rate-limited"
   | "unsupported-encoding"
   | "unsupported-type"
   | "not-found"

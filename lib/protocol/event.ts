@@ -4,13 +4,16 @@
  * @module
  */
 import { decodeTime } from "@std/ulid";
-import { decodeData, type Json } from "./data.ts";
+import { decodeData, encodeData, type Json } from "./data.ts";
 import { MqError, ProtocolError, quote } from "./errors.ts";
 import { MAX_NAME_BYTES } from "./limits.ts";
-import { isLongerThan } from "./text.ts";
+import { byteLength, isLongerThan } from "./text.ts";
 
 /** The prefix of system events: names that begin with it are published by the broker, and not by clients. */
 export const RESERVED_PREFIX = "mq.";
+
+/** The first token of the names that answers to requests are sent to. Brokers recognize them, whatever else they do. */
+export const INBOX = "_INBOX";
 
 /** The events that a broker recognizes by default. */
 export const DEFAULT_EVENTS: readonly string[] = Object.freeze(["create", "read", "update", "delete", "error"]);
@@ -150,6 +153,46 @@ export type Respond = (name: string, data?: Json) => void;
 
 /** The last token of the name of an answer that says that the request failed. */
 export const ERROR_TOKEN = "error";
+/** How {@linkcode eventLine} writes an event. */
+export interface EventLineOptions {
+  /** Whether the data is a string that goes onto the line as it is, without being encoded. Default: false. */
+  raw?: boolean;
+  /** The longest line that the broker takes, in bytes without its LF. */
+  maxBytes: number;
+}
+
+/**
+ * Writes an event that a client publishes as a line.
+ *
+ * @param name Its name.
+ * @param data Its data; undefined for none.
+ * @param options Whether the data is encoded already, and how long the line may be.
+ * @returns The line, without its LF.
+ * @throws {ProtocolError} With the code `bad-name`, `reserved-name` or `line-too-long`.
+ * @throws {TypeError} If JSON has no form for the data, or raw data is no string or has a line end in it.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(eventLine("create", { id: 1 }, { maxBytes: 1000 }), 'create {"id":1}');
+ * assertEquals(eventLine("create", '{"id": 1}', { raw: true, maxBytes: 1000 }), 'create {"id": 1}');
+ * ```
+ */
+export function eventLine(name: string, data: Json | undefined, { raw, maxBytes }: EventLineOptions): string {
+  checkPublishable(name);
+  const text = raw ? checkRaw(data) : encodeData(data);
+  const line = text === "" ? name : `${name} ${text}`;
+  if (!isLongerThan(maxBytes, line)) return line;
+  const message = `Cannot publish ${byteLength(line)} bytes: the broker takes lines of ${maxBytes}`;
+  throw new ProtocolError("line-too-long", message);
+}
+
+function checkRaw(data: Json | undefined): string {
+  if (data === undefined) return "";
+  if (typeof data === "string" && !/\n|\r$/.test(data)) return data;
+  throw new TypeError("Cannot send raw data that is not a string without line ends");
+}
 
 /**
  * An event as a subscriber receives it.

@@ -321,7 +321,9 @@ export function parseHello(text: string): HelloArguments {
   if (!isSampleRate(hello.observe ?? 1)) {
     throw badHello(`"observe" takes a whole number, 1 to ${MAX_SAMPLE_RATE}, or null`);
   }
-  if (hello.name !== undefined) checkClientName(hello.name);
+  if (hello.name !== undefined && !isClientName(hello.name)) {
+    throw badHello(`"name" takes one word of at most ${MAX_CLIENT_NAME_CHARACTERS} characters, other than "mq"`);
+  }
   if (hello.token !== undefined && typeof hello.token !== "string") throw badHello('"token" takes a string');
   return hello;
 }
@@ -374,11 +376,15 @@ function isSampleRate(value: unknown): boolean {
   return Number.isInteger(value) && value as number >= 1 && value as number <= MAX_SAMPLE_RATE;
 }
 
-function checkClientName(name: unknown): void {
+/**
+ * Whether a client may have a name: one word of at most 64 characters other than `mq`.
+ *
+ * @param name The name.
+ * @returns True if it may.
+ */
+export function isClientName(name: unknown): boolean {
   const isWord = typeof name === "string" && /^[^\s\p{C}]+$/u.test(name) && name.length <= MAX_CLIENT_NAME_CHARACTERS;
-  if (!isWord || name === BROKER_NAME) {
-    throw badHello(`"name" takes one word of at most ${MAX_CLIENT_NAME_CHARACTERS} characters, other than "mq"`);
-  }
+  return isWord && name !== BROKER_NAME;
 }
 
 function badHello(why: string): ProtocolError {

@@ -54,6 +54,14 @@ export interface ClientInfo {
   observe: number | null;
 }
 
+/** What a broker says of an event that it has accepted. */
+export interface Receipt {
+  /** The event's ULID. */
+  id: string;
+  /** For how many connections it is queued. */
+  receivers: number;
+}
+
 /** The response to `/stats`: counts since the broker was created. */
 export interface BrokerStats {
   /** The time since then, in milliseconds. */

@@ -15,7 +15,9 @@ import { LineReader } from "../../lib/net/line_reader.ts";
 import { WriteQueue } from "../../lib/net/write_queue.ts";
 import { formatEvent, formatOk, parseBrokerLine } from "../../lib/protocol/lines.ts";
 import { encodeText, wordEnd } from "../../lib/protocol/text.ts";
-import type { Listener } from "../../lib/broker/subscriber_group.ts";
+import { PLAIN, Publication } from "../../lib/broker/publication.ts";
+import type { Subscriber, SubscriberGroup } from "../../lib/broker/subscriber_group.ts";
+import { FanOut } from "../../lib/broker/fan_out.ts";
 import { type Route, Router } from "../../lib/broker/router.ts";
 
 const BLOCK_BYTES = 128 * 1024;
@@ -49,12 +51,13 @@ class Blocks implements ByteReader {
 }
 
 /** A listener whose queue writes to nowhere. */
-class NullListener implements Listener {
+class NullListener implements Subscriber {
   readonly id = crypto.randomUUID();
   readonly name = "null";
   readonly patterns: ReadonlyMap<string, Pattern>;
-  readonly meta = false;
+  readonly format = PLAIN;
   readonly echo = true;
+  group: SubscriberGroup | undefined;
   readonly queue = new WriteQueue({ writable: new WritableStream() }, { limitBytes: 1024 * 1024 });
   delivered = 0;
 
@@ -65,11 +68,15 @@ class NullListener implements Listener {
   overflow(): void {
     throw new Error("The queue of a benchmark is full");
   }
+
+  onTooLong(): void {
+    throw new Error("No line of a benchmark is too long");
+  }
 }
 
 /** A router with some listeners of one group. */
-function routerTo(listeners: NullListener[]): Router {
-  const router = new Router([">"]);
+function routerTo(listeners: NullListener[], fanOut: FanOut = new FanOut()): Router {
+  const router = new Router([">"], fanOut);
   for (const listener of listeners) router.join(listener);
   return router;
 }
@@ -136,11 +143,12 @@ for (const [what, lines] of [["1 name", thousandLines(["create"])], ["10 names",
 const lines = thousandLines(["create"]);
 for (const count of [1, 10, 100]) {
   const listeners = listenersTo(">", count);
-  const router = routerTo(listeners);
-  benchAsync("route: publish", `Router.publish and flush, 1000 lines to ${count}`, async () => {
+  const fanOut = new FanOut();
+  const router = routerTo(listeners, fanOut);
+  benchAsync("route: publish", `FanOut.publish and flush, 1000 lines to ${count}`, async () => {
     const route = router.route("create");
-    for (const line of lines) router.publish(route, line, listeners[0]);
-    router.flush();
+    for (const line of lines) fanOut.publish(route, new Publication(line, "null"), listeners[0]);
+    fanOut.flush();
     for (const { queue } of listeners) await queue.drained();
   });
 }

@@ -1,5 +1,6 @@
 /** Who may connect: tokens, the number of connections, TLS. Over bare sockets, as in section 10 of docs/protocol.md. */
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { classic } from "../../lib/net/classic.ts";
 import { Broker, type BrokerOptions, connect, ConnectionError, MqError, type Token } from "../../mod.ts";
 import { RawClient, startBroker, until } from "../helpers.ts";
 
@@ -316,7 +317,7 @@ for (
 ) {
   Deno.test(`classic: Broker.listen refuses to let them in where there is ${what}`, async () => {
     await using broker = new Broker(options);
-    const error = await assertRejects(() => broker.listen({ port: 0, tls, classic: "text" }), MqError);
+    const error = await assertRejects(() => broker.listen({ port: 0, tls, codec: classic("text") }), MqError);
     assertEquals([error.code, broker.addr], ["classic", undefined]);
   });
 }

@@ -3,17 +3,21 @@ import { setImmediate } from "node:timers";
 import { ProtocolError } from "../../lib/protocol/errors.ts";
 import { Pattern } from "../../lib/protocol/pattern.ts";
 import { ANSWER_BYTES } from "../../lib/protocol/limits.ts";
-import { ClassicCodec, MAX_MESSAGE_BYTES } from "../../lib/protocol/classic.ts";
+import { MAX_MESSAGE_BYTES } from "../../lib/protocol/classic.ts";
 import { WriteQueue } from "../../lib/net/write_queue.ts";
-import type { Listener } from "../../lib/broker/subscriber_group.ts";
-import { type Route, Router } from "../../lib/broker/router.ts";
+import { lineFormat, Publication } from "../../lib/broker/publication.ts";
+import type { Subscriber, SubscriberGroup } from "../../lib/broker/subscriber_group.ts";
+import { classic } from "../../lib/net/classic.ts";
+import type { EventFormat, MessageCodec } from "../../lib/net/codec.ts";
+import type { Route } from "../../lib/broker/router.ts";
+import { Routing, type Sender } from "./routing.ts";
 
 const BROKER = { name: "mq" };
 const ULID = "01ARYZ6S41TSV4RRFFQ69G5FAV";
 
 interface ListenerOptions {
   meta?: boolean;
-  classic?: ClassicCodec;
+  format?: EventFormat;
   echo?: boolean;
   limitBytes?: number;
   burstMs?: number;
@@ -22,8 +26,15 @@ interface ListenerOptions {
   overflow?: (listener: FakeListener) => void;
 }
 
-function codecOf(form: "text" | "json"): ClassicCodec {
-  return new ClassicCodec({ form }, new Router(["a"]));
+/** The format of classic clients at a port of their own. */
+function classicCodec(form: "text" | "json"): MessageCodec {
+  const codec = classic(form)({
+    names: ["a"],
+    isProtected: false,
+    recognizedBy: (name) => name === "a" ? "a" : undefined,
+  });
+  assert(codec.decode !== undefined);
+  return codec;
 }
 
 let made = 0;
@@ -38,12 +49,12 @@ function stuck(patterns: string, options: ListenerOptions = {}): FakeListener {
 }
 
 /** A listener that records each write to it. */
-class FakeListener implements Listener {
+class FakeListener implements Subscriber {
   readonly id = `id-${++made}`;
   readonly name = `name-${made}`;
   readonly patterns: ReadonlyMap<string, Pattern>;
-  readonly meta: boolean;
-  readonly classic: ClassicCodec | undefined;
+  readonly format: Subscriber["format"];
+  group: SubscriberGroup | undefined;
   readonly echo: boolean;
   readonly queue: WriteQueue;
   readonly written: Uint8Array[] = [];
@@ -57,8 +68,7 @@ class FakeListener implements Listener {
   constructor(patterns: string, options: ListenerOptions = {}) {
     const { meta = false, echo = true, limitBytes = 1_000_000, burstMs, ready, overflow = () => {} } = options;
     this.patterns = new Map(patterns.split(" ").filter((text) => text !== "").map((text) => [text, new Pattern(text)]));
-    this.meta = meta;
-    this.classic = options.classic;
+    this.format = options.format ?? lineFormat({ meta, hops: false, reply: false });
     this.echo = echo;
     const writable = new WritableStream({
       write: async (chunk: Uint8Array) => {
@@ -93,15 +103,15 @@ class FakeListener implements Listener {
 }
 
 /** A router that recognizes all events, with listeners that have joined it. */
-function routerOf(...listeners: FakeListener[]): Router {
-  const router = new Router([">"]);
-  for (const listener of listeners) router.join(listener);
-  return router;
+function routerOf(...listeners: FakeListener[]): Routing {
+  const routing = new Routing([">"]);
+  for (const listener of listeners) routing.join(listener);
+  return routing;
 }
 
-function publish(router: Router, line: string, sender: { name: string } = BROKER, id?: string): number {
+function publish(routing: Routing, line: string, sender: Sender = BROKER, id?: string): number {
   const [name] = line.split(" ");
-  return router.publish(router.route(name, name.startsWith("mq.")), line, sender, id);
+  return routing.publish(routing.route(name, name.startsWith("mq.")), line, sender, id);
 }
 
 /** Resolves after what the router does at the end of this turn. */
@@ -326,14 +336,14 @@ Deno.test("Router sends the broker's own events to those who name mq alone", asy
 });
 
 Deno.test("Router.route tells the first pattern that recognizes a name", () => {
-  const router = new Router(["create", "order.>", "order.*"]);
+  const router = new Routing(["create", "order.>", "order.*"]);
   const names = ["create", "order.paid", "order", "bogus"];
   const recognizedBy = names.map((name) => router.route(name).recognizedBy);
   assertEquals(recognizedBy, ["create", "order.>", undefined, undefined]);
 });
 
 Deno.test("Router.route recognizes names that objects have like any other", () => {
-  const router = new Router(["constructor"]);
+  const router = new Routing(["constructor"]);
   const names = ["constructor", "__proto__", "toString", "hasOwnProperty"];
   const recognizedBy = names.map((name) => router.route(name).recognizedBy);
   assertEquals(recognizedBy, ["constructor", undefined, undefined, undefined]);
@@ -348,14 +358,14 @@ Deno.test("Router sends events whose names objects have like any other", async (
 });
 
 Deno.test("Router.route refuses a malformed name each time", () => {
-  const router = new Router([">"]);
+  const router = new Routing([">"]);
   for (const name of ["", "a b", "a..b", "*", "a b"]) {
     assertEquals(assertThrows(() => router.route(name), ProtocolError).code, "bad-name");
   }
 });
 
 Deno.test("Router.route remembers no name that only the broker may publish, unless it is the broker that does", () => {
-  const router = new Router([">"]);
+  const router = new Routing([">"]);
   const known = router.route("create");
   for (let index = 0; index <= 10_000; index++) router.route(`mq.${index}`);
   assert(router.route("create") === known);
@@ -363,7 +373,7 @@ Deno.test("Router.route remembers no name that only the broker may publish, unle
 });
 
 Deno.test("Router.routeAfter finds the route that Router.route finds for the name of a line", () => {
-  const router = new Router(["create", "order.>"]);
+  const router = new Routing(["create", "order.>"]);
   const names = ["create", "order.paid", "order.paid.twice", "mq.connect", "created", "order", "mq"];
   let last: Route | undefined;
   for (const name of [...names, ...names, ...names.toReversed()]) {
@@ -376,7 +386,7 @@ Deno.test("Router.routeAfter finds the route that Router.route finds for the nam
 });
 
 Deno.test("Router.routeAfter guesses the name that came after the last one the last time", () => {
-  const router = new Router([">"]);
+  const router = new Routing([">"]);
   const [a, b] = ["a", "b"].map((name) => router.route(name));
   assert(router.routeAfter(a, "b 1") === b);
   assert(a.next === b);
@@ -386,7 +396,7 @@ Deno.test("Router.routeAfter guesses the name that came after the last one the l
 });
 
 Deno.test("Router.routeAfter looks a name up that it did not guess, and guesses that one the next time", () => {
-  const router = new Router([">"]);
+  const router = new Routing([">"]);
   const [a, b, c] = ["a", "b", "c"].map((name) => router.route(name));
   for (const [line, route] of [["b 1", b], ["c 2", c], ["b 3", b]] as const) {
     assert(router.routeAfter(a, line) === route, line);
@@ -395,7 +405,7 @@ Deno.test("Router.routeAfter looks a name up that it did not guess, and guesses 
 });
 
 Deno.test("Router.routeAfter does not take a name for another that begins like it", () => {
-  const router = new Router([">"]);
+  const router = new Routing([">"]);
   const names = ["create", "created", "create.x", "creat", "create-x"];
   const last = router.route("a");
   for (const guess of names) {
@@ -429,7 +439,7 @@ Deno.test("Router.routeAfter knows of the listeners that have come and gone sinc
 
 Deno.test("Router.routeAfter learns nothing of a route that does not hold any more", async () => {
   const listeners = ["b", "b c", "*"].map((patterns) => new FakeListener(patterns));
-  const router = new Router([">"]);
+  const router = new Routing([">"]);
   const last = router.route("a");
   for (const [index, listener] of listeners.entries()) {
     router.join(listener);
@@ -440,7 +450,7 @@ Deno.test("Router.routeAfter learns nothing of a route that does not hold any mo
 });
 
 Deno.test("Router.routeAfter learns nothing of a route that was forgotten while the next was looked up", async () => {
-  const router = new Router([">"]);
+  const router = new Routing([">"]);
   const names = Array.from({ length: 10_000 }, (_, index) => `n${index}`);
   const routes = names.map((name) => router.route(name));
   router.routeAfter(routes[0], "one-too-many");
@@ -451,7 +461,7 @@ Deno.test("Router.routeAfter learns nothing of a route that was forgotten while 
 });
 
 Deno.test("Router.routeAfter guesses no name that is not recognized, and nothing after one", () => {
-  const router = new Router(["a", "b"]);
+  const router = new Routing(["a", "b"]);
   const a = router.route("a");
   const bogus = router.routeAfter(a, "bogus 1");
   assertEquals([bogus.name, bogus.recognizedBy, a.next], ["bogus", undefined, undefined]);
@@ -463,7 +473,7 @@ Deno.test("Router.routeAfter guesses no name that is not recognized, and nothing
 });
 
 Deno.test("Router.routeAfter refuses a malformed name each time, and keeps its guess", () => {
-  const router = new Router([">"]);
+  const router = new Routing([">"]);
   const last = router.routeAfter(undefined, "a");
   const next = router.routeAfter(last, "b");
   for (const line of ["", " b", "\tb", "b..a 1", "b. 1", "b\r", "b\u00a0x", "*", "/b", "b..a 1"]) {
@@ -475,7 +485,7 @@ Deno.test("Router.routeAfter refuses a malformed name each time, and keeps its g
 });
 
 Deno.test("Router refuses to recognize what is not a pattern", () => {
-  assertEquals(assertThrows(() => new Router(["create", "a..b"]), ProtocolError).code, "bad-pattern");
+  assertEquals(assertThrows(() => new Routing(["create", "a..b"]), ProtocolError).code, "bad-pattern");
 });
 
 Deno.test("Router routes any number of names", async () => {
@@ -621,12 +631,15 @@ Deno.test("Router keeps the order when a delivery makes a listener leave and tha
 });
 
 Deno.test("Router gives an event to each classic listener in its form, and the message that it came as to those of JSON", async () => {
-  const codec = codecOf("json");
-  const listeners = [codecOf("text"), codec, undefined].map((classic) => new FakeListener(">", { classic }));
+  const codec = classicCodec("json");
+  const listeners = [classicCodec("text").format, codec.format, undefined].map((format) =>
+    new FakeListener(">", { format })
+  );
   const router = routerOf(...listeners);
   router.publish(router.route("a"), 'a {"id":1}', { name: "shop" });
-  const message = codec.read('{"event":"a","payload":1,"more":2}');
-  router.publish(router.route("a"), "a 1", { name: "shop" }, undefined, message);
+  const { line, source } = codec.decode('{"event":"a","payload":1,"more":2}');
+  assertEquals(line, "a 1");
+  router.fanOut.publish(router.route("a"), new Publication(line, "shop", undefined, source));
   const [text, json, lines] = await Promise.all(listeners.map((listener) => listener.lines()));
   assertEquals(text, ['a {"id":1}', "a 1"]);
   assertEquals(json, ['{"event":"a","payload":{"id":1}}', '{"event":"a","payload":1,"more":2}']);
@@ -634,7 +647,7 @@ Deno.test("Router gives an event to each classic listener in its form, and the m
 });
 
 Deno.test("Router leaves out what is too long for classic listeners, and says so", async () => {
-  const [classic, modern] = [new FakeListener(">", { classic: codecOf("text") }), new FakeListener(">")];
+  const [classic, modern] = [new FakeListener(">", { format: classicCodec("text").format }), new FakeListener(">")];
   const router = routerOf(classic, modern);
   const [fits, tooLong] = [MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES + 1].map((bytes) => `a ${"x".repeat(bytes - 2)}`);
   assertEquals(router.publish(router.route("a"), fits, { name: "shop" }), 2);

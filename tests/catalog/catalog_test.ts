@@ -301,7 +301,7 @@ Deno.test("Broker recognizes the events of its catalog, and tells them", async (
   assertEquals(server.broker.events, ["order.state", "user", "order.*", ">"]);
   await using client = await connect({ hostname: "127.0.0.1", port: server.port });
   assertEquals(await client.events(), JSON.parse(JSON.stringify(catalog.entries)));
-  assertEquals(server.broker.why("order.paid").by, "order.*");
+  assertEquals(server.broker.explainRouting("order.paid").by, "order.*");
 });
 
 Deno.test("Client.publish rejects with invalid-data where the broker's catalog says so", async () => {

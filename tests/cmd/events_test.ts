@@ -147,7 +147,7 @@ Deno.test("mq events --json prints what the broker answers, an object a line", a
   await using server = await startWithCatalog(file("asyncapi.json"));
   const { stdout } = await mq(["events", "--json", "-s", `127.0.0.1:${server.port}`]);
   const printed = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
-  assertEquals(printed, JSON.parse(JSON.stringify(server.broker.catalog())));
+  assertEquals(printed, JSON.parse(JSON.stringify(server.broker.describeEvents())));
 });
 
 Deno.test("mq events prints nothing that a terminal would obey, and quotes what a shell would", async () => {

@@ -127,7 +127,7 @@ for (const columns of [40, 60, 80, 120, 200]) {
       await using server = await startBroker();
       const [wide] = await server.connect(1);
       await wide.ask('/hello {"name":"記録係の記録係"}');
-      const drawing = drawWhy(server.broker.why("create"), [], 20, columns);
+      const drawing = drawWhy(server.broker.explainRouting("create"), [], 20, columns);
       await using terminals = new Terminals();
       terminals.columns = columns;
       const mq = programLine();

@@ -254,7 +254,7 @@ Deno.test("mq why --json prints the broker's answer on one line, itself left out
   for (const name of ["create", "mq.connect", "archive"]) {
     const { code, stdout, stderr } = await mq(["why", name, "--json", "-s", `127.0.0.1:${server.port}`]);
     await until(() => server.broker.stats().connections === 2, "mq why has left");
-    assertEquals([code, stdout, stderr], [0, JSON.stringify(server.broker.why(name)) + "\n", ""]);
+    assertEquals([code, stdout, stderr], [0, JSON.stringify(server.broker.explainRouting(name)) + "\n", ""]);
   }
 });
 

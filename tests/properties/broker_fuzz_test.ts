@@ -1,6 +1,7 @@
 /** Whatever is thrown at a broker, those who keep to the protocol do not notice. */
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { classic } from "../../lib/net/classic.ts";
 import { HTTP_REFUSAL, parseBrokerLine } from "../../lib/protocol/lines.ts";
 import { RawClient, soon, startBroker, type TestBroker, until } from "../helpers.ts";
 import { brokerRuns } from "./arbitraries.ts";
@@ -79,7 +80,7 @@ async function assertUnharmed(attackers: Attacker[], hasTokens: boolean): Promis
     limits: { lineBytes: MAX_LINE_BYTES },
     onPublish: (_name, line) => published.push(line),
   });
-  if (!hasTokens) await server.broker.listen({ hostname: "127.0.0.1", port: 0, classic: "json" });
+  if (!hasTokens) await server.broker.listen({ hostname: "127.0.0.1", port: 0, codec: classic("json") });
   const [publisher, listener, bystander] = await server.connect(3);
   if (hasTokens) {
     for (const client of [publisher, listener, bystander]) await client.ask(`/hello {"token":"${TOKEN}"}`);
@@ -104,9 +105,9 @@ async function exchange(publisher: RawClient, listener: RawClient): Promise<void
 }
 
 async function attack({ port, broker }: TestBroker, { parts, pieceBytes, ...attacker }: Attacker): Promise<void> {
-  const [classic] = attacker.isClassic ? broker.classicAddrs : [];
-  const waits = attacker.waits && classic === undefined; // It would be given one message in 20 ms.
-  const client = await RawClient.connect(classic?.port ?? port);
+  const [classicAddr] = attacker.isClassic ? broker.addrs.slice(1) : [];
+  const waits = attacker.waits && classicAddr === undefined; // It would be given one message in 20 ms.
+  const client = await RawClient.connect(classicAddr?.port ?? port);
   const heard = waits ? client.lines.rest() : undefined;
   try {
     const bytes = new Uint8Array(parts.flatMap((part) => [...part]));

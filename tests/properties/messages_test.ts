@@ -1,6 +1,7 @@
 /** Messages of classic clients: what is taken apart is what was sent, however it was cut. */
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { FanOut } from "../../lib/broker/fan_out.ts";
 import { ClassicCodec } from "../../lib/protocol/classic.ts";
 import { MessageScanner } from "../../lib/net/message_reader.ts";
 import { Router } from "../../lib/broker/router.ts";
@@ -34,7 +35,7 @@ Deno.test("MessageScanner keeps all of any text but white space around it, line 
 Deno.test("what a classic client sends as an object comes back as that object, and as its value among modern clients", () => {
   fc.assert(fc.property(fc.jsonValue(), (payload) => {
     const object = JSON.stringify({ event: "create", payload });
-    const codec = new ClassicCodec({ form: "json" }, new Router(["create"]));
+    const codec = new ClassicCodec({ form: "json" }, new Router(["create"], new FanOut()));
     const message = codec.read(object);
     assertEquals(codec.write(message), object);
     assertEquals(JSON.stringify(decodeData(message.text)), JSON.stringify(payload));
@@ -48,7 +49,7 @@ Deno.test("the value of an object is the text of that value, however the object 
   const values = fc.tuple(fc.string(), fc.string(), fc.array(number), someSpace);
   fc.assert(fc.property(values, ([key, text, numbers, space]) => {
     const value = `{${space}${JSON.stringify(key)}:[${numbers.join(`,${space}`)}${space}],"x":${JSON.stringify(text)}}`;
-    const codec = new ClassicCodec({ form: "json" }, new Router(["create"]));
+    const codec = new ClassicCodec({ form: "json" }, new Router(["create"], new FanOut()));
     const message = codec.read(`{"event":${space}"create",${space}"payload"${space}:${value}${space}}`);
     assertEquals(message.text, `{${JSON.stringify(key)}:[${numbers}],"x":${JSON.stringify(text)}}`);
   }));

@@ -137,7 +137,7 @@ export class ModelBroker {
     if (client.scope === undefined) client.letIn(this.#authorize(token));
     Object.assign(client, { name, meta, echo });
     this.#announce("mq.hello", { name, was }, client);
-    return '/ok hello {"id":"?","hops":255}';
+    return '/ok hello {"id":"?","hops":255,"inbox":"_INBOX"}';
   }
 
   #authorize(token: string | undefined): Token["scope"] {

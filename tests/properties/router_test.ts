@@ -3,8 +3,10 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Pattern } from "../../lib/protocol/pattern.ts";
 import { WriteQueue } from "../../lib/net/write_queue.ts";
-import type { Listener } from "../../lib/broker/subscriber_group.ts";
-import { type Route, Router } from "../../lib/broker/router.ts";
+import { lineFormat } from "../../lib/broker/publication.ts";
+import type { Subscriber, SubscriberGroup } from "../../lib/broker/subscriber_group.ts";
+import type { Route } from "../../lib/broker/router.ts";
+import { Routing } from "../broker/routing.ts";
 import { afterCurrentTick } from "../../lib/net/read_scheduler.ts";
 import { runs } from "./arbitraries.ts";
 import { matches } from "./reference.ts";
@@ -67,12 +69,13 @@ Deno.test("Router does what telling each listener of each event by itself would 
 });
 
 /** A listener, and what it should hear. */
-class Member implements Listener {
+class Member implements Subscriber {
   readonly id: string;
   readonly name: string;
   patterns: ReadonlyMap<string, Pattern> = new Map();
   meta = false;
   echo = true;
+  group: SubscriberGroup | undefined;
   readonly queue: WriteQueue;
   delivered = 0;
   isIn = false;
@@ -91,8 +94,16 @@ class Member implements Listener {
     this.queue = new WriteQueue({ writable: new WritableStream({ write }) }, { limitBytes: Infinity });
   }
 
+  get format(): Subscriber["format"] {
+    return lineFormat({ meta: this.meta, hops: false, reply: false });
+  }
+
   overflow(): void {
     throw new Error("There is no end to what may wait here");
+  }
+
+  onTooLong(): void {
+    throw new Error("No line is too long");
   }
 
   take({ patterns, meta, echo }: Form): void {
@@ -112,7 +123,7 @@ class Member implements Listener {
 
 /** A router, and beside it what it is to do, told to each listener by itself. */
 class Broadcast {
-  readonly #router = new Router(EVENTS);
+  readonly #router = new Routing(EVENTS);
   readonly #members = Array.from({ length: MEMBERS }, (_, index) => new Member(index));
 
   async take(step: Step, number: number): Promise<void> {

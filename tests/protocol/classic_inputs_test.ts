@@ -1,5 +1,6 @@
 /** Forty messages as classes write them, each sent over a socket: 36 are understood, four are refused with some help. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { classic } from "../../lib/net/classic.ts";
 import type { ClassicOptions } from "../../mod.ts";
 import { RawClient, startBroker, until } from "../helpers.ts";
 
@@ -140,8 +141,8 @@ Deno.test("there are forty inputs, and 36 of them are understood", () => {
 async function send(written: string | Uint8Array, options: Partial<ClassicOptions> = {}) {
   await using server = await startBroker({ events: EVENTS });
   const [modern] = await server.connect(1);
-  const classic = { form: "json", ...options } as const;
-  const { port } = await server.broker.listen({ hostname: "127.0.0.1", port: 0, classic });
+  const codec = classic({ form: "json", ...options });
+  const { port } = await server.broker.listen({ hostname: "127.0.0.1", port: 0, codec });
   const listener = await RawClient.connect(port);
   const sender = await RawClient.connect(port);
   try {

@@ -7,13 +7,14 @@ import {
   messageOf,
   modernPattern,
 } from "../../lib/protocol/classic.ts";
+import { FanOut } from "../../lib/broker/fan_out.ts";
 import { MqError, ProtocolError } from "../../lib/protocol/errors.ts";
 import { Router } from "../../lib/broker/router.ts";
 
 const EVENTS = ["create", "in-transit", "order-paid"];
 
 function codecOf(options: Partial<ClassicOptions> = {}, events: readonly string[] = EVENTS): ClassicCodec {
-  return new ClassicCodec({ form: "json", ...options }, new Router(events));
+  return new ClassicCodec({ form: "json", ...options }, new Router(events, new FanOut()));
 }
 
 const read = (message: string, options?: Partial<ClassicOptions>) => codecOf(options).read(message);

@@ -5,7 +5,7 @@
  */
 import { isJson } from "../data.ts";
 import { MAX_NAME_BYTES } from "../limits.ts";
-import type { ClassicMessage } from "./reading.ts";
+import type { ClassicMessage } from "./message.ts";
 
 /** Behind this no word goes on: a digit, what closes brackets and quotation marks, the end of a sentence, a pictograph. */
 const END = /(?:[\p{Nd}}\])!?\p{So}]|[^\s([{]["'])$/u;
@@ -37,7 +37,7 @@ const MAX_NAMES = 1000;
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { readMessage } from "./reading.ts";
+ * import { readMessage } from "./message.ts";
  *
  * const names = new Set(["create", "update"]);
  * const find = (text: string) => findGlued(readMessage(text, { names, recognizes: (name) => names.has(name) }), names);

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { BoundedCounter } from "../../lib/broker/bounded_counter.ts";
+import { BoundedCounter } from "../../lib/broker/system_events.ts";
 
 Deno.test("BoundedCounter counts a thousand causes apart, and all others together", () => {
   const counter = new BoundedCounter();

@@ -3,10 +3,9 @@
  *
  * @module
  */
-import { isJson } from "../data.ts";
+import { encodeData, isJson } from "../data.ts";
 import { ProtocolError, quote, visible } from "../errors.ts";
 import { isName } from "../event.ts";
-import { dataOf, membersOf, partsOf } from "./members.ts";
 import { modernName } from "./names.ts";
 
 /** How events are written to classic clients: as `NAME DATA`, or as a JSON object such as `{"event":...,"payload":...}`. */
@@ -312,3 +311,78 @@ const EXPECTED: Record<ClassicForm, string> = {
   text: "a text begins with it",
   json: 'an object has it under "event", "type" or a key like these',
 };
+
+/** A string, or what opens, closes or separates. */
+const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{},]/g;
+const MEMBER = /^("(?:[^"\\]|\\.)*")\s*:([^]*)$/;
+const STRING_OR_SPACE = /("(?:[^"\\]|\\.)*")|\s+/g;
+
+/**
+ * The members of an object.
+ *
+ * @param json The object.
+ * @returns The text of each value by its key; of a key that is there twice, the last.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const members = membersOf('{ "id" : 12345678901234567890, "tags": ["a", "b"] }');
+ * assertEquals([...members], [["id", "12345678901234567890"], ["tags", '["a", "b"]']]);
+ * ```
+ */
+export function membersOf(json: string): Map<string, string> {
+  const members = new Map<string, string>();
+  for (const part of partsOf(json)) {
+    const [, key, value] = MEMBER.exec(part)!;
+    members.set(JSON.parse(key), value.trim());
+  }
+  return members;
+}
+
+/**
+ * The parts of an object or array between its commas.
+ *
+ * @param json The object or array.
+ * @returns The text of each element, or of each member with its key.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(partsOf('["create", {"id": 1, "of": 2}]'), ['"create"', '{"id": 1, "of": 2}']);
+ * ```
+ */
+export function partsOf(json: string): string[] {
+  const parts: string[] = [];
+  let [depth, start] = [0, 0];
+  for (const { 0: token, index } of json.matchAll(TOKEN)) {
+    if (token === "{" || token === "[") {
+      if (depth++ === 0) start = index + 1;
+    } else if (token === "}" || token === "]") {
+      if (--depth === 0) parts.push(json.slice(start, index).trim());
+    } else if (token === "," && depth === 1) {
+      parts.push(json.slice(start, index).trim());
+      start = index + 1;
+    }
+  }
+  return parts.filter((part) => part !== "");
+}
+
+/**
+ * A value of JSON as the data of a line.
+ *
+ * @param json The text of the value.
+ * @returns A string as {@linkcode encodeData} writes it; else the text itself, without white space between its tokens.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(dataOf('"a record"'), "a record");
+ * assertEquals(dataOf('{ "id": 1.0 }'), '{"id":1.0}');
+ * ```
+ */
+export function dataOf(json: string): string {
+  return json.startsWith('"') ? encodeData(JSON.parse(json)) : json.replace(STRING_OR_SPACE, "$1");
+}

@@ -1,0 +1,222 @@
+/**
+ * The control lines: what each verb does, and its answer. A new verb is a line in the table of {@linkcode Commands}, one
+ * method, and a rule in docs/protocol.md. `/sub` and `/unsub` stand in subscriptions.ts.
+ *
+ * @module
+ */
+import { FatalProtocolError, ProtocolError, quote } from "../protocol/errors.ts";
+import { INBOX } from "../protocol/event.ts";
+import { ANSWER_BYTES, type Limits, MAX_HOPS } from "../protocol/limits.ts";
+import { formatOk, HELP, parseHello, PROTOCOL_VERSION, takeHeaders } from "../protocol/lines.ts";
+import { formatPatterns } from "../protocol/pattern.ts";
+import type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "../protocol/responses.ts";
+import { byteLength, isLongerThan, takeWord } from "../protocol/text.ts";
+import type { Scope } from "../protocol/tokens.ts";
+import { VERSION } from "../protocol/version.ts";
+import { unauthorized } from "./authenticator.ts";
+import type { Connection } from "./connection.ts";
+import type { FanOut } from "./fan_out.ts";
+import { Publication } from "./publication.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+import type { SystemEvents } from "./system_events.ts";
+
+/** The longest REF and verb that are answered by their own name, in UTF-16 code units. */
+const MAX_WHAT_CHARACTERS = 64;
+
+/** The broker, to its commands. */
+export interface CommandHost {
+  /** The patterns of the events that are recognized. */
+  readonly events: readonly string[];
+  /** The broker's limits. */
+  readonly limits: Readonly<Limits>;
+  /** The answer to `/stats`. */
+  stats(): BrokerStats;
+  /** The answer to `/clients`. */
+  clients(): ClientInfo[];
+  /** The answer to `/events`. */
+  describeEvents(): EventInfo[];
+  /** The answer to `/why NAME`. */
+  explainRouting(name: string): Why;
+  /** What a token allows; undefined if it lets nobody in. */
+  authorize(token: string | undefined): Scope | undefined;
+}
+
+/** What the commands of one broker work on. */
+export interface CommandOptions {
+  /** The broker. */
+  host: CommandHost;
+  /** Sends the answers. */
+  fanOut: FanOut;
+  /** Carries out `/sub` and `/unsub`. */
+  subscriptions: Subscriptions;
+  /** Told of each `/hello`. */
+  systemEvents: SystemEvents;
+  /** Publishes an event; returns for how many it is queued, undefined if nothing recognizes it. */
+  publish: (event: Publication, connection: Connection) => number | undefined;
+}
+
+/** Carries out a verb; `rest` is what follows it on the line. Returns the answer. */
+type Handler = (connection: Connection, rest: string) => string;
+
+/** Carries out control lines. */
+export class Commands {
+  readonly #options: CommandOptions;
+  readonly #verbs: ReadonlyMap<string, Handler>;
+
+  /**
+   * Makes the commands of one broker.
+   *
+   * @param options What they work on.
+   */
+  constructor(options: CommandOptions) {
+    this.#options = options;
+    const { host, subscriptions } = options;
+    this.#verbs = new Map<string, Handler>([
+      ["hello", (connection, rest) => this.#hello(connection, rest)],
+      ["sub", (connection, rest) => subscriptions.subscribe(connection, rest)],
+      ["unsub", (connection, rest) => subscriptions.unsubscribe(connection, rest)],
+      ["pub", (connection, rest) => this.#publish(connection, rest)],
+      ["ping", (_connection, rest) => rest === "" ? "/pong" : `/pong ${rest}`],
+      ["stats", () => formatOk("stats", host.stats())],
+      ["clients", () => formatOk("clients", host.clients())],
+      ["events", () => formatOk("events", host.describeEvents())],
+      ["why", (_connection, rest) => formatOk("why", host.explainRouting(rest.trim()))],
+      ["help", () => HELP],
+    ]);
+  }
+
+  /**
+   * Carries out a control line, and sends its answer.
+   *
+   * @param connection The connection that sent it.
+   * @param verb The verb, without its slash.
+   * @param rest What follows the verb.
+   * @throws {ProtocolError} If it is refused: then nothing has changed, and {@linkcode answerSubject} tells what to answer.
+   */
+  run(connection: Connection, verb: string, rest: string): void {
+    const handler = this.#verbs.get(verb);
+    if (handler === undefined) {
+      throw new ProtocolError("bad-verb", `Unknown verb ${quote("/" + verb)}: /help lists those there are`);
+    }
+    const answer = handler(connection, rest);
+    this.#checkRoom(connection, answer);
+    if (!connection.ended) this.#options.fanOut.send(connection, answer + "\n");
+  }
+
+  #hello(connection: Connection, rest: string): string {
+    const introduction = parseHello(rest);
+    const { token } = introduction;
+    const scope = connection.scope ?? this.#options.host.authorize(token);
+    if (scope === undefined) {
+      throw unauthorized(token === undefined ? "this broker asks for a token" : "it is not the right token");
+    }
+    const answer = formatOk("hello", this.#self(connection));
+    this.#checkRoom(connection, answer); // Before anything changes.
+    const { name } = connection;
+    const { subscriptions, systemEvents } = this.#options;
+    subscriptions.change(connection, () => {
+      if (connection.scope === undefined) connection.authenticated(scope);
+      connection.introduce(introduction);
+      systemEvents.introduced(connection, name);
+    });
+    return answer;
+  }
+
+  /** What the broker says of itself. */
+  #self({ id }: Connection): Hello {
+    const { limits, events } = this.#options.host;
+    return {
+      id,
+      server: `mq/${VERSION}`,
+      version: PROTOCOL_VERSION,
+      limits,
+      events: [...events],
+      hops: MAX_HOPS,
+      inbox: INBOX,
+    };
+  }
+
+  #publish(connection: Connection, rest: string): string {
+    const [ref, tail] = takeWord(rest);
+    const [headers, line] = takeHeaders(tail);
+    if (line === "" || ref === "-" || ref.length > MAX_WHAT_CHARACTERS) {
+      const form = `"/pub REF NAME [DATA]", with a REF of at most ${MAX_WHAT_CHARACTERS} characters other than "-"`;
+      throw new ProtocolError("bad-arguments", `Cannot publish: it is ${form}`);
+    }
+    const event = new Publication(line, connection.name, headers);
+    const receivers = this.#options.publish(event, connection);
+    if (receivers === undefined) throw unrecognized(line, this.#options.host.events);
+    return formatOk(ref, { id: event.id, receivers });
+  }
+
+  /** A long answer has to fit behind the events that were published before. A short one always gets room. */
+  #checkRoom(connection: Connection, answer: string): void {
+    if (!isLongerThan(ANSWER_BYTES, answer)) return;
+    this.#options.fanOut.settle(connection);
+    const { roomBytes } = connection.queue;
+    if (!isLongerThan(Math.max(roomBytes, ANSWER_BYTES), answer)) return;
+    const message = `Cannot answer: that would take ${byteLength(answer)} bytes, and there is room for ${roomBytes}`;
+    throw new ProtocolError("answer-too-long", message);
+  }
+}
+
+/**
+ * An event that asked for a receipt and was dropped.
+ *
+ * @param line Its line.
+ * @param events The patterns of the events that are recognized.
+ * @returns The error to answer.
+ */
+export function unrecognized(line: string, events: readonly string[]): ProtocolError {
+  const [name] = takeWord(line);
+  return new ProtocolError(
+    "unrecognized",
+    `Dropped ${quote(name)}: this broker recognizes ${formatPatterns(events)}`,
+  );
+}
+
+/**
+ * What an answer names: the verb, or the REF of a `/pub`.
+ *
+ * @param verb The verb.
+ * @param rest What follows it.
+ * @returns It; `-` for what is too long to repeat.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(answerSubject("sub", "order.*"), "sub");
+ * assertEquals(answerSubject("pub", "7 create"), "7");
+ * assertEquals(answerSubject("x".repeat(65), ""), "-");
+ * ```
+ */
+export function answerSubject(verb: string, rest: string): string {
+  const word = verb === "pub" && takeWord(rest)[1] !== "" ? takeWord(rest)[0] : verb;
+  return word === "" || word.length > MAX_WHAT_CHARACTERS ? "-" : word;
+}
+
+/**
+ * The refusal of a line for an error. One that is not the client's doing ends that one connection, and nothing else.
+ *
+ * @param error What was thrown.
+ * @returns The error to answer.
+ */
+export function asProtocolError(error: unknown): ProtocolError {
+  if (error instanceof ProtocolError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new FatalProtocolError("internal-error", `The broker failed: ${message}`, { cause: error });
+}
+
+/**
+ * Makes an error close the connection. After a first line that is too long nothing is read: it may be the head of an HTTP
+ * request, and its body follows. Nor is anything read of a client that should have shown a token.
+ *
+ * @param error What the line was refused for.
+ * @param why Why nothing is read after it, as the rest of the sentence.
+ * @returns The error to answer.
+ */
+export function asFatal(error: ProtocolError, why: string): ProtocolError {
+  if (error instanceof FatalProtocolError) return error;
+  return new FatalProtocolError(error.code, `${error.message}, and ${why}`);
+}

@@ -1,0 +1,326 @@
+/**
+ * The pool of connections: reads what each sends, carries it out or refuses it, and ends connections. What a line leads to
+ * is decided elsewhere: {@linkcode Commands} for control lines, {@linkcode Broker.publish} for events.
+ *
+ * @module
+ */
+import type { Codec, MessageCodec } from "../net/codec.ts";
+import { Heartbeat, tickMs } from "../net/heartbeat.ts";
+import type { Transport } from "../net/transport.ts";
+import { ConnectionError, FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
+import { FAULT_GRACE_MS, type Limits } from "../protocol/limits.ts";
+import { formatDropped, formatErr, HTTP_REFUSAL, isHttpRequest } from "../protocol/lines.ts";
+import type { ClientInfo } from "../protocol/responses.ts";
+import { isBlank, isFirstWord, takeWord } from "../protocol/text.ts";
+import { Admission } from "./admission.ts";
+import { type Authenticator, unauthorized } from "./authenticator.ts";
+import { answerSubject, asFatal, asProtocolError, type Commands } from "./commands.ts";
+import { Connection } from "./connection.ts";
+import type { FanOut } from "./fan_out.ts";
+import type { Callbacks, SlowPolicy } from "./options.ts";
+import { Publication } from "./publication.ts";
+import { SlowConsumers } from "./slow_consumers.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+import type { SystemEvents } from "./system_events.ts";
+
+/** What a control line begins with. */
+const SLASH = 0x2f;
+
+/** A line without an end is worth a word: whoever writes a first client forgets it. */
+const UNFINISHED_LINE = new ProtocolError(
+  "unfinished-line",
+  "The connection ended in the middle of a line, which does not count: every line ends with a line feed",
+);
+
+/** What a {@linkcode Pool} works with. */
+export interface PoolOptions {
+  /** The broker's limits. */
+  limits: Limits;
+  /** What happens to slow consumers. */
+  slow: SlowPolicy;
+  /** Decides what a client may do. */
+  authenticator: Authenticator;
+  /** Carries out control lines. */
+  commands: Commands;
+  /** Keeps the patterns of connections. */
+  subscriptions: Subscriptions;
+  /** Sends to connections. */
+  fanOut: FanOut;
+  /** Publishes what happens to connections. */
+  systemEvents: SystemEvents;
+  /** Told of errors that are not a client's doing. */
+  callbacks: Callbacks;
+  /** Publishes an event of a connection. */
+  publish: (event: Publication, connection: Connection, isGuess?: boolean) => unknown;
+}
+
+/** How a connection is ended. */
+interface Ending {
+  /** Why, as `mq.disconnect` tells it. */
+  readonly reason: string;
+  /** Whole lines that are written to it at last, each with its LF. Default: none. */
+  readonly closeMessage?: string;
+  /** After how many milliseconds it is closed in any case. Default: the limit `drainMs`. */
+  readonly graceMs?: number;
+  /** How many bytes that were meant for it have been dropped. Default: 0. */
+  readonly droppedBytes?: number;
+}
+
+/** The connections of a broker. */
+export class Pool {
+  /** Accepts connections into the pool, or rejects them. */
+  readonly admission: Admission;
+  readonly #options: PoolOptions;
+  readonly #slowConsumers: SlowConsumers;
+  readonly #tickMs: number;
+  readonly #connections = new Map<string, Connection>();
+  /** The connections that are out of the pool, and are still to read what was queued for them. */
+  readonly #leaving = new Set<Connection>();
+  readonly #tasks = new Set<Promise<void>>();
+  #accepted = 0;
+  #ticking: ReturnType<typeof setInterval> | undefined;
+  #isOpen = true;
+  /** Whether `mq.drain` has been published: a connection that is accepted now is ended at once. */
+  #isDraining = false;
+
+  /**
+   * Makes an empty pool.
+   *
+   * @param options What it works with.
+   */
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    const { limits, systemEvents } = options;
+    const { helloMs, silenceMs, answerMs } = limits;
+    this.#tickMs = tickMs(helloMs, silenceMs, answerMs);
+    this.#slowConsumers = this.#makeSlowConsumers();
+    this.admission = new Admission({
+      isOpen: () => this.#isOpen,
+      connections: () => this.size,
+      admit: (conn, codec) => this.#admit(conn, codec),
+      rejected: (error, times) => systemEvents.rejected(error, times),
+      keep: (task) => this.keep(task),
+    }, limits);
+  }
+
+  #makeSlowConsumers(): SlowConsumers {
+    const { limits: { outboxBytes }, slow: policy, systemEvents, fanOut } = this.#options;
+    const disconnect = (connection: Connection, closeMessage: string, droppedBytes: number) =>
+      this.#end(connection, { reason: "slow", closeMessage, graceMs: FAULT_GRACE_MS, droppedBytes });
+    return new SlowConsumers({ policy, outboxBytes, systemEvents, fanOut, disconnect });
+  }
+
+  /** How many connections there are. */
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  /** How many events were dropped for slow consumers. */
+  get dropped(): number {
+    return this.#slowConsumers.dropped;
+  }
+
+  /** The connections, the oldest first. */
+  get connections(): Iterable<Connection> {
+    return this.#connections.values();
+  }
+
+  /** What is known of the connections that have been ended and not closed yet. */
+  get leaving(): ClientInfo[] {
+    return [...this.#leaving].map((connection) => connection.info);
+  }
+
+  /**
+   * Keeps a promise until it is settled, so that draining can wait for it.
+   *
+   * @param task The promise. What it rejects with is an error of the broker.
+   */
+  keep(task: Promise<void>): void {
+    const kept = task.catch((error) => this.#options.callbacks.fail(error)).finally(() => this.#tasks.delete(kept));
+    this.#tasks.add(kept);
+  }
+
+  /** Begins to look for silent connections, now and then. */
+  startTicking(): void {
+    if (this.#isOpen) this.#ticking ??= setInterval(() => this.#tick(), this.#tickMs);
+  }
+
+  /** Accepts no more connections from listeners. */
+  closeAdmission(): void {
+    this.#isOpen = false;
+  }
+
+  /** Ends every connection, once it has read what is queued for it, and waits until all are closed. */
+  async drain(): Promise<void> {
+    const { limits, systemEvents, fanOut } = this.#options;
+    clearInterval(this.#ticking);
+    this.admission.close();
+    systemEvents.draining(this.size, limits.drainMs);
+    this.#isDraining = true;
+    for (const connection of [...this.connections]) this.#endDraining(connection);
+    while (this.#tasks.size > 0) await Promise.all(this.#tasks);
+    fanOut.flush();
+  }
+
+  #admit(conn: Transport, codec: Codec): void {
+    const { limits, authenticator, subscriptions, systemEvents } = this.#options;
+    const name = `client-${++this.#accepted}`;
+    const connection = new Connection(conn, { name, limits, codec, overflow: this.#slowConsumers });
+    if (authenticator.isOpen) connection.authenticated("all");
+    this.#connections.set(connection.id, connection);
+    subscriptions.join(connection);
+    systemEvents.connected(connection);
+    this.keep(this.#serve(connection));
+    if (this.#isDraining) this.#endDraining(connection);
+  }
+
+  async #serve(connection: Connection): Promise<void> {
+    const reason = await this.#readAll(connection);
+    connection.inputEnded();
+    if (connection.reader.unfinishedBytes > 0) this.#refuse(connection, UNFINISHED_LINE);
+    this.#end(connection, { reason });
+  }
+
+  /** Reads to the end of a connection; returns how it ended. */
+  async #readAll(connection: Connection): Promise<string> {
+    let isFirst = true;
+    const onLine = (line: string) => {
+      if (isFirst && isHttpRequest(line)) this.#refuseHttp(connection);
+      else this.#read(connection, line);
+      isFirst = false;
+      return connection.pause() ?? this.#options.fanOut.pause(connection);
+    };
+    const onFault = (error: ProtocolError) => {
+      const why = isFirst ? "it was the first" : connection.scope === undefined ? "no token had come" : undefined;
+      this.#refuse(connection, why && !connection.codec.decode ? asFatal(error, why) : error);
+      isFirst = false;
+    };
+    try {
+      await connection.reader.readAll({ onLine, onFault });
+      return "closed";
+    } catch (error) {
+      if (error instanceof ConnectionError) return "reset";
+      this.#refuse(connection, this.#asRefusal(error));
+      return "internal-error";
+    }
+  }
+
+  /** A line, or a message of another codec. */
+  #read(connection: Connection, line: string): void {
+    if (connection.ended) return;
+    try {
+      const { codec } = connection;
+      if (connection.scope === undefined) this.#readGreeting(connection, line);
+      else if (codec.decode !== undefined) this.#readMessage(connection, codec, line);
+      else if (line.charCodeAt(0) === SLASH) this.#runCommand(connection, line);
+      else if (!isBlank(line)) this.#options.publish(new Publication(line, connection.name), connection);
+    } catch (error) {
+      this.#refuse(connection, this.#asRefusal(error));
+    }
+  }
+
+  /** A line of a client that has not authenticated: only `/hello` with a token is carried out. */
+  #readGreeting(connection: Connection, line: string): void {
+    if (isFirstWord("/hello", line)) this.#runCommand(connection, line);
+    else if (!isBlank(line)) this.#refuse(connection, unauthorized('first comes /hello {"token":"..."}'), "hello");
+  }
+
+  #readMessage(connection: Connection, codec: MessageCodec, text: string): void {
+    const { line, source, isGuess, notices } = codec.decode(text);
+    for (const notice of notices) this.#options.systemEvents.noticed(connection, notice);
+    this.#options.publish(new Publication(line, connection.name, undefined, source), connection, isGuess);
+  }
+
+  /** Carries a control line out: exactly one answer a line, but for `/pong` and `/quit`. */
+  #runCommand(connection: Connection, line: string): void {
+    if (!connection.speaksControl) this.#watch(connection);
+    const [verb, rest] = takeWord(line.slice(1));
+    if (verb === "pong") return;
+    if (verb === "quit") return this.#end(connection, { reason: "quit", closeMessage: "/bye\n" });
+    try {
+      this.#options.commands.run(connection, verb, rest);
+    } catch (error) {
+      this.#refuse(connection, this.#asRefusal(error), answerSubject(verb, rest));
+    }
+  }
+
+  /** From now on the client gets control lines, and is asked whether it is still there when it is silent. */
+  #watch(connection: Connection): void {
+    connection.speaksControl = true;
+    connection.heartbeat = new Heartbeat(
+      {
+        get receivedBytes() {
+          return connection.reader.receivedBytes;
+        },
+        ping: () => this.#options.fanOut.send(connection, "/ping\n"),
+        onTimeout: () => this.#refuse(connection, new FatalProtocolError("silent", "Closed: /ping was not answered")),
+      },
+      this.#options.limits,
+      this.#tickMs,
+    );
+  }
+
+  /** Looks for connections that have not authenticated in time, and for silent ones. */
+  #tick(): void {
+    const now = Date.now();
+    const { helloMs } = this.#options.limits;
+    for (const connection of this.#connections.values()) {
+      const isLate = connection.scope === undefined && now - connection.connectedAt > helloMs;
+      if (isLate) this.#refuse(connection, unauthorized(`no token came within ${helloMs} ms`), "hello");
+      else if (!connection.isPausing) connection.heartbeat?.tick();
+      if (connection.codec.decode !== undefined) this.#slowConsumers.notify(connection); // It is not told itself.
+    }
+  }
+
+  /** The refusal of a line for an error. What is not the client's doing the program is told, too. */
+  #asRefusal(error: unknown): ProtocolError {
+    const refusal = asProtocolError(error);
+    if (refusal !== error) this.#options.callbacks.fail(error);
+    return refusal;
+  }
+
+  /** Answers a line that could not be carried out, and closes the connection if nothing can be read after it. */
+  #refuse(connection: Connection, error: ProtocolError, what = "-"): void {
+    if (connection.ended) return;
+    if (error.code !== "unrecognized") this.#options.systemEvents.refusedLine(connection, error);
+    const answer = formatErr(what, error) + "\n";
+    const isFatal = error instanceof FatalProtocolError;
+    if (isFatal) this.#end(connection, { reason: error.code, closeMessage: answer, graceMs: FAULT_GRACE_MS });
+    else if (connection.speaksControl) this.#options.fanOut.send(connection, answer);
+  }
+
+  /** A web page can have a browser send a request to any port: it must not be able to publish. */
+  #refuseHttp(connection: Connection): void {
+    this.#options.systemEvents.refusedLine(connection, { code: "http", message: "Refused an HTTP request" });
+    this.#end(connection, { reason: "http", closeMessage: HTTP_REFUSAL, graceMs: FAULT_GRACE_MS });
+  }
+
+  #endDraining(connection: Connection): void {
+    const closeMessage = connection.speaksControl ? "/bye The broker is going down\n" : "";
+    this.#end(connection, { reason: "draining", closeMessage });
+  }
+
+  /** Takes a connection out of the pool and lets it finish by itself. */
+  #end(connection: Connection, ending: Ending): void {
+    if (connection.ended) return;
+    this.#options.subscriptions.leave(connection);
+    if (connection.ended) return; // It had no room for what waited for it, and so was ended for that.
+    connection.ended = true;
+    this.#connections.delete(connection.id);
+    this.#leaving.add(connection);
+    this.keep(this.#finish(connection, ending));
+    this.#options.systemEvents.disconnected(connection, ending.reason);
+  }
+
+  async #finish(connection: Connection, ending: Ending): Promise<void> {
+    const { closeMessage = "", graceMs = this.#options.limits.drainMs, droppedBytes = 0 } = ending;
+    const dropped = connection.takeDropped();
+    const isCounted = droppedBytes === 0; // Else it is not known how many events were dropped.
+    const isTold = dropped.events > 0 && isCounted && connection.speaksControl;
+    const notice = isTold ? formatDropped(dropped.events) + "\n" : "";
+    const unwritten = await connection.finish(notice + closeMessage, graceMs);
+    const bytes = droppedBytes + dropped.bytes + unwritten;
+    this.#leaving.delete(connection);
+    if (bytes > 0) this.#options.systemEvents.dropped(connection, bytes, dropped.events);
+  }
+}
