@@ -31,7 +31,6 @@ export type {
   ConfirmOptions,
   ConnectOptions,
   PublishOptions,
-  Receipt,
   ReconnectOptions,
   RequestOptions,
   SlowSubscription,
@@ -42,16 +41,17 @@ export type { Json } from "./lib/protocol/data.ts";
 export type { HeartbeatTimes } from "./lib/net/heartbeat.ts";
 
 // What a broker says of itself: to its clients, and to the program that it is part of.
-export type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "./lib/protocol/responses.ts";
+export type { BrokerStats, ClientInfo, EventInfo, Hello, Receipt, Why } from "./lib/protocol/responses.ts";
 
 // The broker: admit connections, recognize events, pass them on.
 export { Broker } from "./lib/broker.ts";
-export type { BrokerOptions, SlowPolicy, SystemEvent } from "./lib/broker/options.ts";
+export type { BrokerOptions, DirectPublishOptions, SlowPolicy, SystemEvent } from "./lib/broker/options.ts";
 export type { Certificate, ListenOptions } from "./lib/net/listen.ts";
 export type { Transport } from "./lib/net/transport.ts";
 export type { Limits } from "./lib/protocol/limits.ts";
 export { DEFAULT_EVENTS } from "./lib/protocol/event.ts";
 export { parseTokens, type Scope, type Token } from "./lib/protocol/tokens.ts";
+export { classic } from "./lib/net/classic.ts";
 export type { ClassicForm, ClassicKeys, ClassicOptions } from "./lib/protocol/classic.ts";
 
 // The catalog: what events there are, and what data they carry.
