@@ -59,7 +59,7 @@ const NO_NAME = "a..b";
 /** Deno 2.4 forgets what could have cancelled a look-up that fails. */
 const sanitizeResources = !Deno.version.deno.startsWith("2.4.");
 
-Deno.test("dial rejects with no-such-host where there cannot be one", { sanitizeResources }, async () => {
+Deno.test("dial rejects with no-such-host for a name that cannot exist", { sanitizeResources }, async () => {
   const address = { hostname: NO_NAME, port: 1, tls: false };
   const error = await assertRejects(() => dial(address, { timeoutMs: 60_000 }), ConnectionError);
   assertEquals(error.code, "no-such-host");

@@ -10,7 +10,7 @@ class FakePulse {
   }
 
   onTimeout(): void {
-    this.log.push("give up");
+    this.log.push("timeout");
   }
 }
 
@@ -22,16 +22,16 @@ function beat(pulse: FakePulse): (ticks: number) => string[] {
   };
 }
 
-Deno.test("Heartbeat asks after the silence, and gives up after the answer's time, each once", () => {
+Deno.test("Heartbeat pings after the silence and times out after the answer time, each once", () => {
   const pass = beat(new FakePulse());
   assertEquals(pass(2), []);
   assertEquals(pass(1), ["ping"]);
   assertEquals(pass(1), ["ping"]);
-  assertEquals(pass(1), ["ping", "give up"]);
-  assertEquals(pass(100), ["ping", "give up"]);
+  assertEquals(pass(1), ["ping", "timeout"]);
+  assertEquals(pass(100), ["ping", "timeout"]);
 });
 
-Deno.test("Heartbeat begins anew whenever something has come", () => {
+Deno.test("Heartbeat starts again whenever bytes were received", () => {
   const pulse = new FakePulse();
   const pass = beat(pulse);
   for (let times = 0; times < 10; times++) {

@@ -65,42 +65,42 @@ const WHOLE: [what: string, input: string | Uint8Array, lines: Outcome][] = [
 ];
 
 for (const [what, input, lines] of WHOLE) {
-  Deno.test(`LineReader hands out ${what}`, async () => assertEquals(await readAll([input]), lines));
+  Deno.test(`LineReader reads ${what}`, async () => assertEquals(await readAll([input]), lines));
 
-  Deno.test(`LineReader hands out ${what}, read byte by byte`, async () => {
+  Deno.test(`LineReader reads ${what}, read byte by byte`, async () => {
     assertEquals(await readAll(byteByByte(input)), lines);
   });
 }
 
-/** On Deno 2.4 and 2.5 the end of a turn is a message to oneself, and several may come in one. */
+/** On Deno 2.4 and 2.5 afterCurrentTick is a message of the thread to itself, and several may arrive in one tick. */
 const HAS_LOOSE_TURNS = /^2\.[45]\./.test(Deno.version.deno);
 
 const LINE = "0123456789abcde\n";
 
-Deno.test("LineReader hands out a line cut across many chunks", async () => {
+Deno.test("LineReader reads a line cut across many chunks", async () => {
   assertEquals(await readAll(["cre", "ate ", "hel", "lo", "\n"]), ["create hello"]);
 });
 
-Deno.test("LineReader hands out two lines of one chunk and the line cut at its end", async () => {
+Deno.test("LineReader reads two lines of one chunk and the line cut at its end", async () => {
   assertEquals(await readAll(["one\ntwo\nth", "ree\n"]), ["one", "two", "three"]);
 });
 
-Deno.test("LineReader drops a CR that comes in another chunk than its LF", async () => {
+Deno.test("LineReader removes a CR in another chunk than its LF", async () => {
   assertEquals(await readAll(["one\r", "\ntwo\r", "\n"]), ["one", "two"]);
 });
 
-Deno.test("LineReader hands out a line of 1 MiB read in small chunks", async () => {
+Deno.test("LineReader reads a line of 1 MiB read in small chunks", async () => {
   const line = "0123456789abcdef".repeat(65536);
   const chunks = Array.from({ length: 1025 }, (_, index) => `${line}\nnext\n`.slice(index * 1024, (index + 1) * 1024));
   assertEquals(await readAll(chunks), [line, "next"]);
 });
 
-Deno.test("LineReader hands out a line of the default limit, 1 MiB, and no longer one", async () => {
+Deno.test("LineReader reads a line of the default limit, 1 MiB, and none longer", async () => {
   const line = "x".repeat(1024 * 1024);
   assertEquals(await readAll([`${line}\n${line}x\nnext\n`]), [line, TOO_LONG, "next"]);
 });
 
-Deno.test("LineReader hands out each line as soon as it is whole", async () => {
+Deno.test("LineReader reads each line as soon as it is whole", async () => {
   const { promise: never } = Promise.withResolvers<null>();
   const source = new Source(["one\ntwo\nth"]);
   const reader = new LineReader({ read: (buffer) => source.sizes.length === 0 ? source.read(buffer) : never });
@@ -110,7 +110,7 @@ Deno.test("LineReader hands out each line as soon as it is whole", async () => {
   assertEquals([await two, lines], ["two", ["one", "two"]]);
 });
 
-Deno.test("LineReader ends with what its observer throws", async () => {
+Deno.test("LineReader throws an error of its observer", async () => {
   const thrown = new Error("enough");
   const lines: string[] = [];
   const onLine = (line: string) => {
@@ -134,14 +134,14 @@ const FILES: [what: string, input: string | Uint8Array, lines: Outcome][] = [
 ];
 
 for (const [what, input, lines] of FILES) {
-  Deno.test(`LineReader hands out of a file ${what}`, async () => {
+  Deno.test(`LineReader reads from a file ${what}`, async () => {
     const options = { isFile: true, maxLineBytes: 8 };
     assertEquals(await readAll([input], options), lines);
     assertEquals(await readAll(byteByByte(input), options), lines);
   });
 }
 
-Deno.test("LineReader hands out no line of a file in which reading fails", async () => {
+Deno.test("LineReader reads no unfinished line of a file that fails", async () => {
   assertEquals(await readAll(["one\ntw"], { isFile: true }, new Error("it fails")), ["one", BROKEN]);
 });
 
@@ -180,7 +180,7 @@ for (const [what, input, lines] of LIMITED) {
   });
 }
 
-Deno.test("LineReader reports an over-long line as a fault the connection survives, with the limit", async () => {
+Deno.test("LineReader reports an over-long line as an error after which the connection goes on, with the limit", async () => {
   const [error] = await faults(new LineReader(new Source(["123456789\n"]), { maxLineBytes: 8 }));
   assertStringIncludes(error.message, "8 bytes");
   assertEquals(error instanceof FatalProtocolError, false);
@@ -227,7 +227,7 @@ Deno.test("LineReader reads nothing more from its source after text that is not 
   assertEquals([await drain(new LineReader(source)), source.sizes.length], [[NOT_UTF8], 1]);
 });
 
-Deno.test("LineReader hands out the lines before its source failed, then a ConnectionError", async () => {
+Deno.test("LineReader reads the lines before its source failed, then a ConnectionError", async () => {
   const failure = new Deno.errors.ConnectionReset("reset");
   const lines: string[] = [];
   const reader = new LineReader(new Source(["one\ntwo\n", "three\nhalf"], failure));
@@ -268,7 +268,7 @@ Deno.test({
   },
 });
 
-Deno.test("LineReader lets the event loop go on while its source always has more", async () => {
+Deno.test("LineReader does not block the event loop while its source always has more", async () => {
   const source = new Source([`${"x".repeat(1023)}\n`.repeat(16 * 1024)]);
   const reading = drain(new LineReader(source));
   await new Promise<void>((resolve) => afterCurrentTick(resolve));
@@ -276,13 +276,13 @@ Deno.test("LineReader lets the event loop go on while its source always has more
   assertEquals((await reading).length, 16 * 1024);
 });
 
-Deno.test("LineReader gives a large buffer back when its source goes quiet", async () => {
+Deno.test("LineReader returns a large buffer when its source is quiet", async () => {
   const source = new Source(["0123456789abcde\n".repeat(65536), ...Array(20).fill("ping\n")]);
   await drain(new LineReader(source));
   assert(source.sizes.at(-1)! <= 1024, `${source.sizes.at(-1)} bytes`);
 });
 
-Deno.test("LineReader holds no more than one read of a line that it discards", async () => {
+Deno.test("LineReader buffers no more than one read of a line that it discards", async () => {
   const source = new Source(["x".repeat(1024 * 1024), "\n"]);
   await drain(new LineReader(source, { maxLineBytes: 1000 }));
   assert(Math.max(...source.sizes) <= 128 * 1024, `${Math.max(...source.sizes)} bytes`);

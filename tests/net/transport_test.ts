@@ -34,7 +34,7 @@ Deno.test("pipe ends each direction by itself", async () => {
   assertEquals(await transport.read(buffer), null);
 });
 
-Deno.test("pipe that the broker closes is at its end on both sides, whatever waits", async () => {
+Deno.test("pipe that the broker closes ends in both directions, whatever waits", async () => {
   const { transport, readable } = pipe(ADDRESS);
   const reading = transport.read(new Uint8Array(8));
   const written = transport.writable.getWriter().write(new Uint8Array(10)).then(() => "written", () => "lost");

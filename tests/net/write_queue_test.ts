@@ -68,7 +68,7 @@ Deno.test("WriteQueue writes a single chunk without copying it", async () => {
   assert(sink.written[0] === chunk);
 });
 
-Deno.test("WriteQueue writes what gathers while a write is under way as the next one, without another flush", async () => {
+Deno.test("WriteQueue writes what is pushed during a write in the next one, without another flush", async () => {
   const sink = new Sink();
   const queue = new WriteQueue(sink, NO_LIMIT);
   queue.push(bytes(1));
@@ -81,7 +81,7 @@ Deno.test("WriteQueue writes what gathers while a write is under way as the next
   assertEquals(sink.written, [bytes(1), bytes(2, 3)]);
 });
 
-Deno.test("WriteQueue writes what gathers during a write as the next one, however often it is flushed", async () => {
+Deno.test("WriteQueue writes what is pushed during a write in the next one, however often it is flushed", async () => {
   const sink = new Sink();
   const queue = new WriteQueue(sink, NO_LIMIT);
   for (const chunk of [bytes(1), bytes(2), bytes(3)]) {
@@ -122,7 +122,7 @@ for (const [what, pushed, written] of JOINED) {
   });
 }
 
-Deno.test("WriteQueue writes a small chunk that comes alone as it is, and does not copy what others may share", async () => {
+Deno.test("WriteQueue writes a single small chunk without a copy, and copies no large one", async () => {
   const sink = new Sink().open();
   const queue = new WriteQueue(sink, NO_LIMIT);
   const shared = bytes(1, 2, 3);
@@ -137,7 +137,7 @@ Deno.test("WriteQueue takes bytes up to its limit, once some wait", () => {
   assertEquals([queue.push(bytes(4)), queue.roomBytes, queue.push(bytes(5))], [true, 0, false]);
 });
 
-Deno.test("WriteQueue takes whatever comes before a burst has lasted too long", () => {
+Deno.test("WriteQueue accepts everything until a burst has lasted too long", () => {
   for (const [waiting, room] of [[0, 8], [4, 8], [5, 3], [8, 0]]) {
     const queue = filled(new Uint8Array(waiting), { limitBytes: 8, burstMs: 0 });
     assertEquals(queue.roomBytes, room);
@@ -146,7 +146,7 @@ Deno.test("WriteQueue takes whatever comes before a burst has lasted too long", 
   }
 });
 
-Deno.test("WriteQueue takes whatever comes in a burst, however often it is flushed", () => {
+Deno.test("WriteQueue accepts everything in a burst, however often it is flushed", () => {
   const queue = filled(new Uint8Array(5), { limitBytes: 8, burstMs: Infinity });
   for (let count = 0; count < 3; count++) {
     assertEquals([queue.push(new Uint8Array(8)), queue.isBurst, queue.roomBytes], [true, true, 8]);
@@ -154,7 +154,7 @@ Deno.test("WriteQueue takes whatever comes in a burst, however often it is flush
   }
 });
 
-Deno.test("WriteQueue tells of a burst until it has lasted too long or is low again", async () => {
+Deno.test("WriteQueue.isBurst is true until the burst has lasted too long or the queue is low", async () => {
   for (const burstMs of [0, Infinity]) {
     const sink = new Sink();
     const queue = new WriteQueue(sink, { limitBytes: 8, burstMs });
@@ -172,7 +172,7 @@ Deno.test("WriteQueue tells of a burst until it has lasted too long or is low ag
   }
 });
 
-Deno.test("WriteQueue with a pace takes no bursts: what it holds cannot leave faster", () => {
+Deno.test("WriteQueue with a pace has no bursts, since it cannot write faster", () => {
   const queue = new WriteQueue(new Sink(), { limitBytes: 8, paceMs: 1 });
   assertEquals([queue.push(new Uint8Array(5)), queue.isBurst, queue.roomBytes], [true, false, 3]);
 });
@@ -219,7 +219,7 @@ Deno.test("WriteQueue that refused a push while half of its room was free takes 
   assertEquals([queue.isFull, queue.push(bytes(4)), rooms], [false, true, 1]);
 });
 
-Deno.test("WriteQueue writes what onRoom pushes before all that comes later", async () => {
+Deno.test("WriteQueue writes what onRoom pushes before later bytes", async () => {
   const sink = new Sink().open();
   const queue: WriteQueue = new WriteQueue(sink, {
     limitBytes: 4,
@@ -258,7 +258,7 @@ Deno.test("WriteQueue has its whole limit again once it has drained", async () =
   assertEquals([queue.queuedBytes, queue.push(bytes(1, 2, 3, 4))], [0, true]);
 });
 
-Deno.test("WriteQueue.discard throws away what waits, but not what is being written", async () => {
+Deno.test("WriteQueue.discard discards what waits, but not what is being written", async () => {
   const sink = new Sink();
   const queue = new WriteQueue(sink, NO_LIMIT);
   queue.push(bytes(1));
@@ -273,7 +273,7 @@ Deno.test("WriteQueue.discard throws away what waits, but not what is being writ
   assertEquals([sink.written, queue.queuedBytes], [[bytes(1), bytes(5)], 0]);
 });
 
-Deno.test("WriteQueue.discard of an empty queue throws nothing away", () => {
+Deno.test("WriteQueue.discard of an empty queue discards nothing", () => {
   assertEquals(new WriteQueue(new Sink(), NO_LIMIT).discard(), 0);
 });
 
@@ -319,14 +319,14 @@ Deno.test("WriteQueue goes on counting what its failed sink did not take", async
   assertEquals(queue.queuedBytes, 3);
 });
 
-Deno.test("WriteQueue takes and forgets what is pushed after its sink has failed", async () => {
+Deno.test("WriteQueue accepts and discards what is pushed after its sink has failed", async () => {
   const queue = new WriteQueue(new Sink().fail(), { limitBytes: 1 });
   queue.push(bytes(1));
   await queue.drained();
   assertEquals([queue.push(bytes(2, 3)), queue.queuedBytes], [true, 1]);
 });
 
-Deno.test("WriteQueue writes each byte that it took once and in order, whenever it is flushed", async () => {
+Deno.test("WriteQueue writes each accepted byte once and in order, whenever it is flushed", async () => {
   const step = fc.oneof(fc.uint8Array({ maxLength: 6 }), fc.constantFrom("flush", "wait"));
   await fc.assert(fc.asyncProperty(fc.array(step, { maxLength: 30 }), async (steps) => {
     const sink = new Sink().open();

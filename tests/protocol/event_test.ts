@@ -23,12 +23,12 @@ Deno.test("checkPublishable takes the names that checkName takes", () => {
 });
 
 for (const name of ["mq.connect", "mq.a.b"]) {
-  Deno.test(`checkPublishable refuses ${name}, which is the broker's`, () => {
+  Deno.test(`checkPublishable refuses ${name}, which is reserved`, () => {
     assertRefused(() => checkPublishable(name), "reserved-name");
   });
 }
 
-Deno.test("checkPublishable refuses a malformed name as such, even the broker's", () => {
+Deno.test("checkPublishable refuses a malformed name as malformed, even a reserved one", () => {
   for (const name of ["", "mq.", "mq.a b"]) assertRefused(() => checkPublishable(name), "bad-name");
 });
 

@@ -41,7 +41,7 @@ Deno.test("encodeText encodes text of any length, ASCII or not", () => {
   }
 });
 
-Deno.test("encodeText hands out bytes that it does not touch again", () => {
+Deno.test("encodeText returns bytes that it does not change later", () => {
   for (const text of [LONG, "short"]) {
     const bytes = encodeText(text);
     for (const other of ["z".repeat(2000), "z"]) encodeText(other);
@@ -49,7 +49,7 @@ Deno.test("encodeText hands out bytes that it does not touch again", () => {
   }
 });
 
-Deno.test("encodeText does what TextEncoder does with any text", () => {
+Deno.test("encodeText encodes any text as TextEncoder does", () => {
   const ascii = fc.nat({ max: 300 }).map((length) => "x".repeat(length));
   const part = fc.oneof(ascii, fc.constantFrom("é", "€", "😀", "\ud83d", "\ude00"), fc.string({ unit: "binary" }));
   const text = fc.array(part, { maxLength: 8, size: "max" }).map((parts) => parts.join(""));

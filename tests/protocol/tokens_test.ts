@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MqError } from "../../lib/protocol/errors.ts";
 import { parseToken, parseTokens } from "../../lib/protocol/tokens.ts";
 
-Deno.test("parseTokens reads tokens and what they are for, and leaves out comments and blank lines", () => {
+Deno.test("parseTokens reads tokens and their scopes, and ignores comments and blank lines", () => {
   const text = "\r\n# two classes\r\n  s3cret  \r\npublish\tspeak\n  listen   hear\n#x\n\n";
   assertEquals(parseTokens(text), [
     { scope: "all", token: "s3cret" },
@@ -11,7 +11,7 @@ Deno.test("parseTokens reads tokens and what they are for, and leaves out commen
   ]);
 });
 
-Deno.test("parseTokens takes what a token is for as a token where it stands alone", () => {
+Deno.test("parseTokens reads the name of a scope that stands alone as a token", () => {
   assertEquals(parseTokens("publish"), [{ scope: "all", token: "publish" }]);
 });
 
@@ -22,13 +22,13 @@ for (const text of ["", "\n\n", "# nothing\n"]) {
 }
 
 for (const line of ["write s3cret", "publish s3cret twice", "s3cret publish"]) {
-  Deno.test(`parseTokens refuses ${line}, and does not show it`, () => {
+  Deno.test(`parseTokens refuses ${line}, and does not quote it`, () => {
     const error = assertThrows(() => parseTokens(`fine\n${line}\n`), MqError, "Cannot read line 2 of the tokens: ");
     assert(!error.message.includes("s3cret"));
   });
 }
 
-Deno.test("parseToken leaves out the white space around a token, line ends and a byte order mark among it", () => {
+Deno.test("parseToken removes white space around a token, including line ends and a byte order mark", () => {
   for (const around of ["s3cret", "s3cret\r", "s3cret\r\n", "\ufeffs3cret\n", " \ts3cret\u00a0"]) {
     assertEquals(parseToken(around), "s3cret");
   }
@@ -47,13 +47,13 @@ for (
     ["x".repeat(1025), "it is 1025 characters long, and may have 1024"],
   ]
 ) {
-  Deno.test(`parseToken says why ${JSON.stringify(text.slice(0, 20))} is none`, () => {
+  Deno.test(`parseToken says why ${JSON.stringify(text.slice(0, 20))} is not valid`, () => {
     const { code, message } = assertThrows(() => parseToken(text), MqError);
     assertEquals([code, message], ["bad-tokens", `Cannot use the token: ${problem}`]);
   });
 }
 
-Deno.test("parseTokens tells the line of what cannot be a token", () => {
+Deno.test("parseTokens reports the line of an invalid token", () => {
   for (const line of ["sécret", "listen sécret"]) {
     const { message } = assertThrows(() => parseTokens(`fine\n\n${line}\n`), MqError);
     const why = "its character 2 is U+00E9, and a token takes visible characters of ASCII alone";
