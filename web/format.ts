@@ -4,10 +4,8 @@
  * @module
  */
 import { decodeTime } from "@std/ulid";
+import { INBOX } from "../lib/protocol/event.ts";
 import type { Notice } from "./model.ts";
-
-/** The first token of the names of answers to requests. Each request has another name below it. */
-const INBOX = "_INBOX";
 
 const MAX_LISTED = 3;
 const COMPACT = new Intl.NumberFormat("en-US", { notation: "compact" });

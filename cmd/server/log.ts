@@ -13,6 +13,7 @@ import type { Json } from "../../lib/protocol/data.ts";
 import { DEFAULT_EVENTS, MqEvent } from "../../lib/protocol/event.ts";
 import { formatPatterns } from "../../lib/protocol/pattern.ts";
 import { DEFAULT_PORT } from "../../lib/protocol/limits.ts";
+import { BROKER_NAME } from "../../lib/protocol/lines.ts";
 import type { Token } from "../../lib/protocol/tokens.ts";
 import { VERSION } from "../../lib/protocol/version.ts";
 import { type Events, eventsArgument, isList } from "../shared/events_flag.ts";
@@ -186,6 +187,8 @@ export class TextLog implements ServerLog {
           : `${red("!")} ${count(Number(data.events), "event")} for ${who} were dropped (${data.bytes} bytes)`;
       case "mq.throttled":
         return `${yellow("!")} ${who} publishes more than ${data.eventsPerSecond} events a second: the rest waits`;
+      case "mq.http":
+        return `${green(">")} ${who} (${data.address}) published ${layOut(String(data.event))} to ${data.receivers}`;
       case "mq.drain":
         return `Draining ${count(Number(data.connections), "connection")}`;
     }
@@ -199,9 +202,9 @@ export class TextLog implements ServerLog {
     return `${yellow("!")} ${who}: "${name}" is not recognized, so nobody gets it. To admit it: ${admit}${orElse}`;
   }
 
-  #refused(who: string, { id, code, text }: SystemEvent): string {
+  #refused(who: string, { id, name, code, text }: SystemEvent): string {
     const advice = code === "no-name" ? `; to have it as an event: ${FOR_NAMELESS}` : "";
-    return `${yellow("!")} ${id === "" ? "" : `${who}: `}${text}${advice}`;
+    return `${yellow("!")} ${id === "" && name === BROKER_NAME ? "" : `${who}: `}${text}${advice}`;
   }
 
   #learned(who: string, [name, data]: string[]): string {

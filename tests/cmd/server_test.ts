@@ -1,9 +1,13 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { setColorEnabled } from "@std/fmt/colors";
 import { parseCommand } from "../../cmd/command.ts";
 import { server, type ServerFlags, startServer } from "../../cmd/server.ts";
 import { type Io, Output } from "../../cmd/shared/stdio.ts";
+import { ProtocolError } from "../../lib/protocol/errors.ts";
 import { VERSION } from "../../lib/protocol/version.ts";
 import { mq, Program, programLine, RawClient, until } from "../helpers.ts";
+
+setColorEnabled(false);
 
 /** Starts `mq server` on a free port; the lines before its log are read. */
 async function start(...args: string[]): Promise<{ program: Program; port: number; head: string[] }> {
@@ -357,4 +361,26 @@ Deno.test("mq server says that its port is in use by another", async () => {
   const { code, stderr } = await mq(["server", "--port", String(port)]);
   assertEquals(code, 1);
   assertMatch(stderr, /^mq server: Cannot listen on .*: another program does already; choose another port /);
+});
+
+Deno.test("mq server logs each event that is published without a connection at an address, and what is refused", async () => {
+  const lines: string[] = [];
+  const stdout = new Output({ write: (bytes) => Promise.resolve(bytes.length) }, { isTerminal: false });
+  stdout.line = (text) => void lines.push(text);
+  const io = { stdout, stderr: stdout, signal: new AbortController().signal, env: {} } as unknown as Io;
+  const { broker } = await startServer(parseCommand(server, ["--port", "0"]).flags as ServerFlags, io);
+  lines.length = 0;
+  const options = { from: "http", address: "127.0.0.1:50000" };
+  broker.publish("create", 1, options);
+  assertThrows(() => broker.publish("archive", 1, options), ProtocolError);
+  assertThrows(() => broker.publish("create", 1, { ...options, scope: "listen" }), ProtocolError);
+  await broker.close();
+  const logged = lines.map((line) => line.replace(/^\d\d:\d\d:\d\d {2}/, ""));
+  assertEquals(logged, [
+    "> http (127.0.0.1:50000) published create to 0",
+    `! http: "archive" is not recognized, so nobody gets it. To admit it: ` +
+    "--events 'create,read,update,delete,error,archive'",
+    "! http: Cannot publish: this connection's token is for listening only",
+    "Draining 0 connections",
+  ]);
 });
