@@ -72,6 +72,16 @@ const CASES: Record<string, (tree: Tree) => Promise<void>> = {
     await using server = await startBroker();
     assertMatch(await succeeds(tree.task(`conformance 127.0.0.1:${server.port} 3.1`)), /^1 ok, 0 failed/m);
   },
+
+  /** It changes nothing: whoever changes deno.dev.lock runs it. */
+  async lock(tree) {
+    const lock = await tree.read("deno.lock");
+    await succeeds(tree.task("lock"));
+    assertEquals(await tree.read("deno.lock"), lock);
+    for (const name of ["axe-core", "fast-check", "playwright-core", "uplot", "@types/node"]) {
+      assertEquals(Object.keys(JSON.parse(lock).npm).filter((id) => id.startsWith(`${name}@`)), []);
+    }
+  },
 };
 
 /** Tasks that neither run here nor in .ci/run, and why. */
