@@ -183,10 +183,10 @@ export class Broker implements AsyncDisposable {
     if (this.#closing) throw new MqError("draining", "Cannot publish: the broker is going down");
     const { from = "broker", scope = "all", limitBy, address } = options;
     if (!isClientName(from)) throw new TypeError(`Cannot publish in the name of ${quote(from)}: it takes one word`);
-    const line = eventLine(name, data, { raw: options.raw, maxBytes: this.#limits.lineBytes });
     const publisher = this.#directPublishers.publisher(from, scope, limitBy);
-    const event = new Publication(line, from, headersOf(options));
     try {
+      const line = eventLine(name, data, { raw: options.raw, maxBytes: this.#limits.lineBytes });
+      const event = new Publication(line, from, headersOf(options));
       const receivers = this.#publish(event, publisher);
       if (receivers === undefined) throw unrecognized(line, this.events);
       const receipt = { id: event.id, receivers };
