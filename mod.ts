@@ -59,7 +59,7 @@ export { type Catalog, parseCatalog } from "./lib/catalog/catalog.ts";
 
 // The HTTP gateway: the page, WebSocket, Server-Sent Events, POST and metrics.
 export { serveWeb, type WebGateway, type WebOptions } from "./lib/http/gateway.ts";
-export type { Page } from "./lib/http/page.ts";
+export type { Page } from "./lib/http/responses.ts";
 
 // The errors, each with a code.
 export {

@@ -5,7 +5,7 @@
  */
 import { parseOrigin } from "../../lib/http/access.ts";
 import type { WebOptions } from "../../lib/http/gateway.ts";
-import type { Page } from "../../lib/http/page.ts";
+import type { Page } from "../../lib/http/responses.ts";
 import { MqError } from "../../lib/protocol/errors.ts";
 import { type Flag, list, option, UsageError } from "../command.ts";
 import { FormError } from "../shared/readers.ts";

@@ -1,27 +1,37 @@
 /**
- * Who may ask the gateway. A browser sends requests on behalf of whatever page is open in it: so what comes from another
- * page is told apart by its `Origin`, and what only pretends to be this machine's own page by its `Host`. Everything here
- * is pure.
+ * Which requests the gateway accepts. A browser sends requests on behalf of any page that is open in it. Those of pages
+ * of other origins are known by their `Origin`, and those of pages that reach this machine under a host name of their own
+ * (DNS rebinding) by their `Host`. Everything here is pure.
  *
  * @module
  */
+import type { Broker } from "../broker.ts";
 import { MqError, quote } from "../protocol/errors.ts";
+import type { Scope } from "../protocol/tokens.ts";
 
-/** What a gateway takes for its own. */
-export interface Policy {
-  /** Whether it speaks TLS. */
+/** What a gateway compares requests with. */
+export interface AccessPolicy {
+  /** Whether the gateway speaks TLS. */
   readonly isSecure: boolean;
-  /** The host it was told to listen on. */
+  /** The host that the gateway was told to listen on. */
   readonly hostname: string;
-  /** The origins of other pages that may ask, each as {@linkcode parseOrigin} writes it. */
+  /** The allowed origins of other pages, each as {@linkcode parseOrigin} returns it. */
   readonly origins: readonly string[];
 }
 
-/** What is looked at of a request. */
-export type Asked = Pick<Request, "headers" | "url">;
+/** Who sent a request. */
+export interface HttpPeer {
+  /** The address of the other end of its connection. */
+  readonly remoteAddr: Deno.NetAddr;
+  /** The token that it showed, if the broker has tokens; undefined for none. */
+  readonly token: string | undefined;
+}
 
-/** How long an origin may be that is shown in full. */
-const MAX_SHOWN_CHARACTERS = 100;
+/** The longest origin that an error suggests to allow, in characters. */
+const MAX_SUGGESTED_CHARACTERS = 100;
+
+/** An origin that means the same to a shell: the text comes from the request. */
+const PASTABLE = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/;
 
 const IPV4 = /^\d{1,3}(?:\.\d{1,3}){3}$/;
 const BEARER = /^Bearer\s(.*)$/i;
@@ -29,8 +39,8 @@ const BEARER = /^Bearer\s(.*)$/i;
 /**
  * Reads an origin that is to be allowed.
  *
- * @param text Such as `https://example.org`.
- * @returns It, as browsers write it.
+ * @param text An origin such as `https://example.org`.
+ * @returns The origin as browsers write it.
  * @throws {MqError} With the code `bad-origin`.
  *
  * @example
@@ -48,11 +58,12 @@ export function parseOrigin(text: string): string {
 }
 
 /**
- * Checks where a request comes from, and whom it was meant for.
+ * Checks the `Host` and the `Origin` of a request.
  *
  * @param request The request.
- * @param policy What the gateway takes for its own.
- * @returns The origin of another page, which is allowed; undefined for its own page and for what is no browser.
+ * @param policy What to compare it with.
+ * @returns The origin of the page that sent it, if that is another origin and allowed. Undefined for a page of the
+ * gateway's own origin, and for a request that no page sent.
  * @throws {MqError} With the code `bad-host` or `bad-origin`.
  *
  * @example
@@ -67,59 +78,63 @@ export function parseOrigin(text: string): string {
  * assertThrows(() => checkAccess(from("http://localhost:3000"), policy));
  * ```
  */
-export function checkAccess({ headers, url }: Asked, policy: Policy): string | undefined {
+export function checkAccess(
+  { headers, url }: Pick<Request, "headers" | "url">,
+  policy: AccessPolicy,
+): string | undefined {
   const host = headers.get("host") ?? new URL(url).host; // HTTP/2 has no such header.
   const own = urlOf(`${policy.isSecure ? "https" : "http"}://${host}`);
-  if (own === undefined || !isKnownAs(own.hostname, policy)) {
-    const message = `Refused: this gateway is not known as ${quote(host)}, but by an IP address, as localhost, ` +
-      `by the host that it listens on, and by those of the origins that it allows${toAllow(own?.origin)}`;
+  if (own === undefined || !isOwnHost(own.hostname, policy)) {
+    const message =
+      `Refused: the Host ${quote(host)} is none of this gateway's, which are IP addresses, localhost, the ` +
+      `host that it listens on, and the hosts of the origins that it allows${suggestion(own?.origin)}`;
     throw new MqError("bad-host", message);
   }
   const origin = headers.get("origin");
   if (origin === null) checkSite(headers);
   else if (origin !== own.origin) {
     if (policy.origins.includes(origin)) return origin;
-    const message = `Refused: the page at ${quote(origin)} is not of an origin that this gateway allows`;
-    throw new MqError("bad-origin", message + toAllow(originOf(origin)));
+    const message = `Refused: this gateway does not allow pages of the origin ${quote(origin)}`;
+    throw new MqError("bad-origin", message + suggestion(originOf(origin)));
   }
 }
 
-/** An origin that a shell leaves as it is: whoever asks has chosen it. */
-const PASTABLE = /^https?:\/\/(?:[\w.-]+|\[[\da-f:.]+\])(?::\d+)?$/;
-
-/** How an origin is allowed, as the rest of a sentence; nothing where it is none that could be pasted, or too long. */
-function toAllow(origin: string | undefined): string {
-  if (origin === undefined || origin.length > MAX_SHOWN_CHARACTERS || !PASTABLE.test(origin)) return "";
+/** How to allow an origin, as the end of a sentence; empty if the origin is none, too long, or not safe to paste. */
+function suggestion(origin: string | undefined): string {
+  if (origin === undefined || origin.length > MAX_SUGGESTED_CHARACTERS || !PASTABLE.test(origin)) return "";
   return `; to allow it, start the broker with --web-origin ${origin}`;
 }
 
-/** An origin, if a text is one. */
+/** The origin that a text is; undefined if the text is anything else. */
 function originOf(text: string): string | undefined {
   const url = urlOf(text);
   const isOrigin = url !== undefined && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`;
   return isOrigin ? url.origin : undefined;
 }
 
-/** A name of this machine's own cannot be made to lead here by somebody who has a name of their own to give away. */
-function isKnownAs(hostname: string, policy: Policy): boolean {
+/** Whether a request for this host is meant for the gateway. Nobody else can make one of these names lead to it. */
+function isOwnHost(hostname: string, policy: AccessPolicy): boolean {
   const isAddress = hostname.startsWith("[") || IPV4.test(hostname);
   const isLocal = hostname === "localhost" || hostname.endsWith(".localhost");
   const isGiven = hostname === policy.hostname.toLowerCase();
   return isAddress || isLocal || isGiven || policy.origins.some((origin) => urlOf(origin)?.hostname === hostname);
 }
 
-/** Pictures and the like of other pages come without an `Origin`; a browser says that they do. A link may lead here. */
+/**
+ * Refuses what a page of another site loads without an `Origin`, such as an image: `Sec-Fetch-Site` tells where the page
+ * is from. A link from another site may be followed.
+ */
 function checkSite(headers: Headers): void {
-  const isOfOther = ["cross-site", "same-site"].includes(headers.get("sec-fetch-site") ?? "");
-  if (!isOfOther || headers.get("sec-fetch-mode") === "navigate") return;
-  throw new MqError("bad-origin", "Refused: another page asks, and does not say which");
+  const isCrossOrigin = ["cross-site", "same-site"].includes(headers.get("sec-fetch-site") ?? "");
+  if (!isCrossOrigin || headers.get("sec-fetch-mode") === "navigate") return;
+  throw new MqError("bad-origin", "Refused: the request comes from a page of another origin, and does not name it");
 }
 
 /**
- * The token of a request.
+ * Reads the token of a request.
  *
  * @param headers The headers of the request.
- * @returns What stands behind `Authorization: Bearer`; undefined without that.
+ * @returns What follows `Authorization: Bearer`; undefined without that.
  *
  * @example
  * ```ts
@@ -130,6 +145,33 @@ function checkSite(headers: Headers): void {
  */
 export function bearerToken(headers: Headers): string | undefined {
   return BEARER.exec(headers.get("authorization") ?? "")?.[1].trim() || undefined;
+}
+
+/**
+ * Looks up what a token allows.
+ *
+ * @param broker The broker.
+ * @param token The token of a request; undefined for none.
+ * @returns What it allows.
+ * @throws {MqError} With the code `unauthorized`, if the broker has tokens and this is none of them.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals, assertThrows } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ *
+ * const broker = new Broker({ tokens: [{ token: "s3cret", scope: "publish" }] });
+ * assertEquals(authorize(broker, "s3cret"), "publish");
+ * assertThrows(() => authorize(broker, undefined), Error, "this broker requires a token");
+ * ```
+ */
+export function authorize(broker: Broker, token: string | undefined): Scope {
+  const scope = broker.authorize(token);
+  if (scope !== undefined) return scope;
+  const why = token === undefined
+    ? "this broker requires a token: Authorization: Bearer TOKEN"
+    : "the token is none of this broker's";
+  throw new MqError("unauthorized", `Not authorized: ${why}`);
 }
 
 function urlOf(text: string): URL | undefined {

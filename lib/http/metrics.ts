@@ -1,5 +1,5 @@
 /**
- * What a broker has counted, as Prometheus reads it.
+ * What a broker has counted, in the text format of Prometheus.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type * as prometheus from "prom-client";
 import type { Broker } from "../broker.ts";
 import { VERSION } from "../protocol/version.ts";
 
-/** Where its figures come from: each reads one when it is asked for. */
+/** Metrics, each with a function that reads its present value. */
 type Readings = readonly (readonly [name: string, help: string, read: () => number])[];
 
 /**
@@ -30,7 +30,7 @@ export class Metrics {
   }
 
   /**
-   * Makes the metrics of a broker. The library for it is loaded only then.
+   * Makes the metrics of a broker. prom-client is loaded by the first call.
    *
    * @param broker The broker.
    * @returns Its metrics.
@@ -63,9 +63,9 @@ export class Metrics {
   }
 
   /**
-   * The metrics as they are now.
+   * Reads all metrics.
    *
-   * @returns Prometheus' text format.
+   * @returns The text format of Prometheus.
    */
   text(): Promise<string> {
     return this.#registry.metrics();
@@ -74,24 +74,28 @@ export class Metrics {
 
 function countersOf(broker: Broker): Readings {
   return [
-    ["mq_events_published_total", "Recognized events that came in.", () => broker.stats().published],
-    ["mq_events_delivered_total", "Events queued for listeners, once for each.", () => broker.stats().delivered],
-    ["mq_events_unrecognized_total", "Events that no pattern recognizes.", () => broker.stats().unrecognized],
-    ["mq_events_dropped_total", "Events for which a connection had no room.", () => broker.stats().dropped],
-    ["mq_dropped_bytes_total", "Bytes that were meant for a connection and lost.", () => broker.stats().droppedBytes],
-    ["mq_lines_refused_total", "Lines that broke a rule of the protocol.", () => broker.stats().refused],
-    ["mq_slow_consumers_total", "How often too much waited for a connection.", () => broker.stats().slow],
-    ["mq_errors_total", "Faults of the broker itself.", () => broker.stats().errors],
-    ["process_cpu_seconds_total", "Processor time of the process.", () => broker.stats().cpuMs / 1000],
+    ["mq_events_published_total", "Events that were recognized and published.", () => broker.stats().published],
+    ["mq_events_delivered_total", "Events that were queued, once for each receiver.", () => broker.stats().delivered],
+    ["mq_events_unrecognized_total", "Events that were not recognized.", () => broker.stats().unrecognized],
+    ["mq_events_dropped_total", "Events that found no room in a connection's queue.", () => broker.stats().dropped],
+    ["mq_dropped_bytes_total", "Bytes that were lost before a connection got them.", () => broker.stats().droppedBytes],
+    ["mq_lines_refused_total", "Lines, requests and connections that were refused.", () => broker.stats().refused],
+    ["mq_slow_consumers_total", "How often a connection became a slow consumer.", () => broker.stats().slow],
+    ["mq_errors_total", "Internal errors of the broker.", () => broker.stats().errors],
+    ["process_cpu_seconds_total", "CPU time of the process, in seconds.", () => broker.stats().cpuMs / 1000],
   ];
 }
 
 function gaugesOf(broker: Broker): Readings {
   return [
-    ["mq_connections", "Connections in the pool.", () => broker.stats().connections],
-    ["mq_queued_bytes", "Bytes that wait for all connections.", () => queuedBytes(broker)],
-    ["process_resident_memory_bytes", "Memory that the process has resident.", () => broker.stats().rssBytes],
-    ["process_start_time_seconds", "When the process started, since the epoch.", () => performance.timeOrigin / 1000],
+    ["mq_connections", "Open connections.", () => broker.stats().connections],
+    ["mq_queued_bytes", "Bytes in the queues of all connections.", () => queuedBytes(broker)],
+    ["process_resident_memory_bytes", "Resident memory of the process, in bytes.", () => broker.stats().rssBytes],
+    [
+      "process_start_time_seconds",
+      "When the process started, in seconds since 1970-01-01 UTC.",
+      () => performance.timeOrigin / 1000,
+    ],
   ];
 }
 

@@ -1,27 +1,56 @@
 /**
- * A WebSocket as a connection of the line protocol: each message is a line, without its line feed.
+ * `GET /ws`: a WebSocket as a connection of the line protocol. Each message is a line without its LF.
  *
  * @module
  */
 import { delay } from "@std/async/delay";
-import { ConnectionError } from "../protocol/errors.ts";
-import { ChunkReader, type Transport } from "../net/transport.ts";
+import { ConnectionError, MqError } from "../protocol/errors.ts";
 import { encodeText } from "../protocol/text.ts";
+import { ChunkReader, type Transport } from "../net/transport.ts";
 
-/** How many bytes may wait in the socket; what is more waits in the broker's outbox, where its limit holds. */
+/**
+ * How long a WebSocket may leave its pings unanswered, in seconds. The `/ping` of the broker (`limits.answerMs`) may end
+ * it sooner.
+ */
+const IDLE_TIMEOUT_S = 30;
+
+/** How many bytes may wait in the socket. More wait in the write queue of the broker, where its limit holds. */
 const MAX_BUFFERED_BYTES = 64 * 1024;
 
-/** How often it is looked whether they have left, in milliseconds: at first, and after a while. */
-const [FIRST_LOOK_MS, LAST_LOOK_MS] = [1, 100];
+/** How long to wait before the socket is asked again how much waits in it, in milliseconds: at first, and at most. */
+const [FIRST_POLL_MS, LAST_POLL_MS] = [1, 100];
 
-/** Why a WebSocket is closed (RFC 6455, section 7.4.1). */
-const [NORMAL, UNACCEPTABLE, AGAINST_POLICY] = [1000, 1003, 1008];
+/** The codes with which a WebSocket is closed (RFC 6455, section 7.4.1). */
+const [NORMAL, UNSUPPORTED_DATA, POLICY_VIOLATION] = [1000, 1003, 1008];
 
-/** A connection over a WebSocket that was accepted and is open. */
-export class SocketTransport implements Transport {
-  /** Where the other side is. */
+/**
+ * Accepts the request for a WebSocket.
+ *
+ * @param request The request.
+ * @returns The WebSocket, which is not open yet, and the response that opens it.
+ * @throws {MqError} With the code `no-upgrade`, if the request does not ask for a WebSocket.
+ *
+ * @example
+ * ```ts
+ * import { assertThrows } from "@std/assert";
+ *
+ * assertThrows(() => upgrade(new Request("http://localhost:8080/ws")), Error, "/ws is for WebSockets");
+ * ```
+ */
+export function upgrade(request: Request): Deno.WebSocketUpgrade {
+  try {
+    return Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT_S });
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause; // A TypeError tells that the headers ask for no WebSocket.
+    throw new MqError("no-upgrade", "Cannot answer: /ws is for WebSockets, and this is another request", { cause });
+  }
+}
+
+/** A connection over a WebSocket that is open. */
+export class WebSocketTransport implements Transport {
+  /** The address of the other end. */
   readonly remoteAddr: Deno.NetAddr;
-  /** Where the bytes go: a message is sent for each whole line. */
+  /** Takes the bytes to send; each whole line is sent as a message. */
   readonly writable: WritableStream<Uint8Array>;
   readonly #socket: WebSocket;
   readonly #maxUnreadBytes: number;
@@ -30,16 +59,16 @@ export class SocketTransport implements Transport {
   #messages!: ReadableStreamDefaultController<Uint8Array>;
   #failure: ConnectionError | undefined;
   readonly #decoder = new TextDecoder();
-  /** The beginning of a line that was not written to its end. */
-  #begun = "";
+  /** The beginning of a line whose end has not been written yet. */
+  #unfinished = "";
 
   /**
-   * Takes a WebSocket, and all of its events.
+   * Takes over a WebSocket with all of its events.
    *
    * @param socket The WebSocket.
-   * @param remoteAddr Where the other side is.
-   * @param maxUnreadBytes How many bytes may have come and not been read: no WebSocket can be read more slowly, so it is
-   * closed when there are more.
+   * @param remoteAddr The address of the other end.
+   * @param maxUnreadBytes How many received bytes may wait to be read. The sender of a WebSocket cannot be slowed down, so
+   * the WebSocket is closed when there are more.
    */
   constructor(socket: WebSocket, remoteAddr: Deno.NetAddr, maxUnreadBytes: number) {
     this.#socket = socket;
@@ -50,21 +79,21 @@ export class SocketTransport implements Transport {
     this.#incoming = new ChunkReader(new ReadableStream<Uint8Array>({ start }, strategy));
     this.writable = new WritableStream({ write: (bytes) => this.#send(bytes) });
     socket.onmessage = ({ data }) => this.#receive(data);
-    socket.addEventListener("close", ({ wasClean }) => this.#ended(wasClean), { once: true }); // Some come twice.
-    socket.onerror = () => {}; // It is closed after that, and not in a clean way.
+    socket.addEventListener("close", ({ wasClean }) => this.#ended(wasClean), { once: true }); // It may come twice.
+    socket.onerror = () => {}; // A close event with `wasClean` false follows.
   }
 
-  /** Resolves when it is closed. */
+  /** Resolves when the WebSocket is closed. */
   get closed(): Promise<void> {
     return this.#closed.promise;
   }
 
   /**
-   * Reads at least one byte into a buffer.
+   * Reads at least one byte.
    *
-   * @param buffer Where the bytes go.
-   * @returns How many came, or null at the end.
-   * @throws {ConnectionError} With the code `disconnected`, at the end of one that broke.
+   * @param buffer Takes the bytes.
+   * @returns How many bytes came; null at the end.
+   * @throws {ConnectionError} With the code `disconnected`, at the end of a WebSocket that broke.
    */
   async read(buffer: Uint8Array): Promise<number | null> {
     const count = await this.#incoming.read(buffer);
@@ -72,13 +101,16 @@ export class SocketTransport implements Transport {
     return count;
   }
 
-  /** Begins to close it, behind all that was written: the other side is asked to do the same. */
+  /** Begins to close the WebSocket behind all that was written, and asks the other end to close it, too. */
   closeWrite(): Promise<void> {
     this.close();
     return Promise.resolve();
   }
 
-  /** The same: Deno cannot break a WebSocket. One that does not answer goes when its `idleTimeout` is over. */
+  /**
+   * The same as {@linkcode WebSocketTransport.closeWrite}: Deno cannot break a WebSocket. If the other end does not answer,
+   * the WebSocket ends after its `idleTimeout`.
+   */
   close(): void {
     this.#socket.close(NORMAL);
   }
@@ -89,13 +121,15 @@ export class SocketTransport implements Transport {
 
   #receive(message: unknown): void {
     if (!this.#isOpen) return;
-    if (typeof message !== "string") return this.#socket.close(UNACCEPTABLE, "A line is text: send no binary messages");
+    if (typeof message !== "string") {
+      return this.#socket.close(UNSUPPORTED_DATA, "A line is text: send no binary messages");
+    }
     this.#messages.enqueue(encodeText(message + "\n"));
     if (this.#messages.desiredSize! >= 0) return;
-    this.#socket.close(AGAINST_POLICY, `More than ${this.#maxUnreadBytes} bytes wait to be read`);
+    this.#socket.close(POLICY_VIOLATION, `More than ${this.#maxUnreadBytes} bytes wait to be read`);
   }
 
-  /** It is told at the end of what has come: raised in the stream, it would throw that away. */
+  /** A failure is thrown behind all that was received: as an error of the stream it would discard that. */
   #ended(wasClean: boolean): void {
     if (!wasClean) this.#failure = new ConnectionError("disconnected", "The WebSocket broke");
     this.#messages.close();
@@ -103,18 +137,18 @@ export class SocketTransport implements Transport {
   }
 
   async #send(bytes: Uint8Array): Promise<void> {
-    const lines = (this.#begun + this.#decoder.decode(bytes, { stream: true })).split("\n");
-    this.#begun = lines.pop()!;
+    const lines = (this.#unfinished + this.#decoder.decode(bytes, { stream: true })).split("\n");
+    this.#unfinished = lines.pop()!;
     for (const line of lines) {
       this.#socket.send(line);
-      if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES) await this.#room();
+      if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES) await this.#drained();
       if (!this.#isOpen) throw new ConnectionError("disconnected", "The WebSocket is closed");
     }
   }
 
-  /** Waits until what the socket holds has left. */
-  async #room(): Promise<void> {
-    for (let ms = FIRST_LOOK_MS; this.#isOpen; ms = Math.min(2 * ms, LAST_LOOK_MS)) {
+  /** Resolves when the socket has sent most of what waits in it, or is closed: no event tells that. */
+  async #drained(): Promise<void> {
+    for (let ms = FIRST_POLL_MS; this.#isOpen; ms = Math.min(2 * ms, LAST_POLL_MS)) {
       await delay(ms);
       if (this.#socket.bufferedAmount <= MAX_BUFFERED_BYTES) return;
     }

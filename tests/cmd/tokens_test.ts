@@ -2,7 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { connect, MqError } from "../../mod.ts";
 import { mq, Program, until } from "../helpers.ts";
-import { startWeb, type TestWeb } from "../web/fixtures.ts";
+import { startWeb, type TestWeb } from "../http/fixtures.ts";
 
 const TOKEN = "s3cret!~";
 

@@ -37,15 +37,15 @@ Deno.test("what comes over HTTP is in the log of mq server, and Ctrl-C ends it a
   await program.stdout.find("client-1 is http");
   const { receivers } = JSON.parse(await text(`${url}pub/create`, { method: "POST", body: "1" }));
   assertEquals(receivers, 1);
-  await program.stdout.find("http left (quit)");
+  await program.stdout.find(" published create to 1");
   assertEquals(JSON.parse(await text(`${url}pub/archive`, { method: "POST", body: "1" })).error, "unrecognized");
   await program.stdout.find('http: "archive" is not recognized');
   const socket = new WebSocket(`${url}ws`);
   const closed = new Promise((resolve) => socket.onclose = resolve);
   await new Promise((resolve) => socket.onopen = resolve);
-  await program.stdout.find("+ client-4 connected");
+  await program.stdout.find("+ client-2 connected");
   program.kill("SIGINT");
-  assertMatch(await events.text(), /^id: \w{26}\nevent: create\ndata: 1\n\n: The broker is going down\n\n$/);
+  assertMatch(await events.text(), /^event: create\ndata: 1\nid: \w{26}\n\n: The broker is going down\n\n$/);
   await closed;
   const { code, stdout, stderr } = await program.outcome();
   assertEquals([code, stderr], [0, ""]);

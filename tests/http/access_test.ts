@@ -1,11 +1,11 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { bearerToken, checkAccess, parseOrigin, type Policy } from "../../lib/http/access.ts";
+import { type AccessPolicy, bearerToken, checkAccess, parseOrigin } from "../../lib/http/access.ts";
 import { MqError } from "../../mod.ts";
 
-const POLICY: Policy = { isSecure: false, hostname: "localhost", origins: [] };
+const POLICY: AccessPolicy = { isSecure: false, hostname: "localhost", origins: [] };
 
 /** The other origin that is allowed, undefined, or the code of the refusal. */
-function check(headers: Record<string, string>, policy: Partial<Policy> = {}): string | undefined {
+function check(headers: Record<string, string>, policy: Partial<AccessPolicy> = {}): string | undefined {
   try {
     return checkAccess({ headers: new Headers(headers), url: "http://evil.example/" }, { ...POLICY, ...policy });
   } catch (error) {
@@ -28,7 +28,7 @@ Deno.test("checkAccess knows a gateway by addresses, as localhost, and by the na
 });
 
 Deno.test("checkAccess lets in the gateway's own page, those that are allowed, and no other", () => {
-  const from = (origin: string, policy?: Partial<Policy>) => check({ host: "localhost:8080", origin }, policy);
+  const from = (origin: string, policy?: Partial<AccessPolicy>) => check({ host: "localhost:8080", origin }, policy);
   assertEquals(from("http://localhost:8080"), undefined);
   for (
     const origin of [

@@ -1,8 +1,8 @@
-/** What there is at each path, and who is refused. */
+/** What there is at each path, which requests are refused, and how the gateway closes. */
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { MqError, serveWeb, type Token } from "../../mod.ts";
 import { has, soon, startBroker, until } from "../helpers.ts";
-import { PAGE, refusalIn, startWeb, type TestWeb, UPGRADE } from "../web/fixtures.ts";
+import { PAGE, refusalIn, startWeb, type TestWeb, UPGRADE } from "./fixtures.ts";
 
 const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
@@ -13,7 +13,7 @@ const TOKENS: Token[] = [
   { token: "listens", scope: "listen" },
 ];
 
-Deno.test("13.12 the page comes with headers that keep it from being misused", async () => {
+Deno.test("13.12 the page comes with headers that protect it", async () => {
   await using test = await startWeb();
   const parts: [path: string, type: string, text: string][] = [
     ["/", "text/html; charset=utf-8", PAGE.html],
@@ -56,7 +56,7 @@ Deno.test("13.7 /healthz and /stats tell how the broker is", async () => {
   assertEquals(Object.keys(JSON.parse(stats.body)), Object.keys(test.server.broker.stats()));
 });
 
-Deno.test("13.8 what is not there, and what cannot be done with what is, is refused with what can", async () => {
+Deno.test("13.8 the refusal of another path or method names those that there are", async () => {
   await using test = await startWeb();
   for (const path of ["/nope", "/pub", "/page.js/", "/..%2fetc/passwd", "/constructor"]) {
     assertEquals(await test.refused(path), [404, "not-found"], path);
@@ -78,13 +78,13 @@ Deno.test("13.8 what is not there, and what cannot be done with what is, is refu
   }
   const { message } = JSON.parse((await test.ask("/stats/")).body);
   const there = "/, /page.js, /page.css, /favicon.svg, /ws, /healthz, /stats, /metrics, /events, /pub/NAME";
-  assertEquals(message, `There is nothing at "/stats/": there are ${there}`);
+  assertEquals(message, `There is nothing at "/stats/"; the paths are ${there}`);
   const { status, headers } = await test.ask("/ws");
   assertEquals([status, headers.get("upgrade")], [426, "websocket"]);
   assertEquals(await test.refused("/ws"), [426, "no-upgrade"]);
 });
 
-Deno.test("13.10 a page of an origin that is allowed may send any header along, those of EventSource polyfills too", async () => {
+Deno.test("13.10 a page of an allowed origin may send any header, also those of EventSource polyfills", async () => {
   await using test = await startWeb({}, { origins: ["https://a.example"] });
   const origin = "https://a.example";
   for (const headers of ["cache-control,last-event-id", "accept, authorization, content-type", "traceparent"]) {
@@ -97,22 +97,22 @@ Deno.test("13.10 a page of an origin that is allowed may send any header along, 
   }
 });
 
-Deno.test("13.9 13.10 a refused Host or Origin is told with the flag that would allow it", async () => {
+Deno.test("13.9 13.10 the refusal of a Host or an Origin names the flag that would allow it", async () => {
   await using test = await startWeb();
   const message = async (headers: Record<string, string>) =>
     JSON.parse((await test.forged("GET /stats", headers)).body).message;
-  const known =
-    "by an IP address, as localhost, by the host that it listens on, and by those of the origins that it allows";
+  const refusedHost = (host: string) =>
+    `Refused: the Host "${host}" is none of this gateway's, which are IP addresses, localhost, the host that it ` +
+    "listens on, and the hosts of the origins that it allows";
   assertEquals(
     await message({ host: "teacher.local:8080" }),
-    `Refused: this gateway is not known as "teacher.local:8080", but ${known}; ` +
-      "to allow it, start the broker with --web-origin http://teacher.local:8080",
+    `${refusedHost("teacher.local:8080")}; to allow it, start the broker with --web-origin http://teacher.local:8080`,
   );
-  assertEquals(await message({ host: "a b" }), `Refused: this gateway is not known as "a b", but ${known}`);
+  assertEquals(await message({ host: "a b" }), refusedHost("a b"));
   for (const host of ["a;reboot", "a$(reboot)", "a&b", "a'b", "a`b`"]) {
-    assertEquals(await message({ host }), `Refused: this gateway is not known as "${host}", but ${known}`);
+    assertEquals(await message({ host }), refusedHost(host));
   }
-  const refused = (origin: string) => `Refused: the page at ${origin} is not of an origin that this gateway allows`;
+  const refused = (origin: string) => `Refused: this gateway does not allow pages of the origin ${origin}`;
   assertEquals(
     await message({ origin: "http://localhost:5173" }),
     `${refused('"http://localhost:5173"')}; to allow it, start the broker with --web-origin http://localhost:5173`,
@@ -141,8 +141,8 @@ Deno.test("13.14 a parameter that a path does not take is refused by its name, a
   assertEquals((await test.ask("/healthz?")).status, 200);
 });
 
-/** Each way in that does something, asked for with headers that are forged. */
-async function knock(test: TestWeb, headers: Record<string, string>): Promise<[status: number, code: string][]> {
+/** Requests every path that does something, with forged headers. */
+async function requestAll(test: TestWeb, headers: Record<string, string>): Promise<[status: number, code: string][]> {
   const answers = [
     await test.forged("GET /", headers),
     await test.forged("POST /pub/create", headers, "1"),
@@ -153,21 +153,21 @@ async function knock(test: TestWeb, headers: Record<string, string>): Promise<[s
   return answers.map(refusalIn);
 }
 
-Deno.test("13.10 a page of another origin can neither publish, nor listen, nor open a WebSocket, nor see anything", async () => {
+Deno.test("13.10 a page of another origin can neither publish, nor subscribe, nor open a WebSocket, nor read anything", async () => {
   await using test = await startWeb();
   for (const origin of ["http://evil.example", "http://127.0.0.1:1", `https://${test.host}`, "null"]) {
-    assertEquals(await knock(test, { origin }), Array(5).fill([403, "bad-origin"]), origin);
+    assertEquals(await requestAll(test, { origin }), Array(5).fill([403, "bad-origin"]), origin);
   }
   const image = { "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" };
-  assertEquals(await knock(test, image), Array(5).fill([403, "bad-origin"]));
+  assertEquals(await requestAll(test, image), Array(5).fill([403, "bad-origin"]));
   assertEquals(test.server.broker.stats().published, 0);
   assertEquals(test.server.told("mq.connect"), []);
 });
 
-Deno.test("13.9 a name that somebody else may give to this machine leads nowhere", async () => {
+Deno.test("13.9 a request for a host name that is not the gateway's is refused at every path", async () => {
   await using test = await startWeb();
   for (const host of ["evil.example", `evil.example:${test.port}`, "localhost.evil.example", ""]) {
-    assertEquals(await knock(test, { host, origin: `http://${host}` }), Array(5).fill([421, "bad-host"]), host);
+    assertEquals(await requestAll(test, { host, origin: `http://${host}` }), Array(5).fill([421, "bad-host"]), host);
   }
   assertEquals(test.server.told("mq.connect"), []);
 });
@@ -197,7 +197,7 @@ Deno.test("13.10 a page of an origin that is allowed may do everything, too, and
   assertEquals((await test.forged("GET /stats", { origin: "https://b.example" })).status, 403);
 });
 
-Deno.test("13.11 where there are tokens, whoever shows none, or a wrong one, gets no further than the page", async () => {
+Deno.test("13.11 without a right token, where the broker has tokens, only the page and /healthz answer", async () => {
   await using test = await startWeb({ tokens: TOKENS });
   for (const authorization of [undefined, "Bearer guess", "Basic everything", "Bearer everything2"]) {
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
@@ -211,7 +211,7 @@ Deno.test("13.11 where there are tokens, whoever shows none, or a wrong one, get
   for (const path of ["/", "/page.js", "/healthz"]) assertEquals((await test.ask(path)).status, 200, path);
 });
 
-Deno.test("13.11 a token is for what it is for", async () => {
+Deno.test("13.11 a token allows what its scope says", async () => {
   await using test = await startWeb({ tokens: TOKENS });
   const headers = (token: string) => ({ authorization: `Bearer ${token}` });
   const post = (token: string) => test.ask("/pub/create", { method: "POST", headers: headers(token), body: "1" });
@@ -265,12 +265,12 @@ Deno.test("on localhost the gateway listens on both of its addresses, and a brow
 });
 
 Deno.test({
-  name: "13.7 promtool finds nothing wrong with /metrics, while events go through",
+  name: "13.7 promtool accepts /metrics while events are published",
   ignore: !has("promtool"),
   fn: async () => {
     await using test = await startWeb({ limits: { lineBytes: 50_000, outboxBytes: 64 * 1024 }, slow: "drop" });
-    const [publisher, deaf] = await test.server.connect(2);
-    await deaf.ask("/hello");
+    const [publisher, slow] = await test.server.connect(2);
+    await slow.ask("/hello");
     await publisher.ask("/unsub >");
     const events = `${`create ${"x".repeat(1000)}\n`.repeat(20)}archive 1\nbad..name\n/ping\n`;
     while (test.server.broker.stats().dropped === 0) {
@@ -308,7 +308,7 @@ Deno.test({
   },
 });
 
-Deno.test("13.7 /metrics counts from the broker's own figures, each time anew", async () => {
+Deno.test("13.7 /metrics reads the figures of the broker each time", async () => {
   await using test = await startWeb();
   const published = async () => /^mq_events_published_total (\d+)$/m.exec((await test.ask("/metrics")).body)?.[1];
   assertEquals(await published(), "0");
@@ -317,24 +317,24 @@ Deno.test("13.7 /metrics counts from the broker's own figures, each time anew", 
   assertEquals([await published(), await published()], ["2", "2"]);
 });
 
-Deno.test("closing the gateway ends all that goes through it, and leaves the broker alone", async () => {
+Deno.test("closing the gateway ends its WebSockets and event streams, and not the broker", async () => {
   const test = await startWeb();
   const [listener] = await test.server.connect(1);
   const socket = await test.socket();
   assertEquals(await socket.ask("/ping"), "/pong");
   const events = await fetch(`http://${test.host}/events`);
-  await until(() => test.server.broker.stats().connections === 3, "all are in the pool");
+  await until(() => test.server.broker.stats().connections === 3, "all are connected");
   const closing = test.web.close();
   await closing;
   assertEquals((await socket.closed).code, 1000);
   await events.text().catch(() => {});
-  await until(() => test.server.broker.stats().connections === 1, "only the listener is in the pool");
+  await until(() => test.server.broker.stats().connections === 1, "only the listener is connected");
   assertEquals(await listener.ask("/ping"), "/pong");
   assertEquals(test.web.close(), closing);
   await test[Symbol.asyncDispose]();
 });
 
-for (const trigger of ["mq.connect", "mq.subscribe", "mq.disconnect", "mq.drain", "a published event"]) {
+for (const trigger of ["mq.connect", "mq.subscribe", "mq.http", "mq.disconnect", "mq.drain", "a published event"]) {
   Deno.test(`closing the gateway from a function that the broker calls: at ${trigger}`, async () => {
     const closings = new Set<Promise<void>>();
     const close = () => void closings.add(test.web.close()).add(test.web.close());
@@ -347,10 +347,12 @@ for (const trigger of ["mq.connect", "mq.subscribe", "mq.disconnect", "mq.drain"
       onPublish: () => trigger === "a published event" && close(),
     });
     const asked = Promise.allSettled([test.ask("/events"), test.pub("create")]);
-    if (trigger === "mq.drain") {
-      await until(() => test.server.told("mq.disconnect").length === 1, "the publisher has left");
-      await test.server.broker.close();
+    await until(() => test.server.told("mq.http").length === 1 || closings.size > 0, "the event is published");
+    if (trigger === "mq.disconnect") {
+      const [client] = await test.server.connect(1);
+      await client.line("/quit");
     }
+    if (trigger === "mq.drain") await test.server.broker.close();
     await soon(asked, "the end of both requests");
     assertEquals(closings.size, 1);
     await Promise.all(closings);
@@ -359,7 +361,7 @@ for (const trigger of ["mq.connect", "mq.subscribe", "mq.disconnect", "mq.drain"
   });
 }
 
-Deno.test("13.13 closing the broker ends WebSockets and streams, and what comes then is told so", async () => {
+Deno.test("13.13 closing the broker ends WebSockets and event streams, and later requests are refused", async () => {
   await using test = await startWeb();
   const socket = await test.socket();
   await socket.ask("/ping");
@@ -372,16 +374,16 @@ Deno.test("13.13 closing the broker ends WebSockets and streams, and what comes 
   assertEquals((await test.ask("/healthz")).status, 200);
 });
 
-Deno.test("closing is bounded by the time to drain, whoever does not read or never ends a request", async () => {
+Deno.test("closing takes no longer than the time to drain, even if clients do not read or do not end a request", async () => {
   const test = await startWeb({ limits: { drainMs: 100, lineBytes: 50_000, outboxBytes: 64 * 1024 } });
-  const deaf = await test.upgraded();
-  await deaf.lines.find("101");
+  const silent = await test.upgraded();
+  await silent.lines.find("101");
   const listening = await test.raw();
   await listening.send(`GET /events HTTP/1.1\r\nhost: ${test.host}\r\n\r\n`);
   await listening.lines.find("200 OK");
   const uploading = await test.raw();
   await uploading.send(`POST /pub/create HTTP/1.1\r\nhost: ${test.host}\r\ncontent-length: 100\r\n\r\nhalf`);
-  await until(() => test.server.broker.stats().connections === 2, "both listen");
+  await until(() => test.server.broker.stats().connections === 2, "both are connected");
   await test[Symbol.asyncDispose]();
   assertEquals(test.server.broker.stats().connections, 0);
 });

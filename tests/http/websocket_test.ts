@@ -1,7 +1,7 @@
 /** The line protocol over WebSocket: the same rules, the same limits. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { until } from "../helpers.ts";
-import { frame, startWeb } from "../web/fixtures.ts";
+import { frame, startWeb } from "./fixtures.ts";
 
 Deno.test("13.1 a WebSocket speaks the line protocol, one line a message", async () => {
   await using test = await startWeb();
@@ -18,7 +18,7 @@ Deno.test("13.1 a WebSocket speaks the line protocol, one line a message", async
   assertEquals([page.name, page.address.replace(/\d+$/, "PORT")], ["page", "127.0.0.1:PORT"]);
 });
 
-Deno.test("13.1 what breaks a rule is answered on a WebSocket as it is on TCP", async () => {
+Deno.test("13.1 a line that breaks a rule is answered on a WebSocket as on TCP", async () => {
   await using test = await startWeb({ limits: { lineBytes: 1000 } });
   const socket = await test.socket();
   await socket.ask("/hello");
@@ -44,17 +44,17 @@ Deno.test("13.1 /quit closes a WebSocket, behind what is queued", async () => {
   assertEquals(test.server.told("mq.disconnect").map(({ reason }) => reason), ["quit"]);
 });
 
-Deno.test("a WebSocket that its client closes, or that breaks, leaves the pool", async () => {
+Deno.test("a WebSocket that its client closes, or that breaks, is disconnected", async () => {
   await using test = await startWeb();
   const closing = await test.socket();
   await closing.ask("/ping");
   closing.close();
-  await until(() => test.server.broker.stats().connections === 0, "it has left");
+  await until(() => test.server.broker.stats().connections === 0, "it is disconnected");
   const breaking = await test.upgraded();
   await breaking.lines.find("101");
-  await until(() => test.server.broker.stats().connections === 1, "it is in the pool");
+  await until(() => test.server.broker.stats().connections === 1, "it is connected");
   breaking.close();
-  await until(() => test.server.broker.stats().connections === 0, "it has left, too");
+  await until(() => test.server.broker.stats().connections === 0, "it is disconnected, too");
   assertEquals(test.server.told("mq.disconnect").map(({ reason }) => reason), ["closed", "reset"]);
 });
 
@@ -66,7 +66,7 @@ Deno.test("13.2 a binary message closes a WebSocket with the code for that", asy
   socket.socket.send(new Uint8Array([0x63]));
   await socket.expect(undefined);
   assertEquals(await socket.closed, { code: 1003, reason: "A line is text: send no binary messages" });
-  await until(() => test.server.broker.stats().connections === 0, "it has left");
+  await until(() => test.server.broker.stats().connections === 0, "it is disconnected");
 });
 
 Deno.test("13.11 a WebSocket without the token that the broker asks for is closed", async () => {
@@ -85,7 +85,7 @@ Deno.test("13.11 a WebSocket without the token that the broker asks for is close
   await silent.expect(undefined);
 });
 
-Deno.test("13.8 a WebSocket for which there is no room is told so", async () => {
+Deno.test("13.8 a WebSocket past the limit of connections is told so", async () => {
   await using test = await startWeb({ limits: { connections: 1 } });
   const first = await test.socket();
   await first.ask("/ping");
@@ -111,13 +111,13 @@ Deno.test("13.1 a WebSocket that does not answer /ping is closed, and one that d
   await silent.expect(undefined);
 });
 
-Deno.test("13.1 a WebSocket that is not read is a slow consumer, and nobody waits for it", async () => {
+Deno.test("13.1 a WebSocket that is not read is a slow consumer, and other consumers are not affected", async () => {
   await using test = await startWeb({ limits: { lineBytes: 100_000, outboxBytes: 256 * 1024 } });
   const [publisher, listener] = await test.server.connect(2);
   await publisher.ask("/unsub >");
-  const deaf = await test.upgraded();
-  await deaf.lines.find("101");
-  await deaf.send(frame('/hello {"name":"deaf"}'));
+  const slow = await test.upgraded();
+  await slow.lines.find("101");
+  await slow.send(frame('/hello {"name":"slow"}'));
   await until(() => test.server.told("mq.hello").length === 1, "it has introduced itself");
   const event = `create ${"x".repeat(10_000)}`;
   while (test.server.told("mq.slow").length === 0) {
@@ -125,8 +125,8 @@ Deno.test("13.1 a WebSocket that is not read is a slow consumer, and nobody wait
     await listener.expect(event);
   }
   const [{ name, policy }] = test.server.told("mq.slow");
-  assertEquals([name, policy], ["deaf", "disconnect"]);
-  assertEquals(test.server.told("mq.disconnect").map(({ name, reason }) => [name, reason]), [["deaf", "slow"]]);
+  assertEquals([name, policy], ["slow", "disconnect"]);
+  assertEquals(test.server.told("mq.disconnect").map(({ name, reason }) => [name, reason]), [["slow", "slow"]]);
   await publisher.line("create after");
   await listener.expect("create after");
 });
@@ -139,7 +139,7 @@ Deno.test("13.2 a WebSocket that sends faster than it may publish is closed befo
   const { code } = await socket.closed;
   assert([1008, 0].includes(code), String(code)); // What it still sends may break it before it learns the code.
   assertEquals(test.server.told("mq.throttled").length, 1);
-  await until(() => test.server.broker.stats().connections === 0, "it has left");
+  await until(() => test.server.broker.stats().connections === 0, "it is disconnected");
 });
 
 Deno.test("a listener on a WebSocket gets all that it reads, however much at once", async () => {

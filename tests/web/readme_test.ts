@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { has, Lines, until } from "../helpers.ts";
-import { startWeb } from "./fixtures.ts";
+import { startWeb } from "../http/fixtures.ts";
 
 /** What each command of the README's has to print, or begin with. */
 const PRINTED: Record<string, RegExp> = {

@@ -1,5 +1,5 @@
 /**
- * What the tests of the gateway share: a gateway on a free port, HTTP by hand, and clients of WebSocket.
+ * What tests of the gateway share: a gateway on a free port, HTTP requests written by hand, and clients of WebSocket.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import { assertEquals } from "@std/assert";
 import { type BrokerOptions, type Page, serveWeb, type WebGateway, type WebOptions } from "../../mod.ts";
 import { RawClient, soon, startBroker, type TestBroker } from "../helpers.ts";
 
-/** A page of which each part can be told from the others. */
+/** A page with a different text for each part. */
 export const PAGE: Page = { html: "<title>mq</title>", script: "run()", style: "body {}", icon: "<svg/>" };
 
 /** A broker with a gateway, both on free ports of 127.0.0.1. */
@@ -17,7 +17,7 @@ export async function startWeb(options: BrokerOptions = {}, web: WebOptions = {}
   return new TestWeb(server, gateway);
 }
 
-/** What became of a request. */
+/** The response to a request. */
 export interface Answer {
   status: number;
   headers: Headers;
@@ -43,13 +43,13 @@ export class TestWeb implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** Asks as a program does that is no browser. */
+  /** Sends a request as a program that is no browser. */
   async ask(path: string, init?: RequestInit): Promise<Answer> {
     const response = await fetch(`http://${this.host}${path}`, init);
     return { status: response.status, headers: response.headers, body: await response.text() };
   }
 
-  /** The code and the status of a request that is refused; its message has to be a sentence. */
+  /** Sends a request that is refused; returns the status and the code. */
   async refused(path: string, init?: RequestInit): Promise<[status: number, code: string]> {
     return refusalIn(await this.ask(path, init));
   }
@@ -59,7 +59,7 @@ export class TestWeb implements AsyncDisposable {
     return this.ask(`/pub/${name}`, { method: "POST", body });
   }
 
-  /** A bare socket to the gateway. */
+  /** Connects a bare socket to the gateway. */
   async raw(): Promise<RawClient> {
     return this.#keep(await RawClient.connect(this.port));
   }
@@ -73,7 +73,7 @@ export class TestWeb implements AsyncDisposable {
     return parseAnswer(await soon(client.lines.rest(), "an answer"));
   }
 
-  /** Asks for a WebSocket by hand, and leaves the rest to the test. */
+  /** Requests a WebSocket by hand; the test reads the response. */
   async upgraded(headers: Record<string, string> = {}): Promise<RawClient> {
     const client = await this.raw();
     await client.send(`GET /ws HTTP/1.1\r\n${formatHeaders({ host: this.host, ...UPGRADE, ...headers })}\r\n`);
@@ -108,11 +108,11 @@ export const UPGRADE = {
 /** A text as one frame of WebSocket, masked with zeros, which changes nothing. */
 export function frame(text: string): Uint8Array {
   const bytes = new TextEncoder().encode(text);
-  if (bytes.length > 125) throw new Error("That is too long for a small frame");
+  if (bytes.length > 125) throw new Error("The text is too long for a small frame");
   return new Uint8Array([0x81, 0x80 | bytes.length, 0, 0, 0, 0, ...bytes]);
 }
 
-/** A client of WebSocket that waits for one message after the other. */
+/** A client of WebSocket that reads one message after the other. */
 export class SocketClient {
   readonly socket: WebSocket;
   readonly #messages: ReadableStreamDefaultReader<string>;
@@ -172,7 +172,7 @@ export class SocketClient {
   }
 }
 
-/** The status and code of an answer that is a refusal. */
+/** The status and the code of a refusal, which has the form of 13.8. */
 export function refusalIn({ status, headers, body }: Answer): [status: number, code: string] {
   assertEquals(headers.get("content-type"), "application/json");
   const { error, message, ...rest } = JSON.parse(body);
