@@ -13,41 +13,41 @@ const FILLER = 0xff;
 const encoder = new TextEncoder();
 
 /**
- * The tokens that let clients in.
+ * The tokens of a broker.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * const gate = new Authenticator([{ token: "s3cret", scope: "all" }, { token: "wonder", scope: "listen" }]);
- * assertEquals(gate.authorize("wonder"), "listen");
- * assertEquals(gate.authorize("guess"), undefined);
+ * const authenticator = new Authenticator([{ token: "s3cret", scope: "all" }, { token: "wonder", scope: "listen" }]);
+ * assertEquals(authenticator.authorize("wonder"), "listen");
+ * assertEquals(authenticator.authorize("guess"), undefined);
  * ```
  */
 export class Authenticator {
   readonly #known: { bytes: Uint8Array; scope: Scope }[];
 
   /**
-   * Makes a gate. Without tokens it is open.
+   * Makes an authenticator. Without tokens every client may connect.
    *
-   * @param tokens The tokens it knows.
+   * @param tokens The tokens.
    * @throws {MqError} With the code `bad-tokens`, if one is none ({@linkcode parseToken}).
    */
   constructor(tokens: readonly Token[]) {
     this.#known = tokens.map(({ token, scope }) => ({ bytes: paddedBytes(parseToken(token)), scope }));
   }
 
-  /** Whether everybody may come in. */
+  /** Whether every client may connect. */
   get isOpen(): boolean {
     return this.#known.length === 0;
   }
 
   /**
-   * What a token allows. How long that takes does not tell how near a wrong token comes to a right one: it is compared
-   * with all of them, and at one length.
+   * Finds out what a token allows. The time that takes does not depend on how much of a wrong token is right: it is
+   * compared with all tokens, and at one length.
    *
-   * @param token What a client has shown; white space around it is no part of it.
-   * @returns What it allows; undefined if it is not known.
+   * @param token The client's token; white space around it is no part of it.
+   * @returns What it allows; undefined if the token is not known.
    */
   authorize(token: string): Scope | undefined {
     const shown = paddedBytes(token.trim());

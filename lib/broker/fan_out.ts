@@ -5,11 +5,11 @@
  *
  * @module
  */
-import { afterCurrentTick } from "../net/read_scheduler.ts";
-import type { WriteQueue } from "../net/write_queue.ts";
+import { delay } from "@std/async/delay";
+import { afterCurrentTick, scheduler } from "../net/read_scheduler.ts";
+import { BURST_MS, WriteQueue } from "../net/write_queue.ts";
 import { ANSWER_BYTES } from "../protocol/limits.ts";
 import { encodeText } from "../protocol/text.ts";
-import { Backpressure } from "./backpressure.ts";
 import type { Publication, Publisher } from "./publication.ts";
 import type { Route } from "./router.ts";
 import type { Samplers, Subscriber, SubscriberGroup } from "./subscriber_group.ts";
@@ -198,5 +198,76 @@ export class FanOut {
     if (this.#isScheduled) return;
     this.#isScheduled = true;
     afterCurrentTick(() => this.flush());
+  }
+}
+
+/** How often it is checked whether the queues have been written, in milliseconds. */
+const CHECK_MS = 1;
+
+/**
+ * Makes publishers wait for a moment when what they send at once fills the write queue of a subscriber that keeps up:
+ * nothing of it can be read before it is written, and it may not be written before they pause. The wait is short, whether
+ * the subscriber reads or not; for one that does not, publishers wait once, and again only after it has read most of what
+ * was queued.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { WriteQueue } from "../net/write_queue.ts";
+ *
+ * const [own, other] = [1, 2].map(() => new WriteQueue({ writable: new WritableStream() }, { limitBytes: 8 }));
+ * const backpressure = new Backpressure(() => other.flush());
+ * assertEquals(backpressure.wait(own), undefined);
+ * other.push(new Uint8Array(6));
+ * if (other.isBurst) backpressure.add(other);
+ * await backpressure.wait(own);
+ * assertEquals(other.queuedBytes, 0);
+ * ```
+ */
+export class Backpressure {
+  readonly #flush: () => void;
+  readonly #filled = new Set<WriteQueue>();
+  #waiting: Promise<void> | undefined;
+
+  /**
+   * Makes backpressure that holds nobody back.
+   *
+   * @param flush Queues all that was published, and has the queues written.
+   */
+  constructor(flush: () => void) {
+    this.#flush = flush;
+  }
+
+  /**
+   * Makes all publishers wait until a queue has been written.
+   *
+   * @param queue The queue, which was filled at once.
+   */
+  add(queue: WriteQueue): void {
+    this.#filled.add(queue);
+  }
+
+  /**
+   * What a client should wait for before its next line.
+   *
+   * @param own Its own write queue: a client that fills that, with answers say, holds only itself back.
+   * @returns Undefined if there is nothing to wait for.
+   */
+  wait(own: WriteQueue): Promise<void> | undefined {
+    if (own.isBurst) return this.#written(new Set([own]));
+    if (this.#filled.size > 0) this.#waiting ??= this.#written(this.#filled).then(() => this.#waiting = undefined);
+    return this.#waiting;
+  }
+
+  /** Waits until queues have been written, or for the time that a burst may last. */
+  async #written(filled: Set<WriteQueue>): Promise<void> {
+    for (let checks = 0; checks < BURST_MS / CHECK_MS && filled.size > 0; checks++) {
+      this.#flush();
+      await (checks === 0 ? scheduler.nextTick() : delay(CHECK_MS));
+      for (const queue of filled) {
+        if (queue.isLow) filled.delete(queue);
+      }
+    }
+    filled.clear();
   }
 }

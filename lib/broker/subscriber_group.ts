@@ -8,7 +8,6 @@ import type { WriteQueue } from "../net/write_queue.ts";
 import type { Pattern } from "../protocol/pattern.ts";
 import { encodeText, MAX_UTF8_BYTES } from "../protocol/text.ts";
 import type { Publication } from "./publication.ts";
-import { Sampler } from "./sampler.ts";
 
 /** How much text gathers for a group, in UTF-16 code units, before it is delivered without waiting for the end of the tick. */
 const MAX_BATCH_CHARACTERS = 256 * 1024;
@@ -185,4 +184,81 @@ export class SubscriberGroup {
 export function groupKey({ id, echo, observe, format, patterns }: Subscriber): string {
   const form = observe === undefined ? format.key : `observe ${observe}`;
   return `${form} ${echo ? "" : id} ${[...patterns.keys()].sort().join(" ")}`;
+}
+
+/** The time over which a sample is evened out, in milliseconds. */
+const WINDOW_MS = 250;
+
+/**
+ * Decides which events are in an observer's sample, so that the sample is spread evenly over all events.
+ *
+ * The mean distance between two events of the sample follows from how many came in the window before. Where a window has
+ * more events than its share, the distance doubles. The distances are random: with even ones it might always be the same
+ * publisher of several that alternate.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const sampler = new Sampler(60);
+ * assertEquals(sampler.take(), 0); // taken, and nothing was skipped before it
+ * ```
+ */
+export class Sampler {
+  /** How many events of a window are in the sample. */
+  readonly #share: number;
+  /** The mean distance between two events of the sample. */
+  #stride = 1;
+  /** How many more events come up to the next of the sample, itself included. */
+  #ahead = 1;
+  #skipped = 0;
+  /** How many events came in this window, and how many of them are in the sample. */
+  #came = 0;
+  #taken = 0;
+  #begunAt = 0;
+
+  /**
+   * Makes a sampler that takes the first event.
+   *
+   * @param perSecond About how many events it takes a second. When many come all at once it may be a few times as many.
+   */
+  constructor(perSecond: number) {
+    this.#share = Math.max(1, Math.round(perSecond * WINDOW_MS / 1000));
+  }
+
+  /**
+   * Decides about the next event.
+   *
+   * @returns If it is in the sample, how many events were left out since the one before; undefined if it is left out.
+   */
+  take(): number | undefined {
+    this.#came++;
+    if (--this.#ahead > 0) {
+      this.#skipped++;
+      return undefined;
+    }
+    const skipped = this.#skipped;
+    this.#skipped = 0;
+    if (++this.#taken % this.#share === 0) this.#stride *= 2;
+    this.#ahead = this.#distance();
+    return skipped;
+  }
+
+  /**
+   * To be called now and then, such as at the end of each turn in which there were events.
+   *
+   * @param now The time, in milliseconds.
+   */
+  tick(now: number): void {
+    const elapsedMs = now - this.#begunAt;
+    if (elapsedMs < WINDOW_MS) return;
+    this.#stride = Math.max(1, this.#came * WINDOW_MS / elapsedMs / this.#share);
+    this.#ahead = Math.min(this.#ahead, this.#distance());
+    this.#came = this.#taken = 0;
+    this.#begunAt = now;
+  }
+
+  #distance(): number {
+    return Math.round(1 + Math.random() * 2 * (this.#stride - 1));
+  }
 }

@@ -93,7 +93,7 @@ export class MessageScanner {
   push(chunk: string, isCut = false): (string | ProtocolError)[] {
     const messages: (string | ProtocolError)[] = [];
     const isLate = this.#depth > 0 && this.#now() - this.#begunAt > MAX_OBJECT_MS;
-    if (isLate) messages.push(this.#giveUp());
+    if (isLate) messages.push(this.#discard());
     for (let start = 0; start < chunk.length;) {
       if (this.#isBetween()) start = skipSpace(chunk, start);
       const isObject = this.#depth > 0 || (this.#isBetween() && chunk[start] === "{");
@@ -113,7 +113,7 @@ export class MessageScanner {
    * @returns What it ends with, if that has not ended: a message, or an error if it is the beginning of an object.
    */
   end(): (string | ProtocolError)[] {
-    return this.#depth > 0 ? [this.#giveUp()] : this.#finish();
+    return this.#depth > 0 ? [this.#discard()] : this.#finish();
   }
 
   /** Whether an object has begun and not ended. */
@@ -170,7 +170,7 @@ export class MessageScanner {
     return message === "" ? [] : [this.#checked(message)];
   }
 
-  #giveUp(): ProtocolError {
+  #discard(): ProtocolError {
     this.forget();
     return new ProtocolError("bad-message", "Discarded the beginning of a JSON object: its last brace never came");
   }

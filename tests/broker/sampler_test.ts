@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { Sampler } from "../../lib/broker/sampler.ts";
+import { Sampler } from "../../lib/broker/subscriber_group.ts";
 
 /** Has events come for some seconds, in turns of five milliseconds; returns which were taken, by their number. */
 function sample(sampler: Sampler, perSecond: number, seconds: number, startMs = 0): { taken: number[]; came: number } {
