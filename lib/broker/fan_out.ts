@@ -7,7 +7,7 @@
  */
 import { delay } from "@std/async/delay";
 import { afterCurrentTick, scheduler } from "../net/read_scheduler.ts";
-import { BURST_MS, WriteQueue } from "../net/write_queue.ts";
+import { BURST_MS, type WriteQueue } from "../net/write_queue.ts";
 import { ANSWER_BYTES } from "../protocol/limits.ts";
 import { encodeText } from "../protocol/text.ts";
 import type { Publication, Publisher } from "./publication.ts";
