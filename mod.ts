@@ -52,7 +52,8 @@ export type { Limits } from "./lib/protocol/limits.ts";
 export { DEFAULT_EVENTS } from "./lib/protocol/event.ts";
 export { parseTokens, type Scope, type Token } from "./lib/protocol/tokens.ts";
 export { classic } from "./lib/net/classic.ts";
-export type { ClassicForm, ClassicKeys, ClassicOptions } from "./lib/protocol/classic.ts";
+export type { ClassicOptions } from "./lib/protocol/classic.ts";
+export type { ClassicForm, ClassicKeys } from "./lib/protocol/classic/message.ts";
 
 // The catalog: what events there are, and what data they carry.
 export { type Catalog, parseCatalog } from "./lib/catalog/catalog.ts";

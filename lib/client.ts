@@ -60,6 +60,20 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
 /**
  * A client of a broker. {@linkcode connect} makes one that is connected. It reconnects by itself, with all its
  * subscriptions, and what is published meanwhile waits for that.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "./broker.ts";
+ *
+ * await using broker = new Broker();
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ * const client = await connect({ hostname: "127.0.0.1", port });
+ *
+ * client.publish("create", { id: 1 });
+ * await client.drain();
+ * assertEquals(broker.stats().published, 1);
+ * ```
  */
 export class Client extends EventTarget implements AsyncDisposable {
   readonly #connection: ClientConnection;
@@ -195,7 +209,7 @@ export class Client extends EventTarget implements AsyncDisposable {
    * @throws {RangeError} If there are more hops than an event can have, or a timer cannot wait that long.
    *
    * @example
-   * ```ts ignore
+   * ```ts
    * import { assertEquals } from "@std/assert";
    * import { Broker } from "./broker.ts";
    *

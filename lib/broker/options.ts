@@ -8,13 +8,34 @@ import type { Json } from "../protocol/data.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { Scope, Token } from "../protocol/tokens.ts";
 
-/** The data of a system event, `mq.*`. */
+/**
+ * The data of a system event, `mq.*`.
+ *
+ * @example
+ * ```ts
+ * const data: SystemEvent = { id: "01ARYZ6S41TSV4RRFFQ69G5FAV", name: "client-1", address: "127.0.0.1:54321" };
+ * ```
+ */
 export type SystemEvent = { [key: string]: Json };
 
-/** What happens to a connection that reads too slowly. */
+/**
+ * What happens to a connection that reads too slowly.
+ *
+ * @example
+ * ```ts
+ * const policy: SlowPolicy = "drop";
+ * ```
+ */
 export type SlowPolicy = "disconnect" | "drop";
 
-/** Options of {@linkcode Broker}. */
+/**
+ * Options of {@linkcode Broker}.
+ *
+ * @example
+ * ```ts
+ * const options: BrokerOptions = { events: ["order.>"], limits: { connections: 100 }, slow: "drop" };
+ * ```
+ */
 export interface BrokerOptions {
   /**
    * The patterns of the events that are recognized. All others are dropped and counted.
@@ -57,7 +78,19 @@ export interface BrokerOptions {
   onError?: (error: unknown) => void;
 }
 
-/** Options of {@linkcode Broker.publish}. */
+/**
+ * Options of {@linkcode Broker.publish}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ *
+ * await using broker = new Broker();
+ * const options: DirectPublishOptions = { from: "importer", raw: true };
+ * assertEquals(broker.publish("create", "42", options).receivers, 0);
+ * ```
+ */
 export interface DirectPublishOptions {
   /**
    * The name of the publisher, which subscribers are told: one word of at most 64 characters.

@@ -35,7 +35,19 @@ export interface CatalogEntry {
   readonly validate: Validator | undefined;
 }
 
-/** The events that a broker recognizes, with their schemas. {@linkcode parseCatalog} makes one from a text. */
+/**
+ * The events that a broker recognizes, with their schemas. {@linkcode parseCatalog} makes one from a text.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ *
+ * const catalog: Catalog = await parseCatalog('{"order.created":{"schema":{"type":"object"}}}');
+ * await using broker = new Broker({ catalog });
+ * assertEquals(broker.events, ["order.created"]);
+ * ```
+ */
 export class Catalog {
   /** Likely mistakes, and parts that mq cannot use: one sentence each, with the name and the line of the text. */
   readonly warnings: readonly string[];

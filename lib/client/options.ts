@@ -7,7 +7,14 @@ import type { HeartbeatTimes } from "../net/heartbeat.ts";
 import type { ConnectionError, ProtocolError } from "../protocol/errors.ts";
 import type { Subscription } from "./subscription.ts";
 
-/** How a client reconnects after its connection broke. */
+/**
+ * How a client reconnects after its connection broke.
+ *
+ * @example
+ * ```ts
+ * const reconnect: ReconnectOptions = { minDelayMs: 100, maxDelayMs: 5000, attempts: 20 };
+ * ```
+ */
 export interface ReconnectOptions {
   /**
    * How long it waits before the first try, in milliseconds. Each wait is twice the one before, give or take a quarter.
@@ -29,7 +36,14 @@ export interface ReconnectOptions {
   attempts?: number;
 }
 
-/** Options of {@linkcode connect}. */
+/**
+ * Options of {@linkcode connect}.
+ *
+ * @example
+ * ```ts
+ * const options: ConnectOptions = { url: "mqs://broker.example.org:3001", name: "shop", token: "s3cret", wait: true };
+ * ```
+ */
 export interface ConnectOptions {
   /** Where the broker is, as `mq://HOST:PORT` or `mqs://HOST:PORT`. Stands for `hostname`, `port` and `tls`. */
   url?: string;
@@ -104,7 +118,25 @@ export interface ConnectOptions {
   signal?: AbortSignal;
 }
 
-/** Options of {@linkcode Client.publish}. */
+/**
+ * Options of {@linkcode Client.publish}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ * import { connect } from "../client.ts";
+ *
+ * await using broker = new Broker();
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect({ hostname: "127.0.0.1", port });
+ * const numbers = client.subscribe("create");
+ *
+ * const options: PublishOptions = { raw: true };
+ * client.publish("create", "42", options); // Without it, this is the string "42".
+ * assertEquals((await numbers.next()).value.data, 42);
+ * ```
+ */
 export interface PublishOptions {
   /**
    * Whether the data is a string that goes onto the line as it is, without being encoded.
@@ -114,7 +146,25 @@ export interface PublishOptions {
   raw?: boolean;
 }
 
-/** Options of {@linkcode Client.publishConfirmed}. */
+/**
+ * Options of {@linkcode Client.publishConfirmed}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ * import { connect } from "../client.ts";
+ *
+ * await using broker = new Broker();
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect({ hostname: "127.0.0.1", port });
+ * const created = client.subscribe("create");
+ *
+ * const options: ConfirmOptions = { hops: 1, signal: AbortSignal.timeout(5000) };
+ * await client.publishConfirmed("create", { id: 1 }, options);
+ * assertEquals((await created.next()).value.hops, 1);
+ * ```
+ */
 export interface ConfirmOptions extends PublishOptions {
   /** Stops waiting for the receipt when it is aborted. The event may be published all the same. */
   signal?: AbortSignal;
@@ -133,7 +183,14 @@ export interface ConfirmOptions extends PublishOptions {
   reply?: string;
 }
 
-/** Options of {@linkcode Client.request}. */
+/**
+ * Options of {@linkcode Client.request}.
+ *
+ * @example
+ * ```ts
+ * const options: RequestOptions = { timeoutMs: 500 };
+ * ```
+ */
 export interface RequestOptions extends Omit<ConfirmOptions, "reply"> {
   /**
    * How long the answer may take, in milliseconds, from 1 to 2,147,483,647. The time that it takes to reconnect is part
@@ -144,7 +201,27 @@ export interface RequestOptions extends Omit<ConfirmOptions, "reply"> {
   timeoutMs?: number;
 }
 
-/** A subscription that is taken from more slowly than events come. */
+/**
+ * A subscription that is taken from more slowly than events come.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ * import { connect } from "../client.ts";
+ *
+ * await using broker = new Broker();
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect({ hostname: "127.0.0.1", port });
+ * const stretches: SlowSubscription[] = [];
+ * client.addEventListener("slow", ({ detail }) => stretches.push(detail));
+ *
+ * client.subscribe("create", { maxWaiting: 2 });
+ * for (let id = 1; id <= 5; id++) client.publish("create", id);
+ * await client.flush();
+ * assertEquals(stretches.map(({ waiting, dropped }) => [waiting, dropped]), [[2, 1]]);
+ * ```
+ */
 export interface SlowSubscription {
   /** The subscription. */
   subscription: Subscription;
@@ -154,7 +231,25 @@ export interface SlowSubscription {
   dropped: number;
 }
 
-/** The events of a {@linkcode Client}, by type: what `detail` is. */
+/**
+ * The events of a {@linkcode Client}, by type: what `detail` is.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ * import { connect } from "../client.ts";
+ *
+ * await using broker = new Broker();
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect({ hostname: "127.0.0.1", port });
+ *
+ * const { promise, resolve } = Promise.withResolvers<string>();
+ * client.addEventListener("disconnect", ({ detail }) => resolve(detail.code));
+ * await broker.close();
+ * assertEquals(await promise, "disconnected");
+ * ```
+ */
 export interface ClientEventMap {
   /** The connection broke; why. The client reconnects by itself, unless it was told not to. */
   disconnect: CustomEvent<ConnectionError>;

@@ -21,7 +21,26 @@ const EVENT_BYTES = 100;
 
 const DONE: IteratorReturnResult<undefined> = Object.freeze({ value: undefined, done: true });
 
-/** Options of {@linkcode Client.subscribe}. */
+/**
+ * Options of {@linkcode Client.subscribe}.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ * import { connect } from "../client.ts";
+ *
+ * await using broker = new Broker();
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect({ hostname: "127.0.0.1", port });
+ *
+ * const { promise, resolve } = Promise.withResolvers<unknown>();
+ * const options: SubscribeOptions = { handler: (event) => resolve(event.data), maxWaiting: 1000 };
+ * client.subscribe("create", options);
+ * client.publish("create", { id: 1 });
+ * assertEquals(await promise, { id: 1 });
+ * ```
+ */
 export interface SubscribeOptions {
   /**
    * Called with each event, in the order in which they come. What it throws or rejects with comes as the client's `error`

@@ -26,7 +26,14 @@ const PUBLISH_PATH = "/pub/";
 /** The port of a gateway unless told otherwise. */
 export const DEFAULT_WEB_PORT = 8080;
 
-/** Options of {@linkcode serveWeb}. */
+/**
+ * Options of {@linkcode serveWeb}.
+ *
+ * @example
+ * ```ts
+ * const options: WebOptions = { port: 8080, origins: ["https://example.org"] };
+ * ```
+ */
 export interface WebOptions {
   /**
    * The host name or address to listen on. `localhost` is both 127.0.0.1 and, where the machine has it, ::1.
@@ -52,7 +59,19 @@ export interface WebOptions {
   page?: Page;
 }
 
-/** A gateway that listens. */
+/**
+ * A gateway that listens.
+ *
+ * @example
+ * ```ts
+ * import { assertMatch } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ *
+ * await using broker = new Broker();
+ * await using gateway: WebGateway = await serveWeb(broker, { port: 0 });
+ * assertMatch(gateway.url, /^http:/);
+ * ```
+ */
 export interface WebGateway extends AsyncDisposable {
   /** The addresses it listens on. */
   readonly addrs: Deno.NetAddr[];

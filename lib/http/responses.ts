@@ -149,7 +149,19 @@ export function shareWith(origin: string, headers: Headers): void {
   headers.append("vary", "origin");
 }
 
-/** The texts of a page. */
+/**
+ * The texts of a page.
+ *
+ * @example
+ * ```ts
+ * const page: Page = {
+ *   html: '<!doctype html><link rel="stylesheet" href="/page.css"><script type="module" src="/page.js"></script>',
+ *   script: 'document.body.append("Hello");',
+ *   style: "body { margin: 2em }",
+ *   icon: '<svg xmlns="http://www.w3.org/2000/svg"/>',
+ * };
+ * ```
+ */
 export interface Page {
   /** The page itself, HTML. */
   readonly html: string;

@@ -5,7 +5,14 @@
  * @module
  */
 
-/** The times of a {@linkcode Heartbeat}, in milliseconds. */
+/**
+ * The times of a {@linkcode Heartbeat}, in milliseconds.
+ *
+ * @example
+ * ```ts
+ * const times: HeartbeatTimes = { silenceMs: 10_000, answerMs: 5000 };
+ * ```
+ */
 export interface HeartbeatTimes {
   /** How long the peer may be silent before it is sent a ping. */
   silenceMs: number;

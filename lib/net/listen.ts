@@ -22,7 +22,15 @@ const TCP_BACKLOG = 4096;
 /** The pause before the next try to accept when the system is out of file descriptors or memory, in milliseconds. */
 const ACCEPT_RETRY_MS = 100;
 
-/** A TLS certificate and its key, both in the PEM format. */
+/**
+ * A TLS certificate and its key, both in the PEM format.
+ *
+ * @example
+ * ```ts
+ * const pem = (label: string, base64: string) => `-----BEGIN ${label}-----\n${base64}\n-----END ${label}-----\n`;
+ * const certificate: Certificate = { cert: pem("CERTIFICATE", "MIIB..."), key: pem("PRIVATE KEY", "MIGH...") };
+ * ```
+ */
 export interface Certificate {
   /** The certificate, followed by the intermediate ones up to the one that clients trust. */
   cert: string;
@@ -33,7 +41,14 @@ export interface Certificate {
 /** A listener for TCP, or for TLS on it. */
 export type Listener = Deno.TcpListener | Deno.TlsListener;
 
-/** Options of {@linkcode Broker.listen}. */
+/**
+ * Options of {@linkcode Broker.listen}.
+ *
+ * @example
+ * ```ts
+ * const options: ListenOptions = { hostname: "0.0.0.0", port: 3001 };
+ * ```
+ */
 export interface ListenOptions {
   /**
    * The host name or IP address. `localhost` stands for 127.0.0.1 and, where the machine has it, ::1.

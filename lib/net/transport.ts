@@ -8,6 +8,17 @@ const NOTHING = new Uint8Array(0);
 
 /**
  * A connection that carries bytes in both directions, such as a `Deno.Conn`. Each direction is ended by itself.
+ *
+ * @example
+ * ```ts
+ * import { Broker } from "../broker.ts";
+ *
+ * await using broker = new Broker();
+ * using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ * using _client = await Deno.connect({ hostname: "127.0.0.1", port: listener.addr.port });
+ * const transport: Transport = await listener.accept();
+ * broker.attach(transport);
+ * ```
  */
 export interface Transport {
   /** The address of the peer. */

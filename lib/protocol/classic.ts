@@ -36,7 +36,14 @@ export const MESSAGE_PACE_MS = 20;
 /** The keys of objects that are sent until a client has sent one with others. */
 const FIRST_KEYS: ClassicKeys = { name: "event", data: "payload" };
 
-/** What classic clients at one port are like. */
+/**
+ * What classic clients at one port are like.
+ *
+ * @example
+ * ```ts
+ * const options: ClassicOptions = { form: "json", keys: { name: "type", data: "message" }, defaultName: "chat" };
+ * ```
+ */
 export interface ClassicOptions {
   /** How events are written to them. */
   form: ClassicForm;

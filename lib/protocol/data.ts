@@ -9,7 +9,14 @@ import { visible } from "./errors.ts";
 /** Matches text that is most likely meant as JSON. The command prompt of Windows passes single quotes on. */
 const LIKE_JSON = /^\s*(?:'?[[{]|")/;
 
-/** A JSON value. */
+/**
+ * A JSON value.
+ *
+ * @example
+ * ```ts
+ * const data: Json = { id: 1, tags: ["new", null] };
+ * ```
+ */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 /**

@@ -5,7 +5,16 @@
  * @module
  */
 
-/** The codes of `/err WHAT CODE TEXT`. docs/protocol.md, section 8, says when a broker sends each. */
+/**
+ * The codes of `/err WHAT CODE TEXT`. docs/protocol.md, section 8, says when a broker sends each.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(WIRE_CODES.includes("unrecognized"), true);
+ * ```
+ */
 export const WIRE_CODES = [
   "bad-name",
   "reserved-name",
@@ -31,10 +40,24 @@ export const WIRE_CODES = [
   "internal-error",
 ] as const;
 
-/** One of {@linkcode WIRE_CODES}. */
+/**
+ * One of {@linkcode WIRE_CODES}.
+ *
+ * @example
+ * ```ts
+ * const code: WireCode = "unrecognized";
+ * ```
+ */
 export type WireCode = typeof WIRE_CODES[number];
 
-/** The codes of errors that are thrown and never sent. */
+/**
+ * The codes of errors that are thrown and never sent.
+ *
+ * @example
+ * ```ts
+ * const code: LocalCode = "unreachable";
+ * ```
+ */
 export type LocalCode =
   | "unreachable"
   | "no-such-host"
@@ -73,7 +96,17 @@ export type LocalCode =
   | "cannot-write"
   | "timeout";
 
-/** The base class of all errors of mq. */
+/**
+ * The base class of all errors of mq.
+ *
+ * @example
+ * ```ts
+ * import { assertRejects } from "@std/assert";
+ * import { connect } from "../client.ts";
+ *
+ * await assertRejects(() => connect({ url: "http://example.org" }), MqError, "mq://");
+ * ```
+ */
 export class MqError extends Error {
   /** Identifies the error on the wire and in JSON output. */
   readonly code: WireCode | LocalCode | (string & Record<never, never>);

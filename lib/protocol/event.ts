@@ -15,7 +15,16 @@ export const RESERVED_PREFIX = "mq.";
 /** The first token of the names that answers to requests are sent to. Brokers recognize them, whatever else they do. */
 export const INBOX = "_INBOX";
 
-/** The events that a broker recognizes by default. */
+/**
+ * The events that a broker recognizes by default.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(DEFAULT_EVENTS.join(), "create,read,update,delete,error");
+ * ```
+ */
 export const DEFAULT_EVENTS: readonly string[] = Object.freeze(["create", "read", "update", "delete", "error"]);
 
 /** The source of a regular expression that matches one token of a name. */
@@ -136,7 +145,14 @@ export interface EventHeaders {
   reply?: string;
 }
 
-/** What a client that asked for it is told of an event besides its name and its data. */
+/**
+ * What a client that asked for it is told of an event besides its name and its data.
+ *
+ * @example
+ * ```ts
+ * const meta: EventMeta = { id: "01ARYZ6S41TSV4RRFFQ69G5FAV", from: "shop" };
+ * ```
+ */
 export interface EventMeta {
   /** The ULID that the broker gave the event. */
   id?: string;

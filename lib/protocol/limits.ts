@@ -40,7 +40,14 @@ export const FAULT_GRACE_MS = 1000;
  */
 export const LINGER_MS = 500;
 
-/** The limits of a broker. */
+/**
+ * The limits of a broker.
+ *
+ * @example
+ * ```ts
+ * const limits: Partial<Limits> = { connections: 100, eventsPerSecond: 1000 };
+ * ```
+ */
 export interface Limits {
   /** The longest line, in bytes without its LF. A longer one is discarded up to its end, and answered with an error. */
   lineBytes: number;

@@ -7,7 +7,23 @@ import type { ClassicForm } from "./classic.ts";
 import type { Json } from "./data.ts";
 import type { Limits } from "./limits.ts";
 
-/** The response to `/hello`. */
+/**
+ * The response to `/hello`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ * import { connect } from "../client.ts";
+ *
+ * await using broker = new Broker();
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect({ hostname: "127.0.0.1", port, name: "shop" });
+ *
+ * const hello: Hello = client.hello;
+ * assertEquals([hello.version, hello.events.includes("create")], [1, true]);
+ * ```
+ */
 export interface Hello {
   /** The ULID of this connection. */
   id: string;
@@ -28,7 +44,23 @@ export interface Hello {
   inbox?: string;
 }
 
-/** One connection in the response to `/clients`. */
+/**
+ * One connection in the response to `/clients`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ * import { connect } from "../client.ts";
+ *
+ * await using broker = new Broker();
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect({ hostname: "127.0.0.1", port, name: "shop" });
+ *
+ * const clients: ClientInfo[] = await client.clients();
+ * assertEquals(clients.map(({ name, patterns }) => [name, patterns]), [["shop", []]]);
+ * ```
+ */
 export interface ClientInfo {
   /** The connection's ULID. */
   id: string;
@@ -54,7 +86,19 @@ export interface ClientInfo {
   observe: number | null;
 }
 
-/** What a broker says of an event that it has accepted. */
+/**
+ * What a broker says of an event that it has accepted.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ *
+ * await using broker = new Broker();
+ * const receipt: Receipt = broker.publish("create");
+ * assertEquals([receipt.id.length, receipt.receivers], [26, 0]);
+ * ```
+ */
 export interface Receipt {
   /** The event's ULID. */
   id: string;
@@ -62,7 +106,23 @@ export interface Receipt {
   receivers: number;
 }
 
-/** The response to `/stats`: counts since the broker was created. */
+/**
+ * The response to `/stats`: counts since the broker was created.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ * import { connect } from "../client.ts";
+ *
+ * await using broker = new Broker();
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect({ hostname: "127.0.0.1", port, name: "shop" });
+ *
+ * const { connections, published }: BrokerStats = await client.stats();
+ * assertEquals([connections, published], [1, 0]);
+ * ```
+ */
 export interface BrokerStats {
   /** The time since then, in milliseconds. */
   uptimeMs: number;
@@ -90,7 +150,23 @@ export interface BrokerStats {
   rssBytes: number;
 }
 
-/** The response to `/why`: how an event of a name would be routed. */
+/**
+ * The response to `/why`: how an event of a name would be routed.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ * import { connect } from "../client.ts";
+ *
+ * await using broker = new Broker();
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect({ hostname: "127.0.0.1", port, name: "shop" });
+ *
+ * const { recognized, receivers, ignores }: Why = await client.why("create");
+ * assertEquals([recognized, receivers, ignores[0].name], [true, 0, "shop"]);
+ * ```
+ */
 export interface Why {
   /** The event's name. */
   name: string;
@@ -109,7 +185,23 @@ export interface Why {
   ignores: { id: string; name: string; patterns: string[] }[];
 }
 
-/** The events of one pattern in the response to `/events`. */
+/**
+ * The events of one pattern in the response to `/events`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ * import { connect } from "../client.ts";
+ *
+ * await using broker = new Broker();
+ * const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ * await using client = await connect({ hostname: "127.0.0.1", port, name: "shop" });
+ *
+ * const events: EventInfo[] = await client.events();
+ * assertEquals(events[0], { pattern: "create" });
+ * ```
+ */
 export interface EventInfo {
   /** The name or pattern. */
   pattern: string;

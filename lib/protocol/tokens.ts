@@ -5,7 +5,14 @@
  */
 import { MqError } from "./errors.ts";
 
-/** What a token permits: to publish, to listen, or both. */
+/**
+ * What a token permits: to publish, to listen, or both.
+ *
+ * @example
+ * ```ts
+ * const scope: Scope = "listen";
+ * ```
+ */
 export type Scope = "all" | "publish" | "listen";
 
 /** The longest token, in characters of ASCII. */
@@ -16,7 +23,14 @@ const INVALID_CHARACTER = /[^\x21-\x7e]/u;
 
 const SCOPES: readonly string[] = ["all", "publish", "listen"] satisfies Scope[];
 
-/** A token and its scope. */
+/**
+ * A token and its scope.
+ *
+ * @example
+ * ```ts
+ * const token: Token = { token: "s3cret", scope: "publish" };
+ * ```
+ */
 export interface Token {
   /** The secret. */
   readonly token: string;

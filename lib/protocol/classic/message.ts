@@ -8,10 +8,24 @@ import { ProtocolError, quote, visible } from "../errors.ts";
 import { isName } from "../event.ts";
 import { modernName } from "./names.ts";
 
-/** How events are written to classic clients: as `NAME DATA`, or as a JSON object such as `{"event":...,"payload":...}`. */
+/**
+ * How events are written to classic clients: as `NAME DATA`, or as a JSON object such as `{"event":...,"payload":...}`.
+ *
+ * @example
+ * ```ts
+ * const form: ClassicForm = "json";
+ * ```
+ */
 export type ClassicForm = "text" | "json";
 
-/** The keys under which an object has an event's name and its data. */
+/**
+ * The keys under which an object has an event's name and its data.
+ *
+ * @example
+ * ```ts
+ * const keys: ClassicKeys = { name: "type", data: "message" };
+ * ```
+ */
 export interface ClassicKeys {
   /** The key of the name. */
   readonly name: string;
