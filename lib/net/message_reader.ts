@@ -1,8 +1,8 @@
 /**
- * From bytes to the messages of a classic client: what {@linkcode LineReader} is for lines.
+ * Splits bytes into the messages of a classic client, as {@linkcode LineReader} splits them into lines.
  *
- * What is read at once is one message, but for JSON objects, which say themselves where they end, and for line feeds and
- * the null characters of C, which end a message as a line feed ends a line.
+ * The bytes of one read are one message, except for JSON objects, which end with their last brace, and for line feeds and
+ * null characters, which end a message.
  *
  * @module
  */
@@ -13,18 +13,18 @@ import type { LineObserver } from "./line_reader.ts";
 import { scheduler } from "./read_scheduler.ts";
 import { isLongerThan } from "../protocol/text.ts";
 
-/** The buffer of each reader: what does not fit into it cannot be one message. */
+/** The size of the buffer of each reader, in bytes. It is larger than the longest message. */
 const BUFFER_BYTES = 64 * 1024;
 
 const NOTHING = new Uint8Array();
 
-/** A byte order mark is white space between messages, and stays in what they say. */
+/** Byte order marks are kept: between messages they count as white space. */
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** What ends a string in C. */
+/** Clients in C send it behind each string. */
 const NUL = "\0";
 
-/** How long an object may take to come whole, in milliseconds: what comes behind one that has no end is lost as long. */
+/** How long the rest of an object may take to arrive, in milliseconds. Until then, all bytes are taken as a part of it. */
 const MAX_OBJECT_MS = 5000;
 
 /** Options of {@linkcode MessageScanner}. */
@@ -36,7 +36,7 @@ export interface MessageScannerOptions {
    */
   maxBytes?: number;
   /**
-   * The time, in milliseconds.
+   * The clock, in milliseconds.
    *
    * @default {Date.now}
    */
@@ -44,7 +44,7 @@ export interface MessageScannerOptions {
 }
 
 /**
- * Takes what is read apart into messages.
+ * Splits the text of each read into messages.
  *
  * @example
  * ```ts
@@ -58,24 +58,25 @@ export interface MessageScannerOptions {
 export class MessageScanner {
   readonly #maxBytes: number;
   readonly #now: () => number;
-  /** The beginning of what has not ended. */
-  #begun = "";
-  #begunAt = 0;
-  /** Whether that is too long already: then it is only looked for its end. */
+  /** The beginning of a message that has not ended. */
+  #pending = "";
+  #pendingSince = 0;
+  /** Whether the pending message is too long: then it is discarded up to its end. */
   #isTooLong = false;
-  /** How many braces of an object are open: 0 if it is a text that has not ended. */
+  /** How many braces of the pending object are open; 0 if the pending message is a text. */
   #depth = 0;
-  #isString = false;
+  /** Whether the scanner is within a string of the object. */
+  #isInString = false;
   #isEscaped = false;
-  /** Whether an object has shown nothing yet behind its first brace. */
-  #isKeyless = false;
-  /** Whether it is no JSON: then nothing is waited for. */
-  #isBroken = false;
+  /** Whether nothing but white space has followed the first brace of the object. */
+  #isKeyMissing = false;
+  /** Whether the object is not JSON, so that its end is not awaited. */
+  #isMalformed = false;
 
   /**
-   * Makes a scanner that has seen nothing.
+   * Makes a scanner.
    *
-   * @param options The longest message, and the time.
+   * @param options The options.
    */
   constructor(options: MessageScannerOptions = {}) {
     this.#maxBytes = options.maxBytes ?? MAX_MESSAGE_BYTES;
@@ -83,25 +84,25 @@ export class MessageScanner {
   }
 
   /**
-   * Takes in what was read at once.
+   * Scans the text of one read.
    *
    * @param chunk The text.
-   * @param isCut Whether there was more to read, so that what the text ends with may go on. Default false.
-   * @returns The messages that it ends, without white space around them; an error in the place of one that is too long, or
-   * of an object whose rest did not come.
+   * @param isCut Whether there was more to read, so that the last message of the text may go on. Default false.
+   * @returns The messages that end in the text, without white space around them; an error in place of a message that is too
+   * long, or of an object whose rest did not arrive in time.
    */
   push(chunk: string, isCut = false): (string | ProtocolError)[] {
     const messages: (string | ProtocolError)[] = [];
-    const isLate = this.#depth > 0 && this.#now() - this.#begunAt > MAX_OBJECT_MS;
+    const isLate = this.#depth > 0 && this.#now() - this.#pendingSince > MAX_OBJECT_MS;
     if (isLate) messages.push(this.#discard());
     for (let start = 0; start < chunk.length;) {
-      if (this.#isBetween()) start = skipSpace(chunk, start);
-      const isObject = this.#depth > 0 || (this.#isBetween() && chunk[start] === "{");
-      if (isObject) this.#lookForKey(chunk, start);
+      if (this.#isIdle()) start = skipSpace(chunk, start);
+      const isObject = this.#depth > 0 || (this.#isIdle() && chunk[start] === "{");
+      if (isObject) this.#checkKey(chunk, start);
       const end = isObject ? this.#objectEnd(chunk, start) : textEnd(chunk, start);
-      this.#begin(chunk.slice(start, end));
-      const isWhole = isObject ? this.#depth === 0 || this.#isBroken : end < chunk.length || !isCut;
-      if (isWhole) messages.push(...this.#finish());
+      this.#append(chunk.slice(start, end));
+      const isWhole = isObject ? this.#depth === 0 || this.#isMalformed : end < chunk.length || !isCut;
+      if (isWhole) messages.push(...this.#endMessage());
       start = end;
     }
     return messages;
@@ -110,68 +111,68 @@ export class MessageScanner {
   /**
    * Ends the input.
    *
-   * @returns What it ends with, if that has not ended: a message, or an error if it is the beginning of an object.
+   * @returns The pending message, or an error if it is an object whose rest did not arrive.
    */
   end(): (string | ProtocolError)[] {
-    return this.#depth > 0 ? [this.#discard()] : this.#finish();
+    return this.#depth > 0 ? [this.#discard()] : this.#endMessage();
   }
 
-  /** Whether an object has begun and not ended. */
+  /** Whether an object is pending. */
   get isInObject(): boolean {
     return this.#depth > 0;
   }
 
-  /** Forgets what has begun and not ended. */
-  forget(): void {
-    this.#begun = "";
+  /** Discards the pending message. */
+  discard(): void {
+    this.#pending = "";
     this.#depth = 0;
-    this.#isString = this.#isEscaped = this.#isTooLong = false;
-    this.#isKeyless = this.#isBroken = false;
+    this.#isInString = this.#isEscaped = this.#isTooLong = false;
+    this.#isKeyMissing = this.#isMalformed = false;
   }
 
-  #isBetween(): boolean {
-    return this.#begun === "" && !this.#isTooLong;
+  #isIdle(): boolean {
+    return this.#pending === "" && !this.#isTooLong;
   }
 
-  /** Behind the first brace of JSON stands a key, or the last brace. */
-  #lookForKey(chunk: string, start: number): void {
+  /** Checks that a key or the last brace follows the first brace, as in JSON. */
+  #checkKey(chunk: string, start: number): void {
     const isFirst = this.#depth === 0;
-    if (!isFirst && !this.#isKeyless) return;
+    if (!isFirst && !this.#isKeyMissing) return;
     const at = skipSpace(chunk, isFirst ? start + 1 : start);
-    this.#isKeyless = at === chunk.length;
-    this.#isBroken = !this.#isKeyless && chunk[at] !== '"' && chunk[at] !== "}";
+    this.#isKeyMissing = at === chunk.length;
+    this.#isMalformed = !this.#isKeyMissing && chunk[at] !== '"' && chunk[at] !== "}";
   }
 
-  /** Where the object ends that the text is in the middle of, or begins: behind its last brace, or not in this text. */
+  /** The index behind the last brace of the object; the length of the text if it does not end there. */
   #objectEnd(chunk: string, start: number): number {
     for (let index = start; index < chunk.length; index++) {
       const character = chunk[index];
       if (this.#isEscaped) this.#isEscaped = false;
-      else if (this.#isString) {
+      else if (this.#isInString) {
         this.#isEscaped = character === "\\";
-        this.#isString = character !== '"';
-      } else if (character === '"') this.#isString = true;
+        this.#isInString = character !== '"';
+      } else if (character === '"') this.#isInString = true;
       else if (character === "{") this.#depth++;
       else if (character === "}" && --this.#depth === 0) return index + 1;
     }
     return chunk.length;
   }
 
-  #begin(part: string): void {
-    if (this.#isBetween()) this.#begunAt = this.#now();
-    this.#begun = this.#isTooLong ? "" : this.#begun + part;
-    this.#isTooLong ||= this.#begun.length > this.#maxBytes;
+  #append(part: string): void {
+    if (this.#isIdle()) this.#pendingSince = this.#now();
+    this.#pending = this.#isTooLong ? "" : this.#pending + part;
+    this.#isTooLong ||= this.#pending.length > this.#maxBytes;
   }
 
-  #finish(): (string | ProtocolError)[] {
-    const [message, isTooLong] = [this.#begun.trim(), this.#isTooLong];
-    this.forget();
+  #endMessage(): (string | ProtocolError)[] {
+    const [message, isTooLong] = [this.#pending.trim(), this.#isTooLong];
+    this.discard();
     if (isTooLong) return [this.#tooLong()];
     return message === "" ? [] : [this.#checked(message)];
   }
 
   #discard(): ProtocolError {
-    this.forget();
+    this.discard();
     return new ProtocolError("bad-message", "Discarded the beginning of a JSON object: its last brace never came");
   }
 
@@ -184,21 +185,21 @@ export class MessageScanner {
   }
 }
 
-/** Reads messages from a connection. */
+/** Reads the messages of a connection. */
 export class MessageReader {
   readonly #source: ByteReader;
   readonly #scanner: MessageScanner;
-  /** The beginning of a character that has not ended. */
+  /** The first bytes of a character whose others have not been read. */
   #rest = NOTHING;
   /** How many bytes have been received. */
   receivedBytes = 0;
-  /** No message has an end that could be missing. */
+  /** Always 0: the end of a connection ends its last message. */
   readonly unfinishedBytes = 0;
 
   /**
-   * Makes a reader that has not begun to read.
+   * Makes a reader. It reads nothing before {@linkcode MessageReader.readAll}.
    *
-   * @param source Where the bytes come from.
+   * @param source The source of the bytes.
    * @param maxBytes The longest message, in bytes.
    */
   constructor(source: ByteReader, maxBytes: number) {
@@ -209,8 +210,8 @@ export class MessageReader {
   /**
    * Reads to the end of the source.
    *
-   * @param observer Who is told of each message, as of a line.
-   * @throws {ConnectionError} With the code `disconnected`, if the source failed; after all the messages before that.
+   * @param observer The callbacks: `onLine` is called with each message.
+   * @throws {ConnectionError} With the code `disconnected`, if the source failed; the messages before that are passed on.
    */
   async readAll(observer: LineObserver): Promise<void> {
     const buffer = new Uint8Array(BUFFER_BYTES);
@@ -218,17 +219,17 @@ export class MessageReader {
       for (let count = await this.#read(buffer); count !== null; count = await this.#read(buffer)) {
         await scheduler.admit(count);
         this.receivedBytes += count;
-        await tellAll(this.#messagesIn(buffer.subarray(0, count), count === buffer.length), observer);
+        await passOn(this.#messagesIn(buffer.subarray(0, count), count === buffer.length), observer);
       }
     } finally {
-      await tellAll(this.#scanner.end(), observer);
+      await passOn(this.#scanner.end(), observer);
     }
   }
 
-  /** Does nothing: a message has the same limit whoever sends it. */
+  /** Does nothing: the limit of messages does not depend on authentication. */
   raiseLimit(): void {}
 
-  /** What some bytes end. A character may come in two pieces only where a message may. */
+  /** The messages that end in some bytes. A character may be split between two reads only where a message may. */
   #messagesIn(bytes: Uint8Array, isCut: boolean): (string | ProtocolError)[] {
     const whole = this.#rest.length > 0 ? new Uint8Array([...this.#rest, ...bytes]) : bytes;
     const end = whole.length - unfinishedBytes(whole);
@@ -242,7 +243,7 @@ export class MessageReader {
 
   #notUtf8(): ProtocolError {
     this.#rest = NOTHING;
-    this.#scanner.forget();
+    this.#scanner.discard();
     return new ProtocolError("invalid-utf8", "Discarded a message that is not UTF-8");
   }
 
@@ -255,7 +256,7 @@ export class MessageReader {
   }
 }
 
-async function tellAll(messages: (string | ProtocolError)[], observer: LineObserver): Promise<void> {
+async function passOn(messages: (string | ProtocolError)[], observer: LineObserver): Promise<void> {
   for (const message of messages) {
     if (typeof message !== "string") observer.onFault(message);
     else {
@@ -266,7 +267,7 @@ async function tellAll(messages: (string | ProtocolError)[], observer: LineObser
   }
 }
 
-/** Text of UTF-8; undefined if it is not that. */
+/** Decodes UTF-8; undefined if it is malformed. */
 function decode(bytes: Uint8Array): string | undefined {
   try {
     return decoder.decode(bytes);
@@ -276,7 +277,7 @@ function decode(bytes: Uint8Array): string | undefined {
   }
 }
 
-/** How many bytes at the end are the beginning of a character. */
+/** How many bytes at the end are an incomplete character. */
 function unfinishedBytes(bytes: Uint8Array): number {
   for (let count = 1; count <= Math.min(3, bytes.length); count++) {
     const byte = bytes[bytes.length - count];

@@ -47,10 +47,10 @@ const CHUNKS: [chunks: string[], messages: string[]][] = [
 ];
 
 for (const [chunks, messages] of CHUNKS) {
-  Deno.test(`MessageScanner takes ${JSON.stringify(chunks)} apart`, () => assertEquals(scan(...chunks), messages));
+  Deno.test(`MessageScanner splits ${JSON.stringify(chunks)}`, () => assertEquals(scan(...chunks), messages));
 }
 
-Deno.test("MessageScanner takes objects apart wherever they are cut", () => {
+Deno.test("MessageScanner finds objects wherever they are cut", () => {
   const text = '{"event":"a\\"}","payload":{"b":"{"}} {"event":"c"}\n{"event":"é"}';
   const objects = scan(text);
   assertEquals(objects.length, 3);
@@ -81,7 +81,7 @@ Deno.test("MessageScanner joins a text that did not fit into one read", () => {
   assertEquals(scanner.end(), ["create 1"]);
 });
 
-Deno.test("MessageScanner gives up an object whose rest does not come in time", () => {
+Deno.test("MessageScanner discards an object whose rest does not arrive in time", () => {
   let now = 0;
   const scanner = new MessageScanner({ now: () => now });
   assertEquals(scanner.push('{"event":"a",'), []);
