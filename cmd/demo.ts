@@ -5,7 +5,7 @@
  */
 import { blue, bold, cyan, green } from "@std/fmt/colors";
 import { app } from "./app.ts";
-import { wrap } from "./shared/cells.ts";
+import { wrapOwn } from "./shared/wrap.ts";
 import { type Command, defineCommand, DURATION, duration, option, parseCommand } from "./command.ts";
 import { titleOf } from "./commands.ts";
 import { logger } from "./logger.ts";
@@ -48,7 +48,7 @@ export const demo = defineCommand({
     const serverFlags = { ...parseCommand(server, ["--port", "0"]).flags, web: flags.web } as ServerFlags;
     const served = await startServer(serverFlags, named("server", bold));
     const width = io.terminal?.size().columns ?? Infinity;
-    for (const line of INTRODUCTION.flatMap((line) => wrap(line, width))) io.stdout.line(line);
+    for (const line of INTRODUCTION.flatMap((line) => wrapOwn(line, width))) io.stdout.line(line);
     io.stdout.line(`Who talks to whom is to be seen at ${bold(served.web!.url)}\n`);
     introduced.resolve();
     const address = `localhost:${served.broker.addr!.port}`;

@@ -93,7 +93,7 @@ function catchStrays(io: Io): void {
 async function tellAndExit(error: unknown, io: Io): Promise<void> {
   try {
     io.terminal?.release();
-    (await import("./failure.ts")).tellFailure(Deno.args, error, io);
+    await (await import("./failure.ts")).tellFailure(Deno.args, error, io);
     await io.stderr.flush();
   } finally {
     Deno.exit(1); // If this fails, too, that must not come here again, and again.

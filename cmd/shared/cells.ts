@@ -6,6 +6,7 @@
 // Not @std/cli/unicode-width: it adds up code points, so that 👩‍🚀 would take 4 columns instead of 2 and ❤️ 1 instead of 2, counts
 // the escape sequences of colours, and lacks its table in the package that the import map takes it from.
 import stringWidth from "string-width";
+import { wrapBy } from "./wrap.ts";
 
 /** What stands between two columns of a table. */
 const GAP = "  ";
@@ -38,34 +39,9 @@ export function cut(text: string, width: number): string {
   return `${start(text, width - 1)}…`;
 }
 
-/**
- * Text as lines that are no wider than so many columns, broken between words; only a word that is wider by itself is
- * broken, too, behind a comma if it has one. All lines but the first begin with an indent.
- */
+/** Text as lines that are no wider than so many columns: see {@linkcode wrapBy}. */
 export function wrap(text: string, width: number, indent: string = ""): string[] {
-  if (stringWidth(text) <= width) return [text];
-  const lines: string[] = [];
-  let line = "";
-  for (const word of text.split(/ +/)) {
-    const isFirst = line === "" || line === indent;
-    if (!isFirst && stringWidth(`${line} ${word}`) > width) {
-      lines.push(line);
-      line = indent;
-    }
-    line = line === "" || line === indent ? line + word : `${line} ${word}`;
-    while (stringWidth(line) > width && line.length > indent.length + 1) {
-      const head = breakable(start(line, Math.max(width, indent.length + 2)), indent);
-      lines.push(head);
-      line = indent + line.slice(head.length);
-    }
-  }
-  return line === indent ? lines : [...lines, line];
-}
-
-/** The beginning of a line up to its last comma, if there is one behind the indent. */
-function breakable(line: string, indent: string): string {
-  const comma = line.lastIndexOf(",");
-  return comma > indent.length ? line.slice(0, comma + 1) : line;
+  return wrapBy({ widthOf: stringWidth, startOf: start }, text, width, indent);
 }
 
 /** As much of a text as has room in so many columns. */

@@ -4,8 +4,8 @@
  * @module
  */
 import { type Command, flagsOf } from "../command.ts";
-import { wrap } from "./cells.ts";
 import { columns, HELP_COLUMNS, paragraphs, wrapCommand } from "./layout.ts";
+import { wrapOwn } from "./wrap.ts";
 
 /** Draws a command's help. */
 export function helpOf(command: Command, width: number = HELP_COLUMNS): string {
@@ -19,9 +19,9 @@ export function helpOf(command: Command, width: number = HELP_COLUMNS): string {
     ] as const
   );
   return [
-    ...wrap(`mq ${name}: ${summary}`, width, "  "),
+    ...wrapOwn(`mq ${name}: ${summary}`, width, "  "),
     "",
-    ...wrap(usage, width, "  "),
+    ...wrapOwn(usage, width, "  "),
     "",
     ...paragraphs(description, width),
     "",

@@ -1,10 +1,9 @@
 /**
- * How help is laid out, as wide as there is room. Everything here is pure.
+ * How help, which is text of mq itself, is laid out as wide as there is room. Everything here is pure.
  *
  * @module
  */
-import stringWidth from "string-width";
-import { pad, wrap } from "./cells.ts";
+import { wrapOwn } from "./wrap.ts";
 
 /** How wide help is that nobody's terminal sets narrower: no flag takes more, so that each is one line for grep. */
 export const HELP_COLUMNS = 120;
@@ -16,23 +15,23 @@ const MIN_COLUMN = 30;
 export function columns(
   rows: readonly (readonly [string, string])[],
   width: number,
-  wrapFirst: typeof wrap = wrap,
+  wrapFirst: typeof wrapOwn = wrapOwn,
 ): string[] {
-  const first = Math.max(...rows.map(([first]) => stringWidth(first)));
+  const first = Math.max(...rows.map(([first]) => first.length));
   const room = width - first - 4;
-  const isWide = rows.every(([, second]) => stringWidth(second) <= room);
+  const isWide = rows.every(([, second]) => second.length <= room);
   if (!isWide && room < MIN_COLUMN) return rows.flatMap((row) => stacked(row, width, wrapFirst));
   return rows.flatMap(([text, second]) =>
-    wrap(second, room).map((line, index) => `  ${pad(index === 0 ? text : "", first)}  ${line}`)
+    wrapOwn(second, room).map((line, index) => `  ${(index === 0 ? text : "").padEnd(first)}  ${line}`)
   );
 }
 
-function stacked([first, second]: readonly [string, string], width: number, wrapFirst: typeof wrap): string[] {
+function stacked([first, second]: readonly [string, string], width: number, wrapFirst: typeof wrapOwn): string[] {
   const indent = " ".repeat(6);
   const form = first.trimStart();
   return [
     ...wrapFirst(form, width - 2, " ".repeat(6)).map((line) => `  ${line}`),
-    ...wrap(second, width - indent.length).map((line) => indent + line),
+    ...wrapOwn(second, width - indent.length).map((line) => indent + line),
   ];
 }
 
@@ -42,7 +41,7 @@ export function wrapCommand(line: string, width: number, indent: string = ""): s
   const lines: string[] = [];
   for (const word of words) {
     const last = lines.at(-1);
-    const isFitting = last !== undefined && stringWidth(`${last} ${word}`) <= width - 2;
+    const isFitting = last !== undefined && `${last} ${word}`.length <= width - 2;
     if (isFitting) lines[lines.length - 1] = `${last} ${word}`;
     else lines.push(lines.length === 0 ? word : indent + word);
   }
@@ -55,7 +54,7 @@ export function wrapCommand(line: string, width: number, indent: string = ""): s
  */
 export function paragraphs(text: string, width: number): string[] {
   const lines = text.split("\n");
-  if (lines.every((line) => stringWidth(line) <= width)) return lines;
+  if (lines.every((line) => line.length <= width)) return lines;
   const joined: string[] = [];
   for (const line of lines) {
     const last = joined.at(-1);
@@ -67,6 +66,6 @@ export function paragraphs(text: string, width: number): string[] {
   return joined.flatMap((line) => {
     const [margin] = /^ */.exec(line)!;
     const hanging = margin === "" ? "" : "  ";
-    return wrap(line.slice(margin.length), width - margin.length, hanging).map((part) => margin + part);
+    return wrapOwn(line.slice(margin.length), width - margin.length, hanging).map((part) => margin + part);
   });
 }

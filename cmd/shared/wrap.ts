@@ -1,0 +1,51 @@
+/**
+ * Text broken into lines. Everything here is pure.
+ *
+ * @module
+ */
+
+/** How text is measured. */
+export interface Measure {
+  /** How many columns of a terminal it takes. */
+  widthOf(text: string): number;
+  /** As much of it as has room in so many columns. */
+  startOf(text: string, width: number): string;
+}
+
+/** Text of mq itself: each character takes one column. The tables for all other text (cells.ts) take 20 ms to load. */
+const OWN_TEXT: Measure = { widthOf: (text) => text.length, startOf: (text, width) => text.slice(0, width) };
+
+/** A text of mq itself as lines that are no wider than so many columns: see {@linkcode wrapBy}. */
+export function wrapOwn(text: string, width: number, indent: string = ""): string[] {
+  return wrapBy(OWN_TEXT, text, width, indent);
+}
+
+/**
+ * Text as lines that are no wider than so many columns, broken between words; only a word that is wider by itself is
+ * broken, too, behind a comma if it has one. All lines but the first begin with an indent.
+ */
+export function wrapBy({ widthOf, startOf }: Measure, text: string, width: number, indent: string): string[] {
+  if (widthOf(text) <= width) return [text];
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(/ +/)) {
+    const isFirst = line === "" || line === indent;
+    if (!isFirst && widthOf(`${line} ${word}`) > width) {
+      lines.push(line);
+      line = indent;
+    }
+    line = line === "" || line === indent ? line + word : `${line} ${word}`;
+    while (widthOf(line) > width && line.length > indent.length + 1) {
+      const head = breakable(startOf(line, Math.max(width, indent.length + 2)), indent);
+      lines.push(head);
+      line = indent + line.slice(head.length);
+    }
+  }
+  return line === indent ? lines : [...lines, line];
+}
+
+/** The beginning of a line up to its last comma, if there is one behind the indent. */
+function breakable(line: string, indent: string): string {
+  const comma = line.lastIndexOf(",");
+  return comma > indent.length ? line.slice(0, comma + 1) : line;
+}
