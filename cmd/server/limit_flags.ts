@@ -22,7 +22,7 @@ export const limitFlags = {
   "max-queue": sizeFlag("outboxBytes", "What may wait for one connection to read it."),
   "max-connections": countFlag("connections", "How many connections there may be."),
   "max-patterns": countFlag("patterns", "How many patterns one connection may subscribe to."),
-  "max-rate": option("N", "How many events a second are taken from one connection; more wait.", integer(1), {
+  "max-rate": option("N", "How many events a second from one connection; more wait (POSTs are refused).", integer(1), {
     fallback: ["unlimited", DEFAULT_LIMITS.eventsPerSecond],
   }),
   "hello-time": durationFlag("helloMs", "How long one may take to show a token, or to agree on TLS."),

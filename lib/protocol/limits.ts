@@ -60,7 +60,10 @@ export interface Limits {
   connections: number;
   /** How many patterns one connection may subscribe to. */
   patterns: number;
-  /** How many events a second are read from one connection; faster ones wait unread. Null for no limit. */
+  /**
+   * How many events a second are read from one connection; faster ones wait unread. POSTs of one token or IP address that
+   * are faster are refused. Null for no limit.
+   */
   eventsPerSecond: number | null;
   /** How long a connection has for the TLS handshake, and to send a token if one is required, in milliseconds. */
   helloMs: number;

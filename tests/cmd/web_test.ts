@@ -28,6 +28,7 @@ Deno.test("mq server --web shows the page on localhost, with all that it needs",
     assert((await text(`${url}${part}`)).length > 0, part);
   }
   assertEquals(await text(`${url.replace("localhost", "127.0.0.1")}healthz`), "ok\n");
+  assertStringIncludes(await text(`${url}metrics`), "\nmq_connections 0\n");
 });
 
 Deno.test("what comes over HTTP is in the log of mq server, and Ctrl-C ends it all", async () => {
