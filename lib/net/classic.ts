@@ -1,6 +1,6 @@
 /**
- * The codec of classic clients, which know nothing of lines: each `socket.write` is a message, and no end is marked.
- * docs/protocol.md has the rules, in section 12.
+ * The codec of classic clients, which do not use lines: each `socket.write` is a message, without a mark at its end.
+ * docs/protocol.md specifies it in section 12.
  *
  * @module
  */
@@ -27,9 +27,9 @@ const NO_CONTROL_LINES =
 /**
  * Makes a port for classic clients: pass it to {@linkcode Broker.listen} as `codec`.
  *
- * @param options How events are written to them, or more.
- * @returns What makes the codec of the port. It throws an {@linkcode MqError} with the code `classic`, if the broker has
- * tokens or a certificate, which classic clients know nothing of, or if it does not recognize the default name.
+ * @param options The form of outgoing messages, or all options.
+ * @returns The factory of the port's codec. It throws an {@linkcode MqError} with the code `classic`, if the broker has
+ * tokens or a certificate, which classic clients do not support, or if it does not recognize the default name.
  *
  * @example
  * ```ts
@@ -71,7 +71,7 @@ function codecOf(messages: ClassicCodec): MessageCodec {
     decode: (text) => decode(text, messages),
     reader: (source, { lineBytes }) => new MessageReader(source, Math.min(lineBytes, MAX_MESSAGE_BYTES)),
     queueOptions({ outboxBytes }) {
-      // Whatever the limit, a message fits: it may be longer than the line that it is made of.
+      // The longest message always fits. It may be longer than the line that it is made from.
       const limitBytes = Math.max(MAX_MESSAGE_BYTES + 1, Math.min(outboxBytes, CLASSIC_OUTBOX_BYTES));
       return { limitBytes, paceMs: MESSAGE_PACE_MS };
     },
@@ -89,12 +89,12 @@ function decode(text: string, messages: ClassicCodec): Decoded {
   return { line: lineOf(message), source: message, isGuess: message.isGuess === true, notices };
 }
 
-/** Events are written under other keys from now on: those of the last object that was received. */
+/** Says that the keys of outgoing objects have become those of the last object that was received. */
 function keysNotice({ name, data }: ClassicKeys): Notice {
   return { name: "mq.keys", data: { keys: [name, data] }, key: `keys ${name} ${data}` };
 }
 
-/** The message of an event: the one it came as, or one that is made of its line once for all who are written to. */
+/** The message of an event: the one it was received as, or one made from its line, once for all connections. */
 function sourceOf(event: Outgoing): ClassicMessage {
   return (event.source ??= messageOf(event.line)) as ClassicMessage;
 }

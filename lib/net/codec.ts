@@ -1,6 +1,6 @@
 /**
- * Codecs: how the bytes of a connection are read as events, and how events are written to it. A broker knows connections
- * by their codec alone, so that what old clients need concerns nobody else.
+ * Codecs decode the bytes of a connection to events, and encode events for it. The broker depends only on these interfaces,
+ * so that it does not know which kinds of clients there are.
  *
  * @module
  */
@@ -11,38 +11,38 @@ import { type LineObserver, LineReader } from "./line_reader.ts";
 import type { ByteReader } from "./transport.ts";
 import type { WriteQueueOptions } from "./write_queue.ts";
 
-/** Reads a connection. */
+/** Reads the lines or messages of a connection. */
 export interface Reader {
   /**
    * Reads to the end of the connection.
    *
-   * @param observer Called with each line or message, and with each fault.
+   * @param observer The callbacks.
    * @throws {ConnectionError} With the code `disconnected`, if the connection broke.
    */
   readAll(observer: LineObserver): Promise<void>;
   /** How many bytes have been received. */
   readonly receivedBytes: number;
-  /** How many bytes of a line have been received whose end has not. */
+  /** The length so far of the line whose end has not been received, in bytes. */
   readonly unfinishedBytes: number;
   /**
-   * Raises the limit of a line.
+   * Raises the limit for lines.
    *
    * @param bytes The longest line from now on, in bytes without its LF.
    */
   raiseLimit(bytes: number): void;
 }
 
-/** An event that is to be written. */
+/** An event to be written. */
 export interface Outgoing {
   /** The event as a line, without the LF. */
   readonly line: string;
-  /** The message that the event came as. Codecs may keep here what they make of the line. */
+  /** The message that the event was received as. Codecs may store here what they derive from the line. */
   source?: unknown;
 }
 
 /** How events are written. */
 export interface EventFormat<E extends Outgoing = Outgoing> {
-  /** Connections with equal keys are written the same bytes. */
+  /** Connections with equal keys receive the same bytes. */
   readonly key: string;
   /**
    * Writes an event.
@@ -53,15 +53,15 @@ export interface EventFormat<E extends Outgoing = Outgoing> {
   write(event: E): string | undefined;
 }
 
-/** What a codec makes of a message. */
+/** A decoded message. */
 export interface Decoded {
   /** The event as a line, without the LF. */
   readonly line: string;
   /** The message, for {@linkcode Outgoing.source}. */
   readonly source: unknown;
-  /** Whether the message may have no name, so that the name of the event is a guess. */
+  /** Whether the name of the event is a guess, because the message may have none. */
   readonly isGuess: boolean;
-  /** The system events to tell of the connection, each once for its `key`. */
+  /** System events about the connection. */
   readonly notices: readonly Notice[];
 }
 
@@ -69,38 +69,38 @@ export interface Decoded {
 export interface Notice {
   /** The name of the system event. */
   readonly name: `mq.${string}`;
-  /** Its data, besides what identifies the connection. */
+  /** Its data, without the id and name of the connection. */
   readonly data: { [key: string]: Json };
-  /** Notices of one connection with equal keys are told once. */
+  /** Of the notices of one connection with equal keys, only the first is published. */
   readonly key: string;
 }
 
-/** What all codecs have. */
+/** The common part of all codecs. */
 export interface CodecBase {
-  /** What `/clients` tells of the connection's form. */
+  /** The properties of the codec in the response to `/clients`. */
   readonly info: Pick<ClientInfo, "classic">;
   /**
-   * Makes a connection's reader.
+   * Makes the reader of a connection.
    *
    * @param source The connection.
    * @param limits The broker's limits.
    */
   reader(source: ByteReader, limits: Limits): Reader;
   /**
-   * The bounds of a connection's write queue.
+   * The options of the write queue of a connection.
    *
    * @param limits The broker's limits.
    */
   queueOptions(limits: Limits): WriteQueueOptions;
 }
 
-/** The codec of connections that speak the line protocol: what is read are its lines, and each connection sets its format. */
+/** The codec of the line protocol. Its lines are not decoded, and each connection sets its own format. */
 export interface LineCodec extends CodecBase {
-  /** What is read are lines: nothing is to be decoded. */
+  /** Undefined: lines are not decoded. */
   readonly decode?: undefined;
 }
 
-/** A codec of connections that know nothing of the line protocol: no control line is read from them or sent to them. */
+/** A codec of connections that do not use the line protocol. No control lines are read from them or sent to them. */
 export interface MessageCodec extends CodecBase {
   /** How events are written. */
   readonly format: EventFormat;
@@ -114,14 +114,14 @@ export interface MessageCodec extends CodecBase {
   decode(text: string): Decoded;
 }
 
-/** How a connection is read and written. */
+/** The codec of a connection. */
 export type Codec = LineCodec | MessageCodec;
 
-/** The broker, to who makes a codec for one of its ports. */
+/** The broker, as a {@linkcode CodecFactory} sees it. */
 export interface CodecHost {
   /** The names that the broker recognizes, without those that only a wildcard matches. */
   readonly names: readonly string[];
-  /** Whether clients have to authenticate, or to agree on TLS. */
+  /** Whether the broker requires tokens or TLS. */
   readonly isProtected: boolean;
   /**
    * Which pattern recognizes a name.
@@ -137,11 +137,11 @@ export interface CodecHost {
  *
  * @param host The broker.
  * @returns The codec.
- * @throws {MqError} If the broker cannot have such a port.
+ * @throws {MqError} If the broker cannot have a port with this codec.
  */
 export type CodecFactory = (host: CodecHost) => Codec;
 
-/** The line protocol. Until a client has authenticated, its lines may be no longer than a greeting. */
+/** The codec of the line protocol. Before a client is authorized, its lines have the limit of a `/hello`. */
 export const LINE_CODEC: LineCodec = {
   info: { classic: null },
   reader: (source, { lineBytes }) =>

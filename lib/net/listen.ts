@@ -65,8 +65,8 @@ export interface ListenOptions {
   /** The certificate. If it is set, the broker speaks TLS. */
   tls?: Certificate;
   /**
-   * How the connections there are read and written, such as {@linkcode classic} for clients that send no lines. Default:
-   * the line protocol.
+   * The codec of the connections, such as {@linkcode classic} for clients that do not use lines. Default: the line
+   * protocol.
    */
   codec?: CodecFactory;
 }

@@ -94,7 +94,7 @@ export class MessageScanner {
   push(chunk: string, isCut = false): (string | ProtocolError)[] {
     const messages: (string | ProtocolError)[] = [];
     const isLate = this.#depth > 0 && this.#now() - this.#pendingSince > MAX_OBJECT_MS;
-    if (isLate) messages.push(this.#discard());
+    if (isLate) messages.push(this.#discardObject());
     for (let start = 0; start < chunk.length;) {
       if (this.#isIdle()) start = skipSpace(chunk, start);
       const isObject = this.#depth > 0 || (this.#isIdle() && chunk[start] === "{");
@@ -114,7 +114,7 @@ export class MessageScanner {
    * @returns The pending message, or an error if it is an object whose rest did not arrive.
    */
   end(): (string | ProtocolError)[] {
-    return this.#depth > 0 ? [this.#discard()] : this.#endMessage();
+    return this.#depth > 0 ? [this.#discardObject()] : this.#endMessage();
   }
 
   /** Whether an object is pending. */
@@ -171,7 +171,7 @@ export class MessageScanner {
     return message === "" ? [] : [this.#checked(message)];
   }
 
-  #discard(): ProtocolError {
+  #discardObject(): ProtocolError {
     this.discard();
     return new ProtocolError("bad-message", "Discarded the beginning of a JSON object: its last brace never came");
   }

@@ -12,7 +12,7 @@ import { byteLength, isLongerThan } from "./text.ts";
 /** The prefix of system events: names that begin with it are published by the broker, and not by clients. */
 export const RESERVED_PREFIX = "mq.";
 
-/** The first token of the names that answers to requests are sent to. Brokers recognize them, whatever else they do. */
+/** The first token of the names of replies to requests. Brokers always recognize names that begin with it. */
 export const INBOX = "_INBOX";
 
 /**
@@ -146,7 +146,7 @@ export interface EventHeaders {
 }
 
 /**
- * What a client that asked for it is told of an event besides its name and its data.
+ * The properties of an event besides name and data, as a client with meta receives them.
  *
  * @example
  * ```ts
@@ -164,28 +164,28 @@ export interface EventMeta {
   reply?: string;
 }
 
-/** What an event is answered through: publishes an event of that name. */
+/** Publishes the reply to an event. */
 export type Respond = (name: string, data?: Json) => void;
 
-/** The last token of the name of an answer that says that the request failed. */
+/** The last token of the name of a reply that reports an error. */
 export const ERROR_TOKEN = "error";
 /** How {@linkcode eventLine} writes an event. */
 export interface EventLineOptions {
-  /** Whether the data is a string that goes onto the line as it is, without being encoded. Default: false. */
+  /** Whether the data is a string that is written to the line without being encoded. Default: false. */
   raw?: boolean;
-  /** The longest line that the broker takes, in bytes without its LF. */
+  /** The longest line that the broker accepts, in bytes without its LF. */
   maxBytes: number;
 }
 
 /**
- * Writes an event that a client publishes as a line.
+ * Writes the line of an event that a client publishes.
  *
- * @param name Its name.
- * @param data Its data; undefined for none.
- * @param options Whether the data is encoded already, and how long the line may be.
+ * @param name The name.
+ * @param data The data; undefined for none.
+ * @param options Whether the data is encoded already, and the longest line.
  * @returns The line, without its LF.
  * @throws {ProtocolError} With the code `bad-name`, `reserved-name` or `line-too-long`.
- * @throws {TypeError} If JSON has no form for the data, or raw data is no string or has a line end in it.
+ * @throws {TypeError} If the data has no form in JSON, or if raw data is not a string or contains a line end.
  *
  * @example
  * ```ts
@@ -226,19 +226,18 @@ function checkRaw(data: Json | undefined): string {
 export class MqEvent {
   /** The event's name. */
   readonly name: string;
-  /** The data byte for byte as it stood on the line; empty where there was none. */
+  /** The data as it was on the line, byte for byte; empty for no data. */
   readonly text: string;
   /** The ULID that the broker gave the event; undefined on a connection without meta. */
   readonly id?: string;
   /** The name of the client that published it; undefined on a connection without meta. */
   readonly from?: string;
   /**
-   * How many hops are behind the event: how often it was made of another one, as far as those who did so have said. A
-   * program that makes an event of this one publishes it with one more. 0 where nothing was said, and on a connection
-   * without meta.
+   * How many hops the event has taken. A program that publishes an event in reaction to this one adds one hop. 0 if the
+   * publisher has set none, and on a connection without meta.
    */
   readonly hops: number;
-  /** The name of the event that answers this one; undefined where no answer is asked for, or on a connection without meta. */
+  /** The name to which a reply is to be published; undefined if no reply is requested, or on a connection without meta. */
   readonly replyTo?: string;
   readonly #respond?: Respond;
 
@@ -246,9 +245,9 @@ export class MqEvent {
    * Makes an event.
    *
    * @param name The event's name.
-   * @param text The data as it stood on the line.
-   * @param meta What else is known of it.
-   * @param respond What {@linkcode MqEvent.reply} publishes through.
+   * @param text The data as it was on the line.
+   * @param meta The other properties.
+   * @param respond Publishes replies; undefined for an event that was not received by a client.
    */
   constructor(name: string, text: string, meta: EventMeta = {}, respond?: Respond) {
     this.name = name;
@@ -260,12 +259,12 @@ export class MqEvent {
     this.#respond = respond;
   }
 
-  /** The data as a JSON value: parsed where it is JSON, else the text. Undefined where there was none. It is parsed at each access. */
+  /** The data: the JSON value if it is JSON, else the text; undefined for no data. It is parsed at each access. */
   get data(): Json | undefined {
     return decodeData(this.text);
   }
 
-  /** When the broker took the event in, from its ULID; undefined on a connection without meta. */
+  /** When the broker accepted the event, from its ULID; undefined on a connection without meta. */
   get at(): Date | undefined {
     return this.id === undefined ? undefined : new Date(decodeTime(this.id));
   }
@@ -273,7 +272,7 @@ export class MqEvent {
   /**
    * Reads the data, which must be JSON.
    *
-   * @typeParam T The type that the value is believed to be of. It is not checked.
+   * @typeParam T The type of the value. It is not checked.
    * @returns The value.
    * @throws {ProtocolError} With the code `invalid-data`, if the data is not JSON or there is none.
    *
@@ -297,23 +296,23 @@ export class MqEvent {
   }
 
   /**
-   * Answers the event: publishes the data under the name {@linkcode MqEvent.replyTo}, through the client that received
-   * the event. Like {@linkcode Client.publish} it does not wait.
+   * Publishes a reply to {@linkcode MqEvent.replyTo}, through the client that received the event. Like
+   * {@linkcode Client.publish} it does not wait.
    *
-   * @param data The answer's data, any JSON value; undefined for none.
-   * @throws {MqError} With the code `not-a-request`, if no answer was asked for.
+   * @param data The data of the reply; undefined for none.
+   * @throws {MqError} With the code `not-a-request`, if no reply is requested.
    * @throws {ProtocolError} With the code `line-too-long`.
    * @throws {ConnectionError} With the code `queue-full` or `closed`.
-   * @throws {TypeError} If JSON has no form for the data.
+   * @throws {TypeError} If the data has no form in JSON.
    */
   reply(data?: Json): void {
     this.#answer(this.#checkedReplyTo(), data);
   }
 
   /**
-   * Answers the event with an error: {@linkcode Client.request} rejects with the code `request-failed`.
+   * Publishes an error as the reply: {@linkcode Client.request} rejects with the code `request-failed`.
    *
-   * @param text One sentence for people: why there is no other answer.
+   * @param text The message of the error, one sentence for people.
    * @throws As {@linkcode MqEvent.reply}.
    */
   replyError(text: string): void {

@@ -87,7 +87,7 @@ export interface ClientInfo {
 }
 
 /**
- * What a broker says of an event that it has accepted.
+ * The receipt of an event that the broker has accepted.
  *
  * @example
  * ```ts
@@ -102,7 +102,7 @@ export interface ClientInfo {
 export interface Receipt {
   /** The event's ULID. */
   id: string;
-  /** For how many connections it is queued. */
+  /** The number of connections for which it was queued. */
   receivers: number;
 }
 
