@@ -14,7 +14,7 @@ import type { Io } from "../shared/stdio.ts";
 import { type Target, topicName } from "./load.ts";
 import { type MqWire, mqWire } from "./mq_wire.ts";
 
-/** How V8 keeps a broker's memory, as the tasks of deno.json have it, too: see docs/architecture.md. */
+/** How V8 keeps a broker's memory, as the tasks of deno.json have it, too: see docs/performance.md. */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=8,--heap-growing-percent=30";
 
 /** The flags that name a broker, for the commands that start one of their own without them. */

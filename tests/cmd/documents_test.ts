@@ -35,7 +35,7 @@ const DOCUMENTS: Record<string, Row[]> = {
       "hand",
       `curl localhost:8080/pub/create -d '{"id":1}'`,
       ["hand", '{"id":"…","receivers":0}'],
-      ["server", "… - http left …"], // Whoever is the next to come is not this one.
+      ["server", "… > http … published create to 0"],
     ],
     ["events", "curl -N 'localhost:8080/events?pattern=create'", ["server", "… = client-… is …"]],
     ["hand", "+mq pub create 7", ["events", "data: …7…"]],
