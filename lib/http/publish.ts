@@ -113,9 +113,10 @@ export async function readBody(request: Request, maxBytes: number): Promise<stri
   }
 }
 
-/** With a Content-Length no more bytes than that can come, and all of them are read at once. */
+/** With a Content-Length no more bytes than that can come, unless there is a Transfer-Encoding: then it does not count. */
 async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const length = request.headers.get("content-length");
+  const { headers } = request;
+  const length = headers.has("transfer-encoding") ? null : headers.get("content-length");
   if (length === null) return await readChunks(request.body, maxBytes);
   if (Number(length) > maxBytes) throw tooLong(maxBytes);
   return await request.bytes();

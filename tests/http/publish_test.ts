@@ -243,6 +243,16 @@ Deno.test("readBody reads no more than the maximum size", async () => {
   assertEquals([error.code, pulled], ["line-too-long", 2]);
 });
 
+Deno.test("13.4 a body that is longer than its Content-Length says is not read past the maximum size either", async () => {
+  await using test = await startWeb({ limits: { lineBytes: 1000 } });
+  const client = await test.raw();
+  const head = [`POST /pub/create HTTP/1.1`, `host: ${test.host}`, "content-length: 1", "transfer-encoding: chunked"];
+  await client.send(`${head.join("\r\n")}\r\n\r\n7d0\r\n${"x".repeat(2000)}\r\n0\r\n\r\n`);
+  assertMatch(await client.lines.next() ?? "", /^HTTP\/1\.1 (?:413|400) /); // Deno refuses both headers together since 2.9.
+  assertEquals(test.server.broker.stats().published, 0);
+  assertEquals(test.server.told("mq.refused"), []); // The broker was not asked.
+});
+
 Deno.test("readBody refuses what is not UTF-8", async () => {
   const error = await assertRejects(() => readBody(requestWith(new Uint8Array([0xff])), 100), ProtocolError);
   assertEquals(error.code, "invalid-utf8");
