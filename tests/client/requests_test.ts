@@ -1,16 +1,18 @@
-/** Requests and their answers, with a broker that is played by hand. */
+/** Requests and their answers, with a broker that is played by hand, and with a real one. */
 import { assertEquals, assertInstanceOf, assertRejects, assertThrows } from "@std/assert";
 import {
   type Client,
+  connect,
   ConnectionError,
   type ConnectOptions,
   MqError,
   type MqEvent,
+  parseCatalog,
   ProtocolError,
   TimeoutError,
 } from "../../mod.ts";
 import { FakeBroker, happened, HELLO, NEVER, type Peer, QUICK } from "../fake_broker.ts";
-import { soon } from "../helpers.ts";
+import { soon, startBroker } from "../helpers.ts";
 
 const RECEIPT = '{"id":"01","receivers":1}';
 
@@ -232,4 +234,38 @@ Deno.test("MqEvent.reply answers through the client that received the event", as
   const error = assertThrows(() => plain.value.reply(1), MqError);
   assertInstanceOf(error, MqError);
   assertEquals(error.code, "not-a-request");
+});
+
+Deno.test("Client.request reaches a handler through a broker with a catalog, and each request gets its own reply", async () => {
+  const catalog = await parseCatalog('{"price":{"schema":{"type":"string"}}}');
+  await using server = await startBroker({ catalog });
+  await using shop = await connect({ hostname: "127.0.0.1", port: server.port });
+  await using till = await connect({ hostname: "127.0.0.1", port: server.port });
+  const handler = (event: MqEvent) => event.reply({ of: event.text });
+  await shop.subscribe("price", { handler }).ready;
+  const things = Array.from({ length: 100 }, (_, number) => `thing ${number}`);
+  const replies = await soon(Promise.all(things.map((thing) => till.request("price", thing))), "the replies");
+  assertEquals(replies.map((reply) => reply.json<{ of: string }>().of), things);
+  assertEquals((await assertRejects(() => till.request("price", 7), ProtocolError)).code, "invalid-data");
+  assertEquals(server.broker.clients().map(({ patterns }) => patterns.length), [1, 1]);
+});
+
+Deno.test("Client.request is refused to a client that may not publish or not subscribe", async () => {
+  await using server = await startBroker({
+    tokens: [{ token: "writer", scope: "publish" }, { token: "reader", scope: "listen" }],
+  });
+  for (const token of ["writer", "reader"]) {
+    await using client = await connect({ hostname: "127.0.0.1", port: server.port, token });
+    const error = await assertRejects(() => soon(client.request("create"), "the end"), ProtocolError);
+    assertEquals([token, error.code], [token, "forbidden"]);
+  }
+  assertEquals(server.broker.stats().published, 0);
+});
+
+Deno.test("Client.request rejects at once where nobody subscribes to the event, and after the time where nobody replies", async () => {
+  await using server = await startBroker();
+  await using client = await connect({ hostname: "127.0.0.1", port: server.port });
+  assertEquals((await assertRejects(() => client.request("create"), MqError)).code, "no-responders");
+  await server.connect(1); // It receives the request, and knows nothing of replies.
+  await assertRejects(() => client.request("create", 1, { timeoutMs: 20 }), TimeoutError);
 });
