@@ -208,7 +208,7 @@ export class Broker implements AsyncDisposable {
    */
   #publish(event: Publication, publisher: Publisher, isGuess?: boolean): number | undefined {
     if (!publisher.mayPublish) {
-      throw new ProtocolError("forbidden", "Cannot publish: this connection's token is for listening only");
+      throw new ProtocolError("forbidden", "Cannot publish: this token is for listening only");
     }
     if (publisher.takeEvent()) this.#systemEvents.throttled(publisher, this.#limits.eventsPerSecond);
     const { catalog, onPublish } = this.#options;

@@ -85,7 +85,7 @@ Deno.test("mq logger and mq pub work with tokens for listening and for publishin
   assertEquals(await mq(pub, { env: { MQ_TOKEN: "hear" } }), {
     code: 1,
     stdout: "",
-    stderr: "mq pub: Cannot publish: this connection's token is for listening only\n",
+    stderr: "mq pub: Cannot publish: this token is for listening only\n",
   });
   assertEquals(await mq(["logger", ...at], { env: { MQ_TOKEN: "speak" } }), {
     code: 1,

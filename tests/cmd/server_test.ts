@@ -380,7 +380,7 @@ Deno.test("mq server logs each event that is published without a connection at a
     "> http (127.0.0.1:50000) published create to 0",
     `! http: "archive" is not recognized, so nobody gets it. To admit it: ` +
     "--events 'create,read,update,delete,error,archive'",
-    "! http: Cannot publish: this connection's token is for listening only",
+    "! http: Cannot publish: this token is for listening only",
     "Draining 0 connections",
   ]);
 });
