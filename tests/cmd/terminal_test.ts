@@ -20,22 +20,12 @@ class Terminals implements AsyncDisposable {
   async open(name: string, ...args: string[]): Promise<void> {
     const home = Deno.env.get("HOME") ?? "/";
     const env = ["env", "-i", `HOME=${home}`, "TERM=xterm-256color", "LANG=C.UTF-8", "DENO_TLS_CA_STORE=system"];
+    const size = ["-x", String(this.columns), "-y", "50"];
     await this.#tmux(
-      "-f",
-      "/dev/null",
-      "new-session",
-      "-d",
-      "-x",
-      String(this.columns),
-      "-y",
-      "50",
-      "-s",
-      name,
-      "--",
-      ...env,
-      ...args,
+      ...["-f", "/dev/null", "start-server"],
+      ...[";", "set-option", "-wg", "remain-on-exit", "on"], // Before the command, which may end at once.
+      ...[";", "new-session", "-d", ...size, "-s", name, "--", ...env, ...args],
     );
-    await this.#tmux("set-option", "-t", name, "remain-on-exit", "on");
   }
 
   /** Opens a terminal with a broker in it; returns where that is. */
