@@ -68,6 +68,10 @@ const CASES: Record<string, (tree: Tree) => Promise<void>> = {
     await showsThePage(web);
   },
 
+  async "bench:http"(tree) {
+    assertMatch(await succeeds(tree.task("bench:http --posts 10 --rounds 1")), / events a second: /);
+  },
+
   async conformance(tree) {
     await using server = await startBroker();
     assertMatch(await succeeds(tree.task(`conformance 127.0.0.1:${server.port} 3.1`)), /^1 ok, 0 failed/m);

@@ -1,10 +1,10 @@
 /**
- * Measures events a second that come in by POST, one after another on one connection that is kept alive. It measures this
- * checkout, or those that are named, in turns:
+ * Measures events a second that are published by POST, one after another on one connection that is kept alive, of this
+ * checkout or, in turns, of those that are named:
  *
- *     deno run --cached-only --allow-all tests/bench/http_post.ts [--posts 2000] [--rounds 5] [CHECKOUT...]
+ *     deno task bench:http [--posts 2000] [--rounds 5] [CHECKOUT...]
  *
- * Each run starts a broker (`mq server --web`) in a process of its own. The page has to be there: `deno task page`.
+ * Each round starts a broker (`mq server --web`) in a process of its own. A checkout must have its page (`deno task page`).
  *
  * @module
  */
