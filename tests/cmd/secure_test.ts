@@ -110,7 +110,7 @@ Deno.test("mq logger ends with 1 when the broker comes back and lets it in no mo
   const { code, stderr } = await logger.outcome();
   assertEquals([code, stderr], [
     1,
-    "mq logger: The client has given up: Cannot let you in: it is not the right token\n",
+    "mq logger: The client no longer tries to reconnect: Cannot let you in: it is not the right token\n",
   ]);
 });
 
