@@ -97,10 +97,12 @@ export class BrokerConnection {
 
   async #subscribe(): Promise<void> {
     try {
-      const hello = JSON.stringify({ name: "page", observe: OBSERVE, token: this.#token });
-      this.#handlers.connected(await this.request(`/hello ${hello}`) as Hello);
+      const introduction = JSON.stringify({ name: "page", observe: OBSERVE, token: this.#token });
+      const hello = await this.request(`/hello ${introduction}`) as Hello;
+      const subscribed = this.request("/sub > mq.>"); // Sent before the handler asks for /clients: no change is missed.
+      this.#handlers.connected(hello);
       this.#reconnectDelayMs = FIRST_RECONNECT_DELAY_MS;
-      await this.request("/sub > mq.>");
+      await subscribed;
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       if (error.code === "disconnected") return;

@@ -1,5 +1,5 @@
 /** The live page in Chromium, with the programs that a student has in three terminals. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { Program, RawClient, until } from "../helpers.ts";
@@ -213,6 +213,56 @@ Deno.test({ name: "a slow consumer is marked", ignore }, async () => {
   await card.filter({ hasText: /slow: .* queued, \d+ dropped/ }).waitFor();
   for (const client of [sloth, writer]) client.close();
   await cardOf(page, "sloth").waitFor({ state: "detached" });
+});
+
+Deno.test({ name: "POSTs come from a card for http, which is grey when there are no more", ignore }, async () => {
+  await using server = await Server.start();
+  await using logger = server.run("logger");
+  await using browser = await TestBrowser.launch();
+  await using opened = await browser.open(server.url);
+  const { page } = opened;
+  await cardsShown(page, "logger");
+  const post = async (name: string, body: string) => {
+    const response = await fetch(`${server.url}pub/${name}`, { method: "POST", body });
+    await response.body?.cancel();
+    return response.status;
+  };
+  const statuses = [await post("create", "1"), await post("create", "2"), await post("archive", "3")];
+  assertEquals(statuses, [202, 202, 404]);
+  const card = page.locator("#programs > li").filter({ hasText: "http" });
+  await card.filter({ hasText: "2 sent" }).waitFor();
+  await page.locator("#lines[data-flown='3']").waitFor({ state: "attached" });
+  await page.locator("#notice").filter({ hasText: /^http publishes from 127\.0\.0\.1:\d+\.$/ }).waitFor();
+  assertEquals(await page.locator("#connections").innerText(), "1");
+  const rows = page.locator("#events > li").filter({ has: page.locator(".from").getByText("http", { exact: true }) });
+  await rows.filter({ hasText: "archive" }).filter({ hasText: "not recognized" }).waitFor();
+  await rows.filter({ hasText: "create" }).first().getByRole("button").click();
+  assertMatch(await page.locator(".details").innerText(), /from\s+http \(127\.0\.0\.1:\d+\)\s+to\s+logger/);
+  await page.locator("#programs > li.idle").filter({ hasText: "http" }).waitFor();
+  await card.getByRole("button").click();
+  await page.locator("#about").filter({ hasText: "It publishes without a connection, and has sent 2 events" })
+    .waitFor();
+  assertEquals(await violations(page), []);
+});
+
+Deno.test({ name: "answers to requests are shown under one name", ignore }, async () => {
+  await using server = await Server.start();
+  await using browser = await TestBrowser.launch();
+  await using opened = await browser.open(server.url);
+  const { page } = opened;
+  const client = await RawClient.connect(server.port);
+  await client.ask('/hello {"name":"asker"}');
+  await client.ask("/sub _INBOX.asker.*");
+  await cardsShown(page, "asker");
+  for (const answer of ["1", "2"]) await client.line(`_INBOX.asker.${answer} ${answer}`);
+  await page.locator("#events > li").nth(1).waitFor();
+  assertEquals(await page.locator("#events > li b").allInnerTexts(), ["_INBOX", "_INBOX"]);
+  const legend = page.locator("#legend > li").filter({ hasText: "_INBOX" });
+  assertEquals(await legend.allInnerTexts(), ["_INBOX"]);
+  await page.locator("#programs > li").filter({ hasText: "gets _INBOX" }).waitFor();
+  await page.locator("#events > li").first().getByRole("button").click();
+  assertStringIncludes(await page.locator(".details").innerText(), "_INBOX.asker.2");
+  client.close();
 });
 
 Deno.test({ name: "markup in a name, in a client's name and in data stays text", ignore }, async () => {
