@@ -229,6 +229,7 @@ Deno.test({ name: "POSTs come from a card for http, which is grey when there are
   };
   const statuses = [await post("create", "1"), await post("create", "2"), await post("archive", "3")];
   assertEquals(statuses, [202, 202, 404]);
+  await logger.stdout.find("create");
   const card = page.locator("#programs > li").filter({ hasText: "http" });
   await card.filter({ hasText: "2 sent" }).waitFor();
   await page.locator("#lines[data-flown='3']").waitFor({ state: "attached" });
