@@ -157,7 +157,7 @@ async function exceed(publish: () => Promise<Answer>, perSecond: number): Promis
   }
 }
 
-Deno.test("13.3 the rate limit holds for the POSTs of an address, whatever connections and tokens they use", async () => {
+Deno.test("13.15 the rate limit holds for the POSTs of an address, whatever connections and tokens they use", async () => {
   await using test = await startWeb({ limits: { eventsPerSecond: 1 } });
   let times = 0;
   const publish = () => {
@@ -172,7 +172,7 @@ Deno.test("13.3 the rate limit holds for the POSTs of an address, whatever conne
   await until(async () => (await publish()).status === 202, "the rate has recovered");
 });
 
-Deno.test("13.3 each address has a rate of its own", async () => {
+Deno.test("13.15 each address has a rate of its own", async () => {
   await using test = await startWeb({ limits: { eventsPerSecond: 1 } });
   const { broker } = test.server;
   await exceedFrom(broker, "192.0.2.1");
@@ -195,7 +195,7 @@ async function exceedFrom(broker: Broker, hostname: string): Promise<void> {
 
 const TOKENS: Token[] = [{ token: "one", scope: "publish" }, { token: "two", scope: "all" }];
 
-Deno.test("13.3 the rate limit holds for each token by itself, where the broker has tokens", async () => {
+Deno.test("13.15 the rate limit holds for each token by itself, where the broker has tokens", async () => {
   await using test = await startWeb({ tokens: TOKENS, limits: { eventsPerSecond: 1 } });
   const publish = (token: string) =>
     test.forged("POST /pub/create", { connection: "close", authorization: `Bearer ${token}` }, "1");
