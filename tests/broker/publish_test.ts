@@ -123,7 +123,7 @@ Deno.test("Broker.publish tells what was refused or not recognized under the pub
   const forbidden = "Cannot publish: this token is for listening only";
   assertEquals(
     told,
-    [1, 2].flatMap((times) => [
+    [1, 2].flatMap((times): typeof told => [
       ["mq.unrecognized", { id: "", name: "http", event: "bogus", times }],
       ["mq.refused", { id: "", name: "http", code: "forbidden", text: forbidden, times }],
     ]),
