@@ -1,7 +1,6 @@
 /**
- * Classic clients, which know nothing of lines: each `socket.write` is a message, and no end is marked. What such clients
- * at one port send and are sent; how a message is read stands in classic/message.ts. docs/protocol.md has the rules, in
- * section 12.
+ * The codec of classic clients: programs that do not speak the line protocol, send one message with each `socket.write`,
+ * and mark no end. A message is parsed in classic/message.ts. The rules are in docs/protocol.md, section 12.
  *
  * @module
  */
@@ -24,16 +23,16 @@ import { takeWord } from "./text.ts";
 export { modernName, modernPattern } from "./classic/names.ts";
 export type { ClassicForm, ClassicKeys, ClassicMessage } from "./classic/message.ts";
 
-/** The longest message, in bytes without its line end: a longer one comes in two pieces, and is taken for two. */
+/** The longest message, in bytes without its line end: a client reads a longer one in two pieces, as two messages. */
 export const MAX_MESSAGE_BYTES: number = 60 * 1024 - 1;
 
 /**
- * The least time between two writes to a classic client, in milliseconds: what it reads together it takes for one. 5 are
- * enough on an idle machine; with 20, no client broke on one that had twice as much to do as it could.
+ * The minimum time between two writes to a classic client, in milliseconds: a client takes what it reads at once for one
+ * message. 5 are enough on an idle machine; with 20, no client failed on a machine with twice the load that it can bear.
  */
 export const MESSAGE_PACE_MS = 20;
 
-/** The keys of objects that are sent until a client has sent one with others. */
+/** The keys of the objects that are written, until a client has sent an object with other keys. */
 const FIRST_KEYS: ClassicKeys = { name: "event", data: "payload" };
 
 /**
@@ -48,20 +47,20 @@ export interface ClassicOptions {
   /** How events are written to them. */
   form: ClassicForm;
   /**
-   * The keys under which their objects have an event's name and its data. They are looked for before all others, and
-   * with the form `json` every event goes out under them. Without this they are found out.
+   * The keys of the name and of the data in the clients' objects. They are tried before all others, and with the form
+   * `json` every event is written with them. Default: the keys of the last object that was received.
    */
   keys?: ClassicKeys;
-  /** The name of the event that a message is which has none; without it, such messages are refused. */
+  /** The name of events whose message has no name. Default: such messages are refused. */
   defaultName?: string;
 }
 
-/** The router, to a codec. */
+/** What a codec has to know of the broker. */
 export interface Recognizer {
-  /** The names that are recognized, but for those that a pattern stands for. */
+  /** The names that the broker recognizes, without those that only a wildcard matches. */
   readonly names: readonly string[];
   /**
-   * What recognizes a name.
+   * Which pattern recognizes a name.
    *
    * @param name The name.
    * @returns The pattern; undefined if none does.
@@ -70,7 +69,7 @@ export interface Recognizer {
 }
 
 /**
- * Reads what classic clients at one port send, and writes what they are sent.
+ * Reads the messages of the classic clients at one port, and writes events as messages.
  *
  * @example
  * ```ts
@@ -84,11 +83,11 @@ export interface Recognizer {
  * ```
  */
 export class ClassicCodec {
-  /** Identifies it among all codecs: what one writes is not what another does. */
+  /** Identifies the codec: two codecs write the same event in different ways. */
   readonly id: string = monotonicUlid();
   /** How events are written. */
   readonly form: ClassicForm;
-  /** The keys under which the objects that are sent have an event's name and its data. */
+  /** The keys of the name and of the data in the objects that are written. */
   keys: ClassicKeys;
   readonly #options: ClassicOptions;
   readonly #reading: Reading;
@@ -96,7 +95,7 @@ export class ClassicCodec {
   /**
    * Makes the codec of a port.
    *
-   * @param options What its clients are like.
+   * @param options The form of the messages, or more.
    * @param recognizer What the broker recognizes.
    * @throws {MqError} With the code `classic`, if the default name is none, or is not recognized.
    */
@@ -112,7 +111,7 @@ export class ClassicCodec {
   }
 
   /**
-   * Reads a message. If it is an object that is recognized, its keys are from now on those of the objects that are sent.
+   * Reads a message. If it is an object and its event is recognized, objects are written with its keys from then on.
    *
    * @param text The message, without white space around it.
    * @returns The event. Its name need not be recognized or well formed.
@@ -128,8 +127,8 @@ export class ClassicCodec {
    * Writes an event.
    *
    * @param message The event.
-   * @returns The message on one line, without a line end: as it came, if it came in the form and with the keys that its
-   * clients get.
+   * @returns The message on one line, without a line end: unchanged, if it was received in the form and with the keys that
+   * are written.
    */
   write(message: ClassicMessage): string {
     const { form, source = "", written, text } = message;
@@ -143,10 +142,10 @@ export class ClassicCodec {
   }
 
   /**
-   * Finds out whether a message may be two that were read as one.
+   * Finds out whether a message is likely to be two messages that were read at once.
    *
    * @param message The message.
-   * @returns The name that the second begins with; undefined if it is one.
+   * @returns The name of the second message; undefined if it is one message.
    */
   findGlued(message: ClassicMessage): string | undefined {
     return findGlued(message, this.#reading.names);
@@ -167,7 +166,7 @@ export class ClassicCodec {
  * Writes an event as a line.
  *
  * @param message The event.
- * @returns The line, without its LF: a text as it came, if its name was written so.
+ * @returns The line, without its LF.
  *
  * @example
  * ```ts
@@ -181,10 +180,10 @@ export function lineOf({ name, text, gap = " " }: ClassicMessage): string {
 }
 
 /**
- * An event that came as a line, to be written as a message.
+ * The message of an event that was received as a line.
  *
  * @param line The event's line.
- * @returns It, as if a classic client had sent it.
+ * @returns The message, as if a classic client had sent it.
  *
  * @example
  * ```ts
@@ -212,7 +211,7 @@ function checkDefault(written: string | undefined, recognizer: Recognizer): void
   );
 }
 
-/** A string that the line protocol has to put in quotes goes without them: nobody reads them off. */
+/** A string that the line protocol writes in quotation marks is written without them: classic clients do not parse it. */
 function bareText(text: string): string {
   const value = text.startsWith('"') ? decodeData(text) : text;
   return typeof value === "string" ? value : text;
@@ -222,32 +221,32 @@ function payloadOf(text: string): string {
   return text !== "" && isJson(text) ? text : JSON.stringify(text);
 }
 
-/** Behind this no word goes on: a digit, what closes brackets and quotation marks, the end of a sentence, a pictograph. */
+/** What ends a word: a digit, a closing bracket or quotation mark, the end of a sentence, a pictograph. */
 const END = /(?:[\p{Nd}}\])!?\p{So}]|[^\s([{]["'])$/u;
 
-/** Behind a letter the same name again may begin, but for the end of a short word: `bread`, `thread`, `recreate`. */
+/** Where the same name may begin again after letters: not in short words such as `bread`, `thread`, `recreate`. */
 const WORD = /\S\S\p{L}$/u;
 
-/** What may be a name. */
+/** What can be a name. */
 const NAME = /[\p{L}\p{M}\p{Nd}_.-]+/gu;
 
-/** Where in a word a number ends. */
+/** Where a number ends within a word. */
 const BEHIND_DIGIT = /(?<=\p{Nd})(?=\P{Nd})/gu;
 
-/** What follows a name that has data, as the message's own name has it. */
+/** What follows a name with data, by the separator of the message. */
 const BEFORE_DATA = new Map([[" ", /^[ \t]+\S/], [":", /^:[ \t]*\S/]]);
 
 /** The longest message, in characters, that may be nothing but names. */
 const MAX_NAMES = 1000;
 
 /**
- * Finds where a message that came as text goes on as another: a name with data behind it, in the same dialect, that
- * begins without a space where no word can go on; behind a letter that is the message's own name only. A message without
- * data is several if it is nothing but names.
+ * Finds a second message in a text: a name followed by data, with the same separator, that begins without a space where a
+ * word has ended; after a letter, only the message's own name is looked for. A message without data is several messages
+ * if it consists of names only.
  *
  * @param message The message.
- * @param names The names to look for, besides its own.
- * @returns The name that the second message begins with; undefined if there is none.
+ * @param names The names to look for, besides the message's own.
+ * @returns The name of the second message; undefined if there is none.
  *
  * @example
  * ```ts
@@ -271,7 +270,7 @@ export function findGlued(message: ClassicMessage, names: ReadonlySet<string>): 
   return again(data, written) ? written : listedIn(data, names);
 }
 
-/** The data of a message that has a name: where it begins in the text, and what would follow the name of a second one. */
+/** The data of a message: where it begins in the text, and what would follow the name of a second message. */
 interface Data {
   readonly source: string;
   readonly start: number;
@@ -287,7 +286,7 @@ function again({ source, start, beforeData }: Data, name: string): boolean {
   return false;
 }
 
-/** The first of some names with which a message begins in the data. Each word is looked at once, however many there are. */
+/** The first of some names with which a message begins in the data. Each word is looked up once, however many names there are. */
 function listedIn({ source, start, beforeData }: Data, names: ReadonlySet<string>): string | undefined {
   for (const { 0: word, index } of source.slice(start).matchAll(NAME)) {
     const [from, to] = [start + index, start + index + word.length];

@@ -1,5 +1,5 @@
 /**
- * What a message of a classic client says, in each of the dialects that such clients speak. Everything here is pure.
+ * Parses the messages of classic clients, in each of the forms that such clients write. Everything here is pure.
  *
  * @module
  */
@@ -33,50 +33,50 @@ export interface ClassicKeys {
   readonly data: string;
 }
 
-/** An event that a classic client sent. */
+/** A message, and the event that it is. */
 export interface ClassicMessage {
-  /** Its name as it was written. */
+  /** The name as it was written. */
   readonly written: string;
-  /** Its name as modern clients have it. */
+  /** The name in the line protocol. */
   readonly name: string;
-  /** Its data as modern clients have it; may be empty. */
+  /** The data in the line protocol; may be empty. */
   readonly text: string;
-  /** The spaces and tabs between the two, if it came as text. */
+  /** The spaces and tabs between name and data, if it was received as text. */
   readonly gap?: string;
-  /** The message on one line; undefined if no classic client sent it. */
+  /** The message on one line; undefined if it was not received from a classic client. */
   readonly source?: string;
-  /** What the source is written in; undefined if no classic client sent it. */
+  /** The form of the source; undefined if it was not received from a classic client. */
   readonly form?: ClassicForm;
-  /** The keys of the object that it came as, if both are among those that are known. */
+  /** The keys of the object that was received, if both are among the known ones. */
   readonly keys?: ClassicKeys;
-  /** Whether it may have no name at all, and this one is what stands where many have theirs. */
+  /** Whether the name is a guess: it stands where a name usually stands, but nothing recognizes it. */
   readonly isGuess?: boolean;
 }
 
-/** What is to be known to read a message. */
+/** What is needed to parse a message. */
 export interface Reading {
-  /** The names that stand in the broker's list, which are recognized by themselves and not by a wildcard. */
+  /** The names that the broker recognizes, without those that only a wildcard matches. */
   readonly names: ReadonlySet<string>;
   /**
-   * Tells whether the broker recognizes a name.
+   * Whether the broker recognizes a name.
    *
-   * @param name The name as modern clients have it; it need not be well formed.
+   * @param name The name in the line protocol; it need not be well formed.
    * @returns True if it does.
    */
   recognizes(name: string): boolean;
-  /** The keys that come before all others. */
+  /** The keys that are tried before all others. */
   keys?: ClassicKeys;
-  /** The name, as it was written, of the events that messages without one are. */
+  /** The name, as it is written, of events whose message has no name. */
   defaultName?: string;
 }
 
 /**
- * Where objects have an event's name: the first counts, unless another has a name that is recognized. All keys are looked
- * for in any case of letters, and with or without `_` and `-`.
+ * The keys of an event's name: the first one counts, unless the value of another is a name that is recognized. Keys are
+ * compared without case, `_` and `-`.
  */
 const SURE_NAME_KEYS: readonly string[] = ["event", "eventtype", "eventname"];
 
-/** Where they have it if none of those has one; or something else, if nothing recognizes it. */
+/** The keys that are tried if there is none of those. Their value may be something else, if nothing recognizes it. */
 const NAME_KEYS: readonly string[] = [
   "type",
   "action",
@@ -90,30 +90,30 @@ const NAME_KEYS: readonly string[] = [
   "name",
 ];
 
-/** Where objects have their data, whatever else is in them. */
+/** The keys of the data, whatever else is in the object. */
 const DATA_KEYS: readonly string[] = ["payload", "data", "eventpayload", "eventdata", "eventmessage"];
 
-/** Where objects have their data if nothing else is in them. Such keys are known as a class's, others are not. */
+/** The keys of the data if the object has no other key; only these are learned from such an object. */
 const OTHER_DATA_KEYS: readonly string[] = ["message", "msg", "content", "body", "text", "value"];
 
-/** How many words a name may have that is written with spaces. */
+/** The most words of a name that is written with spaces. */
 const MAX_NAME_WORDS = 3;
 
-/** How much of a message is shown in an error, in characters. */
+/** The longest part of a message that an error shows, in characters. */
 const MAX_SHOWN = 60;
 
-/** What JavaScript makes of an object that is written into a text. */
+/** The text of an object that was not converted to JSON. */
 const NO_OBJECT = "[object Object]";
 
 /**
- * Reads a message in whatever dialect it is written: `NAME DATA`, `NAME`, `NAME:DATA`, or a JSON object, array or string.
+ * Parses a message: `NAME DATA`, `NAME`, `NAME:DATA`, or a JSON object, array or string.
  *
  * @param message The message, without white space around it.
- * @param reading Which names are recognized: what could be read in several ways is read in that way in which it has a
- * name that is; and what a message is that has none.
+ * @param reading Which names are recognized: of several ways to parse a message, the one that gives a recognized name is
+ * taken; and the name of events without one.
  * @returns The event. Its name need not be recognized or well formed.
- * @throws {ProtocolError} With the code `bad-message`, if it begins like an object and is none; with `no-name`, if it has
- * no name.
+ * @throws {ProtocolError} With the code `bad-message`, if it begins like an object and is not JSON; with `no-name`, if it
+ * has no name.
  *
  * @example
  * ```ts
@@ -137,10 +137,10 @@ export function readMessage(message: string, reading: Reading): ClassicMessage {
 }
 
 /**
- * JSON may be written on several lines only between its tokens: there any white space will do.
+ * Writes JSON, or a text, on one line. JSON has line ends only between its tokens, where any white space is the same.
  *
  * @param text The text.
- * @returns It, with a space for each run of line ends.
+ * @returns The text, with a space for each run of line ends.
  *
  * @example
  * ```ts
@@ -156,18 +156,18 @@ export function onOneLine(text: string): string {
 /** A member of an object. */
 interface Member {
   readonly key: string;
-  /** The key without what people write in different ways. */
+  /** The key without case, `_` and `-`. */
   readonly plainKey: string;
-  /** The value as it is written. */
+  /** The value as JSON. */
   readonly json: string;
 }
 
-/** A member in which an event's name stands. */
+/** A member whose value may be the event's name. */
 interface NameMember extends Member {
   readonly written: string;
   readonly name: string;
   readonly isRecognized: boolean;
-  /** Whether it can be nothing else than an event's name. */
+  /** Whether its key is one of those that only a name has. */
   readonly isSure: boolean;
 }
 
@@ -201,7 +201,7 @@ function checkObject(message: string): void {
   }
 }
 
-/** The members that may hold the event's name, the likeliest first. */
+/** The members whose value may be the event's name, the likeliest first. */
 function namesIn(members: readonly Member[], { keys, recognizes }: Reading): NameMember[] {
   const own = keys === undefined ? [] : [plain(keys.name)];
   const sure = [...own, ...SURE_NAME_KEYS];
@@ -216,12 +216,12 @@ function namesIn(members: readonly Member[], { keys, recognizes }: Reading): Nam
     .filter(({ written }) => written !== "");
 }
 
-/** An object may have the event's name itself as its only key: a name that stands in the broker's list. */
+/** Whether the only key of an object is the event's name itself: one that the broker lists. */
 function isOnlyKey(members: readonly Member[], { names }: Reading): boolean {
   return members.length === 1 && names.has(modernName(members[0].key));
 }
 
-/** What stands under a key for data; else under the only other key, or all of them. */
+/** The value of a key for data; else of the only other key, or an object of all others. */
 function dataIn(
   members: readonly Member[],
   { key: nameKey }: Member,
@@ -244,7 +244,7 @@ function plain(key: string): string {
   return key.toLowerCase().replace(/[_-]/g, "");
 }
 
-/** An array may begin with the event's name, as what `emit` takes does. */
+/** An array may begin with the event's name, as the arguments of `emit` do. */
 function readArray(message: string, reading: Reading): ClassicMessage {
   const [first = "", ...rest] = partsOf(message);
   const source = onOneLine(message);
@@ -270,22 +270,22 @@ function readText(message: string, reading: Reading): ClassicMessage {
   return { written, name, text: lineData(text), gap, source: onOneLine(message), form: "text", isGuess };
 }
 
-/** A text can have line ends only if it was a JSON string; there they are kept. */
+/** A text has line ends only if it was a JSON string: they are kept, as JSON. */
 function lineData(text: string): string {
   return /[\r\n]/.test(text) ? JSON.stringify(text) : text;
 }
 
-/** A way to read a text. */
+/** One way to parse a text. */
 interface TextReading {
   readonly written: string;
   readonly name: string;
   readonly text: string;
   readonly gap: string | undefined;
-  /** Whether the name ends where a sentence goes on, too: then it must stand in the broker's list. */
+  /** Whether its separator also occurs in sentences: then the name must be one that the broker lists. */
   readonly mustBeListed: boolean;
 }
 
-/** Where the name of a text may end, the likeliest first: at a space or a colon; and it may have spaces or colons in it. */
+/** The ways to parse a text, the likeliest first. The name ends at a space or a colon, but may contain these, too. */
 function* readingsOf(message: string): Generator<TextReading> {
   const ends = [/[\s:]/, /\s/, /:/].map((end) => message.search(end));
   const words = message.matchAll(/\S+/g).take(MAX_NAME_WORDS).drop(1);
@@ -301,7 +301,7 @@ function textReading(message: string, end: number, mustBeListed: boolean): TextR
   return { written, name: written.trim().replace(/[\s:]+/g, "-"), text, gap, mustBeListed };
 }
 
-/** A message in which no name was found. */
+/** The event of a message without a name. */
 function nameless(message: string, text: string, form: ClassicForm, { defaultName }: Reading): ClassicMessage {
   if (message === NO_OBJECT) {
     throw new ProtocolError(
@@ -316,7 +316,7 @@ function nameless(message: string, text: string, form: ClassicForm, { defaultNam
   return { written: defaultName, name: modernName(defaultName), text, source: onOneLine(message), form };
 }
 
-/** JSON as it is shown in an error: it has brackets of its own, and goes without quotation marks. */
+/** JSON as an error shows it: without quotation marks, since it has brackets. */
 function excerpt(message: string): string {
   return visible(message.length > MAX_SHOWN ? message.slice(0, MAX_SHOWN) + "…" : message);
 }
@@ -326,7 +326,7 @@ const EXPECTED: Record<ClassicForm, string> = {
   json: 'an object has it under "event", "type" or a key like these',
 };
 
-/** A string, or what opens, closes or separates. */
+/** A string, a bracket or a comma. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{},]/g;
 const MEMBER = /^("(?:[^"\\]|\\.)*")\s*:([^]*)$/;
 const STRING_OR_SPACE = /("(?:[^"\\]|\\.)*")|\s+/g;

@@ -1,15 +1,15 @@
 /**
- * Names of classic clients, which may hold any character, as names and patterns of the line protocol. Everything here is
- * pure.
+ * Converts names of classic clients, which may have any character, to names and patterns of the line protocol. Everything
+ * here is pure.
  *
  * @module
  */
 
 /**
- * A name of a classic client, which may hold any character, as a name of the line protocol.
+ * Converts a name to the line protocol.
  *
  * @param written The name as it was written.
- * @returns It, with `-` for each run of characters that no name can hold.
+ * @returns The name, with `-` for each run of characters that are not allowed in names.
  *
  * @example
  * ```ts
@@ -24,8 +24,8 @@ export function modernName(written: string): string {
 }
 
 /**
- * A pattern in which names may be written as classic clients write them. A token that holds `*` or `>` stays as it is,
- * so that it is a wildcard, or no pattern at all; it never becomes a name.
+ * Converts a pattern with names of classic clients to the line protocol. A token with `*` or `>` is not changed, so that
+ * it is a wildcard, or makes the pattern malformed; it never becomes a name.
  *
  * @param written The pattern as it was written.
  * @returns The pattern. It need not be well formed: {@linkcode Pattern} tells.
