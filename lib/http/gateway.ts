@@ -237,9 +237,8 @@ class Gateway implements WebGateway {
     const url = new URL(request.url);
     const route = this.#routes.get(url.pathname.startsWith(PUBLISH_PATH) ? PUBLISH_PATH : url.pathname);
     if (route === undefined) throw this.#notFound(url.pathname);
-    const allowed = [...Object.keys(route.methods), "OPTIONS"].join(", ");
-    if (request.method === "OPTIONS") return options(allowed, request.headers, origin);
-    if (!Object.hasOwn(route.methods, request.method)) return badMethod(request.method, url.pathname, allowed);
+    if (request.method === "OPTIONS") return options(methodsOf(route), request.headers, origin);
+    if (!Object.hasOwn(route.methods, request.method)) return badMethod(request.method, url.pathname, methodsOf(route));
     if (this.#closing) throw new MqError("draining", "The gateway is closing");
     const token = this.#hasTokens ? bearerToken(request.headers) : undefined;
     if (route.isGuarded) authorize(this.#broker, token);
@@ -299,13 +298,20 @@ function pageRoutes(page: Page | undefined): [path: string, Route][] {
   ]);
 }
 
+/** The methods of a route, as `Allow` lists them. */
+function methodsOf({ methods }: Route): string {
+  return [...Object.keys(methods), "OPTIONS"].join(", ");
+}
+
 function badMethod(method: string, path: string, allowed: string): Response {
   const message = `Cannot use the method ${quote(method)} at ${quote(path)}: it takes ${allowed}`;
   return refusal(new MqError("bad-method", message), { allow: allowed });
 }
 
 /** A parameter that is not known is refused: without it `?patterns=create` would subscribe to all events. */
-function checkParameters({ pathname, searchParams }: URL, known: readonly string[]): void {
+function checkParameters(url: URL, known: readonly string[]): void {
+  if (url.search === "") return;
+  const { pathname, searchParams } = url;
   const unknown = searchParams.keys().find((name) => !known.includes(name));
   if (unknown === undefined) return;
   const taken = known.join(", ") || "none";

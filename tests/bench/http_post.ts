@@ -9,7 +9,6 @@
  * @module
  */
 import { parseArgs } from "@std/cli/parse-args";
-import { TextLineStream } from "@std/streams/text-line-stream";
 import { V8_FLAGS } from "../../cmd/bench/subject.ts";
 import { formatFigure, median } from "./report.ts";
 
@@ -34,22 +33,26 @@ class Broker implements AsyncDisposable {
     this.#process = command.spawn();
     const { promise, resolve } = Promise.withResolvers<number>();
     this.port = promise;
-    this.#logged = this.#read((line) => {
-      const port = /http:\/\/127\.0\.0\.1:(\d+)\//.exec(line)?.[1];
-      if (port !== undefined) resolve(Number(port));
-    });
-  }
-
-  /** Reads its log to the end, so that it never waits for a reader. */
-  async #read(onLine: (line: string) => void): Promise<void> {
-    const text = this.#process.stdout.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>);
-    for await (const line of text.pipeThrough(new TextLineStream())) onLine(line);
+    this.#logged = readLog(this.#process.stdout, resolve);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#process.kill("SIGKILL");
     await this.#logged;
     await this.#process.status;
+  }
+}
+
+/** Reads a log to its end, so that the broker never waits for a reader; only what comes before the port is looked at. */
+async function readLog(log: ReadableStream<Uint8Array>, onPort: (port: number) => void): Promise<void> {
+  let text: string | undefined = "";
+  for await (const chunk of log) {
+    if (text === undefined) continue;
+    text += decoder.decode(chunk);
+    const port: string | undefined = /http:\/\/127\.0\.0\.1:(\d+)\//.exec(text)?.[1];
+    if (port === undefined) continue;
+    onPort(Number(port));
+    text = undefined;
   }
 }
 
