@@ -7,6 +7,7 @@
  */
 import { stripAnsiCode } from "@std/fmt/colors";
 import { V8_FLAGS } from "../cmd/bench/subject.ts";
+import { productLock } from "./lock.ts";
 import { type Graph, unusedFiles } from "./unused_files.ts";
 
 /** What the executable is permitted: each command drops at its start what it does not need. */
@@ -19,15 +20,15 @@ export const PERMISSIONS: readonly string[] = [
 
 const MAIN = "cmd/main.ts";
 
+/** Where an executable is made, so that the one of before stays in place until then. */
+const FOLDER = "dist/new";
+
 /**
  * `deno compile` embeds every package of its lock, and deno.dev.lock, with which all else is run, has those of the tests, too.
  * To check types, which `deno task gate` does, would add @types/node. A code cache would be a file in the folder for temporary
  * files, where others may write, and mq, which ends by Deno.exit, would never get to fill it.
  */
-const FLAGS: readonly string[] = ["--quiet", "--lock=deno.lock", "--frozen", "--no-check", "--no-code-cache", V8_FLAGS];
-
-/** Where an executable is made, so that the one of before stays in place until then. */
-const FOLDER = "dist/new";
+const FLAGS: readonly string[] = ["--quiet", "--lock=deno.lock", "--no-check", "--no-code-cache", V8_FLAGS];
 
 /**
  * Makes an executable in dist/.
@@ -38,6 +39,9 @@ const FOLDER = "dist/new";
  * @throws {Error} If that fails, with Deno's reason. What was in dist/ is left as it was.
  */
 export async function compile(file: string, target: string): Promise<Uint8Array<ArrayBuffer>> {
+  // `deno compile` does not mind if its lock lacks a package, even with --frozen.
+  const isCurrent = await Deno.readTextFile("deno.lock") === await productLock();
+  if (!isCurrent) throw new Error("deno.lock is not a part of deno.dev.lock; deno task lock writes it anew");
   await Deno.mkdir(FOLDER, { recursive: true });
   try {
     const excluded = (await unused()).flatMap((path) => ["--exclude", path]);

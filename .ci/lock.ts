@@ -12,19 +12,23 @@ import config from "../deno.json" with { type: "json" };
 interface Lock {
   specifiers: Record<string, string>;
   npm: Record<string, { integrity: string; dependencies?: string[] }>;
+  workspace: { dependencies: string[]; members?: unknown };
 }
 
-const lock: Lock = JSON.parse(await Deno.readTextFile("deno.dev.lock"));
-const wanted = new Set(Object.values(config.imports).map((target) => /^npm:\/?([^/]+)/.exec(target)![1]));
-const specifiers = Object.entries(lock.specifiers).filter(([specifier]) => wanted.has(specifier.slice("npm:".length)));
-const packages = new Set(
-  specifiers.map(([specifier, version]) => `${nameOf(specifier.slice("npm:".length))}@${version}`),
-);
-for (const id of packages) for (const dependency of lock.npm[id].dependencies ?? []) packages.add(find(dependency));
-
-lock.specifiers = Object.fromEntries(specifiers);
-lock.npm = Object.fromEntries(Object.entries(lock.npm).filter(([id]) => packages.has(id)));
-await Deno.writeTextFile("deno.lock", JSON.stringify(lock, null, 2) + "\n");
+/** The text of deno.lock. */
+export async function productLock(): Promise<string> {
+  const lock: Lock = JSON.parse(await Deno.readTextFile("deno.dev.lock"));
+  const wanted = new Set(Object.values(config.imports).map((target) => `npm:${/^npm:\/?([^/]+)/.exec(target)![1]}`));
+  const specifiers = Object.entries(lock.specifiers).filter(([specifier]) => wanted.has(specifier));
+  const packages = new Set(specifiers.map(([specifier, version]) => `${nameOf(specifier.slice(4))}@${version}`));
+  for (const id of packages) {
+    for (const dependency of lock.npm[id].dependencies ?? []) packages.add(find(dependency, lock));
+  }
+  lock.specifiers = Object.fromEntries(specifiers);
+  lock.npm = Object.fromEntries(Object.entries(lock.npm).filter(([id]) => packages.has(id)));
+  delete lock.workspace.members;
+  return JSON.stringify(lock, null, 2) + "\n";
+}
 
 /** The name of a package, from its name and version. */
 function nameOf(id: string): string {
@@ -32,6 +36,8 @@ function nameOf(id: string): string {
 }
 
 /** A package, as a dependency is given: without its version where there is but one. */
-function find(dependency: string): string {
-  return Object.keys(lock.npm).find((id) => id === dependency || nameOf(id) === dependency)!;
+function find(dependency: string, { npm }: Lock): string {
+  return Object.keys(npm).find((id) => id === dependency || nameOf(id) === dependency)!;
 }
+
+if (import.meta.main) await Deno.writeTextFile("deno.lock", await productLock());

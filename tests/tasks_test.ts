@@ -83,7 +83,7 @@ const CASES: Record<string, (tree: Tree) => Promise<void>> = {
     await succeeds(tree.task("lock"));
     assertEquals(await tree.read("deno.lock"), lock, "deno.lock is not what deno task lock makes of deno.dev.lock");
     for (const name of ["axe-core", "fast-check", "playwright-core", "uplot", "@types/node"]) {
-      assertEquals(Object.keys(JSON.parse(lock).npm).filter((id) => id.startsWith(`${name}@`)), []);
+      assert(!lock.includes(name), name);
     }
   },
 };
