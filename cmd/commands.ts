@@ -76,6 +76,18 @@ export const COMMANDS: readonly Listed[] = [
     load: async () => (await import("./on.ts")).on,
   },
   {
+    name: "request",
+    aliases: ["req", "ask", "query", "call", "rpc"],
+    summary: "publishes an event that asks for a reply, and prints the reply",
+    load: async () => (await import("./request.ts")).request,
+  },
+  {
+    name: "reply",
+    aliases: ["respond", "responder", "answer", "service"],
+    summary: "runs a command for each request, and replies with what it prints",
+    load: async () => (await import("./reply.ts")).reply,
+  },
+  {
     name: "why",
     aliases: ["explain", "route", "routes", "trace", "who"],
     summary: "why an event reaches whom it reaches",

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { dim } from "@std/fmt/colors";
 import type { Client } from "../lib/client.ts";
-import { type Address, formatAddress } from "../lib/protocol/address.ts";
+import type { Address } from "../lib/protocol/address.ts";
 import { MqError } from "../lib/protocol/errors.ts";
 import { checkPublishable } from "../lib/protocol/event.ts";
 import { Pattern } from "../lib/protocol/pattern.ts";
@@ -14,6 +13,7 @@ import {
   brokerFlags,
   checkTyped,
   connectPatiently,
+  handlerEnvironment,
   howToStart,
   nameFlag,
   tellConnection,
@@ -21,11 +21,10 @@ import {
 } from "./shared/broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, UsageError, type Values } from "./command.ts";
 import { titleOf } from "./commands.ts";
-import { cut } from "./shared/cells.ts";
-import { formatSome, howToAdmit, layOut } from "./shared/format.ts";
-import { Handling } from "./on/handling.ts";
+import { howToAdmit } from "./shared/format.ts";
+import { Emission } from "./on/emission.ts";
+import { Handling, sayWhatRuns } from "./shared/handling.ts";
 import { PATTERN } from "./shared/operands.ts";
-import type { Io } from "./shared/stdio.ts";
 
 const flags = {
   ...brokerFlags,
@@ -52,9 +51,6 @@ const flags = {
   json: toggle("Print each run as a JSON object: {id, at, from, event, data, attempt, ms, ok, ended, next}."),
   name: nameFlag("on"),
 };
-
-/** How much is shown of the command that it runs. */
-const MAX_SHOWN_COLUMNS = 100;
 
 /** The flags of `mq on`. */
 export type OnFlags = Values<typeof flags>;
@@ -96,9 +92,10 @@ export const on = defineCommand({
       tellConnection("on", client, io);
       await checkRecognized(flags, client, access);
       warnOfDeadPatterns("on", operands, client, io);
-      const handling = new Handling(client, { flags, commandLine, env: environmentOf(flags, access) }, io);
+      const handler = { commandLine, env: handlerEnvironment(flags, access), timeoutMs: flags.timeout };
+      const handling = new Handling(client, new Emission(client, handler, flags, io), { command: "on", ...flags }, io);
       const subscription = client.subscribe(operands, { signal: io.signal });
-      sayHello(operands, commandLine, client, io);
+      sayWhatRuns(commandLine, operands, client, io);
       return await handling.run(subscription);
     } catch (error) {
       if (error !== io.signal.reason) throw error;
@@ -136,16 +133,4 @@ async function checkRecognized(flags: OnFlags, client: Client, address: Address)
   const problem = `The broker at ${client.address} does not recognize ${which.join(" and ")}`;
   const remedy = howToAdmit(await client.events(), which, howToStart(address));
   throw new MqError("unrecognized", `${problem}; to admit that: ${remedy}`);
-}
-
-/** How mq finds the same broker in a handler. The token it has from mq's own environment. */
-function environmentOf({ "tls-ca": authority }: OnFlags, access: Address): Record<string, string> {
-  const url = `${access.tls ? "mqs" : "mq"}://${formatAddress(access)}`;
-  return { MQ_URL: url, ...authority && { MQ_TLS_CA: authority.path } };
-}
-
-function sayHello(patterns: string[], commandLine: string[], client: Client, io: Io): void {
-  if (!io.stderr.isTerminal) return;
-  const what = `runs ${cut(layOut(commandLine.join(" ")), MAX_SHOWN_COLUMNS)} on ${formatSome(patterns)}`;
-  io.stderr.line(dim(`Connected to ${client.address}, ${what}. Ctrl-C ends it.`));
 }

@@ -9,15 +9,22 @@ import { dataFromText, jsonError, likelyJsonError } from "../lib/protocol/data.t
 import type { Receipt } from "../lib/protocol/responses.ts";
 import { MqError, ProtocolError } from "../lib/protocol/errors.ts";
 import { MqEvent } from "../lib/protocol/event.ts";
-import { MAX_HOPS } from "../lib/protocol/limits.ts";
-import { brokerAccess, brokerFlags, connectOrSay, jsonFlag, nameFlag, untilLost } from "./shared/broker_flags.ts";
-import { defineCommand, integer, option, toggle, type Values } from "./command.ts";
+import {
+  brokerAccess,
+  brokerFlags,
+  connectOrSay,
+  hopsFlag,
+  jsonFlag,
+  nameFlag,
+  untilLost,
+} from "./shared/broker_flags.ts";
+import { defineCommand, toggle, type Values } from "./command.ts";
 import { titleOf } from "./commands.ts";
 import { count, formatJson } from "./shared/format.ts";
-import { readInput } from "./pub/input.ts";
+import { readInput } from "./shared/input.ts";
 import { PUBLISHABLE, TEXT } from "./shared/operands.ts";
 import { Account } from "./pub/account.ts";
-import { readTyped } from "./pub/typed.ts";
+import { readTyped } from "./shared/typed.ts";
 import { aborted, type Io } from "./shared/stdio.ts";
 
 /** How many receipts may be waited for at a time, and of how much data. */
@@ -34,10 +41,7 @@ const flags = {
   ...brokerFlags,
   "json-data": toggle("Refuse data that is not JSON."),
   json: jsonFlag,
-  hops: option("N", "How many hops are behind it: mq on stops what comes from a loop.", integer(0, MAX_HOPS), {
-    fallback: ["$MQ_HOPS, or 0", 0],
-    variable: "MQ_HOPS",
-  }),
+  hops: hopsFlag,
   name: nameFlag("pub"),
 };
 
@@ -67,7 +71,7 @@ export const pub = defineCommand({
   permissions: ["net"],
   async run({ flags, operands: [name, ...words] }, io) {
     const isPiped = words.length === 1 && words[0] === "-";
-    const { text, warning } = isPiped ? { text: "" } : readTyped(name, words, flags["json-data"]);
+    const { text, warning } = isPiped ? { text: "" } : readTyped(`mq pub ${name}`, words, flags["json-data"]);
     if (warning !== undefined) io.stderr.line(`mq pub: ${warning}`);
     const access = brokerAccess(flags, io, "pub");
     const { signal } = io;

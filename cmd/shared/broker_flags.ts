@@ -10,9 +10,9 @@ import type { Subscription } from "../../lib/client/subscription.ts";
 import { type Address, formatAddress, parseAddress } from "../../lib/protocol/address.ts";
 import { MqError, ProtocolError, quote } from "../../lib/protocol/errors.ts";
 import { formatPatterns, Pattern } from "../../lib/protocol/pattern.ts";
-import { DEFAULT_PORT } from "../../lib/protocol/limits.ts";
+import { DEFAULT_PORT, MAX_HOPS } from "../../lib/protocol/limits.ts";
 import { parseToken } from "../../lib/protocol/tokens.ts";
-import { type Flag, type Flags, option, textFile, toggle, UsageError, type Values } from "../command.ts";
+import { type Flag, type Flags, integer, option, textFile, toggle, UsageError, type Values } from "../command.ts";
 import { count } from "./format.ts";
 import { FormError } from "./readers.ts";
 import type { Io } from "./stdio.ts";
@@ -50,6 +50,14 @@ export type BrokerAccess = Address & Pick<ConnectOptions, "caCerts" | "token">;
 /** `--json`. */
 export const jsonFlag: Flag<boolean> = toggle("Print one JSON object a line: {id, at, from, event, data}.");
 
+/** `--hops N`, which a handler of `mq on` or `mq reply` finds in its environment. */
+export const hopsFlag: Flag<number> = option(
+  "N",
+  "How many hops are behind it: mq on stops what comes from a loop.",
+  integer(0, MAX_HOPS),
+  { fallback: ["$MQ_HOPS, or 0", 0], variable: "MQ_HOPS" },
+);
+
 /** `--name WORD`: not the name of an event. */
 export function nameFlag(fallback: string): Flag<string> {
   return option("WORD", "What it calls itself.", (text) => text, { fallback: [fallback, fallback] });
@@ -85,6 +93,15 @@ export function brokerAccess(flags: Values<typeof brokerFlags>, io: Io, command:
 export function tokenOf({ env: { MQ_TOKEN } }: Io): string | undefined {
   if (!MQ_TOKEN) return undefined;
   return readVariable("MQ_TOKEN", "a token such as openssl rand -hex 16 makes", () => parseToken(MQ_TOKEN));
+}
+
+/** The variables by which mq in a handler finds the same broker. The token it has from mq's own environment. */
+export function handlerEnvironment(
+  { "tls-ca": authority }: Values<typeof brokerFlags>,
+  access: Address,
+): Record<string, string> {
+  const url = `${access.tls ? "mqs" : "mq"}://${formatAddress(access)}`;
+  return { MQ_URL: url, ...authority && { MQ_TLS_CA: authority.path } };
 }
 
 /** Has what is wrong with a flag or a variable told as misuse, with its name. */

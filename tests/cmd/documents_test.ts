@@ -63,6 +63,14 @@ const DOCUMENTS: Record<string, Row[]> = {
     ["hand", `mq pub create '{"id":1}'`, ["logger", '…  on  paid { "id": 1, "paid": true }']],
     ["hand", "mq pub create '{}'", ["logger", '…  on  failed { "id": "…", … "attempts": 3, "reason": "…" }']],
 
+    ["server", "mq server --events price", ["server", "It recognizes these events: price"]],
+    [
+      "reply",
+      `mq reply price -- sh -c 'read -r what; echo "$what costs 250"'`,
+      ["reply", "Connected to localhost:3001, runs sh -c … on price. Ctrl-C ends it."],
+    ],
+    ["hand", "mq request price tea", ["hand", "tea costs 250"]],
+
     [
       "server",
       "mq server --classic json --classic-port 3002",

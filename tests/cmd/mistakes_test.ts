@@ -25,6 +25,10 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ["list", "mq: unknown command list\nTry: mq events"],
   ["catalog", "mq: unknown command catalog\nTry: mq events"],
   ["handle create", "mq: unknown command handle\nTry: mq on"],
+  ["ask create", "mq: unknown command ask\nTry: mq request"],
+  ["rpc create", "mq: unknown command rpc\nTry: mq request"],
+  ["respond create", "mq: unknown command respond\nTry: mq reply"],
+  ["answer create", "mq: unknown command answer\nTry: mq reply"],
   ["explain create", "mq: unknown command explain\nTry: mq why"],
   ["benchmark", "mq: unknown command benchmark\nTry: mq bench throughput"],
   ["stop", "mq: unknown command stop\nTry: Ctrl-C in the terminal where it runs"],
@@ -35,18 +39,18 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ["sevrer", "mq: unknown command sevrer\nTry: mq server"],
   [
     "web",
-    "mq: unknown command web\nTry: one of server, logger, app, pub, events, on, why, top, demo, bench, completions, or mq --help",
+    "mq: unknown command web\nTry: one of server, logger, app, pub, events, on, request, reply, why, top, demo, bench, completions, or mq --help",
   ],
   ["create '{\"id\":1}'", "mq: unknown command create\nTry: mq pub create '{\"id\":1}'"],
   ["order.created 1", "mq: unknown command order.created\nTry: mq pub order.created 1"],
   ["localhost:3001", "mq: unknown command localhost:3001\nTry: mq logger -s localhost:3001"],
   [
     "'two words'",
-    'mq: unknown command "two words"\nTry: one of server, logger, app, pub, events, on, why, top, demo, bench, completions, or mq --help',
+    'mq: unknown command "two words"\nTry: one of server, logger, app, pub, events, on, request, reply, why, top, demo, bench, completions, or mq --help',
   ],
   [
     "''",
-    'mq: unknown command ""\nTry: one of server, logger, app, pub, events, on, why, top, demo, bench, completions, or mq --help',
+    'mq: unknown command ""\nTry: one of server, logger, app, pub, events, on, request, reply, why, top, demo, bench, completions, or mq --help',
   ],
   [
     "-s localhost:3001 logger create",

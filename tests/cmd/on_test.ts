@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseCommand } from "../../cmd/command.ts";
-import { batches, dataOf, delayAfter, Handling } from "../../cmd/on/handling.ts";
+import { batches, dataOf, Emission } from "../../cmd/on/emission.ts";
+import { delayAfter, Handling } from "../../cmd/shared/handling.ts";
 import { on, type OnFlags } from "../../cmd/on.ts";
 import { Output } from "../../cmd/shared/stdio.ts";
 import { Broker, connect, MqEvent, parseCatalog } from "../../mod.ts";
@@ -525,7 +526,9 @@ Deno.test("mq on tells how many events were dropped because too many waited", as
     signal: new AbortController().signal,
     env: {},
   };
-  assertEquals(await new Handling(client, { flags, commandLine: ["true"], env: {} }, io).run(waiting), 0);
+  const handler = { commandLine: ["true"], env: {}, timeoutMs: flags.timeout };
+  const emission = new Emission(client, handler, flags, io);
+  assertEquals(await new Handling(client, emission, { command: "on", ...flags }, io).run(waiting), 0);
   await output.flush();
   assertEquals(log.trim().split("\n").map(withoutIds), [
     ...Array(2).fill("mq on: create ID: done (TIME)"),

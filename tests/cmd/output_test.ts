@@ -2,6 +2,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { COMMANDS } from "../../cmd/commands.ts";
 import { SinkWriter } from "../../cmd/shared/sink.ts";
+import { connect } from "../../mod.ts";
 import { type Outcome, Program, programLine, RawClient, startBroker, type TestBroker, until } from "../helpers.ts";
 
 const encoder = new TextEncoder();
@@ -27,6 +28,8 @@ const LINES: readonly (readonly [line: string, speaksTo?: "broker"])[] = [
   ["top --once --json", "broker"],
   ["on create -- echo handled", "broker"],
   ["on create --json -- true", "broker"],
+  ["request create", "broker"],
+  ["reply create --json -- true", "broker"],
   ["demo"],
   ["bench throughput --msgs 10"],
   ["bench latency --for 50ms --rate 100 --json"],
@@ -131,8 +134,13 @@ async function run(line: string, speaksTo: "broker" | undefined, start: (args: s
   await using server = await startBroker();
   const to = speaksTo ? ["-s", `127.0.0.1:${server.port}`] : [];
   const [command, ...rest] = line.split(" ");
+  await using replier = await connect({ hostname: "127.0.0.1", port: server.port, name: "replier" });
+  if (command === "request") await replier.subscribe("create", { handler: (event) => event.reply("done") }).ready;
+  else await replier.close();
+  const told = server.told("mq.disconnect").length;
   await using program = start([command, ...to, ...rest]);
-  if (["logger", "on"].includes(command)) await feed(server);
+  if (["logger", "on"].includes(command)) await feed(server, "create 1", told);
+  if (command === "reply") await feed(server, '/pub 1 {"reply":"_INBOX.feed.1"} create 1', told);
   return await program.outcome();
 }
 
@@ -141,13 +149,13 @@ async function end(program: Program): Promise<Outcome> {
   return await running.outcome();
 }
 
-/** Publishes until somebody who listens has gone. */
-async function feed(server: TestBroker): Promise<void> {
+/** Sends a line until somebody who listens has gone. */
+async function feed(server: TestBroker, line: string, before: number): Promise<void> {
   const [publisher] = await server.connect(1);
   await until(() => server.told("mq.subscribe").length > 0, "the program listens");
   await until(async () => {
-    await publisher.line("create 1");
-    return server.told("mq.disconnect").length > 0;
+    await publisher.line(line);
+    return server.told("mq.disconnect").length > before;
   }, "the program has gone");
 }
 

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { requoted } from "../../cmd/pub/typed.ts";
+import { requoted } from "../../cmd/shared/typed.ts";
 import { FakeBroker, RECEIPT } from "../fake_broker.ts";
 import { mq, type Outcome, Program, programLine, startBroker } from "../helpers.ts";
 

@@ -35,7 +35,7 @@ const ROWS: Row[] = [
     args: "frobnicate",
     code: 2,
     stderr:
-      "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, events, on, why, top, demo, bench, completions, or mq --help\n",
+      "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, events, on, request, reply, why, top, demo, bench, completions, or mq --help\n",
   },
   {
     args: "--frobnicate",
@@ -466,6 +466,65 @@ Examples:
     code: 1,
     stderr: "mq on: The broker at 127.0.0.1:PORT does not recognize made and failed; to admit that: " +
       "mq server --host 127.0.0.1 --port PORT --events 'create,read,update,delete,error,made,failed'\n",
+  },
+
+  // mq request
+  { args: "request", code: 2, stderr: "mq request: it needs NAME [DATA|-]\nTry: mq request --help\n" },
+  {
+    args: "request create -s 127.0.0.1:PORT",
+    code: 1,
+    stderr: 'mq request: Nobody receives "create", so nobody can answer it; ' +
+      "to have it answered: mq reply create -- COMMAND\n",
+  },
+  {
+    args: "request archive -s 127.0.0.1:PORT",
+    code: 1,
+    stderr: 'mq request: Dropped "archive": this broker recognizes create, read, update, delete, error\n',
+  },
+  {
+    args: "request create hello world",
+    code: 2,
+    stderr: 'mq request: unexpected argument "world"\n' +
+      "Try: data with spaces, quotes or braces in single quotes: mq request create 'hello world'\n",
+  },
+  {
+    args: "request create {id:1} --json-data",
+    code: 2,
+    stderr: "mq request: the data is not JSON: Expected property name or '}'\nTry: mq request create '{\"id\":1}'\n",
+  },
+  {
+    args: "request create --timeout 0s",
+    code: 2,
+    stderr: /^mq request: --timeout takes .*\nTry: mq request --help\n$/,
+  },
+  {
+    args: `request create -s 127.0.0.1:${NOBODY}`,
+    code: 1,
+    stderr: `mq request: No broker answers at 127.0.0.1:${NOBODY}; ` +
+      `start one with: mq server --host 127.0.0.1 --port ${NOBODY}\n`,
+  },
+  {
+    args: "request --help",
+    code: 0,
+    stdout: /^mq request: .*\n\nUsage: mq request NAME \[DATA\|-\] \[flags\]\n/,
+  },
+
+  // mq reply
+  {
+    args: "reply create",
+    code: 2,
+    stderr: "mq reply: it needs -- and behind it COMMAND [ARGS...]\nTry: mq reply read -- cat\n",
+  },
+  { args: "reply -- cat", code: 2, stderr: "mq reply: it needs PATTERN...\nTry: mq reply --help\n" },
+  {
+    args: "reply create --retry 2 -- cat",
+    code: 2,
+    stderr: "mq reply: unknown flag --retry\nTry: mq reply --help\n",
+  },
+  {
+    args: "reply create --help",
+    code: 0,
+    stdout: /^mq reply: .*\n\nUsage: mq reply PATTERN\.\.\. \[flags\] -- COMMAND \[ARGS/,
   },
 
   // mq why

@@ -1,8 +1,9 @@
 /**
- * One run of a handler: a process of its own that is given an event, and how it ended.
+ * One run of a handler of `mq on` or `mq reply`: a process of its own that is given an event, and how it ended.
  *
  * @module
  */
+import type { MqEvent } from "../../lib/protocol/event.ts";
 import { durationText } from "../command.ts";
 import { type Printed, Unusable } from "./printed.ts";
 
@@ -33,6 +34,21 @@ export interface Run {
   readonly ended: string;
   /** How long it took, in milliseconds. */
   readonly ms: number;
+}
+
+/** What is run for events. */
+export interface EventHandler extends Pick<HandlerOptions, "commandLine" | "timeoutMs"> {
+  /** What it finds in its environment for every event: how mq in it reaches the broker. */
+  readonly env: Record<string, string>;
+}
+
+/** Runs a handler for an event: the data is on its stdin, and the rest in its environment. */
+export function handleEvent(event: MqEvent, attempt: number, handler: EventHandler, printed: Printed): Promise<Run> {
+  const { name, id, from, at, hops, text } = event;
+  const env = { ...handler.env, MQ_EVENT: name, MQ_ID: id!, MQ_FROM: from!, MQ_AT: at!.toISOString() };
+  const { commandLine, timeoutMs } = handler;
+  const counts = { MQ_ATTEMPT: `${attempt}`, MQ_HOPS: `${hops + 1}` };
+  return runHandler({ commandLine, env: { ...env, ...counts }, input: text, timeoutMs, printed });
 }
 
 /** The groups that run, by the process that leads each. */

@@ -1,5 +1,5 @@
 /**
- * The data that was typed behind `mq pub NAME`, and what a shell leaves of it where it was not quoted. Everything here is
+ * The data that was typed behind `mq pub NAME` or `mq request NAME`, and what a shell leaves of it where it was not quoted. Everything here is
  * pure.
  *
  * @module
@@ -25,24 +25,24 @@ export interface TypedData {
 /**
  * Reads the words behind the name.
  *
- * @param name The event's name.
+ * @param call What was typed before them, such as `mq pub create`.
  * @param words All that was typed behind it.
  * @param mustBeJson Whether nothing but JSON will do.
  * @throws {UsageError} If they are not the data of one event.
  */
-export function readTyped(name: string, words: readonly string[], mustBeJson: boolean): TypedData {
+export function readTyped(call: string, words: readonly string[], mustBeJson: boolean): TypedData {
   const [text = "", ...more] = words;
-  if (more.length > 0) throw tooMuch(name, words);
+  if (more.length > 0) throw tooMuch(call, words);
   if (text.includes(REPLACEMENT)) {
     throw new UsageError(
       "the data is not UTF-8, or has U+FFFD in it, which stands for what is not",
-      `bytes come whole through stdin: mq pub ${name} - < FILE`,
+      `bytes come whole through stdin: ${call} - < FILE`,
     );
   }
-  const asJson = quoted(name, requoted(text));
+  const asJson = quoted(call, requoted(text));
   if (mustBeJson) {
     const why = text === "" ? undefined : jsonError(text);
-    if (why !== undefined) throw new UsageError(`the data is not JSON: ${why}`, asJson ?? `mq pub ${name} '{"id":1}'`);
+    if (why !== undefined) throw new UsageError(`the data is not JSON: ${why}`, asJson ?? `${call} '{"id":1}'`);
   }
   const mistake = likelyJsonError(text);
   if (mistake === undefined) return { text };
@@ -51,12 +51,12 @@ export function readTyped(name: string, words: readonly string[], mustBeJson: bo
 }
 
 /** Words that a shell made of data with spaces in it, or of braces with commas between them. */
-function tooMuch(name: string, words: readonly string[]): UsageError {
+function tooMuch(call: string, words: readonly string[]): UsageError {
   const isExpanded = words.every((word) => /^[^{}:]+:./.test(word));
   const text = isExpanded ? `{${words.join(",")}}` : words.join(" ");
   const data = requoted(text) ?? (LIKE_JSON.test(text) ? '{"id":1}' : text);
   const extra = formatPatterns(words.slice(1).map(quote), 3, " ");
-  const hint = `data with spaces, quotes or braces in single quotes: ${quoted(name, data)}`;
+  const hint = `data with spaces, quotes or braces in single quotes: ${quoted(call, data)}`;
   return new UsageError(`unexpected argument ${extra}`, hint);
 }
 
@@ -76,6 +76,6 @@ export function requoted(text: string): string | undefined {
 }
 
 /** A command that can be pasted. */
-function quoted(name: string, data: string | undefined): string | undefined {
-  return data === undefined ? undefined : `mq pub ${name} '${data.replaceAll("'", `'\\''`)}'`;
+function quoted(call: string, data: string | undefined): string | undefined {
+  return data === undefined ? undefined : `${call} '${data.replaceAll("'", `'\\''`)}'`;
 }

@@ -6,7 +6,7 @@
 import type { ByteReader } from "../../lib/net/transport.ts";
 import { LineReader } from "../../lib/net/line_reader.ts";
 import { ConnectionError, MqError, type ProtocolError } from "../../lib/protocol/errors.ts";
-import { systemReason } from "../shared/sink.ts";
+import { systemReason } from "./sink.ts";
 
 /** Who is told what stands in a line; lines are counted from 1. */
 export interface InputObserver {

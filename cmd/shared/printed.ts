@@ -5,7 +5,7 @@
  */
 import { concat } from "@std/bytes/concat";
 import { sizeText } from "../command.ts";
-import type { Output } from "../shared/stdio.ts";
+import type { Output } from "./stdio.ts";
 
 const LF = 0x0a;
 
