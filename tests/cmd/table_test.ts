@@ -158,7 +158,7 @@ const ROWS: Row[] = [
     args: "server --events mq.>",
     code: 2,
     stderr:
-      'mq server: Cannot recognize "mq.>": "mq." events are the broker\'s own\nTry: mq server --events \'order.*,user.>\'\n',
+      'mq server: Cannot recognize "mq.>": names that begin with "mq." belong to the broker\nTry: mq server --events \'order.*,user.>\'\n',
   },
 
   {
