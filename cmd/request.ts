@@ -125,7 +125,7 @@ class Requester {
 
   #fail(error: MqError, where: string): void {
     this.exitCode = error instanceof TimeoutError && this.exitCode !== 1 ? 124 : 1;
-    const hint = error.code === "no-responders" ? `; to have it answered: mq reply ${this.#name} -- COMMAND` : "";
+    const hint = error.code === "no-responders" ? `; start a handler with: mq reply ${this.#name} -- COMMAND` : "";
     this.#io.stderr.line(`mq request: ${where}${error.message}${hint}`);
   }
 }

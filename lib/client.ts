@@ -1,5 +1,5 @@
 /**
- * The client library: publishes events to a broker and receives them from it, through as many connections as it takes.
+ * The client library: publishes events to a broker and receives events from it, and reconnects when the connection breaks.
  *
  * @module
  */
@@ -13,26 +13,25 @@ import type {
   RequestOptions,
 } from "./client/options.ts";
 import { checkTimeout, Requests } from "./client/requests.ts";
-import { parseAnswer, type Session } from "./client/session.ts";
+import { parseResponse, type Session } from "./client/session.ts";
 import { BufferedSubscription, type SubscribeOptions, type Subscription } from "./client/subscription.ts";
-import { encodeData, type Json } from "./protocol/data.ts";
+import type { Json } from "./protocol/data.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./protocol/errors.ts";
-import { checkName, checkPublishable, type MqEvent } from "./protocol/event.ts";
+import { checkName, checkPublishable, eventLine, type MqEvent } from "./protocol/event.ts";
 import { MAX_HOPS } from "./protocol/limits.ts";
-import { formatEvent, formatHeaders } from "./protocol/lines.ts";
+import { formatHeaders } from "./protocol/lines.ts";
 import type { BrokerStats, ClientInfo, EventInfo, Hello, Receipt, Why } from "./protocol/responses.ts";
-import { byteLength, isLongerThan } from "./protocol/text.ts";
 
 /**
  * Connects to a broker.
  *
- * @param options Where it is, and how to behave.
+ * @param options The address of the broker, and the options of the client.
  * @returns A client that is connected.
- * @throws {ConnectionError} With the code `unreachable`, if no broker answers and `wait` is not set; `no-such-host`, if its
- * name cannot be found; `no-answer`, if something listens there and is silent; `untrusted`, `no-tls` or `tls-failed`;
- * `refused`, if it has no room for another; or `not-a-broker`.
- * @throws {ProtocolError} If the broker refuses what the client says of itself; with the code `unauthorized`, its token.
- * @throws {MqError} With the code `bad-address`, if the URL is not one; `bad-tokens`, if the token cannot be one.
+ * @throws {ConnectionError} With the code `unreachable`, if no broker answers and `wait` is not set; `no-such-host`, if the
+ * host name cannot be resolved; `no-answer`, if a program listens there and sends nothing; `not-a-broker`, if it is another
+ * program; `untrusted`, `no-tls` or `tls-failed`; `refused`, if the broker has no room for another connection.
+ * @throws {ProtocolError} With the code `unauthorized`, if the broker refuses the token; `bad-arguments`, the name.
+ * @throws {MqError} With the code `bad-address`, if the URL is malformed; `bad-tokens`, if the token is.
  *
  * @example
  * ```ts
@@ -58,8 +57,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
 }
 
 /**
- * A client of a broker. {@linkcode connect} makes one that is connected. It reconnects by itself, with all its
- * subscriptions, and what is published meanwhile waits for that.
+ * A client of a broker. {@linkcode connect} makes one that is connected. When its connection breaks, it reconnects and
+ * renews its subscriptions; events that are published meanwhile are queued.
  *
  * @example
  * ```ts
@@ -85,7 +84,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   /**
    * Makes a client that is not connected yet.
    *
-   * @param options Where the broker is, and how to behave.
+   * @param options The address of the broker, and the options of the client.
    * @throws {MqError} With the code `bad-address` or `bad-tokens`.
    */
   constructor(options: ConnectOptions = {}) {
@@ -97,81 +96,85 @@ export class Client extends EventTarget implements AsyncDisposable {
       },
       respond: (name, data) => this.publish(name, data),
       onEvent: (event) => dispatcher.dispatch(event),
-      onNotice: (error) => void this.#tell("notice", error),
-      onDropped: (events) => void this.#tell("dropped", events),
+      onNotice: (error) => void this.#emit("notice", error),
+      onDropped: (events) => void this.#emit("dropped", events),
       onConnect: (session) => this.#resume(session),
       onDisconnect: (reason) => this.#disconnected(reason),
-      onReconnect: (attempts) => void this.#tell("reconnect", { attempts }),
+      onReconnect: (attempts) => void this.#emit("reconnect", { attempts }),
       onClosed: (reason, failure) => dispatcher.handlers.forEach((receiver) => receiver.onClosed(reason, failure)),
     });
   }
 
-  /** Where the broker is, as `HOST:PORT`. */
+  /** The address of the broker, as `HOST:PORT`. */
   get address(): string {
     return this.#connection.address;
   }
 
-  /** Whether there is a connection at this moment. */
+  /** Whether there is a connection now. */
   get connected(): boolean {
     return this.#connection.session !== undefined;
   }
 
   /**
-   * Resolves when the client is closed for good. It never rejects: it resolves to undefined after
-   * {@linkcode Client.close} or {@linkcode Client.drain}, and where the client no longer tries to reconnect, to the error
-   * that tells why.
+   * Resolves when the client is closed for good, and never rejects. It resolves to undefined after
+   * {@linkcode Client.close} or {@linkcode Client.drain}, and to an error if the client no longer tries to reconnect.
    */
   get closed(): Promise<MqError | undefined> {
     return this.#connection.closed;
   }
 
-  /** What the broker said of itself at the last connection. */
+  /**
+   * The response of the broker to `/hello`, of the last connection.
+   *
+   * @throws {MqError} With the code `disconnected`, before the first connection.
+   */
   get hello(): Hello {
     const { hello } = this.#connection;
-    if (!hello) throw new MqError("disconnected", "Cannot tell what the broker is like: it was never reached");
+    if (!hello) throw new MqError("disconnected", "Cannot tell what the broker supports: there was no connection yet");
     return hello;
   }
 
   /**
-   * Connects for the first time. {@linkcode connect} does it.
+   * Connects for the first time. {@linkcode connect} calls it.
    *
-   * @param signal Stops connecting when it is aborted.
+   * @param signal Aborts connecting.
+   * @throws As {@linkcode connect}.
    */
   async open(signal?: AbortSignal): Promise<void> {
     await this.#connection.open(signal);
   }
 
   /**
-   * Publishes an event. It never waits: the event leaves at the end of this tick of the event loop, or once there is a
-   * connection again. Where the connection breaks before the broker has shown that it read the event, the next
-   * {@linkcode Client.flush} or {@linkcode Client.close} tells. That the broker does not recognize the event is told to
-   * {@linkcode Client.publishConfirmed} alone.
+   * Publishes an event without waiting: it is sent at the end of the current tick of the event loop, or when there is a
+   * connection again. If the connection breaks before the broker has confirmed that it read the event, the next
+   * {@linkcode Client.flush} or {@linkcode Client.close} rejects. An event that the broker does not recognize is dropped
+   * without an error: {@linkcode Client.publishConfirmed} reports it.
    *
    * @param name The event's name.
-   * @param data Its data, any JSON value; undefined for none.
-   * @param options How the data is written.
+   * @param data Its data; undefined for none.
+   * @param options Whether the data is encoded already.
    * @throws {ProtocolError} With the code `bad-name`, `reserved-name` or `line-too-long`.
    * @throws {ConnectionError} With the code `queue-full` or `closed`.
-   * @throws {TypeError} If JSON has no form for the data.
+   * @throws {TypeError} If the data has no form in JSON.
    */
   publish(name: string, data?: Json, options: PublishOptions = {}): void {
     this.#connection.sendEvent(this.#eventLine(name, data, options));
   }
 
   /**
-   * Publishes an event and waits until the broker has taken it in.
+   * Publishes an event and waits for the receipt: the broker has accepted the event.
    *
    * @param name The event's name.
-   * @param data Its data, any JSON value; undefined for none.
-   * @param options How the data is written, and what else is said of the event.
-   * @returns The event's id, and the number of connections to which it was sent.
+   * @param data Its data; undefined for none.
+   * @param options The headers of the event, and a signal.
+   * @returns The event's id, and the number of connections for which it is queued.
    * @throws {ProtocolError} With the code `bad-name`, `reserved-name`, `line-too-long`, `unrecognized`, `invalid-data` or
    * `forbidden`.
    * @throws {ConnectionError} With the code `queue-full`, `closed` or `unconfirmed`: the connection broke before the
-   * receipt came, and the event may or may not have been published.
-   * @throws {MqError} With the code `unsupported`, if there is a `reply` and the broker knows nothing of that.
-   * @throws {TypeError} If JSON has no form for the data.
-   * @throws {RangeError} If there are more hops than an event can have.
+   * receipt arrived, and the event may or may not have been published.
+   * @throws {MqError} With the code `unsupported`, if there is a `reply` and the broker does not support it.
+   * @throws {TypeError} If the data has no form in JSON.
+   * @throws {RangeError} If `hops` is not a whole number from 0 to 255.
    *
    * @example
    * ```ts
@@ -191,22 +194,22 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * Publishes an event that asks for an answer, and waits for that. Those who receive the event find in
-   * {@linkcode MqEvent.replyTo} the name of the answer, and answer by {@linkcode MqEvent.reply}. The first answer counts:
-   * later ones, and those that come after the time, are dropped.
+   * Publishes a request, and waits for the reply. A program that receives the request replies with
+   * {@linkcode MqEvent.reply}. The first reply counts; later ones, and those that arrive after the timeout, are dropped.
    *
-   * @param name The event's name.
-   * @param data Its data, any JSON value; undefined for none.
-   * @param options How long the answer may take, how the data is written, and what else is said of the event.
-   * @returns The answer.
-   * @throws {MqError} With the code `no-responders`, if nobody receives the event; `request-failed`, if whoever received it
-   * answered by {@linkcode MqEvent.replyError}; `unsupported`, if the broker knows nothing of requests.
-   * @throws {TimeoutError} With the code `timeout`.
-   * @throws {ConnectionError} With the code `unconfirmed`, if the connection broke before the broker had shown that it took
-   * the request in; `disconnected`, if it broke after that; `queue-full` or `closed`.
+   * @param name The name of the request.
+   * @param data Its data; undefined for none.
+   * @param options The timeout, the headers of the event, and a signal.
+   * @returns The reply.
+   * @throws {MqError} With the code `no-responders`, if nobody receives the request; `request-failed`, if the reply is an
+   * error ({@linkcode MqEvent.replyError}); `unsupported`, if the broker does not support requests.
+   * @throws {TimeoutError} With the code `timeout`, if no reply arrives in time.
+   * @throws {ConnectionError} With the code `unconfirmed`, if the connection broke before the receipt arrived;
+   * `disconnected`, if it broke after that; `queue-full` or `closed`.
    * @throws {ProtocolError} As {@linkcode Client.publishConfirmed}; with the code `forbidden` also if the client may not
    * subscribe.
-   * @throws {RangeError} If there are more hops than an event can have, or a timer cannot wait that long.
+   * @throws {TypeError} If the data has no form in JSON.
+   * @throws {RangeError} If `hops` is not a whole number from 0 to 255, or `timeoutMs` not from 1 to 2,147,483,647.
    *
    * @example
    * ```ts
@@ -219,8 +222,8 @@ export class Client extends EventTarget implements AsyncDisposable {
    * await using till = await connect({ hostname: "127.0.0.1", port, name: "till" });
    *
    * await shop.subscribe("price", { handler: (event) => event.reply({ cents: event.text.length * 100 }) }).ready;
-   * const answer = await till.request("price", "tea");
-   * assertEquals(answer.json<{ cents: number }>().cents, 300);
+   * const reply = await till.request("price", "tea");
+   * assertEquals(reply.json<{ cents: number }>().cents, 300);
    * ```
    */
   async request(name: string, data?: Json, options: RequestOptions = {}): Promise<MqEvent> {
@@ -232,13 +235,13 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * Receives the events that match, from now on: where it matters from when, `ready` of the subscription tells. They are
-   * taken by a loop over the subscription, or handled by `handler`.
+   * Subscribes to the events whose names match. They are handled by `handler`, or else taken by a loop over the
+   * subscription.
    *
    * @param patterns One pattern or more, such as `order.*`.
-   * @param options A handler, what may wait, and a signal that ends the subscription.
-   * @returns The subscription. If the broker refuses it, its loop throws that; with a handler, it comes as the client's
-   * `notice` event.
+   * @param options A handler, the limits of the subscription, and a signal that ends it.
+   * @returns The subscription. If the broker refuses it, its `ready` and the loop over it throw the error; with a handler,
+   * the error is also an event `notice` of the client.
    * @throws {ProtocolError} With the code `bad-pattern`.
    * @throws {ConnectionError} With the code `closed` or `draining`.
    * @throws {RangeError} If `maxWaiting`, `maxWaitingBytes` or `concurrency` is less than 1.
@@ -265,9 +268,9 @@ export class Client extends EventTarget implements AsyncDisposable {
     this.#checkSubscribable();
     const subscription = new BufferedSubscription(list, options, {
       onEnd: (subscription) => this.#remove(subscription),
-      onRefused: (error) => void this.#tell("notice", error),
-      onSlow: (subscription) => this.#tellSlow(subscription),
-      onError: (error) => void (this.#tell("error", error) && reportError(error)),
+      onRefused: (error) => void this.#emit("notice", error),
+      onSlow: (subscription) => this.#emitSlow(subscription),
+      onError: (error) => void (this.#emit("error", error) && reportError(error)),
       onDrain: (subscription) => this.#unsubscribe(subscription),
     });
     if (!subscription.ended) this.#add(subscription);
@@ -275,67 +278,67 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * Waits until the broker has read everything sent so far. A program that publishes much should call it now and then.
+   * Waits until the broker has read everything that was sent. A program that publishes much should call it now and then.
    *
-   * @param signal Stops waiting when it is aborted.
-   * @throws {ConnectionError} With the code `unconfirmed`, if a connection broke before the broker had shown that it
-   * read what was published without a receipt; the message says how many events that are. Each is told once, here or by
-   * {@linkcode Client.close}. With the code `disconnected`, if the connection breaks meanwhile; `closed`.
+   * @param signal Stops waiting.
+   * @throws {ConnectionError} With the code `unconfirmed`, if a connection broke before the broker had confirmed that it
+   * read all events that were published without a receipt; the message says how many may be lost. Each is reported once,
+   * here or by {@linkcode Client.close}. With the code `disconnected`, if the connection breaks meanwhile; `closed`.
    */
   async flush(signal?: AbortSignal): Promise<void> {
-    await this.#connection.ask("/ping", signal);
+    await this.#connection.command("/ping", signal);
     const lost = this.#connection.takeLost();
     if (lost > 0) throw new ConnectionError("unconfirmed", `The connection broke: ${unknownFate(lost)}`);
   }
 
   /**
-   * Asks the broker what it has counted.
+   * Asks the broker for its counters.
    *
-   * @param signal Stops waiting when it is aborted.
-   * @returns Its counts.
+   * @param signal Stops waiting.
+   * @returns The counters.
    */
   async stats(signal?: AbortSignal): Promise<BrokerStats> {
-    return parseAnswer(await this.#connection.ask("/stats", signal));
+    return parseResponse(await this.#connection.command("/stats", signal));
   }
 
   /**
    * Asks the broker who is connected.
    *
-   * @param signal Stops waiting when it is aborted.
+   * @param signal Stops waiting.
    * @returns The connections, the oldest first.
    */
   async clients(signal?: AbortSignal): Promise<ClientInfo[]> {
-    return parseAnswer(await this.#connection.ask("/clients", signal));
+    return parseResponse(await this.#connection.command("/clients", signal));
   }
 
   /**
-   * Asks the broker what it knows of the events that it recognizes.
+   * Asks the broker which events it recognizes.
    *
-   * @param signal Stops waiting when it is aborted.
-   * @returns Each pattern in the order in which they are tried, with what the broker's catalog says of it.
+   * @param signal Stops waiting.
+   * @returns The patterns, in the order in which they are tried, with their entries in the catalog of the broker.
    */
   async events(signal?: AbortSignal): Promise<EventInfo[]> {
-    return parseAnswer(await this.#connection.ask("/events", signal));
+    return parseResponse(await this.#connection.command("/events", signal));
   }
 
   /**
-   * Asks the broker what would happen to an event, and why.
+   * Asks the broker how an event would be routed, and why.
    *
    * @param name The event's name.
-   * @param signal Stops waiting when it is aborted.
-   * @returns What recognizes it, who would receive it and who would not.
+   * @param signal Stops waiting.
+   * @returns The pattern that recognizes it, the connections that would receive it and those that would not.
    * @throws {ProtocolError} With the code `bad-name`.
    */
   async why(name: string, signal?: AbortSignal): Promise<Why> {
     checkName(name);
-    return parseAnswer(await this.#connection.ask(`/why ${name}`, signal));
+    return parseResponse(await this.#connection.command(`/why ${name}`, signal));
   }
 
   /**
-   * Closes the client in such a way that nothing is lost: unsubscribes at the broker, waits until the handlers of all
-   * subscriptions have handled what has come, sends what was published, and then closes. Events that wait in a
-   * subscription without a handler can still be taken. There is no limit to how long a handler may take, and a handler
-   * must not wait for this: {@linkcode Client.close} does not wait for handlers.
+   * Closes the client without losing events: unsubscribes at the broker, waits until the handlers have handled all events
+   * that have arrived, sends what was published, and closes the connection. Events that wait in a subscription without a
+   * handler can still be taken. The time that handlers take is not limited, so a handler must not wait for this promise;
+   * {@linkcode Client.close} does not wait for handlers.
    *
    * @throws {ConnectionError} As {@linkcode Client.close}.
    */
@@ -344,12 +347,12 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * Sends what is queued, says goodbye to the broker and ends every subscription. Events that wait in a subscription can
-   * still be taken by its loop, but no handler is called any more.
+   * Sends what is queued, closes the connection and ends every subscription. Events that wait in a subscription can still
+   * be taken by a loop, but no handler is called any more.
    *
-   * @throws {ConnectionError} With the code `closed`, if not all that was published without a receipt is known to have
-   * reached the broker: there was no connection, or this one or one before it broke. The message says how many events
-   * that are. Each is told once, by the first call or by {@linkcode Client.flush}.
+   * @throws {ConnectionError} With the code `closed`, if events that were published without a receipt may be lost: there
+   * was no connection, or one broke. The message says how many. Each is reported once, here or by
+   * {@linkcode Client.flush}.
    */
   async close(): Promise<void> {
     await this.#connection.close();
@@ -362,23 +365,23 @@ export class Client extends EventTarget implements AsyncDisposable {
     return this.drain();
   }
 
-  /** Listens for what happens to the connection: see {@linkcode ClientEventMap}. */
+  /** Adds a listener for the events of {@linkcode ClientEventMap}. */
   override addEventListener<T extends keyof ClientEventMap>(
     type: T,
     listener: (event: ClientEventMap[T]) => void,
     options?: AddEventListenerOptions,
   ): void;
-  /** Listens for any other type of event. */
+  /** Adds a listener for another type of event. */
   override addEventListener(
     type: string,
     listener: EventListenerOrEventListenerObject | null,
     options?: AddEventListenerOptions | boolean,
   ): void;
   /**
-   * Listens for what happens to the connection.
+   * Adds a listener for the events of {@linkcode ClientEventMap}.
    *
    * @param type The type of event.
-   * @param listener Called with each.
+   * @param listener Called with each event.
    * @param options As for any event target.
    */
   override addEventListener(type: string, listener: unknown, options?: AddEventListenerOptions | boolean): void {
@@ -395,7 +398,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   async #confirm(name: string, event: string, options: ConfirmOptions, onSend?: () => void): Promise<Receipt> {
     const line = `/pub ${++this.#references} ${this.#headers(options)}${event}`;
     try {
-      return parseAnswer(await this.#connection.askReceipt(line, options.signal, onSend));
+      return parseResponse(await this.#connection.sendPublish(line, options.signal, onSend));
     } catch (cause) {
       if (!(cause instanceof ConnectionError) || cause.code !== "disconnected") throw cause;
       const message = `The connection broke before the receipt of ${quote(name)} came: ` +
@@ -405,13 +408,10 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   #eventLine(name: string, data: Json | undefined, { raw }: PublishOptions): string {
-    checkPublishable(name);
-    const line = formatEvent(name, raw ? checkRaw(data) : encodeData(data));
-    checkLineLength(line, this.#connection.lineBytes);
-    return line;
+    return eventLine(name, data, { raw, maxBytes: this.#connection.lineBytes });
   }
 
-  /** A broker that knows nothing of headers would take them for the name: it is not told of hops. */
+  /** Brokers before 0.6 do not support headers: hops are not sent to them. */
   #headers({ hops = 0, reply }: ConfirmOptions): string {
     if (!(Number.isInteger(hops) && hops >= 0 && hops <= MAX_HOPS)) {
       throw new RangeError(`Cannot publish with ${hops} hops: it takes a whole number from 0 to ${MAX_HOPS}`);
@@ -423,11 +423,11 @@ export class Client extends EventTarget implements AsyncDisposable {
     return formatHeaders({ hops: this.#connection.hello?.hops === undefined ? 0 : hops, reply });
   }
 
-  /** The first token of the names of answers. */
+  /** The first token of the names of replies. */
   #inbox(): string {
     const { inbox, server } = this.hello;
     if (inbox !== undefined) return inbox;
-    const message = `The broker at ${this.address} (${server}) knows nothing of requests: mq 0.7 or later does`;
+    const message = `The broker at ${this.address} (${server}) does not support requests; mq 0.7 or later does`;
     throw new MqError("unsupported", message);
   }
 
@@ -447,39 +447,39 @@ export class Client extends EventTarget implements AsyncDisposable {
     this.#connection.checkOpen();
     this.#dispatcher.add(receiver);
     const { session } = this.#connection;
-    session?.hear(this.#dispatcher.patterns);
+    session?.subscribeTo(this.#dispatcher.patterns);
     if (session) this.#watch(receiver, session);
   }
 
   #remove(receiver: Receiver): void {
     this.#dispatcher.remove(receiver);
-    this.#tellPatterns();
+    this.#updatePatterns();
   }
 
-  /** Nothing is read behind the goodbye to the broker. */
-  #tellPatterns(): void {
-    if (!this.#connection.isClosing) this.#connection.session?.hear(this.#dispatcher.patterns);
+  /** The broker reads nothing after `/quit`. */
+  #updatePatterns(): void {
+    if (!this.#connection.isClosing) this.#connection.session?.subscribeTo(this.#dispatcher.patterns);
   }
 
-  /** Asks the broker to send no more of what a subscription alone receives, and waits for what it has sent until then. */
+  /** Unsubscribes at the broker, and waits until all events that it had sent before have arrived. */
   async #unsubscribe(subscription: BufferedSubscription): Promise<void> {
     this.#dispatcher.release(subscription);
-    this.#tellPatterns();
+    this.#updatePatterns();
     await this.#connection.settle();
   }
 
   #resume(session: Session): void {
-    session.hear(this.#dispatcher.patterns); // It may have changed during the greeting.
+    session.subscribeTo(this.#dispatcher.patterns); // They may have changed during the greeting.
     for (const receiver of this.#dispatcher.handlers) this.#watch(receiver, session);
   }
 
-  /** Waits until the broker has taken in the patterns of a receiver, or has refused one of them. */
+  /** Tells a receiver that the broker has subscribed the connection to its patterns, or has refused one. */
   async #watch(receiver: Receiver, session: Session): Promise<void> {
     try {
-      await Promise.all(receiver.patterns.map(({ text }) => session.heard(text)));
+      await Promise.all(receiver.patterns.map(({ text }) => session.subscribed(text)));
       receiver.onReady();
     } catch (error) {
-      if (!(error instanceof ProtocolError)) return; // The connection broke; the next one sees to it.
+      if (!(error instanceof ProtocolError)) return; // The connection broke: a reconnect subscribes again.
       this.#remove(receiver);
       receiver.onRefused(error);
     }
@@ -487,34 +487,22 @@ export class Client extends EventTarget implements AsyncDisposable {
 
   #disconnected(reason: ConnectionError): void {
     this.#requests?.onDisconnect(reason);
-    this.#tell("disconnect", reason);
+    this.#emit("disconnect", reason);
   }
 
-  #tellSlow(subscription: BufferedSubscription): void {
+  #emitSlow(subscription: BufferedSubscription): void {
     const { waiting, dropped } = subscription;
-    this.#tell("slow", { subscription, waiting, dropped });
+    this.#emit("slow", { subscription, waiting, dropped });
   }
 
-  /** Returns false if a listener prevented the default. */
-  #tell(type: keyof ClientEventMap, detail: unknown): boolean {
+  /** Dispatches an event of {@linkcode ClientEventMap}. Returns false if a listener prevented the default. */
+  #emit(type: keyof ClientEventMap, detail: unknown): boolean {
     return this.dispatchEvent(new CustomEvent(type, { detail, cancelable: true }));
   }
 }
 
-/** What is to be said of events that may be lost. */
+/** The part of a message that says how many events may be lost. */
 function unknownFate(events: number): string {
   const [what, whether] = events === 1 ? ["1 event", "it has"] : [`${events} events`, "they have"];
   return `of ${what} published without a receipt it is not known whether ${whether} reached the broker`;
-}
-
-function checkRaw(data: Json | undefined): string {
-  if (data === undefined) return "";
-  if (typeof data === "string" && !/\n|\r$/.test(data)) return data;
-  throw new TypeError("Cannot send raw data that is not a string without line ends");
-}
-
-function checkLineLength(line: string, lineBytes: number): void {
-  if (!isLongerThan(lineBytes, line)) return;
-  const message = `Cannot publish ${byteLength(line)} bytes: the broker takes lines of ${lineBytes}`;
-  throw new ProtocolError("line-too-long", message);
 }

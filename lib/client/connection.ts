@@ -1,5 +1,5 @@
 /**
- * A client's connection to its broker: it is made, made again when it breaks, and what is to be sent waits for it.
+ * The connection of a client to its broker: connects, reconnects, and queues what is sent while there is no connection.
  *
  * @module
  */
@@ -18,39 +18,39 @@ import { parseToken } from "../protocol/tokens.ts";
 import type { ConnectOptions } from "./options.ts";
 import { Session, type SessionObserver } from "./session.ts";
 
-/** How long a broker that is told nothing new may take to show that it has read all, in milliseconds. */
+/** How long {@linkcode ClientConnection.settle} waits for a broker that reads nothing, in milliseconds. */
 const SETTLE_MS = 5000;
 
-/** What a connection tells its client. */
+/** Is told what happens to a connection. */
 export interface ConnectionObserver extends SessionObserver {
-  /** The texts of the patterns that the broker is to be asked for. */
+  /** The texts of the patterns to subscribe to. */
   readonly patterns: readonly string[];
-  /** Called each time the client is connected, before what has waited is sent. */
+  /** Called after each connect, before the queued lines are sent. */
   onConnect(session: Session): void;
   /** Called when the connection broke. */
   onDisconnect(reason: ConnectionError): void;
-  /** Called when there is a connection again. */
+  /** Called after each reconnect, with the number of attempts that it took. */
   onReconnect(attempts: number): void;
-  /** Called once, when there will be no more connection. With a failure, the client no longer tries to reconnect. */
+  /** Called when the connection is closed for good; with a failure if the client no longer tries to reconnect. */
   onClosed(reason: ConnectionError, failure?: ConnectionError): void;
 }
 
-/** A line that waits for a connection. */
+/** A line that is queued until there is a connection. */
 interface Unsent {
   readonly line: string;
   send(session: Session): void;
   reject(error: MqError): void;
 }
 
-/** The options that have a default, with it, and those without. */
+/** The options, with the defaults of those that have one. */
 type Settings =
   & Required<Pick<ConnectOptions, "meta" | "echo" | "reconnect" | "wait" | "timeoutMs" | "queueBytes">>
   & Pick<ConnectOptions, "name" | "token" | "caCerts">
   & { heartbeat: HeartbeatTimes };
 
-/** The connection of a {@linkcode Client}, through as many sessions as it takes. */
+/** The connection of a {@linkcode Client}: one session after another. */
 export class ClientConnection {
-  /** Resolves when there will be no more connection: to undefined, or to what ended it. */
+  /** Resolves when the connection is closed for good: to undefined, or to the error because of which it was not restored. */
   readonly closed: Promise<MqError | undefined>;
   readonly #closed = Promise.withResolvers<MqError | undefined>();
   readonly #observer: ConnectionObserver;
@@ -59,18 +59,18 @@ export class ClientConnection {
   readonly #closing = new AbortController();
   #unsent: Unsent[] = [];
   #unsentBytes = 0;
-  /** Events without a receipt that were lost, as far as is known, and of which nobody has been told. */
+  /** How many events without a receipt may be lost, and were not reported yet. */
   #lost = 0;
   #hello: Hello | undefined;
   #session: Session | undefined;
-  /** Settles when no more sessions follow; undefined before the first. */
+  /** Settles after the last session; undefined before the first. */
   #sessions: Promise<void> | undefined;
 
   /**
-   * Makes a connection that is not open yet.
+   * Makes a connection that is not opened yet.
    *
    * @param options Where the broker is, and how to behave.
-   * @param observer What it tells its client.
+   * @param observer Is told what happens to it.
    */
   constructor(options: ConnectOptions, observer: ConnectionObserver) {
     const { url, hostname = "localhost", port = DEFAULT_PORT, tls = false } = options;
@@ -85,17 +85,17 @@ export class ClientConnection {
     return formatAddress(this.#address);
   }
 
-  /** The session, as long as it can be used: a session has ended a moment before that is dealt with. */
+  /** The current session, if it has not ended. */
   get session(): Session | undefined {
-    return this.#session?.isOver ? undefined : this.#session;
+    return this.#session?.hasEnded ? undefined : this.#session;
   }
 
-  /** What the broker said of itself at the last connection; undefined if it was never reached. */
+  /** The last response to `/hello`; undefined before the first connection. */
   get hello(): Hello | undefined {
     return this.#hello;
   }
 
-  /** The longest line that the broker takes, in bytes, as far as is known. */
+  /** The longest line that the broker accepts, in bytes; the default before the first connection. */
   get lineBytes(): number {
     return (this.#hello?.limits ?? DEFAULT_LIMITS).lineBytes;
   }
@@ -103,7 +103,7 @@ export class ClientConnection {
   /**
    * Connects for the first time.
    *
-   * @param signal Gives up when it is aborted.
+   * @param signal Aborts connecting.
    */
   async open(signal?: AbortSignal): Promise<void> {
     const session = this.#settings.wait ? (await this.#retry(signal)).session : await this.#connect(signal);
@@ -111,46 +111,46 @@ export class ClientConnection {
   }
 
   /**
-   * Sends an event line, now or once there is a connection.
+   * Sends an event line, or queues it until there is a connection.
    *
    * @param line The line, without its LF.
    * @throws {ConnectionError} With the code `queue-full` or `closed`.
    */
   sendEvent(line: string): void {
     this.#checkRoom(line);
-    this.#send({ line, send: (session) => session.send(line), reject: () => this.#lost++ });
+    this.#send({ line, send: (session) => session.sendEvent(line), reject: () => this.#lost++ });
   }
 
   /**
-   * Sends a `/pub`, which takes room in the queue as an event line does, and waits for its receipt.
+   * Sends a `/pub`, or queues it until there is a connection, and waits for the receipt.
    *
    * @param line The line, without its LF.
    * @param signal Stops waiting when it is aborted.
-   * @param onSend Called when it is sent: at once, or when there is a connection.
+   * @param onSend Called when the line is sent.
    * @returns The JSON of the receipt.
-   * @throws As {@linkcode ClientConnection.ask}; with the code `queue-full`.
+   * @throws As {@linkcode ClientConnection.command}; with the code `queue-full`.
    */
-  async askReceipt(line: string, signal?: AbortSignal, onSend?: () => void): Promise<string> {
+  async sendPublish(line: string, signal?: AbortSignal, onSend?: () => void): Promise<string> {
     this.#checkRoom(line);
-    return await this.ask(line, signal, onSend);
+    return await this.command(line, signal, onSend);
   }
 
   /**
-   * Sends a control line, now or once there is a connection, and waits for the answer.
+   * Sends a control line, or queues it until there is a connection, and waits for the response.
    *
    * @param line The line, without its LF.
    * @param signal Stops waiting when it is aborted.
-   * @param onSend Called when it is sent: at once, or when there is a connection.
-   * @returns The JSON of the answer; may be empty.
-   * @throws {ProtocolError} What the broker answers it with, if it refuses.
+   * @param onSend Called when the line is sent.
+   * @returns The JSON of the response; may be empty.
+   * @throws {ProtocolError} The error of the response.
    * @throws {ConnectionError} With the code `disconnected` or `closed`.
    */
-  async ask(line: string, signal?: AbortSignal, onSend = () => {}): Promise<string> {
+  async command(line: string, signal?: AbortSignal, onSend = () => {}): Promise<string> {
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<string>();
     const send = (session: Session) => {
       onSend();
-      session.ask(line).then(resolve, reject);
+      session.command(line).then(resolve, reject);
     };
     this.#send({ line, send, reject });
     const forget = onAbort(signal, reject);
@@ -162,21 +162,20 @@ export class ClientConnection {
   }
 
   /**
-   * Waits until the broker has read all that was sent, as long as it reads on. Without a connection, and where that
-   * breaks, there is nothing to wait for.
+   * Waits until the broker has read all that was sent, as long as it goes on reading. Does not wait without a connection.
    */
   async settle(): Promise<void> {
     const { session } = this;
     if (session === undefined) return;
-    const read = session.ask("/ping").then(() => true, () => true); // Where the connection breaks, `takeLost` tells.
+    const read = session.command("/ping").then(() => true, () => true); // If the connection breaks, `takeLost` counts what was lost.
     let [before, left] = [Infinity, session.queuedBytes];
     while (left < before && !await atMost(SETTLE_MS, read)) [before, left] = [left, session.queuedBytes];
   }
 
   /**
-   * How many events without a receipt are not known to have reached the broker. Each is told once.
+   * Counts the events without a receipt that are not known to have reached the broker, each once.
    *
-   * @returns Their number.
+   * @returns How many were lost since the last call.
    */
   takeLost(): number {
     const lost = this.#lost;
@@ -184,18 +183,18 @@ export class ClientConnection {
     return lost;
   }
 
-  /** Whether it is being closed, or is closed. */
+  /** Whether it is closed, or is being closed. */
   get isClosing(): boolean {
     return this.#closing.signal.aborted;
   }
 
-  /** Throws once it is closed. */
+  /** Throws a ConnectionError with the code `closed` if it is closed. */
   checkOpen(): void {
     const { aborted, reason } = this.#closing.signal;
-    if (aborted) throw new ConnectionError("closed", "Cannot go on: the client was closed", { cause: reason });
+    if (aborted) throw new ConnectionError("closed", "The client is closed", { cause: reason });
   }
 
-  /** Sends what is queued, says goodbye to the broker, and closes for good. */
+  /** Sends what is queued and `/quit`, and closes the connection for good. */
   async close(): Promise<void> {
     this.#closing.abort(new ConnectionError("closed", "The client was closed"));
     await this.#session?.quit();
@@ -205,7 +204,7 @@ export class ClientConnection {
   }
 
   async #keepConnected(first: Session): Promise<void> {
-    await new Promise<void>((resolve) => afterCurrentTick(resolve)); // Who has connected comes to listen to what happens.
+    await new Promise<void>((resolve) => afterCurrentTick(resolve)); // The caller of `connect` can add its listeners first.
     for (let session: Session | undefined = first; session !== undefined;) {
       const reason: ConnectionError = await session.ended;
       this.#session = undefined;
@@ -227,7 +226,7 @@ export class ClientConnection {
     }
   }
 
-  /** Closes, because there is no broker to reconnect to. */
+  /** Closes the connection because it cannot be restored. */
   #fail(cause: MqError): void {
     const error = new ConnectionError("closed", `The client no longer tries to reconnect: ${cause.message}`, { cause });
     this.#closing.abort(cause);
@@ -240,7 +239,7 @@ export class ClientConnection {
     this.#observer.onClosed(reason, failure);
   }
 
-  /** Tries to connect until it succeeds, with growing delays. */
+  /** Connects, with as many attempts as are allowed and growing delays between them. */
   async #retry(signal?: AbortSignal): Promise<{ session: Session; attempts: number }> {
     const { minDelayMs = 250, maxDelayMs = 1000, attempts: limit = Infinity } = this.#settings.reconnect || {};
     const isFirst = this.#sessions === undefined;
@@ -267,7 +266,7 @@ export class ClientConnection {
       this.#hello = await within(timeoutMs, this.#greet(session), either);
       either.throwIfAborted();
     } catch (cause) {
-      session.abandon();
+      session.closeNow();
       if (!(cause instanceof MqError) || cause instanceof ProtocolError || either.aborted) throw cause;
       throw greetingError(this.address, cause, session.partialGreeting, timeoutMs);
     }
@@ -277,13 +276,13 @@ export class ClientConnection {
 
   #greet(session: Session): Promise<Hello> {
     const { name, meta, echo, token } = this.#settings;
-    const headers = meta || undefined; // Only events with meta have a place for them.
+    const headers = meta || undefined; // Events without meta have no place for headers.
     return session.greet({ name, meta, hops: headers, reply: headers, echo, token }, this.#observer.patterns);
   }
 
   #use(session: Session): void {
     this.#session = session;
-    if (session.isOver) return; // It ended with its greeting: the next one takes over.
+    if (session.hasEnded) return; // It ended during its greeting: a reconnect follows.
     this.#observer.onConnect(session);
     for (const unsent of this.#takeUnsent()) unsent.send(session);
   }
@@ -306,7 +305,7 @@ export class ClientConnection {
     return unsent;
   }
 
-  /** Only events are held to the limit: that there is too much to ask anything would be no help. */
+  /** Limits the queue for events only: a full queue must not prevent commands. */
   #checkRoom(line: string): void {
     const queuedBytes = this.session?.queuedBytes ?? this.#unsentBytes;
     const { queueBytes } = this.#settings;
@@ -333,7 +332,7 @@ function withDefaults(options: ConnectOptions): Settings {
   };
 }
 
-/** At first it may be that no broker is there yet; later it was there, and what is wrong now may pass. */
+/** Before the first connection, only a broker that is not there yet is worth another attempt; later any failure may pass. */
 function isWorthRetrying(error: unknown, isFirst: boolean): boolean {
   return error instanceof ConnectionError && (!isFirst || error.code === "unreachable");
 }

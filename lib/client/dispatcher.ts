@@ -1,5 +1,5 @@
 /**
- * Which of a client's handlers receive an event, and which patterns the broker has to be asked for.
+ * Finds the handlers of a client whose patterns match an event, and keeps the patterns to subscribe to.
  *
  * @module
  */
@@ -8,29 +8,29 @@ import type { MqEvent } from "../protocol/event.ts";
 import type { Pattern } from "../protocol/pattern.ts";
 import { copySubstring } from "../protocol/text.ts";
 
-/** How many names are remembered with their handlers. Past that all are forgotten and looked up again. */
+/** The most names that are cached with their handlers. After that the cache is cleared. */
 const MAX_ROUTES = 10_000;
 
-/** Somebody who receives events. */
+/** Receives events. */
 export interface Handler {
-  /** The patterns of the events that it receives. An event that several of them match comes once. */
+  /** The patterns of the events that it receives. An event that several of them match is received once. */
   readonly patterns: readonly Pattern[];
   /** Called with each event. */
   onEvent(event: MqEvent): void;
 }
 
-/** A handler for whose patterns the broker has to be asked, and what it is told of that. */
+/** A handler that is told what happens to its patterns at the broker. */
 export interface Receiver extends Handler {
-  /** Called when the broker has taken its patterns in. */
+  /** Called when the broker has subscribed the connection to its patterns. */
   onReady(): void;
-  /** Called when the broker has refused one of its patterns: no events will come. */
+  /** Called when the broker has refused one of its patterns: it receives no events. */
   onRefused(error: ProtocolError): void;
-  /** Called when the client is closed: no more events will come. With a failure, the client has closed itself. */
+  /** Called when the client is closed; with a failure if that is because it no longer tries to reconnect. */
   onClosed(reason: ConnectionError, failure?: ConnectionError): void;
 }
 
 /**
- * Hands events to the handlers with a pattern that matches.
+ * Dispatches events to the handlers whose patterns match.
  *
  * @example
  * ```ts
@@ -49,7 +49,7 @@ export interface Receiver extends Handler {
 export class Dispatcher<H extends Handler = Handler> {
   readonly #handlers = new Set<H>();
   /** The handlers that were not released. */
-  readonly #wanting = new Set<H>();
+  readonly #active = new Set<H>();
   /** How many of them have each pattern. */
   readonly #uses = new Map<string, number>();
   readonly #routes = new Map<string, readonly H[]>();
@@ -59,7 +59,7 @@ export class Dispatcher<H extends Handler = Handler> {
     return [...this.#handlers];
   }
 
-  /** The texts of all patterns that events are still wanted for. */
+  /** The texts of the patterns of all handlers that were not released. */
   get patterns(): string[] {
     return [...this.#uses.keys()];
   }
@@ -72,18 +72,18 @@ export class Dispatcher<H extends Handler = Handler> {
   add(handler: H): void {
     if (this.#handlers.has(handler)) return;
     this.#handlers.add(handler);
-    this.#wanting.add(handler);
+    this.#active.add(handler);
     this.#count(handler, 1);
     this.#routes.clear();
   }
 
   /**
-   * Notes that a handler wants no more events. It is still given those that come until it is removed.
+   * Leaves out the patterns of a handler that is to be removed. It receives events until then.
    *
    * @param handler The handler.
    */
   release(handler: H): void {
-    if (this.#wanting.delete(handler)) this.#count(handler, -1);
+    if (this.#active.delete(handler)) this.#count(handler, -1);
   }
 
   /**
@@ -97,7 +97,7 @@ export class Dispatcher<H extends Handler = Handler> {
   }
 
   /**
-   * Hands an event to every handler with a pattern that matches it.
+   * Dispatches an event to every handler with a pattern that matches it.
    *
    * @param event The event.
    */

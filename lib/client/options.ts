@@ -1,5 +1,5 @@
 /**
- * What a client can be told, and what it tells.
+ * The options of a client and of its methods, and the events that it dispatches.
  *
  * @module
  */
@@ -17,19 +17,19 @@ import type { Subscription } from "./subscription.ts";
  */
 export interface ReconnectOptions {
   /**
-   * How long it waits before the first try, in milliseconds. Each wait is twice the one before, give or take a quarter.
+   * The delay before the first attempt, in milliseconds. Each delay is twice the one before, plus or minus a quarter.
    *
    * @default {250}
    */
   minDelayMs?: number;
   /**
-   * The longest wait between two tries, in milliseconds.
+   * The longest delay between two attempts, in milliseconds.
    *
    * @default {1000}
    */
   maxDelayMs?: number;
   /**
-   * How often it tries before the client is closed.
+   * The number of attempts after which the client is closed.
    *
    * @default {Infinity}
    */
@@ -45,7 +45,7 @@ export interface ReconnectOptions {
  * ```
  */
 export interface ConnectOptions {
-  /** Where the broker is, as `mq://HOST:PORT` or `mqs://HOST:PORT`. Stands for `hostname`, `port` and `tls`. */
+  /** The address of the broker, as `mq://HOST:PORT` or `mqs://HOST:PORT`, in place of `hostname`, `port` and `tls`. */
   url?: string;
   /**
    * The broker's host name or address.
@@ -60,19 +60,19 @@ export interface ConnectOptions {
    */
   port?: number;
   /**
-   * Whether the broker speaks TLS.
+   * Whether the connection uses TLS.
    *
    * @default {false}
    */
   tls?: boolean;
-  /** Certificates that are trusted besides those that the system trusts, in the PEM format. */
+  /** Certificates to trust besides those of the system, in the PEM format. */
   caCerts?: string[];
-  /** The token that admits the client, where the broker asks for it: 1 to 1,024 visible characters of ASCII. */
+  /** The token that authenticates the client, if the broker requires one: 1 to 1,024 visible characters of ASCII. */
   token?: string;
-  /** What the client calls itself: one word of at most 64 characters. The broker calls it `client-N` otherwise. */
+  /** The name of the client: one word of at most 64 characters. Default: the broker names it `client-N`. */
   name?: string;
   /**
-   * Whether events come with their id, time and sender. Without them the broker and the client have less to do.
+   * Whether events come with their id, time, sender and headers. Without them the broker and the client have less to do.
    *
    * @default {true}
    */
@@ -84,37 +84,37 @@ export interface ConnectOptions {
    */
   echo?: boolean;
   /**
-   * How it reconnects after the connection broke; false if it does not.
+   * How the client reconnects after the connection broke; false for not at all.
    *
    * @default {{}}
    */
   reconnect?: ReconnectOptions | false;
   /**
-   * Whether a broker that is not there yet is waited for, with the same delays.
+   * Whether to wait for a broker that is not there yet, with the delays of `reconnect`.
    *
    * @default {false}
    */
   wait?: boolean;
   /**
-   * How long one try to connect may take, in milliseconds.
+   * The timeout of one attempt to connect, in milliseconds.
    *
    * @default {5000}
    */
   timeoutMs?: number;
   /**
-   * The bytes that may wait to be sent, because there is no connection or the broker does not read fast enough. To
-   * publish more throws an error: {@linkcode Client.flush} waits until there is room.
+   * The most bytes that may be queued while there is no connection or the broker reads too slowly. Publishing more throws
+   * an error; {@linkcode Client.flush} waits until there is room.
    *
    * @default {16777216}
    */
   queueBytes?: number;
   /**
-   * How long the broker may be silent before it is asked for a sign of life, and after that before it is given up.
+   * How long the broker may be silent before it is sent a `/ping`, and after that before the connection is closed.
    *
    * @default {{ silenceMs: 30000, answerMs: 10000 }}
    */
   heartbeat?: Partial<HeartbeatTimes>;
-  /** Gives up connecting when it is aborted. Once connected, it has no effect. */
+  /** Aborts connecting. It has no effect on a client that is connected. */
   signal?: AbortSignal;
 }
 
@@ -139,7 +139,7 @@ export interface ConnectOptions {
  */
 export interface PublishOptions {
   /**
-   * Whether the data is a string that goes onto the line as it is, without being encoded.
+   * Whether the data is a string that is written to the line without being encoded.
    *
    * @default {false}
    */
@@ -166,19 +166,18 @@ export interface PublishOptions {
  * ```
  */
 export interface ConfirmOptions extends PublishOptions {
-  /** Stops waiting for the receipt when it is aborted. The event may be published all the same. */
+  /** Stops waiting. The event may be published nevertheless. */
   signal?: AbortSignal;
   /**
-   * How many hops are behind the event, from 0 to 255: for one that is made of another, one more than
-   * {@linkcode MqEvent.hops} of that. So a loop of programs that make events of each other's can be found out. Brokers
-   * before 0.6 are not told.
+   * How many hops the event has taken, from 0 to 255: for an event in reaction to another one, one more than
+   * {@linkcode MqEvent.hops} of that, so that a loop of such programs can be detected. Not sent to brokers before 0.6.
    *
    * @default {0}
    */
   hops?: number;
   /**
-   * The name of the event that answers this one: {@linkcode MqEvent.replyTo} of those who receive it. It is
-   * {@linkcode Client.request} that most programs want.
+   * The name to which a reply is to be published: {@linkcode MqEvent.replyTo} of the subscribers.
+   * {@linkcode Client.request} sets it, and waits for the reply.
    */
   reply?: string;
 }
@@ -193,8 +192,8 @@ export interface ConfirmOptions extends PublishOptions {
  */
 export interface RequestOptions extends Omit<ConfirmOptions, "reply"> {
   /**
-   * How long the answer may take, in milliseconds, from 1 to 2,147,483,647. The time that it takes to reconnect is part
-   * of it.
+   * The time after which the request fails without a reply, in milliseconds, from 1 to 2,147,483,647. It includes the
+   * time of a reconnect.
    *
    * @default {5000}
    */
@@ -202,7 +201,7 @@ export interface RequestOptions extends Omit<ConfirmOptions, "reply"> {
 }
 
 /**
- * A subscription that is taken from more slowly than events come.
+ * The detail of the event `slow`: a subscription that receives events faster than they are taken or handled.
  *
  * @example
  * ```ts
@@ -225,14 +224,14 @@ export interface RequestOptions extends Omit<ConfirmOptions, "reply"> {
 export interface SlowSubscription {
   /** The subscription. */
   subscription: Subscription;
-  /** How many events wait in it. */
+  /** The number of events that wait in it. */
   waiting: number;
-  /** How many it has dropped, this one included. */
+  /** The number of events that it has dropped, including this one. */
   dropped: number;
 }
 
 /**
- * The events of a {@linkcode Client}, by type: what `detail` is.
+ * The events of a {@linkcode Client}, by type.
  *
  * @example
  * ```ts
@@ -251,19 +250,19 @@ export interface SlowSubscription {
  * ```
  */
 export interface ClientEventMap {
-  /** The connection broke; why. The client reconnects by itself, unless it was told not to. */
+  /** The connection broke; the error says why. The client reconnects, unless `reconnect` is false. */
   disconnect: CustomEvent<ConnectionError>;
-  /** The connection is back, with all subscriptions; how many tries it took. */
+  /** The client has reconnected and renewed its subscriptions; the number of attempts. */
   reconnect: CustomEvent<{ attempts: number }>;
-  /** The broker had to drop events for this client, which read too slowly: how many. */
+  /** The broker dropped events for this client, which reads too slowly; the number of events. */
   dropped: CustomEvent<number>;
   /**
-   * A subscription holds as many events as may wait in it, and drops what comes on top. It is told once, and again only
-   * after half of what may wait has been taken.
+   * A subscription is full and drops events. Dispatched once, and again only after half of what may wait in the
+   * subscription has been taken.
    */
   slow: CustomEvent<SlowSubscription>;
-  /** What the broker said unasked, such as that it could not read a line or refuses a subscription with a handler. */
+  /** An error of the broker that no method reports: a line that it could not read, or a refused subscription with a handler. */
   notice: CustomEvent<ProtocolError>;
-  /** What a handler threw. Unless a listener calls `preventDefault`, it is reported as uncaught. */
+  /** What a handler threw or rejected with. It is reported as uncaught unless a listener calls `preventDefault`. */
   error: CustomEvent<unknown>;
 }

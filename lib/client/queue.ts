@@ -1,14 +1,14 @@
 /**
- * A queue of which it does not matter how long it is. Everything here is pure.
+ * A queue whose operations take constant time. Everything here is pure.
  *
  * @module
  */
 
-/** How many places may be empty before the queue is made anew. */
+/** The number of empty places after which the array is copied. */
 const MAX_EMPTY = 1024;
 
 /**
- * First in, first out. `Array.shift` moves all that is left once an array is long, so that to take a hundred thousand
+ * A queue, first in, first out. `Array.shift` moves all other items of a long array, so that taking a hundred thousand
  * items one by one takes seconds.
  *
  * @example
@@ -25,13 +25,13 @@ export class Queue<T> {
   #items: (T | undefined)[] = [];
   #first = 0;
 
-  /** How many items wait. */
+  /** The number of items. */
   get length(): number {
     return this.#items.length - this.#first;
   }
 
   /**
-   * Puts an item behind all others.
+   * Adds an item at the end.
    *
    * @param item The item.
    */
@@ -40,14 +40,14 @@ export class Queue<T> {
   }
 
   /**
-   * Takes the item that has waited longest.
+   * Removes the first item.
    *
-   * @returns It; undefined if there is none.
+   * @returns The item; undefined if the queue is empty.
    */
   shift(): T | undefined {
     if (this.length === 0) return undefined;
     const item = this.#items[this.#first];
-    this.#items[this.#first++] = undefined; // It is not to be kept.
+    this.#items[this.#first++] = undefined; // So that it can be collected.
     if (this.#first > MAX_EMPTY && this.#first > this.#items.length / 2) {
       this.#items = this.#items.slice(this.#first);
       this.#first = 0;

@@ -1,5 +1,5 @@
 /**
- * The requests of a client that wait for an answer, and the names under which the answers come.
+ * The requests of a client that wait for their replies.
  *
  * @module
  */
@@ -12,18 +12,18 @@ import type { Receiver } from "./dispatcher.ts";
 import type { Receipt } from "../protocol/responses.ts";
 import type { RequestOptions } from "./options.ts";
 
-/** How long an answer may take unless a request says otherwise, in milliseconds. */
+/** The default timeout of a request, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 5000;
 
-/** The longest time that a timer can wait, in milliseconds. */
+/** The longest timeout of a timer, in milliseconds. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 
-/** A request that waits for its answer. */
+/** A request that waits for its reply. */
 interface Request {
-  /** The name of the event that asks. */
+  /** The name of the request. */
   readonly name: string;
-  readonly answer: PromiseWithResolvers<MqEvent>;
-  /** Whether it was sent: if the connection breaks from then on, the answer may be lost. */
+  readonly reply: PromiseWithResolvers<MqEvent>;
+  /** Whether it was sent: if the connection breaks after that, the reply may be lost. */
   isSent: boolean;
 }
 
@@ -31,7 +31,7 @@ interface Request {
 export type PublishRequest = (replyTo: string, onSend: () => void) => Promise<Receipt>;
 
 /**
- * Receives the answers to a client's requests, by one pattern for all of them.
+ * Publishes requests and receives their replies, with one pattern for all of them.
  *
  * @example
  * ```ts
@@ -56,29 +56,29 @@ export class Requests implements Receiver {
   #isOver = false;
 
   /**
-   * Makes an inbox of its own.
+   * Makes an inbox: a pattern that no other client has.
    *
-   * @param inbox The first token of its names, as the broker says.
+   * @param inbox The first token of the pattern, from the broker's `/hello`.
    */
   constructor(inbox: string) {
     this.#prefix = `${inbox}.${monotonicUlid()}`;
     this.patterns = [new Pattern(`${this.#prefix}.>`)];
-    this.#ready.promise.catch(() => {}); // Told to each request, if there is one.
+    this.#ready.promise.catch(() => {}); // Each request waits for it.
   }
 
-  /** Whether it can be used no more, because the broker has refused it. */
+  /** Whether the broker has refused the pattern, or the client is closed. */
   get isOver(): boolean {
     return this.#isOver;
   }
 
   /**
-   * Publishes a request and waits for its answer. What cannot be answered is not published: first, the broker must have
-   * taken the pattern in.
+   * Publishes a request and waits for its reply. It is not published before the broker has subscribed the connection to the
+   * pattern, so that the reply can be received.
    *
-   * @param name The name of the event that asks.
-   * @param publish Publishes it; is given the name for its answer.
-   * @param options How long the answer may take, and a signal that ends the waiting.
-   * @returns The answer.
+   * @param name The name of the request.
+   * @param publish Publishes it; is given the name for the reply.
+   * @param options The timeout, and a signal that stops waiting.
+   * @returns The reply.
    * @throws As {@linkcode Client.request}.
    */
   async request(
@@ -91,24 +91,24 @@ export class Requests implements Receiver {
       return await within(timeoutMs, this.#ask(name, replyTo, publish), signal);
     } catch (cause) {
       if (!(cause instanceof TimeoutError)) throw cause;
-      throw new TimeoutError("timeout", `No answer to ${quote(name)} within ${timeoutMs} ms`, { cause });
+      throw new TimeoutError("timeout", `No reply to ${quote(name)} within ${timeoutMs} ms`, { cause });
     } finally {
-      this.#pending.delete(replyTo); // An answer that comes now is dropped.
+      this.#pending.delete(replyTo); // A reply that arrives later is dropped.
     }
   }
 
   async #ask(name: string, replyTo: string, publish: PublishRequest): Promise<MqEvent> {
-    const request: Request = { name, answer: Promise.withResolvers(), isSent: false };
-    request.answer.promise.catch(() => {}); // Others are waited for first.
+    const request: Request = { name, reply: Promise.withResolvers(), isSent: false };
+    request.reply.promise.catch(() => {}); // The receipt is waited for first.
     this.#pending.set(replyTo, request);
     await this.#ready.promise;
-    if (!this.#pending.has(replyTo)) return await request.answer.promise; // The time has run out meanwhile.
+    if (!this.#pending.has(replyTo)) return await request.reply.promise; // It has timed out meanwhile.
     const { receivers } = await publish(replyTo, () => request.isSent = true);
-    if (receivers === 0) throw new MqError("no-responders", `Nobody receives ${quote(name)}, so nobody can answer it`);
-    return await request.answer.promise;
+    if (receivers === 0) throw new MqError("no-responders", `Nobody receives ${quote(name)}, so nobody can reply`);
+    return await request.reply.promise;
   }
 
-  /** Rejects what can no longer be answered, since the broker has forgotten the pattern with the connection. */
+  /** Rejects the requests that were sent over the connection: their replies may be lost. */
   onDisconnect(reason: ConnectionError): void {
     this.#reject(reason, ({ isSent }) => isSent);
   }
@@ -118,10 +118,10 @@ export class Requests implements Receiver {
     const isError = event.name.endsWith(failed);
     const replyTo = isError ? event.name.slice(0, -failed.length) : event.name;
     const request = this.#pending.get(replyTo);
-    if (request === undefined) return; // It comes too late, or is the second.
+    if (request === undefined) return; // The request has timed out, or has a reply already.
     this.#pending.delete(replyTo);
-    if (isError) request.answer.reject(requestFailed(request.name, event));
-    else request.answer.resolve(event);
+    if (isError) request.reply.reject(requestFailed(request.name, event));
+    else request.reply.resolve(event);
   }
 
   onReady(): void {
@@ -142,16 +142,16 @@ export class Requests implements Receiver {
     for (const [replyTo, request] of this.#pending) {
       if (!isMeant(request)) continue;
       this.#pending.delete(replyTo);
-      request.answer.reject(reason);
+      request.reply.reject(reason);
     }
   }
 }
 
 /**
- * Checks how long an answer may take.
+ * Checks the timeout of a request.
  *
- * @param timeoutMs The time, in milliseconds; undefined for the default.
- * @throws {RangeError} If it is less than 1, or longer than a timer can wait.
+ * @param timeoutMs The timeout, in milliseconds; undefined for the default.
+ * @throws {RangeError} If it is not from 1 to 2,147,483,647.
  *
  * @example
  * ```ts
@@ -163,7 +163,7 @@ export class Requests implements Receiver {
  */
 export function checkTimeout(timeoutMs: number = REQUEST_TIMEOUT_MS): void {
   if (timeoutMs >= 1 && timeoutMs <= MAX_TIMEOUT_MS) return;
-  throw new RangeError(`Cannot wait ${timeoutMs} ms for an answer: it takes 1 to ${MAX_TIMEOUT_MS}`);
+  throw new RangeError(`Cannot wait ${timeoutMs} ms for a reply: it takes 1 to ${MAX_TIMEOUT_MS}`);
 }
 
 function requestFailed(name: string, { data, text }: MqEvent): MqError {

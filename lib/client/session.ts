@@ -1,6 +1,6 @@
 /**
- * One connection of a client to a broker, from dialling to its end: lines go out, answers and events come in.
- * A {@linkcode Client} lives through many sessions.
+ * One connection of a client to a broker, from its start to its end: lines are sent, responses and events are received. A
+ * {@linkcode Client} that reconnects has one session after another.
  *
  * @module
  */
@@ -17,45 +17,45 @@ import { type BrokerLine, formatEvent, type HelloArguments, parseBrokerLine } fr
 import { within } from "../net/time.ts";
 import { afterCurrentTick } from "../net/read_scheduler.ts";
 
-/** The longest line a client takes from its broker, in bytes: lists of ten thousand clients fit. */
-const MAX_REPLY_BYTES = 64 * 1024 * 1024;
+/** The longest line that a client accepts from a broker, in bytes: a list of ten thousand clients fits. */
+const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;
 
-/** How much of the first line is kept, to show what sort of program that is, in UTF-16 code units. */
+/** How much of the first line is kept for the error of a connection to another program, in UTF-16 code units. */
 const MAX_SHOWN_CHARACTERS = 100;
 
-/** How long a broker gets to say goodbye, in milliseconds. */
+/** How long a broker may take to answer `/quit`, in milliseconds. */
 const QUIT_MS = 5000;
 
-/** A new connection hears everything until it is answered `/hello` and `/unsub >`: that is meant for nobody. */
-const ANSWERS_TO_GREETING = 2;
+/** A new connection is subscribed to everything until `/hello` and `/unsub >` are answered: events before that are ignored. */
+const GREETING_RESPONSES = 2;
 
-/** After how many events without a receipt the broker is asked to show that it has read them, and after how long. */
+/** After how many events without a receipt a `/ping` confirms that the broker has read them, and after how long. */
 const EVENTS_TO_CONFIRM = 100;
 const MS_TO_CONFIRM = 5000;
 
 const encoder = new TextEncoder();
 
-/** Who is told what a session receives. */
+/** Is told what a session receives. */
 export interface SessionObserver {
-  /** What an event is answered through. */
+  /** Publishes the reply to an event. */
   readonly respond: Respond;
   /** Called with each event. */
   onEvent(event: MqEvent): void;
-  /** Called with what the broker says unasked: a line it could not read, why it is about to close. */
+  /** Called with an error that is no response: a line that the broker could not read, or why it closes the connection. */
   onNotice(error: ProtocolError): void;
-  /** Called when events are missing at this place of the stream, with how many. */
+  /** Called with the number of events that the broker dropped at this position. */
   onDropped(events: number): void;
 }
 
 /** Options of {@linkcode Session}. */
 export interface SessionOptions extends HeartbeatTimes {
-  /** The longest line that the broker is believed to take, in bytes, until it says so itself. */
+  /** The longest line that the broker is assumed to accept, in bytes, until its `/hello` tells. */
   lineBytes: number;
 }
 
-/** Somebody who waits for an answer. */
+/** A control line that waits for its response. */
 interface PendingRequest {
-  /** How many events were sent before the question: its answer confirms that they were read. */
+  /** How many events were sent before it: the response confirms that the broker has read them. */
   sentBefore: number;
   resolve(json: string): void;
   reject(error: MqError): void;
@@ -70,39 +70,39 @@ export class Session {
   readonly #queue: WriteQueue;
   readonly #observer: SessionObserver;
   readonly #pending = new Queue<PendingRequest>();
-  /** The patterns asked for, each with the broker's answer. */
-  readonly #heard = new Map<string, Promise<void>>();
+  /** The patterns that were subscribed to, each with the response of the broker. */
+  readonly #subscribed = new Map<string, Promise<void>>();
   #lineBytes: number;
-  #answers = 0;
+  #responses = 0;
   #sent = 0;
   #confirmed = 0;
-  /** For about how long some of what was sent has not been confirmed. */
+  /** For about how long events have been unconfirmed. */
   #unconfirmedMs = 0;
-  #isOver = false;
+  #hasEnded = false;
   #text = "";
   #firstLine: string | undefined;
-  /** What came last, where it says why the connection ends; or what is the matter on this side. */
+  /** The reason for the end of the connection: the last line of the broker, if it says one, or an error on this side. */
   #closeMessage: ProtocolError | undefined;
 
   /**
-   * Begins to read what the broker sends.
+   * Starts to read what the broker sends.
    *
    * @param conn The connection.
-   * @param observer Who is told what it hears.
-   * @param options What the broker is believed to take, and how long it may be silent.
+   * @param observer Is told what the session receives.
+   * @param options The longest line that is sent, and how long the broker may be silent.
    */
   constructor(conn: Deno.Conn, observer: SessionObserver, options: SessionOptions) {
     this.#conn = conn;
     this.#observer = observer;
     this.#lineBytes = options.lineBytes;
-    this.#lines = new LineReader(conn, { maxLineBytes: MAX_REPLY_BYTES });
+    this.#lines = new LineReader(conn, { maxLineBytes: MAX_RESPONSE_BYTES });
     this.#queue = new WriteQueue(conn, { limitBytes: Infinity });
     this.ended = this.#read(this.#watch(options));
   }
 
-  /** Whether the connection has ended: what is sent or asked from then on goes nowhere. */
-  get isOver(): boolean {
-    return this.#isOver;
+  /** Whether the connection has ended: lines that are sent from then on are lost. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
   }
 
   /** What was received so far, for the error of a greeting that fails. */
@@ -115,25 +115,26 @@ export class Session {
     return this.#text.length + this.#queue.queuedBytes;
   }
 
-  /** How many events were sent of which the broker has not shown that it has read them. */
+  /** How many events were sent that the broker has not confirmed to have read. */
   get unconfirmed(): number {
     return this.#sent - this.#confirmed;
   }
 
   /**
-   * Introduces the client, and replaces the everything that a new connection hears.
+   * Sends `/hello`, and replaces the patterns that a new connection has.
    *
-   * @param introduction What the client says of itself.
-   * @param patterns What it hears.
-   * @returns What the broker says of itself.
-   * @throws {ProtocolError} If the broker refuses the introduction.
+   * @param args The arguments of `/hello`.
+   * @param patterns The patterns to subscribe to.
+   * @returns The response to `/hello`.
+   * @throws {ProtocolError} If the broker refuses it.
+   * @throws {MqError} With the code `bad-reply`, if the response is not one of a broker.
    */
-  async greet(introduction: HelloArguments, patterns: readonly string[]): Promise<Hello> {
-    const answers = [this.ask(`/hello ${JSON.stringify(introduction)}`), this.ask("/unsub >")];
-    this.hear(patterns);
-    const [json] = await Promise.all(answers);
-    await Promise.allSettled(this.#heard.values());
-    const hello = parseAnswer<Partial<Hello> | null>(json);
+  async greet(args: HelloArguments, patterns: readonly string[]): Promise<Hello> {
+    const responses = [this.command(`/hello ${JSON.stringify(args)}`), this.command("/unsub >")];
+    this.subscribeTo(patterns);
+    const [json] = await Promise.all(responses);
+    await Promise.allSettled(this.#subscribed.values());
+    const hello = parseResponse<Partial<Hello> | null>(json);
     if (!Array.isArray(hello?.events) || !(Number(hello.limits?.lineBytes) > 0)) {
       throw new MqError("bad-reply", `It does not say what it recognizes or what its limits are: ${quote(json)}`);
     }
@@ -142,58 +143,58 @@ export class Session {
   }
 
   /**
-   * Has the broker send the events that match some patterns, and no others.
+   * Changes the subscriptions of the connection to some patterns, and no others.
    *
    * @param patterns The texts of the patterns.
    */
-  hear(patterns: readonly string[]): void {
+  subscribeTo(patterns: readonly string[]): void {
     const wanted = new Set(patterns);
-    const gone = [...this.#heard.keys()].filter((pattern) => !wanted.has(pattern));
+    const gone = [...this.#subscribed.keys()].filter((pattern) => !wanted.has(pattern));
     for (const pattern of gone) {
-      this.#heard.delete(pattern);
-      this.ask(`/unsub ${pattern}`).catch(() => {}); // Refused if its /sub was; so each has a line of its own.
+      this.#subscribed.delete(pattern);
+      this.command(`/unsub ${pattern}`).catch(() => {}); // Refused if its /sub was; so each has a line of its own.
     }
-    const added = patterns.filter((pattern) => !this.#heard.has(pattern));
+    const added = patterns.filter((pattern) => !this.#subscribed.has(pattern));
     for (const words of this.#fitLines(added)) {
-      const answer = this.ask(`/sub ${words}`).then(() => {});
-      answer.catch(() => {}); // Told to those who wait for it: see `heard`.
-      for (const pattern of words.split(" ")) this.#heard.set(pattern, answer);
+      const response = this.command(`/sub ${words}`).then(() => {});
+      response.catch(() => {}); // It is reported by `subscribed`.
+      for (const pattern of words.split(" ")) this.#subscribed.set(pattern, response);
     }
   }
 
   /**
-   * Waits until the broker has taken a pattern in.
+   * Waits until the broker has subscribed the connection to a pattern.
    *
-   * @param pattern The text of one of the patterns that the session is to hear.
+   * @param pattern The text of one of the patterns given to {@linkcode Session.subscribeTo}.
    * @throws {ProtocolError} If the broker refuses it.
    * @throws {ConnectionError} With the code `disconnected`, if the connection ends before.
    */
-  heard(pattern: string): Promise<void> {
-    return this.#heard.get(pattern) ?? Promise.resolve();
+  subscribed(pattern: string): Promise<void> {
+    return this.#subscribed.get(pattern) ?? Promise.resolve();
   }
 
   /**
-   * Sends an event at the end of this turn of the event loop, together with the other lines of this turn.
+   * Sends an event line, at the end of the current tick of the event loop and together with the other lines of that.
    *
-   * @param line Its line, without the LF.
+   * @param line The line, without its LF.
    */
-  send(line: string): void {
+  sendEvent(line: string): void {
     this.#write(line);
     if (++this.#sent % EVENTS_TO_CONFIRM === 0) this.#confirm();
   }
 
   /**
-   * Sends a control line and waits for its answer.
+   * Sends a control line and waits for its response.
    *
    * @param line The line, without its LF.
-   * @returns The JSON of the answer; may be empty.
-   * @throws {ProtocolError} What the broker answers it with, if it refuses, or `line-too-long`.
+   * @returns The JSON of the response; may be empty.
+   * @throws {ProtocolError} The error of the response, or `line-too-long`.
    * @throws {ConnectionError} With the code `disconnected`, if the connection ends before.
    */
-  ask(line: string): Promise<string> {
+  command(line: string): Promise<string> {
     const bytes = byteLength(line);
     if (bytes > this.#lineBytes) {
-      // The broker's answer would not tell which line it is for.
+      // The response of the broker would not say to which line it belongs.
       const message = `Cannot send ${bytes} bytes: the broker takes lines of ${this.#lineBytes}`;
       return Promise.reject(new ProtocolError("line-too-long", message));
     }
@@ -201,15 +202,15 @@ export class Session {
     return new Promise((resolve, reject) => this.#pending.push({ sentBefore: this.#sent, resolve, reject }));
   }
 
-  /** Sends what is queued, says goodbye, and closes the connection when the broker has read it all. */
+  /** Sends what is queued and `/quit`, and closes the connection when the broker has read all of it. */
   async quit(): Promise<void> {
     this.#write("/quit");
     await within(QUIT_MS, this.ended).catch(() => {}); // Too late: `unconfirmed` tells what is not known.
-    this.abandon();
+    this.closeNow();
   }
 
-  /** Closes the connection at once. */
-  abandon(): void {
+  /** Closes the connection without `/quit`. */
+  closeNow(): void {
     try {
       this.#conn.close();
     } catch {
@@ -228,7 +229,7 @@ export class Session {
     this.#queue.flush();
   }
 
-  /** Joins patterns to texts that fit a line each. */
+  /** Joins patterns with spaces, as many as fit a line. */
   #fitLines(patterns: readonly string[]): string[] {
     const room = this.#lineBytes - "/sub ".length;
     const lines: string[] = [];
@@ -240,7 +241,7 @@ export class Session {
     return lines;
   }
 
-  /** Asks a silent broker for a sign of life, and ends the connection if none comes; returns how to stop that. */
+  /** Sends `/ping` to a silent broker, and ends the connection if nothing comes. Returns a function that stops this. */
   #watch(times: HeartbeatTimes): () => void {
     const everyMs = tickMs(times.silenceMs, times.answerMs);
     const lines = this.#lines;
@@ -248,11 +249,11 @@ export class Session {
       get receivedBytes() {
         return lines.receivedBytes;
       },
-      ping: () => void this.ask("/ping").catch(() => {}), // It fails with the connection, which is told.
+      ping: () => void this.command("/ping").catch(() => {}), // It fails only with the connection, which is reported.
       onTimeout: () => {
         const seconds = (times.silenceMs + times.answerMs) / 1000;
         this.#closeMessage = new ProtocolError("silent", `The broker has been silent for ${seconds} s`);
-        this.abandon();
+        this.closeNow();
       },
     };
     const heartbeat = new Heartbeat(peer, times, everyMs);
@@ -263,7 +264,7 @@ export class Session {
     return () => clearInterval(timer);
   }
 
-  /** So that little is uncertain when the connection breaks. */
+  /** Confirms events that have been unconfirmed for long, so that few are uncertain when the connection breaks. */
   #confirmOld(passedMs: number): void {
     this.#unconfirmedMs = this.unconfirmed > 0 ? this.#unconfirmedMs + passedMs : 0;
     if (this.#unconfirmedMs >= MS_TO_CONFIRM) this.#confirm();
@@ -271,14 +272,14 @@ export class Session {
 
   #confirm(): void {
     this.#unconfirmedMs = 0;
-    this.ask("/ping").catch(() => {}); // It fails with the connection, which is told.
+    this.command("/ping").catch(() => {}); // It fails only with the connection, which is reported.
   }
 
   async #read(stopWatching: () => void): Promise<ConnectionError> {
     const reason = await this.#readLines();
-    this.#isOver = true;
+    this.#hasEnded = true;
     stopWatching();
-    this.abandon();
+    this.closeNow();
     while (this.#pending.length > 0) this.#pending.shift()!.reject(reason);
     return reason;
   }
@@ -301,11 +302,11 @@ export class Session {
     }
   }
 
-  /** What the broker said last explains the end better than how the connection ended. */
+  /** The error with which the connection ended: what the broker said last, rather than how the socket ended. */
   #disconnected(message: string, cause?: MqError): ConnectionError {
-    const words = this.#closeMessage;
-    return words
-      ? new ConnectionError("disconnected", words.message, { cause: words })
+    const said = this.#closeMessage;
+    return said
+      ? new ConnectionError("disconnected", said.message, { cause: said })
       : new ConnectionError("disconnected", message, { cause });
   }
 
@@ -313,63 +314,63 @@ export class Session {
     this.#closeMessage = undefined;
     switch (line.type) {
       case "event":
-        return this.#event(line);
+        return this.#onEvent(line);
       case "ok":
-        return this.#answered().resolve(line.json);
+        return this.#takePending().resolve(line.json);
       case "pong":
-        return this.#answered().resolve(line.text);
+        return this.#takePending().resolve(line.text);
       case "err":
-        return this.#refused(line.what, new ProtocolError(line.code, line.text));
+        return this.#onError(line.what, new ProtocolError(line.code, line.text));
       case "ping":
         return this.#write(line.text === "" ? "/pong" : `/pong ${line.text}`);
       case "bye":
-        return this.#goodbye(line.text);
+        return this.#onBye(line.text);
       case "dropped":
         return this.#observer.onDropped(line.events);
       case "skipped":
-        return; // Nobody asks for a sample here.
+        return; // Only observers are sent samples.
     }
   }
 
-  #event(line: BrokerLine & { type: "event" }): void {
+  #onEvent(line: BrokerLine & { type: "event" }): void {
     const { name, text } = line;
     const { respond } = this.#observer;
-    if (this.#answers >= ANSWERS_TO_GREETING) this.#observer.onEvent(new MqEvent(name, text, line, respond));
+    if (this.#responses >= GREETING_RESPONSES) this.#observer.onEvent(new MqEvent(name, text, line, respond));
     else if (!isName(name)) throw new ProtocolError("bad-reply", `${quote(formatEvent(name, text))} is no event`);
   }
 
-  #answered(): PendingRequest {
+  #takePending(): PendingRequest {
     const request = this.#pending.shift();
-    if (!request) throw new ProtocolError("bad-reply", "The broker answered what was not asked");
-    this.#answers++;
+    if (!request) throw new ProtocolError("bad-reply", "The broker sent a response to no control line");
+    this.#responses++;
     this.#confirmed = request.sentBefore;
     return request;
   }
 
-  #refused(what: string, error: ProtocolError): void {
-    if (what !== "-") return this.#answered().reject(error);
+  #onError(what: string, error: ProtocolError): void {
+    if (what !== "-") return this.#takePending().reject(error);
     this.#closeMessage = error;
     this.#observer.onNotice(error);
   }
 
-  /** Without a text it answers `/quit`: all that was sent before has been read. */
-  #goodbye(text: string): void {
+  /** Without a text, `/bye` answers `/quit`: the broker has read all that was sent. */
+  #onBye(text: string): void {
     if (text === "") this.#confirmed = this.#sent;
     else this.#closeMessage = new ProtocolError("bye", text);
   }
 }
 
 /**
- * Reads the JSON of an answer.
+ * Reads the JSON of a response.
  *
  * @param json The JSON.
- * @returns Its value, believed to be what the question asks for.
+ * @returns The value. Its type is not checked.
  * @throws {MqError} With the code `bad-reply`, if it is not JSON.
  */
-export function parseAnswer<T>(json: string): T {
+export function parseResponse<T>(json: string): T {
   try {
     return JSON.parse(json);
   } catch (cause) {
-    throw new MqError("bad-reply", `Cannot read the broker's answer ${quote(json)}`, { cause });
+    throw new MqError("bad-reply", `Cannot read the broker's response ${quote(json)}`, { cause });
   }
 }

@@ -1,5 +1,5 @@
 /**
- * A subscription: the events that match its patterns, for a loop to take or for a handler to be called with.
+ * A subscription: a bounded buffer of events, which are taken by a loop or handled by a function.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import { onAbort } from "../net/time.ts";
 import type { Receiver } from "./dispatcher.ts";
 import { Queue } from "./queue.ts";
 
-/** How many events wait in a subscription unless it was told otherwise. */
+/** The default of {@linkcode SubscribeOptions.maxWaiting}. */
 const MAX_WAITING_EVENTS = 100_000;
 
-/** How many bytes of events wait in a subscription unless it was told otherwise. */
+/** The default of {@linkcode SubscribeOptions.maxWaitingBytes}. */
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 
-/** About how many bytes an event takes besides its name and its data. */
+/** The bytes that count for an event besides its name and data. */
 const EVENT_BYTES = 100;
 
 const DONE: IteratorReturnResult<undefined> = Object.freeze({ value: undefined, done: true });
@@ -43,28 +43,28 @@ const DONE: IteratorReturnResult<undefined> = Object.freeze({ value: undefined, 
  */
 export interface SubscribeOptions {
   /**
-   * Called with each event, in the order in which they come. What it throws or rejects with comes as the client's `error`
-   * event. Without a handler, the events are taken by a loop over the subscription.
+   * Called with each event, in the order of their arrival. What it throws or rejects with is an event `error` of the
+   * client. Without a handler, the events are taken by a loop over the subscription.
    */
   handler?: (event: MqEvent) => unknown;
   /**
-   * How many events the handler is given at a time. With 1, the next one is handled when the promise that the handler
-   * returned for the one before has settled.
+   * How many events are handled at the same time. With 1, the handler is called with the next event when the promise that
+   * it returned for the one before has settled.
    *
    * @default {1}
    */
   concurrency?: number;
-  /** Ends the subscription when it is aborted. What waits can still be taken, or is still handled. */
+  /** Ends the subscription. Events that wait can still be taken, or are still handled. */
   signal?: AbortSignal;
   /**
-   * How many events may wait to be taken or handled. What comes on top is dropped and counted.
+   * The most events that may wait to be taken or handled. More are dropped and counted.
    *
    * @default {100000}
    */
   maxWaiting?: number;
   /**
-   * About how many bytes of events may wait to be taken or handled: a character of name and data counts as one, and each
-   * event as a hundred more. What comes on top is dropped and counted, unless nothing waits.
+   * The most bytes of events that may wait to be taken or handled: a byte for each UTF-16 code unit of name and data, and
+   * 100 for each event. More are dropped and counted. An event always has room if no other waits.
    *
    * @default {67108864}
    */
@@ -72,8 +72,8 @@ export interface SubscribeOptions {
 }
 
 /**
- * What {@linkcode Client.subscribe} returns: the events that match some patterns. Without a handler they are taken by a
- * loop, and to leave the loop ends the subscription.
+ * A subscription, as {@linkcode Client.subscribe} returns it. Without a handler, its events are taken by a loop; leaving
+ * the loop ends the subscription.
  *
  * @example
  * ```ts
@@ -97,60 +97,59 @@ export interface SubscribeOptions {
  */
 export interface Subscription extends AsyncIterableIterator<MqEvent>, AsyncDisposable {
   /**
-   * Resolves when the broker has taken the subscription in: whatever is published from then on is received. Some events
-   * that were published shortly before are received, too: those that the broker read behind the subscription, and those
-   * that the client was receiving already. It rejects with a {@linkcode ProtocolError} if the broker refuses, and with a
-   * {@linkcode ConnectionError} of the code `closed` if the subscription or the client ends before.
+   * Resolves when the broker has subscribed the connection: all events that are published from then on are received. Some
+   * events that were published shortly before may be received, too. Rejects with a {@linkcode ProtocolError} if the broker
+   * refuses, and with a {@linkcode ConnectionError} of the code `closed` if the subscription or the client ends before.
    */
   readonly ready: Promise<void>;
   /** Whether it has ended. Events may still wait to be taken or handled. */
   readonly ended: boolean;
-  /** How many events wait to be taken or handled. */
+  /** The number of events that wait to be taken or handled. */
   readonly waiting: number;
-  /** How many events were dropped because too many waited. The client's `slow` event tells when that begins. */
+  /** The number of events that were dropped because too many waited. The event `slow` of the client reports the first. */
   readonly dropped: number;
   /**
-   * The next event.
+   * Waits for the next event.
    *
-   * @returns It, or `done` once the subscription has ended and nothing waits any more.
-   * @throws {ProtocolError} If the broker refuses the subscription.
-   * @throws {ConnectionError} With the code `closed`, if the client no longer tries to reconnect; after what waits.
-   * @throws {TypeError} If there is a handler.
+   * @returns The event, or `done` if the subscription has ended and no event waits.
+   * @throws {ProtocolError} If the broker refused the subscription.
+   * @throws {ConnectionError} With the code `closed`, if the client no longer tries to reconnect and no event waits.
+   * @throws {TypeError} If the subscription has a handler.
    */
   next(): Promise<IteratorResult<MqEvent>>;
   /**
-   * The same as {@linkcode Subscription.unsubscribe}: to leave a loop calls it.
+   * The same as {@linkcode Subscription.unsubscribe}. Leaving a loop calls it.
    *
    * @returns `done`.
    */
   return(): Promise<IteratorResult<MqEvent>>;
-  /** Ends the subscription at once. What waits is thrown away. */
+  /** Ends the subscription at once. Events that wait are discarded. */
   unsubscribe(): void;
   /**
-   * Ends the subscription in such a way that nothing is lost: unsubscribes at the broker, and receives what that has sent
-   * until then. With a handler, it resolves when all of that has been handled, so a handler must not wait for it;
-   * otherwise, what waits can still be taken.
+   * Ends the subscription without losing events: unsubscribes at the broker, and receives all events that it had sent
+   * before. With a handler, the promise resolves when all of them have been handled, so the handler must not wait for it.
+   * Without one, they can still be taken.
    */
   drain(): Promise<void>;
-  /** With a handler the same as {@linkcode Subscription.drain}, otherwise as {@linkcode Subscription.unsubscribe}. */
+  /** The same as {@linkcode Subscription.drain} with a handler, otherwise as {@linkcode Subscription.unsubscribe}. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** What a subscription tells its client. */
+/** Is told what happens to a subscription. */
 export interface SubscriptionObserver {
-  /** Called once, when it has ended. */
+  /** Called once, when the subscription has ended. */
   onEnd(subscription: BufferedSubscription): void;
-  /** Called if the broker refuses a subscription with a handler, to which nobody else would tell that. */
+  /** Called if the broker refuses a subscription with a handler. Without one, the loop throws the error. */
   onRefused(error: ProtocolError): void;
-  /** Called when the first event of a stretch is dropped: until half of what may wait has been taken. */
+  /** Called when an event is dropped, but not again before half of what may wait has been taken. */
   onSlow(subscription: BufferedSubscription): void;
   /** Called with what the handler threw. */
   onError(error: unknown): void;
-  /** Called once, before it ends by `drain`: resolves when the broker has nothing more to send for it. */
+  /** Called once by `drain`: unsubscribes at the broker, and waits until all events that it had sent before have arrived. */
   onDrain(subscription: BufferedSubscription): Promise<void>;
 }
 
-/** The client's side of a {@linkcode Subscription}: events are put in here. */
+/** The implementation of {@linkcode Subscription}, with the methods by which the client puts events in. */
 export class BufferedSubscription implements Subscription, Receiver {
   readonly patterns: readonly Pattern[];
   readonly #observer: SubscriptionObserver;
@@ -163,7 +162,7 @@ export class BufferedSubscription implements Subscription, Receiver {
   #waitingBytes = 0;
   /** The calls of `next` that wait for an event. */
   readonly #takers = new Queue<PromiseWithResolvers<IteratorResult<MqEvent>>>();
-  /** How many events the handler is at. */
+  /** The number of events that are being handled. */
   #handling = 0;
   readonly #idle = Promise.withResolvers<void>();
   #drained: Promise<void> | undefined;
@@ -171,15 +170,15 @@ export class BufferedSubscription implements Subscription, Receiver {
   #dropped = 0;
   #isSlow = false;
   #ended = false;
-  /** What the loop over it is to throw. */
+  /** The error that the loop over the subscription throws. */
   #failure: MqError | undefined;
 
   /**
-   * Makes a subscription, of which the broker knows nothing yet.
+   * Makes a subscription.
    *
    * @param patterns The texts of its patterns.
-   * @param options Its handler, if it has one, what may wait, and a signal that ends it.
-   * @param observer What it tells its client.
+   * @param options Its handler, its limits, and a signal that ends it.
+   * @param observer Is told what happens to it.
    * @throws {ProtocolError} With the code `bad-pattern`.
    * @throws {RangeError} If `maxWaiting`, `maxWaitingBytes` or `concurrency` is less than 1.
    */
@@ -195,7 +194,7 @@ export class BufferedSubscription implements Subscription, Receiver {
     this.#concurrency = concurrency;
     this.#maxWaiting = maxWaiting;
     this.#maxWaitingBytes = maxWaitingBytes;
-    this.#ready.promise.catch(() => {}); // Whoever does not wait for it need not handle it.
+    this.#ready.promise.catch(() => {}); // The program need not wait for it.
     this.#stopListening = onAbort(signal, () => this.finish());
   }
 
@@ -286,10 +285,10 @@ export class BufferedSubscription implements Subscription, Receiver {
   }
 
   /**
-   * Ends the subscription, but lets what waits be taken or handled.
+   * Ends the subscription. Events that wait can still be taken, or are still handled.
    *
-   * @param reason Why `ready` rejects, if it was not ready.
-   * @param failure What the loop over it throws once it has taken what waits.
+   * @param reason The error with which `ready` rejects, if it has not resolved.
+   * @param failure The error that the loop throws when no event waits.
    */
   finish(reason: MqError = new ConnectionError("closed", "The subscription has ended"), failure?: MqError): void {
     if (this.#ended) return;

@@ -321,11 +321,11 @@ export class MqEvent {
 
   #checkedReplyTo(): string {
     if (this.replyTo !== undefined) return this.replyTo;
-    throw new MqError("not-a-request", `Cannot answer ${quote(this.name)}: no answer was asked for`);
+    throw new MqError("not-a-request", `Cannot reply to ${quote(this.name)}: no reply is requested`);
   }
 
   #answer(name: string, data: Json | undefined): void {
     if (this.#respond !== undefined) return this.#respond(name, data);
-    throw new MqError("not-a-request", `Cannot answer ${quote(this.name)}: it was not received by a client`);
+    throw new MqError("not-a-request", `Cannot reply to ${quote(this.name)}: it was not received by a client`);
   }
 }

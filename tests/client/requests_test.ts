@@ -76,7 +76,7 @@ Deno.test("Client.request takes the first answer, and drops the second and those
   const late = assertRejects(() => client.request("price", 1, { timeoutMs: 1 }), TimeoutError);
   await peer.expect(`/pub 2 {"reply":"${inbox}.2"} price 1`);
   const error = await soon(late, "the end");
-  assertEquals([error.code, error.message], ["timeout", 'No answer to "price" within 1 ms']);
+  assertEquals([error.code, error.message], ["timeout", 'No reply to "price" within 1 ms']);
   await peer.say(`/ok 2 ${RECEIPT}`, `/event 05 shop ${inbox}.2 250`);
   const last = client.request("price", 2);
   await peer.expect(`/pub 3 {"reply":"${inbox}.3"} price 2`);
@@ -92,7 +92,7 @@ Deno.test("Client.request rejects at once where nobody receives it", async () =>
   await peer.expect(`/pub 1 {"reply":"${inbox}.1"} price`);
   await peer.say('/ok 1 {"id":"01","receivers":0}');
   const error = await assertRejects(() => soon(asked, "the end"), MqError);
-  assertEquals([error.code, error.message], ["no-responders", 'Nobody receives "price", so nobody can answer it']);
+  assertEquals([error.code, error.message], ["no-responders", 'Nobody receives "price", so nobody can reply']);
 });
 
 Deno.test("Client.request rejects with what an answer of an error says", async () => {
@@ -197,7 +197,7 @@ Deno.test("Client.request says plainly that the broker knows nothing of requests
   const { client } = await fake.meet();
   for (const ask of [() => client.request("price"), () => client.publishConfirmed("price", 1, { reply: "a" })]) {
     const error = await assertRejects(ask, MqError);
-    const message = `The broker at 127.0.0.1:${fake.port} (fake/1) knows nothing of requests: mq 0.7 or later does`;
+    const message = `The broker at 127.0.0.1:${fake.port} (fake/1) does not support requests; mq 0.7 or later does`;
     assertEquals([error.code, error.message], ["unsupported", message]);
   }
 });

@@ -51,7 +51,7 @@ const impostors: [who: string, said: string, options: ConnectOptions, play: (pee
     return peer.send("half");
   }],
   ["sends what is no line", ' is not an mq broker: "J\\u0000" is no event', {}, (peer) => peer.say("J\0")],
-  ["answers with what is not JSON", ` is not an mq broker: Cannot read the broker's answer "hello"`, {}, (peer) => {
+  ["answers with what is not JSON", ` is not an mq broker: Cannot read the broker's response "hello"`, {}, (peer) => {
     return peer.say("/ok hello hello", "/ok unsub");
   }],
   [

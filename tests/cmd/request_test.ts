@@ -90,7 +90,7 @@ Deno.test("mq request fails at once where nobody receives it, and names what wou
     code: 1,
     stdout: "",
     stderr:
-      'mq request: Nobody receives "create", so nobody can answer it; to have it answered: mq reply create -- COMMAND\n',
+      'mq request: Nobody receives "create", so nobody can reply; start a handler with: mq reply create -- COMMAND\n',
   });
 });
 
@@ -98,7 +98,7 @@ Deno.test("mq request ends with 124 where no reply comes in time", async () => {
   await using server = await startBroker();
   await using _mute = await replying(server, () => {});
   const outcome = await request(server, ["create", "--timeout", "50ms"]);
-  assertEquals(outcome, { code: 124, stdout: "", stderr: 'mq request: No answer to "create" within 50 ms\n' });
+  assertEquals(outcome, { code: 124, stdout: "", stderr: 'mq request: No reply to "create" within 50 ms\n' });
   assertEquals((await request(server, ["create", "-", "--timeout", "50ms"], "1\n2\n")).code, 124);
 });
 

@@ -473,8 +473,8 @@ Examples:
   {
     args: "request create -s 127.0.0.1:PORT",
     code: 1,
-    stderr: 'mq request: Nobody receives "create", so nobody can answer it; ' +
-      "to have it answered: mq reply create -- COMMAND\n",
+    stderr: 'mq request: Nobody receives "create", so nobody can reply; ' +
+      "start a handler with: mq reply create -- COMMAND\n",
   },
   {
     args: "request archive -s 127.0.0.1:PORT",

@@ -97,16 +97,16 @@ Deno.test("MqEvent.reply and replyError publish under the name that the event gi
   ]);
 });
 
-Deno.test("MqEvent.reply says so where no answer was asked for, or the event was not received", () => {
+Deno.test("MqEvent.reply says so where no reply is requested, or the event was not received", () => {
   const [plain, made] = [new MqEvent("price", "", {}, () => {}), new MqEvent("price", "", { reply: "a" })];
   const reasons: [event: MqEvent, reason: string][] = [
-    [plain, "no answer was asked for"],
+    [plain, "no reply is requested"],
     [made, "it was not received by a client"],
   ];
   for (const [event, reason] of reasons) {
     for (const answer of [() => event.reply(1), () => event.replyError("No")]) {
       const error = assertThrows(answer, MqError);
-      assertEquals([error.code, error.message], ["not-a-request", `Cannot answer "price": ${reason}`]);
+      assertEquals([error.code, error.message], ["not-a-request", `Cannot reply to "price": ${reason}`]);
     }
   }
 });
