@@ -2,7 +2,7 @@
 import { assertEquals, assertInstanceOf, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
 import { type Client, ConnectionError, type ConnectOptions, MqError, type MqEvent, ProtocolError } from "../../mod.ts";
 import { FakeBroker, happened, HELLO, NEVER, type Peer, QUICK, RECEIPT } from "../fake_broker.ts";
-import { soon } from "../helpers.ts";
+import { soon, until } from "../helpers.ts";
 
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
@@ -686,6 +686,53 @@ Deno.test("Client.close hands over the events that come before the broker's good
   await soon(closed, "the end");
   assertEquals(await nextData(events), "last");
   assertEquals((await soon(events.next(), "the end")).done, true);
+});
+
+Deno.test("Client.drain unsubscribes, receives what comes before the answer, and says goodbye when its handlers are done", async () => {
+  await using fake = new FakeBroker();
+  const { client, peer } = await fake.meet();
+  const { promise: handled, resolve } = Promise.withResolvers<void>();
+  const received: unknown[] = [];
+  const handler = async ({ data }: MqEvent) => {
+    received.push(data);
+    await handled;
+    client.publish("update", data);
+  };
+  client.subscribe("create", { handler });
+  const drained = client.drain();
+  await peer.expect("/sub create", "/unsub create", "/ping");
+  await peer.say("/ok sub", "/event 02 shop create 1", "/ok unsub", "/event 03 shop create 2", "/pong");
+  await until(() => received.length > 0, "the first event is handled");
+  assertEquals([await isSettled(drained), received], [false, [1]]);
+  resolve();
+  await peer.expect("update 1", "update 2", "/ping");
+  await peer.say("/pong");
+  await peer.expect("/quit");
+  await peer.say("/bye");
+  peer.close();
+  await soon(drained, "the end");
+});
+
+Deno.test("Client.drain while it is away does not wait for a connection, and says how many events were never sent", async () => {
+  await using fake = new FakeBroker();
+  const client = await fake.part({ reconnect: NEVER });
+  client.subscribe("create", { handler: () => {} });
+  client.publish("create", 1);
+  const error = await assertRejects(() => soon(client.drain(), "the end"), ConnectionError, "of 1 event published");
+  assertEquals([error.code, await client.closed], ["closed", undefined]);
+});
+
+Deno.test("Client.drain ends where the connection breaks while it waits for the broker", async () => {
+  await using fake = new FakeBroker();
+  const { client, peer } = await fake.meet({ reconnect: NEVER });
+  const events = client.subscribe("create");
+  await peer.expect("/sub create");
+  await peer.say("/ok sub", "/event 02 shop create 1");
+  const drained = client.drain();
+  await peer.expect("/unsub create", "/ping");
+  peer.close();
+  await soon(drained, "the end");
+  assertEquals([await nextData(events), (await events.next()).done], [1, true]);
 });
 
 Deno.test("Client.close rejects if the connection breaks before everything published was sent", async () => {
