@@ -20,6 +20,7 @@ import { titleOf } from "./commands.ts";
 import { aborted, type Io } from "./shared/stdio.ts";
 import { keys, type Terminal } from "./shared/terminal.ts";
 import { drawAll, drawScreen, firstRow, formatAge, roomFor, SORTING, type View } from "./top/drawing.ts";
+import { HttpCounter } from "./top/http_counter.ts";
 import { compare, type Figures, formatFigures, type Snapshot, SORT_KEYS, type SortKey } from "./top/figures.ts";
 
 /** When an answer takes longer, what is shown is out of date. */
@@ -105,12 +106,15 @@ async function attend(client: Client, flags: TopFlags, io: Io): Promise<void> {
 /** Asks the broker time and again, and works out what has changed. */
 class Watcher {
   readonly #client: Client;
+  readonly #http = new HttpCounter();
   #connectedAt = performance.now();
   #before: Snapshot | undefined;
 
   constructor(client: Client) {
     this.#client = client;
+    this.#http.follow(client);
     client.addEventListener("reconnect", () => {
+      this.#http.clear();
       this.#connectedAt = performance.now();
       this.#before = undefined; // It may be another broker.
     });
@@ -139,6 +143,7 @@ class Watcher {
       clients: clients.map((info) => ({ ...UNSAID, ...info })),
       own: { id, ageMs: performance.now() - this.#connectedAt },
       outboxBytes: limits.outboxBytes,
+      http: this.#http.publishers,
     };
   }
 }

@@ -6,6 +6,7 @@
 import { format as formatBytes } from "@std/fmt/bytes";
 import { bold, dim, inverse, red, yellow } from "@std/fmt/colors";
 import { format as formatExactly } from "@std/fmt/duration";
+import { INBOX } from "../../lib/protocol/event.ts";
 import { formatNumber } from "../bench/figures.ts";
 import { type Column, drawLine, layOutTable, pad, type Piece } from "../shared/cells.ts";
 import { count, formatSome, layOut } from "../shared/format.ts";
@@ -88,7 +89,8 @@ function stateOf({ stats }: Figures, { address, server, trouble }: Subject): Pie
 
 function trafficOf({ stats: { perSecond }, clients }: Figures, shown: string): Piece[] {
   const [published, delivered] = [formatRate(perSecond.published), formatRate(perSecond.delivered)];
-  return [[`${count(clients.length, "connection")}${shown}  ${published} published/s  ${delivered} delivered/s`]];
+  const connections = clients.filter(({ connectedAt }) => connectedAt !== "").length;
+  return [[`${count(connections, "connection")}${shown}  ${published} published/s  ${delivered} delivered/s`]];
 }
 
 /** What should not grow, and how it is shown when it does. */
@@ -144,13 +146,23 @@ function columnsOf(clients: readonly ClientFigures[], order: Order): Column[] {
   return [
     column("  name", (client) => `${markOf(client)} ${layOut(client.name)}`, text(8, 12), "name"),
     column("address", ({ address }) => layOut(address), text(1)),
-    column("patterns", ({ patterns }) => formatSome(patterns), text(4, 8)),
+    column("patterns", ({ patterns }) => formatSome([...new Set(patterns.map(groupInbox))]), text(4, 8)),
     column("published/s", ({ perSecond }) => formatRate(perSecond.published), number(6), "published"),
     column("delivered/s", ({ perSecond }) => formatRate(perSecond.delivered), number(7), "delivered"),
     column("queue", ({ queuedBytes }) => queuedBytes === 0 ? "0" : formatBytes(queuedBytes), number(5), "queue"),
     column("dropped", ({ dropped }) => dropped.toLocaleString("en-US"), number(3), "dropped"),
-    column("connected", ({ connectedMs }) => formatAge(connectedMs), number(2), "connected"),
+    column(
+      "connected",
+      ({ connectedAt, connectedMs }) => connectedAt === "" ? "-" : formatAge(connectedMs),
+      number(2),
+      "connected",
+    ),
   ];
+}
+
+/** Each request of a client has a name of its own below `_INBOX`, which tells nothing to a reader. */
+function groupInbox(pattern: string): string {
+  return pattern.startsWith(`${INBOX}.`) ? INBOX : pattern;
 }
 
 /** Names are from A to Z, and of all else the most is first. */

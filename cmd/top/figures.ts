@@ -27,6 +27,8 @@ export interface Snapshot {
   readonly own: { readonly id: string; readonly ageMs: number };
   /** How many bytes may wait for one connection. */
   readonly outboxBytes: number;
+  /** Those who publish without a connection: `connectedAt` is empty. */
+  readonly http?: readonly ClientInfo[];
 }
 
 /** What goes on in a broker. */
@@ -56,12 +58,14 @@ export type ClientFigures = ClientInfo & {
 export function compare(before: Snapshot | undefined, now: Snapshot): Figures {
   const { at, stats, own } = now;
   const spanMs = before ? Math.max(1, stats.uptimeMs - before.stats.uptimeMs) : Math.max(MIN_SPAN_MS, stats.uptimeMs);
-  const known = new Map(before?.clients.map((client) => [client.id, client]));
+  const known = new Map([...before?.clients ?? [], ...before?.http ?? []].map((client) => [client.id, client]));
   const nowMs = brokerTime(now);
-  const clients = now.clients.map((client) => {
-    const connectedMs = Math.max(0, Math.round(nowMs - Date.parse(client.connectedAt)));
+  const clients = [...now.clients, ...now.http ?? []].map((client) => {
+    const isConnected = client.connectedAt !== "";
+    const connectedMs = isConnected ? Math.max(0, Math.round(nowMs - Date.parse(client.connectedAt))) : 0;
     const earlier = known.get(client.id);
-    const perSecond = rates(CLIENT_COUNTS, earlier, client, earlier ? spanMs : Math.max(MIN_SPAN_MS, connectedMs));
+    const clientSpanMs = earlier || !isConnected ? spanMs : Math.max(MIN_SPAN_MS, connectedMs);
+    const perSecond = rates(CLIENT_COUNTS, earlier, client, clientSpanMs);
     const isSlow = perSecond.dropped > 0 || client.queuedBytes > SLOW_SHARE * now.outboxBytes;
     const looksOn = client.observe !== null || client.id === own.id;
     return { ...client, perSecond, connectedMs, isSlow, looksOn };

@@ -6,6 +6,7 @@ import { type Io, Output } from "../../cmd/shared/stdio.ts";
 import type { Terminal } from "../../cmd/shared/terminal.ts";
 import { top } from "../../cmd/top.ts";
 import { drawAll, drawScreen, firstRow, formatAge, formatRate } from "../../cmd/top/drawing.ts";
+import { HttpCounter } from "../../cmd/top/http_counter.ts";
 import { compare, type Figures, formatFigures, type Snapshot, sorted } from "../../cmd/top/figures.ts";
 import {
   Broker,
@@ -449,8 +450,8 @@ Deno.test("mq top says that the broker does not answer", async () => {
   await using watched = new Watched(broker.port);
   const peer = await broker.welcome();
   const { stats, clients } = snapshot([client("shop")]);
-  await peer.expect("/clients", "/stats");
-  await peer.say(`/ok clients ${JSON.stringify(clients)}`, `/ok stats ${JSON.stringify(stats)}`);
+  await peer.expect("/sub mq.http", "/clients", "/stats");
+  await peer.say("/ok sub", `/ok clients ${JSON.stringify(clients)}`, `/ok stats ${JSON.stringify(stats)}`);
   await watched.shows(/shop/);
   await watched.shows(/no answer for \ds/);
   await peer.expect("/clients", "/stats");
@@ -465,8 +466,8 @@ Deno.test("mq top shows the connections of a broker before 0.5, which tells less
   const peer = await broker.welcome();
   const { stats, clients } = snapshot([client("shop")]);
   const before = clients.map(({ dropped: _, observe: __, ...info }) => info);
-  await peer.expect("/clients", "/stats");
-  await peer.say(`/ok clients ${JSON.stringify(before)}`, `/ok stats ${JSON.stringify(stats)}`);
+  await peer.expect("/sub mq.http", "/clients", "/stats");
+  await peer.say("/ok sub", `/ok clients ${JSON.stringify(before)}`, `/ok stats ${JSON.stringify(stats)}`);
   await watched.shows(new RegExp(`^${HELLO.server} at [^]*^  shop .* 0 {8}0 `, "m"));
   peer.close();
 });
@@ -542,4 +543,59 @@ Deno.test("mq top --once fails when it is interrupted, or its broker goes, befor
   const { code, stdout, stderr } = await other.outcome();
   assertEquals([code, stdout], [1, ""]);
   assertMatch(stderr, /^mq top: .+\n$/);
+});
+
+// Publishers without a connection, and answers to requests
+
+Deno.test("compare and drawAll show who publishes over HTTP, without counting it among the connections", () => {
+  const post = { name: "http", address: "127.0.0.1:50001" };
+  const counter = new HttpCounter();
+  counter.count(post);
+  const before = { ...snapshot([], { uptimeMs: 98_000 }), http: counter.publishers };
+  for (let times = 0; times < 10; times++) counter.count(post);
+  const after = compare(before, { ...snapshot([]), http: counter.publishers });
+  const { perSecond, connectedMs, published } = after.clients.find(({ name }) => name === "http")!;
+  assertEquals([perSecond.published, connectedMs, published], [5, 0, 11]);
+  const drawn = drawAll(after, SUBJECT, BY_NAME, Infinity);
+  assertMatch(drawn, /^1 connection {2}/m);
+  assertMatch(drawn, /^ {2}http +127\.0\.0\.1:50001 +nothing +5 +0 +0 +0 +-$/m);
+  const first = compare({ ...before, http: [] }, { ...snapshot([]), http: counter.publishers });
+  assertEquals(first.clients.find(({ name }) => name === "http")?.perSecond.published, 5.5);
+});
+
+Deno.test("HttpCounter counts a limited number of publishers", () => {
+  const counter = new HttpCounter();
+  for (let index = 0; index < 30; index++) counter.count({ name: `job-${index}`, address: "127.0.0.1:1" });
+  assertEquals(counter.publishers.length, 20);
+  counter.clear();
+  assertEquals(counter.publishers, []);
+});
+
+Deno.test("drawAll shows the patterns of answers to requests as one", () => {
+  const patterns = ["create", "_INBOX.a.*", "_INBOX.b.*"];
+  assertMatch(
+    drawAll(compare(undefined, snapshot([client("asker", { patterns })])), SUBJECT, BY_NAME, Infinity),
+    / create _INBOX +0/,
+  );
+});
+
+Deno.test("mq top shows a row for http once something is published over HTTP", async () => {
+  await using server = await crowd(1);
+  await using watched = new Watched(server.port, ["--sort", "name"]);
+  await watched.shows(/2 connections/);
+  assertEquals(watched.names, ["c0", "top"]);
+  const publish = () => server.broker.publish("create", 1, { from: "http", address: "127.0.0.1:50001" });
+  await until(() => server.told("mq.subscribe").some(({ name }) => name === "top"), "it is subscribed");
+  publish();
+  await watched.shows(/2 connections[^]*\n {2}http /);
+  assertEquals(watched.names, ["c0", "http", "top"]);
+});
+
+Deno.test("mq top works with a token for publishing only, which cannot subscribe to what comes over HTTP", async () => {
+  await using server = await startBroker({ tokens: parseTokens("publish s3cret") });
+  const { code, stdout } = await mq(["top", "--once", "--every", "10ms", "-s", `127.0.0.1:${server.port}`], {
+    env: { MQ_TOKEN: "s3cret" },
+  });
+  assertEquals(code, 0);
+  assertMatch(stdout, /^1 connection /m);
 });
