@@ -9,15 +9,15 @@ import { encodeData } from "../lib/protocol/data.ts";
 import { MqError, ProtocolError } from "../lib/protocol/errors.ts";
 import { checkPublishable, MqEvent } from "../lib/protocol/event.ts";
 import {
+  abortWhenLost,
+  asUsageError,
   type BrokerAccess,
   brokerAccess,
   brokerFlags,
-  checkTyped,
-  connectPatiently,
+  connectAndWait,
   jsonFlag,
+  logConnection,
   nameFlag,
-  tellConnection,
-  untilLost,
 } from "./shared/broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, DURATION, duration, integer, option, toggle, type Values } from "./command.ts";
 import { titleOf } from "./commands.ts";
@@ -50,11 +50,11 @@ type AppFlags = Values<typeof flags>;
 export const app = defineCommand({
   ...titleOf("app"),
   description:
-    "Publishes random events about sample records, and prints each when the broker has answered. Some of the\n" +
-    "default events are not recognized by the broker, to show that it drops them. At the end (Ctrl-C) it prints totals and\n" +
-    "the mean time from publish to receipt. The exit code is 1 if an event was refused or may be lost, or if the broker\n" +
-    "recognizes none of --events. With a catalog file (see mq server --help) the data conforms to its schemas; a pattern\n" +
-    "in it, such as order.*, is used only if the catalog has no plain names.",
+    "Publishes random events about sample records, and prints each when the broker has answered. Brokers do not recognize\n" +
+    "some of the default events, to show that these are dropped. At the end (Ctrl-C) it prints totals and the mean time\n" +
+    "from publish to receipt. The exit code is 1 if an event was refused or may be lost, or if the broker recognizes none of\n" +
+    "--events. With a catalog file (see mq server --help) the data conforms to its schemas; a pattern in it, such as\n" +
+    "order.*, is used only if the catalog has no plain names.",
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [
@@ -62,25 +62,27 @@ export const app = defineCommand({
     ["mq app --every 100ms --count 50", "50 events, 10 a second"],
     [
       "mq app --every 100ms --count 50 --once-per-connection",
-      "the same with a connection for each event: compare the mean time",
+      "compare the mean time with a connection per event",
     ],
     ["mq app --events order.created,order.paid --seed 7", "these names, the same events on each run"],
-    ["mq app --events catalog.json", "the events of a catalog, with data that conforms to their schemas"],
+    ["mq app --events catalog.json", "the events of a catalog, with data that is valid"],
   ],
   permissions: ["net"],
   async run({ flags }, io) {
     const { events } = flags;
-    if (isList(events)) checkTyped("mq app --events order.created,order.paid", () => events.forEach(checkPublishable));
+    if (isList(events)) {
+      asUsageError("mq app --events order.created,order.paid", () => events.forEach(checkPublishable));
+    }
     const access = brokerAccess(flags, io, "app");
     const seed = flags.seed ?? crypto.getRandomValues(new Uint32Array(1))[0];
     const generator = new EventGenerator(await samples(seed, events, io), flags, io);
-    await using client = await connectPatiently("app", { ...access, name: flags.name }, io);
-    const until = untilLost(client, io.signal);
+    await using client = await connectAndWait("app", { ...access, name: flags.name }, io);
+    const until = abortWhenLost(client, io.signal);
     if (flags["once-per-connection"]) {
       await client.close();
       await generator.run((event) => publishAlone(event, access, flags.name), io.signal);
     } else {
-      tellConnection("app", client, io);
+      logConnection("app", client, io);
       await generator.run((event) => publish(event, client), until);
       await client.close(); // Settles the receipts of what has not been sent.
       await generator.settled();

@@ -27,7 +27,7 @@ export const COMMANDS: readonly Listed[] = [
   {
     name: "server",
     aliases: ["start", "broker", "serve", "daemon", "run", "up", "host"],
-    summary: "the broker: sends every event it recognizes on to those who listen",
+    summary: "runs the broker, which forwards events to the clients that subscribe to them",
     load: async () => (await import("./server.ts")).server,
   },
   {
@@ -48,7 +48,7 @@ export const COMMANDS: readonly Listed[] = [
       "monitor",
       "connect",
     ],
-    summary: "logs every event it hears",
+    summary: "subscribes to events and prints them",
     load: async () => (await import("./logger.ts")).logger,
   },
   {
@@ -60,71 +60,71 @@ export const COMMANDS: readonly Listed[] = [
   {
     name: "pub",
     aliases: ["publish", "emit", "send", "produce", "push", "post", "trigger", "fire", "notify"],
-    summary: "publishes one event, or one for each line of stdin",
+    summary: "publishes one event, or one event per line of stdin",
     load: async () => (await import("./pub.ts")).pub,
   },
   {
     name: "events",
     aliases: ["catalog", "schema", "schemas", "list", "topics", "names"],
-    summary: "the events that a broker recognizes, and what data they carry",
+    summary: "lists the events that a broker recognizes, and their schemas",
     load: async () => (await import("./events.ts")).events,
   },
   {
     name: "on",
     aliases: ["handle", "handler", "exec", "lambda", "when"],
-    summary: "runs a command for each event, as AWS Lambda does",
+    summary: "runs a command for each event, like AWS Lambda",
     load: async () => (await import("./on.ts")).on,
   },
   {
     name: "request",
     aliases: ["req", "ask", "query", "call", "rpc"],
-    summary: "publishes an event that asks for a reply, and prints the reply",
+    summary: "publishes a request, and prints the reply",
     load: async () => (await import("./request.ts")).request,
   },
   {
     name: "reply",
     aliases: ["respond", "responder", "answer", "service"],
-    summary: "runs a command for each request, and replies with what it prints",
+    summary: "runs a command for each request, and replies with its output",
     load: async () => (await import("./reply.ts")).reply,
   },
   {
     name: "why",
     aliases: ["explain", "route", "routes", "trace", "who"],
-    summary: "why an event reaches whom it reaches",
+    summary: "explains which connections receive an event, and why",
     load: async () => (await import("./why.ts")).why,
   },
   {
     name: "top",
     aliases: ["ls", "clients", "status", "stats", "ps", "connections", "info"],
-    summary: "what goes on in the broker: its connections, rates and queues",
+    summary: "shows the connections, rates and queues of a broker",
     load: async () => (await import("./top.ts")).top,
   },
   {
     name: "demo",
     aliases: ["example", "try", "tour", "init", "quickstart", "tutorial"],
-    summary: "the broker, a logger and two apps in one terminal",
+    summary: "runs the broker, a logger and two apps in one terminal",
     load: async () => (await import("./demo.ts")).demo,
   },
   {
     name: "bench throughput",
     aliases: ["benchmark", "perf", "speed", "load"],
-    summary: "how many events a second a broker takes in and hands out",
+    summary: "measures how many events per second a broker receives and delivers",
     load: async () => (await import("./bench/throughput.ts")).benchThroughput,
   },
   {
     name: "bench latency",
-    summary: "how long events take from publisher to listener, at a set rate",
+    summary: "measures the time from publisher to listener at a fixed rate",
     load: async () => (await import("./bench/latency.ts")).benchLatency,
   },
   {
     name: "bench connect",
-    summary: "what a connection for each event costs against one that is kept",
+    summary: "compares one connection for all events with one for each event",
     load: async () => (await import("./bench/connect.ts")).benchConnect,
   },
   {
     name: "completions",
     aliases: ["completion", "autocomplete"],
-    summary: "has bash, zsh or fish complete commands, flags and the names of events",
+    summary: "prints the completion script for bash, zsh or fish",
     load: async () => (await import("./completion/completions.ts")).completions,
   },
 ];
@@ -134,7 +134,7 @@ export const ALL: readonly Listed[] = [
   ...COMMANDS,
   {
     name: "complete",
-    summary: "what may be typed at a place of a command line",
+    summary: "prints completions for a word of a command line",
     load: async () => (await import("./completion/complete.ts")).complete,
   },
 ];

@@ -16,23 +16,22 @@ import { aborted, type Io, Output } from "./shared/stdio.ts";
 import { webFlagOrFree } from "./server/web_flags.ts";
 
 const INTRODUCTION = [
-  "Four programs talk over TCP: a server, a logger that hears every event, and two apps that publish them. Ctrl-C ends all.",
-  "The server passes on the events it recognizes and drops the rest: watch for archive and login.",
+  "Four programs connected over TCP: a broker, a logger that prints all events, and two apps that publish. Ctrl-C ends all.",
+  "The broker forwards the events it recognizes and drops the others: watch for archive and login.",
   "The same in three terminals: mq server, mq logger and mq app (or deno task server, deno task logger, deno task app).",
 ];
 
 const flags = {
-  for: option("DURATION", "End after that time.", duration, {
+  for: option("DURATION", "Exit after that time.", duration, {
     aliases: ["wait", "timeout", "time", "duration"],
     looks: DURATION,
   }),
   web: webFlagOrFree,
 };
 
-/** The command. */
 export const demo = defineCommand({
   ...titleOf("demo"),
-  description: "Shows the whole thing move, over real TCP on a free port.",
+  description: "Starts a broker on a free port with a logger and two apps connected to it, and opens the web page.",
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [
@@ -49,7 +48,7 @@ export const demo = defineCommand({
     const served = await startServer(serverFlags, named("server", bold));
     const width = io.terminal?.size().columns ?? Infinity;
     for (const line of INTRODUCTION.flatMap((line) => wrapOwn(line, width))) io.stdout.line(line);
-    io.stdout.line(`Who talks to whom is to be seen at ${bold(served.web!.url)}\n`);
+    io.stdout.line(`A page that shows the connections and events: ${bold(served.web!.url)}\n`);
     introduced.resolve();
     const address = `localhost:${served.broker.addr!.port}`;
     await Promise.all([
@@ -63,7 +62,7 @@ export const demo = defineCommand({
   },
 });
 
-/** Runs a command until it is to end; if it has not even connected by then, that is no fault. */
+/** Runs a command until the signal is aborted, which is no error even while it is still connecting. */
 async function start(command: Command, argv: string[], io: Io): Promise<void> {
   try {
     await command.run(parseCommand(command, argv), io);
@@ -72,7 +71,7 @@ async function start(command: Command, argv: string[], io: Io): Promise<void> {
   }
 }
 
-/** An Io whose lines appear on another's stdout, each behind a prefix, and none of them too early. */
+/** An Io that writes each line to the given stdout after a prefix, but nothing before `ready` resolves. */
 function prefixed(io: Io, prefix: string, ready: Promise<void>): Io {
   const decoder = new TextDecoder();
   const sink: Sink = {

@@ -6,7 +6,7 @@
 import { MqError, visible } from "../lib/protocol/errors.ts";
 import { UsageError } from "./command.ts";
 import { ALL, commandOf } from "./commands.ts";
-import { whyNotWritten } from "./shared/sink.ts";
+import { describeWriteError } from "./shared/sink.ts";
 import type { Io } from "./shared/stdio.ts";
 
 /** The longest sentence that is told of what went wrong. */
@@ -33,7 +33,7 @@ export async function tellFailure(argv: readonly string[], error: unknown, { std
 
 /** Tells that what a command has printed could not be written; returns the exit code. */
 export function tellUnwritten(argv: readonly string[], error: unknown, io: Io): Promise<number> {
-  return tellFailure(argv, new MqError("cannot-write", `Cannot write the output: ${whyNotWritten(error)}`), io);
+  return tellFailure(argv, new MqError("cannot-write", `Cannot write the output: ${describeWriteError(error)}`), io);
 }
 
 /** A sentence as it is told: nothing in it steers a terminal, and it is never longer than a screen. */

@@ -1,5 +1,5 @@
 /**
- * `mq logger`: logs the events it hears.
+ * `mq logger`: subscribes to events and prints them.
  *
  * @module
  */
@@ -9,39 +9,38 @@ import type { MqEvent } from "../lib/protocol/event.ts";
 import {
   brokerAccess,
   brokerFlags,
-  connectPatiently,
+  connectAndWait,
   jsonFlag,
+  logConnection,
+  logDropped,
   nameFlag,
-  tellConnection,
-  tellDropped,
-  warnOfDeadPatterns,
+  warnOfUnmatchedPatterns,
 } from "./shared/broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
 import { titleOf } from "./commands.ts";
-import { count, formatForPeople, formatJson, formatPlain, formatSome } from "./shared/format.ts";
+import { count, formatForPeople, formatJson, formatPatternList, formatPlain } from "./shared/format.ts";
 import { PATTERN } from "./shared/operands.ts";
 import type { Io } from "./shared/stdio.ts";
 
-/** Everything but the broker's own events. */
-const EVERYTHING = ">";
+/** Matches all events except the broker's own. */
+const ALL_EVENTS = ">";
 
 const flags = {
   ...brokerFlags,
-  count: option("COUNT", "End after that many events.", integer(1), { short: "n", aliases: COUNT_ALIASES }),
-  wait: option("DURATION", "End after that time, with exit code 124.", duration, {
+  count: option("COUNT", "Exit after COUNT events.", integer(1), { short: "n", aliases: COUNT_ALIASES }),
+  wait: option("DURATION", "Exit after that time, with exit code 124.", duration, {
     aliases: ["timeout", "time", "for", "duration"],
   }),
   json: jsonFlag,
-  verbose: toggle("Show time and sender even when the output is piped.", { short: "v" }),
+  verbose: toggle("Show time and sender in a pipe, too.", { short: "v" }),
   name: nameFlag("logger"),
 };
 
-/** The command. */
 export const logger = defineCommand({
   ...titleOf("logger"),
-  description: "Without a PATTERN it hears all events but the broker's own, which are heard by 'mq.>'.\n" +
-    "In a pattern, * stands for one part of a name and a last > for the rest.\n" +
-    "It waits for a broker that is not there yet, and comes back when the broker does.",
+  description: "Without a PATTERN it subscribes to all events except the broker's own, which 'mq.>' matches.\n" +
+    "In a pattern, * matches one part of a name, and > at the end matches the rest.\n" +
+    "If no broker answers it keeps trying, and it reconnects when the connection is lost.",
   operands: {
     form: "[PATTERN...]",
     min: 0,
@@ -51,10 +50,10 @@ export const logger = defineCommand({
   },
   flags,
   examples: [
-    ["mq logger", "log all events"],
-    ["mq logger create 'order.*'", "log some"],
-    ["mq logger 'mq.>'", "watch the broker's own life"],
-    ["mq logger -n 1 --wait 10s error", "wait at most 10 s for the first error"],
+    ["mq logger", "print all events"],
+    ["mq logger create 'order.*'", "print some"],
+    ["mq logger 'mq.>'", "print the broker's own events"],
+    ["mq logger -n 1 --wait 10s error", "wait up to 10 s for the next error"],
     ["mq logger --json | head -n 3", "three events as JSON"],
   ],
   permissions: ["net"],
@@ -66,14 +65,14 @@ export const logger = defineCommand({
     let logged = 0;
     try {
       const options = { ...access, name: flags.name, meta: format !== formatPlain };
-      await using client = await connectPatiently("logger", options, { ...io, signal: until });
-      tellConnection("logger", client, io);
+      await using client = await connectAndWait("logger", options, { ...io, signal: until });
+      logConnection("logger", client, io);
       logged = await log(client, { patterns: operands, limit: flags.count, format, until }, io);
     } catch (error) {
       if (!until.aborted) throw error;
     }
     if (logged === flags.count || !until.aborted) return 0;
-    return time?.aborted ? timeRanOut(logged, flags, io) : interrupted(logged, flags, io);
+    return time?.aborted ? timedOut(logged, flags, io) : interrupted(logged, flags, io);
   },
 });
 
@@ -89,17 +88,17 @@ interface LogOptions {
   until: AbortSignal;
 }
 
-/** Logs until there are enough events or it is time to end; returns how many they were. */
+/** Prints events until the limit is reached or the signal is aborted; resolves to their number. */
 async function log(client: Client, { patterns, limit, format, until }: LogOptions, io: Io): Promise<number> {
   let logged = 0;
-  const subscription = client.subscribe(patterns.length > 0 ? patterns : EVERYTHING, { signal: until });
-  await subscription.ready; // Who reads that it hears something may publish at once.
+  const subscription = client.subscribe(patterns.length > 0 ? patterns : ALL_EVENTS, { signal: until });
+  await subscription.ready; // The message below promises that events published from now on are received.
   if (io.stderr.isTerminal) {
-    const heard = patterns.length > 0 ? formatSome(patterns) : "every event";
-    io.stderr.line(dim(`Connected to ${client.address}, hears ${heard}. Ctrl-C ends it.`));
+    const subscribed = patterns.length > 0 ? formatPatternList(patterns) : "all events";
+    io.stderr.line(dim(`Connected to ${client.address}, subscribed to ${subscribed}. Ctrl-C ends it.`));
   }
-  warnOfDeadPatterns("logger", patterns, client, io);
-  using _ = tellDropped("logger", subscription, io);
+  warnOfUnmatchedPatterns("logger", patterns, client, io);
+  using _ = logDropped("logger", subscription, io);
   for await (const event of subscription) {
     io.stdout.line(format(event));
     if (++logged === limit) break;
@@ -108,15 +107,15 @@ async function log(client: Client, { patterns, limit, format, until }: LogOption
   return logged;
 }
 
-function timeRanOut(logged: number, { count: wanted, wait }: Values<typeof flags>, io: Io): number {
+function timedOut(logged: number, { count: wanted, wait }: Values<typeof flags>, io: Io): number {
   if (wanted !== undefined) {
-    io.stderr.line(`mq logger: ${logged} of ${count(wanted, "event")} came in ${wait! / 1000} s`);
+    io.stderr.line(`mq logger: received ${logged} of ${count(wanted, "event")} in ${wait! / 1000} s`);
   }
   return 124;
 }
 
 function interrupted(logged: number, { count: wanted }: Values<typeof flags>, io: Io): number {
-  if (wanted === undefined || io.stdout.failure !== undefined) return 0; // What fails is told by itself.
+  if (wanted === undefined || io.stdout.failure !== undefined) return 0; // The failure has its own message.
   io.stderr.line(`mq logger: ended after ${logged} of ${count(wanted, "event")}`);
   return 1;
 }

@@ -7,7 +7,7 @@
  */
 import { VERSION } from "../lib/protocol/version.ts";
 import { ALL, commandOf, membersOf, wordsOf } from "./commands.ts";
-import { isReaderGone } from "./shared/sink.ts";
+import { isBrokenPipe } from "./shared/sink.ts";
 import { type Io, systemIo } from "./shared/stdio.ts";
 
 const PERMISSIONS: readonly Deno.PermissionName[] = ["net", "env", "read", "write", "run", "sys", "ffi"];
@@ -25,7 +25,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   await io.stdout.flush();
   const { failure } = io.stdout;
   if (failure === undefined) return code;
-  const isGone = isReaderGone(failure) || io.stdout.isTerminal; // What cannot be written to a terminal: it was closed.
+  const isGone = isBrokenPipe(failure) || io.stdout.isTerminal; // What cannot be written to a terminal: it was closed.
   if (isGone) return io.signal.reason === failure ? 0 : code;
   return (await import("./failure.ts")).tellUnwritten(argv, failure, io);
 }

@@ -9,62 +9,64 @@ import { MqError } from "../lib/protocol/errors.ts";
 import { checkPublishable } from "../lib/protocol/event.ts";
 import { Pattern } from "../lib/protocol/pattern.ts";
 import {
+  asUsageError,
   brokerAccess,
   brokerFlags,
-  checkTyped,
-  connectPatiently,
+  connectAndWait,
   handlerEnvironment,
-  howToStart,
+  logConnection,
   nameFlag,
-  tellConnection,
-  warnOfDeadPatterns,
+  startCommandFor,
+  warnOfUnmatchedPatterns,
 } from "./shared/broker_flags.ts";
 import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, UsageError, type Values } from "./command.ts";
 import { titleOf } from "./commands.ts";
-import { howToAdmit } from "./shared/format.ts";
-import { Emission } from "./on/emission.ts";
-import { Handling, sayWhatRuns } from "./shared/handling.ts";
+import { admitHint } from "./shared/format.ts";
+import { EmittingRunner } from "./on/runner.ts";
+import { Handling, logStart } from "./shared/handling.ts";
 import { PATTERN } from "./shared/operands.ts";
 
 const flags = {
   ...brokerFlags,
-  concurrency: option("N", "How many events are handled at a time; with 1, in the order of their coming.", integer(1), {
+  concurrency: option("N", "How many events are handled at the same time; 1 keeps their order.", integer(1), {
     fallback: ["1", 1],
   }),
-  timeout: option("DURATION", "How long a run may take; then it is killed, with all it started.", duration, {
+  timeout: option("DURATION", "The time limit of a run; then its process group is killed.", duration, {
     fallback: ["30s", 30_000],
   }),
-  retry: option("N", "How often a failed run is tried again, after growing delays.", integer(0), {
+  retry: option("N", "How many times a failed run is retried, after increasing delays.", integer(0), {
     fallback: ["0", 0],
   }),
   emit: option(
     "NAME",
-    "Publish what a run prints, up to a line of the broker, as that event, if it succeeds.",
+    "Publish the output of a successful run as the data of an event of that name.",
     (text) => text,
   ),
-  "emit-lines": toggle("With --emit: an event for each line that is not empty; up to 64MiB are kept."),
-  dead: option("NAME", "Publish what failed for good as an event of that name.", (text) => text),
-  count: option("N", "End after that many events; exit code 1 if one of them failed for good.", integer(1), {
+  "emit-lines": toggle("With --emit: publish an event for each line of output that is not empty, up to 64 MiB."),
+  dead: option(
+    "NAME",
+    "Publish events that failed after all retries as events of that name (dead letters).",
+    (text) => text,
+  ),
+  count: option("N", "Exit after N events, with code 1 if one of them failed after all retries.", integer(1), {
     short: "n",
     aliases: COUNT_ALIASES,
   }),
-  json: toggle("Print each run as a JSON object: {id, at, from, event, data, attempt, ms, ok, ended, next}."),
+  json: toggle("Print one JSON object per run: {id, at, from, event, data, attempt, ms, ok, ended, next}."),
   name: nameFlag("on"),
 };
 
-/** The flags of `mq on`. */
 export type OnFlags = Values<typeof flags>;
 
-/** The command. */
 export const on = defineCommand({
   ...titleOf("on"),
   description:
-    "The event's data is one line on the command's stdin; MQ_EVENT, MQ_ID, MQ_FROM, MQ_AT and MQ_ATTEMPT are in its\n" +
-    "environment, and MQ_URL, MQ_TOKEN and MQ_TLS_CA, so that mq pub in it reaches the same broker: run no program that\n" +
-    "should not have the token. A run fails if its exit code is not 0, and a failed run does not end mq on. What a run\n" +
-    "has started is killed when it ends, except a process that has left its process group (setsid). An event that 16\n" +
-    "handlers have passed on, by --emit, --dead or mq pub, is not handled: it may loop. Up to 64 MiB of events wait;\n" +
-    "what comes on top is dropped and told. Ctrl-C waits for the runs, a second one kills them.",
+    "The command gets the event's data as one line on stdin, and MQ_EVENT, MQ_ID, MQ_FROM, MQ_AT and MQ_ATTEMPT in its\n" +
+    "environment. It also gets MQ_URL, MQ_TOKEN and MQ_TLS_CA, so that mq pub in it uses the same broker: do not run\n" +
+    "programs that must not know the token. A run fails if its exit code is not 0; mq on continues. When a run ends, its\n" +
+    "process group is killed; only a process that has left it (setsid) keeps running. An event that 16 handlers have\n" +
+    "republished, with --emit, --dead or mq pub, is not handled, since that may be a loop. Up to 64 MiB of events wait in\n" +
+    "memory; further events are dropped and counted. Ctrl-C waits for running commands, a second Ctrl-C kills them.",
   operands: {
     form: "PATTERN...",
     min: 1,
@@ -76,11 +78,14 @@ export const on = defineCommand({
   },
   flags,
   examples: [
-    ["mq on create -- node handler.js", "handle each create, one after another"],
-    ["mq on 'order.*' --concurrency 4 --retry 2 --dead failed -- node handler.js", "four at a time, three tries"],
-    ["mq on create --emit update -- tr a-z A-Z", "what it prints is a new event"],
-    ["mq on create --timeout 2s --json -- sh -c 'sleep 1; cat'", "with a record of each run for programs"],
-    ["mq on error -n 1 -- cat", "wait for one, print it, and end"],
+    ["mq on create -- node handler.js", "handle create events, one after another"],
+    [
+      "mq on 'order.*' --concurrency 4 --retry 2 --dead failed -- node handler.js",
+      "four at a time, three attempts each",
+    ],
+    ["mq on create --emit update -- tr a-z A-Z", "publish the output as update events"],
+    ["mq on create --timeout 2s --json -- sh -c 'sleep 1; cat'", "print a JSON object per run"],
+    ["mq on error -n 1 -- cat", "print the data of one event, and exit"],
   ],
   permissions: ["net", "run"],
   async run({ flags, operands, commandLine }, io) {
@@ -88,37 +93,42 @@ export const on = defineCommand({
     checkTargets(flags, patterns);
     const access = brokerAccess(flags, io, "on");
     try {
-      await using client = await connectPatiently("on", { ...access, name: flags.name }, io);
-      tellConnection("on", client, io);
+      await using client = await connectAndWait("on", { ...access, name: flags.name }, io);
+      logConnection("on", client, io);
       await checkRecognized(flags, client, access);
-      warnOfDeadPatterns("on", operands, client, io);
+      warnOfUnmatchedPatterns("on", operands, client, io);
       const handler = { commandLine, env: handlerEnvironment(flags, access), timeoutMs: flags.timeout };
-      const handling = new Handling(client, new Emission(client, handler, flags, io), { command: "on", ...flags }, io);
+      const handling = new Handling(
+        client,
+        new EmittingRunner(client, handler, flags, io),
+        { command: "on", ...flags },
+        io,
+      );
       const subscription = client.subscribe(operands, { signal: io.signal });
-      sayWhatRuns(commandLine, operands, client, io);
+      logStart(commandLine, operands, client, io);
       return await handling.run(subscription);
     } catch (error) {
       if (error !== io.signal.reason) throw error;
-      return flags.count === undefined ? 0 : 1; // It was to end before there was a broker.
+      return flags.count === undefined ? 0 : 1; // Ctrl-C while waiting for a broker.
     }
   },
 });
 
-/** Refuses names that cannot be published, and an event that would set off what publishes it, for ever. */
+/** Refuses targets that cannot be published, and targets that the command itself subscribes to: an endless loop. */
 function checkTargets(flags: OnFlags, patterns: readonly Pattern[]): void {
   if (flags["emit-lines"] && flags.emit === undefined) {
     throw new UsageError("--emit-lines needs --emit", "mq on create --emit update --emit-lines -- cat");
   }
   for (const [flag, name] of targetsOf(flags)) {
-    checkTyped("mq on --help", () => checkPublishable(name));
+    asUsageError("mq on --help", () => checkPublishable(name));
     const own = patterns.find((pattern) => pattern.matches(name));
     if (own === undefined) continue;
-    const why = `"${own.text}" matches it, so that it would be handled in turn, and again without end`;
+    const why = `"${own.text}" matches it, which would be an endless loop`;
     throw new UsageError(`--${flag} ${name}: ${why}`, "another name, or patterns that do not match it");
   }
 }
 
-/** The events that it publishes itself, each with its flag. */
+/** The flags that name events to publish, with their values. */
 function targetsOf({ emit, dead }: OnFlags): [flag: string, name: string][] {
   return Object.entries({ emit, dead }).filter((target): target is [string, string] => target[1] !== undefined);
 }
@@ -131,6 +141,6 @@ async function checkRecognized(flags: OnFlags, client: Client, address: Address)
   if (unknown.length === 0) return;
   const which = [...new Set(unknown)];
   const problem = `The broker at ${client.address} does not recognize ${which.join(" and ")}`;
-  const remedy = howToAdmit(await client.events(), which, howToStart(address));
-  throw new MqError("unrecognized", `${problem}; to admit that: ${remedy}`);
+  const remedy = admitHint(await client.events(), which, startCommandFor(address));
+  throw new MqError("unrecognized", `${problem}; to admit ${which.length === 1 ? "it" : "them"}: ${remedy}`);
 }

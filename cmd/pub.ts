@@ -10,31 +10,30 @@ import type { Receipt } from "../lib/protocol/responses.ts";
 import { MqError, ProtocolError } from "../lib/protocol/errors.ts";
 import { MqEvent } from "../lib/protocol/event.ts";
 import {
+  abortWhenLost,
   brokerAccess,
   brokerFlags,
-  connectOrSay,
+  connectWithHint,
   hopsFlag,
   jsonFlag,
   nameFlag,
-  untilLost,
 } from "./shared/broker_flags.ts";
 import { defineCommand, toggle, type Values } from "./command.ts";
 import { titleOf } from "./commands.ts";
 import { count, formatJson } from "./shared/format.ts";
 import { readInput } from "./shared/input.ts";
 import { PUBLISHABLE, TEXT } from "./shared/operands.ts";
-import { Account } from "./pub/account.ts";
+import { Results } from "./pub/results.ts";
 import { readTyped } from "./shared/typed.ts";
 import { aborted, type Io } from "./shared/stdio.ts";
 
-/** How many receipts may be waited for at a time, and of how much data. */
+/** How many receipts may be outstanding at a time, and for how much data. */
 const MAX_PENDING = 1000;
 const MAX_PENDING_CHARACTERS = 1024 * 1024;
 
-/** How long receipts are waited for when it is interrupted, in milliseconds. */
+/** How long to wait for outstanding receipts after Ctrl-C, in milliseconds. */
 const GRACE_MS = 2000;
 
-/** Why it ends when it is told to. */
 const INTERRUPTED = "Interrupted";
 
 const flags = {
@@ -47,12 +46,11 @@ const flags = {
 
 type PubFlags = Values<typeof flags>;
 
-/** The command. */
 export const pub = defineCommand({
   ...titleOf("pub"),
-  description: "DATA is JSON or plain text; - takes the data of one event from each line of stdin.\n" +
-    "It waits until the broker has taken every event in, and fails if one was refused. Where the connection breaks,\n" +
-    "or Ctrl-C ends it, it says how many were confirmed and of how many that is not known, and exits with 1.",
+  description: "DATA is JSON or plain text; - reads stdin, where each line is the data of one event.\n" +
+    "It waits for the receipt of every event, and fails if one is refused. If the connection is lost, or Ctrl-C ends it,\n" +
+    "it prints how many events were confirmed, uncertain and not sent, and exits with 1.",
   operands: {
     form: "NAME [DATA|-]",
     min: 1,
@@ -66,7 +64,7 @@ export const pub = defineCommand({
     [`mq pub create '{"id":1}'`, "an object as data"],
     ["mq pub error 'disk full'", "text as data"],
     ["seq 3 | mq pub update -", "three events"],
-    ["mq pub create --json-data - < objects.txt", "an object a line, and nothing that is not JSON"],
+    ["mq pub create --json-data - < objects.txt", "one object per line; lines that are not JSON are refused"],
   ],
   permissions: ["net"],
   async run({ flags, operands: [name, ...words] }, io) {
@@ -75,27 +73,27 @@ export const pub = defineCommand({
     if (warning !== undefined) io.stderr.line(`mq pub: ${warning}`);
     const access = brokerAccess(flags, io, "pub");
     const { signal } = io;
-    await using client = await connectOrSay({ ...access, name: flags.name, reconnect: false, signal });
+    await using client = await connectWithHint({ ...access, name: flags.name, reconnect: false, signal });
     const publisher = new Publisher(client, name, flags, io);
-    if (isPiped) await publisher.publishLines(untilLost(client, signal));
+    if (isPiped) await publisher.publishLines(abortWhenLost(client, signal));
     else await publisher.publish(text);
     return await publisher.finish();
   },
 });
 
-/** Publishes events and gathers what became of them. */
+/** Publishes events and counts the results. */
 class Publisher {
   readonly #client: Client;
   readonly #name: string;
   readonly #flags: PubFlags;
   readonly #io: Io;
   readonly #pending = new Set<Promise<void>>();
-  readonly #account = new Account();
+  readonly #results = new Results();
   #pendingCharacters = 0;
-  /** The lines of stdin that begin like JSON and are not, and the first of them. */
+  /** The lines of stdin that begin like JSON but are not, and the first of them. */
   #mistakes = { count: 0, first: "" };
-  /** Why not all of stdin was published. */
-  #cut: string | undefined;
+  /** Why stdin was not published to its end. */
+  #stopReason: string | undefined;
 
   constructor(client: Client, name: string, flags: PubFlags, io: Io) {
     this.#client = client;
@@ -104,29 +102,29 @@ class Publisher {
     this.#io = io;
   }
 
-  /** Publishes an event for each line of stdin, until a signal is aborted. */
+  /** Publishes an event for each line of stdin, until the signal is aborted. */
   async publishLines(signal: AbortSignal): Promise<void> {
     await readInput(this.#io.stdin, {
       onLine: (line, number) => this.#publishLine(line, number),
       onFault: ({ code, message }, number) =>
-        this.#account.fail(new ProtocolError(code, `${code}: ${message}`), number),
+        this.#results.fail(new ProtocolError(code, `${code}: ${message}`), number),
     }, { maxLineBytes: this.#client.hello.limits.lineBytes, signal });
     const { aborted, reason } = signal;
-    if (aborted) this.#cut = reason instanceof MqError ? reason.message : INTERRUPTED;
+    if (aborted) this.#stopReason = reason instanceof MqError ? reason.message : INTERRUPTED;
   }
 
   #publishLine(line: string, number: number): Promise<void> | void {
     const mistake = line === "" ? undefined : this.#flags["json-data"] ? jsonError(line) : likelyJsonError(line);
     if (mistake !== undefined) {
       if (this.#flags["json-data"]) {
-        return this.#account.fail(new ProtocolError("invalid-data", `Not JSON: ${mistake}`), number);
+        return this.#results.fail(new ProtocolError("invalid-data", `Not JSON: ${mistake}`), number);
       }
       if (this.#mistakes.count++ === 0) this.#mistakes.first = `line ${number}: ${mistake}`;
     }
     return this.publish(line, number);
   }
 
-  /** Publishes an event; waits only if too many receipts are outstanding. */
+  /** Publishes an event. Waits only while too many receipts are outstanding. */
   async publish(text: string, line?: number): Promise<void> {
     const task = this.#await(dataFromText(text), line).finally(() => {
       this.#pending.delete(task);
@@ -138,24 +136,24 @@ class Publisher {
     if (isEnough) await Promise.race(this.#pending);
   }
 
-  /** Waits for all receipts and says what became of the events; returns the exit code. */
+  /** Waits for all receipts and reports the results; resolves to the exit code. */
   async finish(): Promise<number> {
     await Promise.race([Promise.all(this.#pending), this.#interrupted()]);
-    const account = this.#account;
-    account.uncertain += this.#pending.size;
-    this.#sayMistakes();
-    for (const refusal of account.refusals()) this.#say(refusal);
-    if (account.unheard > 0) this.#say(this.#nobodyListened());
-    if (this.#cut !== undefined || account.isCut) this.#sayCut();
-    return this.#cut !== undefined || account.isShort ? 1 : 0;
+    const results = this.#results;
+    results.uncertain += this.#pending.size;
+    this.#reportMistakes();
+    for (const refusal of results.refusals()) this.#say(refusal);
+    if (results.withoutReceiver > 0) this.#say(this.#describeWithoutReceiver());
+    if (this.#stopReason !== undefined || results.isIncomplete) this.#reportIncomplete();
+    return this.#stopReason !== undefined || results.hasFailures ? 1 : 0;
   }
 
-  #sayCut(): void {
-    const cut = this.#io.signal.aborted ? INTERRUPTED : this.#cut;
-    if (this.#io.stdout.failure === undefined) this.#say(this.#account.summary(cut));
+  #reportIncomplete(): void {
+    const reason = this.#io.signal.aborted ? INTERRUPTED : this.#stopReason;
+    if (this.#io.stdout.failure === undefined) this.#say(this.#results.summary(reason));
   }
 
-  /** When it is interrupted, what is under way gets a moment more. */
+  /** Resolves some time after Ctrl-C. */
   async #interrupted(): Promise<void> {
     await aborted(this.#io.signal);
     await aborted(AbortSignal.timeout(GRACE_MS));
@@ -166,12 +164,12 @@ class Publisher {
       const data = text === "" ? undefined : text;
       const { hops } = this.#flags;
       const receipt = await this.#client.publishConfirmed(this.#name, data, { raw: true, hops });
-      this.#account.confirmed++;
-      if (receipt.receivers === 0) this.#account.unheard++;
+      this.#results.confirmed++;
+      if (receipt.receivers === 0) this.#results.withoutReceiver++;
       this.#print(text, receipt);
     } catch (error) {
       if (!(error instanceof MqError)) throw error;
-      this.#account.fail(error, line);
+      this.#results.fail(error, line);
     }
   }
 
@@ -180,20 +178,20 @@ class Publisher {
       const event = new MqEvent(this.#name, text, { id, from: this.#flags.name });
       this.#io.stdout.line(formatJson(event, { receivers }));
     } else if (this.#io.stdout.isTerminal && receivers > 0) {
-      this.#io.stdout.line(dim(`${this.#name} was heard by ${count(receivers, "client")}`));
+      this.#io.stdout.line(dim(`${this.#name} was delivered to ${count(receivers, "client")}`));
     }
   }
 
-  #sayMistakes(): void {
+  #reportMistakes(): void {
     const { count: number, first } = this.#mistakes;
     if (number === 0) return;
     const which = number === 1 ? first : `${count(number, "line")}, the first is ${first}`;
-    this.#say(`what begins like JSON, but is not, went out as text: ${which}`);
+    this.#say(`published as text, because it begins like JSON but is not valid: ${which}`);
   }
 
-  #nobodyListened(): string {
-    const { confirmed, unheard } = this.#account;
-    const which = confirmed === 1 ? this.#name : `${unheard} of ${count(confirmed, "event")}`;
+  #describeWithoutReceiver(): string {
+    const { confirmed, withoutReceiver } = this.#results;
+    const which = confirmed === 1 ? this.#name : `${withoutReceiver} of ${count(confirmed, "event")}`;
     return `nobody was listening for ${which}`;
   }
 

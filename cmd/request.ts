@@ -1,5 +1,5 @@
 /**
- * `mq request`: publishes an event that asks for a reply, and prints the reply.
+ * `mq request`: publishes a request and prints the reply.
  *
  * @module
  */
@@ -7,17 +7,17 @@ import type { Client } from "../lib/client.ts";
 import { dataFromText, jsonError } from "../lib/protocol/data.ts";
 import { MqError, ProtocolError, TimeoutError } from "../lib/protocol/errors.ts";
 import {
+  abortWhenLost,
   brokerAccess,
   brokerFlags,
-  connectOrSay,
+  connectWithHint,
   hopsFlag,
   jsonFlag,
   nameFlag,
-  untilLost,
 } from "./shared/broker_flags.ts";
 import { defineCommand, duration, option, toggle, type Values } from "./command.ts";
 import { titleOf } from "./commands.ts";
-import { formatJson, layOut } from "./shared/format.ts";
+import { formatJson, printable } from "./shared/format.ts";
 import { readInput } from "./shared/input.ts";
 import { PUBLISHABLE, TEXT } from "./shared/operands.ts";
 import type { Io } from "./shared/stdio.ts";
@@ -25,7 +25,7 @@ import { readTyped } from "./shared/typed.ts";
 
 const flags = {
   ...brokerFlags,
-  timeout: option("DURATION", "How long the reply may take; then it ends with exit code 124.", duration, {
+  timeout: option("DURATION", "How long to wait for the reply; then exit with code 124.", duration, {
     aliases: ["wait", "time", "w"],
     fallback: ["5s", 5000],
   }),
@@ -37,13 +37,12 @@ const flags = {
 
 type RequestFlags = Values<typeof flags>;
 
-/** The command. */
 export const request = defineCommand({
   ...titleOf("request"),
   description:
-    "DATA is JSON or plain text; - takes the data of one request from each line of stdin, one after another.\n" +
-    "It prints the data of the first reply, and ignores others. It fails at once where nobody receives the event, and\n" +
-    "where the reply is an error, as that of mq reply is if its command fails.",
+    "DATA is JSON or plain text; - reads stdin, where each line is the data of one request; they are sent one after another.\n" +
+    "It prints the data of the first reply and ignores further ones. It fails at once if no client receives the request, or\n" +
+    "if the reply is an error, as it is when the command of mq reply fails.",
   operands: {
     form: "NAME [DATA|-]",
     min: 1,
@@ -54,7 +53,7 @@ export const request = defineCommand({
   flags,
   examples: [
     ["mq request read", "a request without data"],
-    [`mq request read '{"id":1}' --timeout 1s`, "an object as data; a reply within a second"],
+    [`mq request read '{"id":1}' --timeout 1s`, "an object as data, and one second to reply"],
     ["mq request read tea --json", "the reply with its id, time and sender"],
     ["seq 3 | mq request read -", "three requests"],
   ],
@@ -64,7 +63,7 @@ export const request = defineCommand({
     const { text, warning } = isPiped ? { text: "" } : readTyped(`mq request ${name}`, words, flags["json-data"]);
     if (warning !== undefined) io.stderr.line(`mq request: ${warning}`);
     const access = brokerAccess(flags, io, "request");
-    await using client = await connectOrSay({ ...access, name: flags.name, reconnect: false, signal: io.signal });
+    await using client = await connectWithHint({ ...access, name: flags.name, reconnect: false, signal: io.signal });
     const requester = new Requester(client, name, flags, io);
     if (isPiped) await requester.requestLines();
     else await requester.request(text, "");
@@ -72,9 +71,9 @@ export const request = defineCommand({
   },
 });
 
-/** Publishes requests, one after another, and prints the replies. */
+/** Publishes requests one after another, and prints the replies. */
 class Requester {
-  /** 0 if each had a reply, 124 if the time of one ran out, 1 if another failed. */
+  /** 0 if all had a reply, 124 if the only failures are timeouts, else 1. */
   exitCode = 0;
   readonly #client: Client;
   readonly #name: string;
@@ -90,7 +89,7 @@ class Requester {
 
   /** Publishes a request for each line of stdin. */
   async requestLines(): Promise<void> {
-    const signal = untilLost(this.#client, this.#io.signal);
+    const signal = abortWhenLost(this.#client, this.#io.signal);
     await readInput(this.#io.stdin, {
       onLine: (line, number) => this.#requestLine(line, `line ${number}: `),
       onFault: (error, number) => this.#fail(error, `line ${number}: `),
@@ -105,10 +104,10 @@ class Requester {
   }
 
   /**
-   * Publishes a request, and prints the reply or why there is none.
+   * Publishes a request, and prints the reply or an error.
    *
    * @param text The data; empty for none.
-   * @param where What stands before an error.
+   * @param where The prefix of an error, such as `line 3: `.
    */
   async request(text: string, where: string): Promise<void> {
     const { hops, timeout: timeoutMs, json } = this.#flags;
@@ -116,7 +115,7 @@ class Requester {
     const data = text === "" ? undefined : dataFromText(text);
     try {
       const reply = await this.#client.request(this.#name, data, { raw: true, hops, timeoutMs, signal });
-      stdout.line(json ? formatJson(reply) : stdout.isTerminal ? layOut(reply.text) : reply.text);
+      stdout.line(json ? formatJson(reply) : stdout.isTerminal ? printable(reply.text) : reply.text);
     } catch (error) {
       if (!(error instanceof MqError)) throw error;
       this.#fail(error, where);

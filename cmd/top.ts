@@ -1,5 +1,5 @@
 /**
- * `mq top`: what goes on in a broker, in a terminal.
+ * `mq top`: shows the connections, rates and queues of a broker, updated continuously.
  *
  * @module
  */
@@ -8,32 +8,32 @@ import type { Client } from "../lib/client.ts";
 import { ConnectionError } from "../lib/protocol/errors.ts";
 import type { ClientInfo } from "../lib/protocol/responses.ts";
 import {
+  abortWhenLost,
   brokerAccess,
   brokerFlags,
-  connectOrSay,
-  connectPatiently,
-  tellConnection,
-  untilLost,
+  connectAndWait,
+  connectWithHint,
+  logConnection,
 } from "./shared/broker_flags.ts";
 import { choice, defineCommand, DURATION, duration, option, toggle, type Values } from "./command.ts";
 import { titleOf } from "./commands.ts";
 import { aborted, type Io } from "./shared/stdio.ts";
 import { keys, type Terminal } from "./shared/terminal.ts";
-import { drawAll, drawScreen, firstRow, formatAge, roomFor, SORTING, type View } from "./top/drawing.ts";
+import { drawAll, drawScreen, firstRow, formatAge, SORTING, type View, visibleRows } from "./top/drawing.ts";
 import { HttpCounter } from "./top/http_counter.ts";
 import { compare, type Figures, formatFigures, type Snapshot, SORT_KEYS, type SortKey } from "./top/figures.ts";
 
-/** When an answer takes longer, what is shown is out of date. */
+/** If the broker takes longer to answer, the figures are shown as out of date, in milliseconds. */
 const LATE_MS = 2000;
 
-/** What a broker before 0.5 does not say of a connection. */
-const UNSAID: Partial<ClientInfo> = { dropped: 0, observe: null };
+/** Fields that brokers before 0.5 leave out. */
+const MISSING_FIELDS: Partial<ClientInfo> = { dropped: 0, observe: null };
 
-/** The keys that end it; in a terminal that hands out each key, Ctrl-C is one. */
-const ENDING = ["q", "\x03"];
+/** The keys that end it: q and Ctrl-C, which is a key in raw mode. */
+const QUIT_KEYS = ["q", "\x03"];
 
-/** The keys that scroll, by how many rows and by how many screens. */
-const SCROLLING = new Map<string, readonly [rows: number, screens: number]>([
+/** The keys that scroll, each with how many rows and how many screens: k, j, arrows, page up and page down. */
+const SCROLL_KEYS = new Map<string, readonly [rows: number, screens: number]>([
   ["k", [-1, 0]],
   ["\x1b[A", [-1, 0]],
   ["\x1bOA", [-1, 0]],
@@ -49,41 +49,40 @@ const flags = {
   sort: option("KEY", `Sort by one of ${SORT_KEYS.join(", ")}.`, choice(...SORT_KEYS), {
     fallback: ["published", "published" as const],
   }),
-  every: option("DURATION", "How often the broker is asked.", duration, {
+  every: option("DURATION", "The time from one update to the next.", duration, {
     fallback: ["1s", 1000],
     aliases: ["interval", "delay", "period", "d", "i"],
     looks: DURATION,
   }),
-  once: toggle("Print it once, and end."),
-  json: toggle("Print one JSON object a line: {at, stats, clients}."),
+  once: toggle("Print one table and exit."),
+  json: toggle("Print one JSON object per line: {at, stats, clients}."),
 };
 
 type TopFlags = Values<typeof flags>;
 
-/** The command. */
 export const top = defineCommand({
   ...titleOf("top"),
   description:
-    "Shows connections and what each publishes and gets, anew each second. Keys sort, and the same key again\n" +
-    "reverses; q ends it. A ! marks those that read too slowly, a · those that only look on.\n" +
-    "In a pipe it prints the table again and again, with what has happened since the one before.",
+    "Shows each connection and how many events it publishes and receives, updated every second. A key sorts by a\n" +
+    "column, the same key again reverses the order, and q quits. A ! marks slow consumers, a · marks observers.\n" +
+    "In a pipe it prints the table repeatedly, with the rates since the previous one.",
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [
-    ["mq top", "watch a broker until q"],
-    ["mq top --sort queue", "those first for whom most waits"],
-    ["mq top --once", "what happens within a second"],
-    ["mq top --once --json", "the same for programs"],
-    ["mq top --every 10s --json", "a line each ten seconds"],
+    ["mq top", "watch a broker; q quits"],
+    ["mq top --sort queue", "the longest queues first"],
+    ["mq top --once", "the rates of one second"],
+    ["mq top --once --json", "the same as JSON"],
+    ["mq top --every 10s --json", "one line every ten seconds"],
   ],
   permissions: ["net"],
   async run({ flags }, io) {
     const access = { ...brokerAccess(flags, io, "top"), name: "top" };
     try {
       await using client = flags.once
-        ? await connectOrSay({ ...access, reconnect: false, signal: io.signal })
-        : await connectPatiently("top", access, io);
-      await attend(client, flags, io);
+        ? await connectWithHint({ ...access, reconnect: false, signal: io.signal })
+        : await connectAndWait("top", access, io);
+      await showFigures(client, flags, io);
       return 0;
     } catch (error) {
       if (flags.once || !io.signal.aborted) throw error;
@@ -92,9 +91,9 @@ export const top = defineCommand({
   },
 });
 
-/** Shows what goes on until it is time to end. */
-async function attend(client: Client, flags: TopFlags, io: Io): Promise<void> {
-  const until = untilLost(client, io.signal);
+/** Shows the figures until the signal ends it, or a key, or --once. */
+async function showFigures(client: Client, flags: TopFlags, io: Io): Promise<void> {
+  const until = abortWhenLost(client, io.signal);
   const isScreen = io.terminal?.isScreen && !flags.once && !flags.json;
   try {
     await (isScreen ? new Screen(client, flags, io, io.terminal).show(until) : print(client, flags, io, until));
@@ -103,8 +102,8 @@ async function attend(client: Client, flags: TopFlags, io: Io): Promise<void> {
   }
 }
 
-/** Asks the broker time and again, and works out what has changed. */
-class Watcher {
+/** Requests the counters of the broker, and computes the rates since the previous request. */
+class Sampler {
   readonly #client: Client;
   readonly #http = new HttpCounter();
   #connectedAt = performance.now();
@@ -120,12 +119,12 @@ class Watcher {
     });
   }
 
-  /** What has changed since it was asked last; undefined if there is no connection, or it broke meanwhile. */
-  async look(signal: AbortSignal): Promise<Figures | undefined> {
+  /** The figures since the previous call; undefined without a connection, or if it is lost meanwhile. */
+  async sample(signal: AbortSignal): Promise<Figures | undefined> {
     if (!this.#client.connected) return undefined;
     try {
       const before = this.#before;
-      this.#before = await this.#ask(signal);
+      this.#before = await this.#snapshot(signal);
       return compare(before, this.#before);
     } catch (error) {
       if (error instanceof ConnectionError && error.code === "disconnected") return undefined;
@@ -133,14 +132,14 @@ class Watcher {
     }
   }
 
-  async #ask(signal: AbortSignal): Promise<Snapshot> {
+  async #snapshot(signal: AbortSignal): Promise<Snapshot> {
     const client = this.#client;
     const [clients, stats] = await Promise.all([client.clients(signal), client.stats(signal)]);
     const { id, limits } = client.hello;
     return {
       at: new Date(),
       stats,
-      clients: clients.map((info) => ({ ...UNSAID, ...info })),
+      clients: clients.map((info) => ({ ...MISSING_FIELDS, ...info })),
       own: { id, ageMs: performance.now() - this.#connectedAt },
       outboxBytes: limits.outboxBytes,
       http: this.#http.publishers,
@@ -148,14 +147,14 @@ class Watcher {
   }
 }
 
-/** Prints what has happened within each interval, line by line. */
+/** Prints a table or a JSON line per interval. */
 async function print(client: Client, flags: TopFlags, io: Io, until: AbortSignal): Promise<void> {
-  if (!flags.once) tellConnection("top", client, io);
-  const watcher = new Watcher(client);
-  await watcher.look(until);
+  if (!flags.once) logConnection("top", client, io);
+  const sampler = new Sampler(client);
+  await sampler.sample(until);
   while (true) {
     await delay(flags.every, { signal: until });
-    const figures = await watcher.look(until);
+    const figures = await sampler.sample(until);
     if (figures === undefined) continue;
     io.stdout.line(format(figures, client, flags, io));
     if (io.stdout.isFull) await io.stdout.flush();
@@ -171,78 +170,78 @@ function format(figures: Figures, client: Client, { sort, json, once }: TopFlags
   return drawAll(figures, { address, server }, order, width) + (once ? "" : "\n");
 }
 
-/** Shows it all over a terminal, and obeys the keys. */
+/** Draws on the full screen and handles the keys. */
 class Screen {
   readonly #client: Client;
   readonly #io: Io;
   readonly #terminal: Terminal;
-  readonly #watcher: Watcher;
+  readonly #sampler: Sampler;
   readonly #everyMs: number;
   #view: View;
   #figures: Figures | undefined;
-  #trouble: string | undefined;
+  #problem: string | undefined;
 
   constructor(client: Client, { sort, every }: TopFlags, io: Io, terminal: Terminal) {
     this.#client = client;
     this.#io = io;
     this.#terminal = terminal;
-    this.#watcher = new Watcher(client);
+    this.#sampler = new Sampler(client);
     this.#everyMs = every;
     this.#view = { sort, isReversed: false, first: 0 };
     client.addEventListener("disconnect", () => {
-      this.#trouble = "lost; trying again";
+      this.#problem = "connection lost; reconnecting";
       this.#draw();
     });
   }
 
-  /** Shows it until somebody presses q or a signal is aborted; then the terminal is as it was. */
+  /** Shows the figures until a key or the signal ends it; then restores the terminal. */
   async show(until: AbortSignal): Promise<void> {
     const end = new AbortController();
     const signal = AbortSignal.any([until, end.signal]);
     this.#terminal.take();
-    const forget = this.#terminal.onResize(() => this.#draw());
+    const stopResize = this.#terminal.onResize(() => this.#draw());
     try {
-      await Promise.race([this.#refresh(signal), this.#obey(signal)]);
+      await Promise.race([this.#refresh(signal), this.#handleKeys(signal)]);
     } finally {
-      forget();
+      stopResize();
       end.abort();
       await this.#io.stdout.flush();
       this.#terminal.release();
     }
   }
 
-  /** Draws once each interval: what the broker answers, or that it does not. */
+  /** Draws once per interval: the answer of the broker, or that it does not answer. */
   async #refresh(signal: AbortSignal): Promise<void> {
-    let asking: Promise<void> | undefined;
-    let askedAt = 0;
+    let request: Promise<void> | undefined;
+    let requestedAt = 0;
     while (true) {
-      if (asking === undefined) {
-        askedAt = performance.now();
-        asking = this.#look(signal).finally(() => asking = undefined);
+      if (request === undefined) {
+        requestedAt = performance.now();
+        request = this.#update(signal).finally(() => request = undefined);
       }
       const interval = delay(this.#everyMs, { signal });
-      await Promise.race([asking, interval]);
-      const silentMs = performance.now() - askedAt;
-      if (asking !== undefined && silentMs > LATE_MS) this.#trouble = `no answer for ${formatAge(silentMs)}`;
+      await Promise.race([request, interval]);
+      const silentMs = performance.now() - requestedAt;
+      if (request !== undefined && silentMs > LATE_MS) this.#problem = `no answer for ${formatAge(silentMs)}`;
       this.#draw();
       await interval;
     }
   }
 
-  async #look(signal: AbortSignal): Promise<void> {
-    const figures = await this.#watcher.look(signal);
+  async #update(signal: AbortSignal): Promise<void> {
+    const figures = await this.#sampler.sample(signal);
     if (figures === undefined) return;
     this.#figures = figures;
-    this.#trouble = undefined;
+    this.#problem = undefined;
   }
 
-  /** Does what the keys say until it is to end. Where no more keys can come, a signal ends it. */
-  async #obey(signal: AbortSignal): Promise<void> {
+  /** Handles keys until one of them quits. If stdin ends first, only the signal does. */
+  async #handleKeys(signal: AbortSignal): Promise<void> {
     for await (const key of keys(this.#io.stdin, signal)) {
-      if (ENDING.includes(key)) return;
+      if (QUIT_KEYS.includes(key)) return;
       const sort = SORTING.get(key);
       if (sort !== undefined) this.#sort(sort);
-      else this.#scroll(SCROLLING.get(key) ?? [0, 0]);
+      else this.#scroll(SCROLL_KEYS.get(key) ?? [0, 0]);
       this.#draw();
     }
     await aborted(signal);
@@ -255,14 +254,14 @@ class Screen {
 
   #scroll([rows, screens]: readonly [number, number]): void {
     const size = this.#terminal.size();
-    const wanted = this.#view.first + rows + screens * roomFor(size);
+    const wanted = this.#view.first + rows + screens * visibleRows(size);
     this.#view = { ...this.#view, first: firstRow(wanted, this.#figures?.clients.length ?? 0, size) };
   }
 
   #draw(): void {
     if (this.#figures === undefined) return;
     const { address, hello: { server } } = this.#client;
-    const subject = { address, server, trouble: this.#trouble };
-    this.#io.stdout.screen(drawScreen(this.#figures, subject, this.#view, this.#terminal.size()));
+    const broker = { address, server, problem: this.#problem };
+    this.#io.stdout.screen(drawScreen(this.#figures, broker, this.#view, this.#terminal.size()));
   }
 }

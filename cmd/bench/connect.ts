@@ -1,5 +1,5 @@
 /**
- * `mq bench connect`: one connection that is kept against one that is made for each event.
+ * `mq bench connect`: compares one connection for all events with a connection for each event.
  *
  * @module
  */
@@ -19,27 +19,28 @@ import { open, read, type Target, topicName, writeAll } from "./load.ts";
 import type { MqWire } from "./mq_wire.ts";
 import { openSubject, type Shares, subjectFlags } from "./subject.ts";
 
-/** The share of the events that come first and are not counted: a program just started is slow. */
+/** The share of additional events before the measurement, while the program is being compiled. */
 const WARM_UP = 0.1;
 
 const flags = {
   msgs: option("N", "How many events are published each way.", integer(10), { fallback: ["2000", 2000] }),
-  size: option("BYTES", "The data of each event.", integer(1, 1_000_000), { fallback: ["64", 64] }),
+  size: option("BYTES", "The size of the data of each event, in bytes.", integer(1, 1_000_000), {
+    fallback: ["64", 64],
+  }),
   ...subjectFlags,
   json: benchJsonFlag,
 };
 
-/** The command. */
 export const benchConnect = defineCommand({
   ...titleOf("bench connect"),
-  description: "Publishes events one after another, each when the one before has arrived at a listener:\n" +
+  description: "Publishes events one after another, each when a listener has received the previous one:\n" +
     "first all on one connection, then each on a connection of its own.",
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [
-    ["mq bench connect", "two thousand events each way"],
-    ["mq bench connect --msgs 200 --json", "fewer, figures for programs"],
-    ["mq bench connect -s localhost:3001", "a broker that runs: mq server --events 'bench.*'"],
+    ["mq bench connect", "2,000 events each way"],
+    ["mq bench connect --msgs 200 --json", "fewer events, results as JSON"],
+    ["mq bench connect -s localhost:3001", "a running broker: mq server --events 'bench.*'"],
   ],
   permissions: ["net", "run"],
   async run({ flags }, io) {
@@ -59,7 +60,7 @@ interface Options {
   readonly size: number;
 }
 
-/** How long an event took each way, in microseconds, on the average. */
+/** The mean time per event, in microseconds. */
 interface Comparison {
   readonly keptUs: number;
   readonly eachUs: number;
@@ -82,17 +83,17 @@ async function compare(
     await writeAll(kept, event);
     await arrival();
   };
-  const onItsOwn = async () => {
+  const onOwn = async () => {
     using conn = await open(target, wire.hello);
     await writeAll(conn, event);
     await arrival();
   };
   const keptUs = await average(msgs, onKept, (done) => onEvent(done));
-  const eachUs = await average(msgs, onItsOwn, (done) => onEvent(msgs + done));
+  const eachUs = await average(msgs, onOwn, (done) => onEvent(msgs + done));
   return { keptUs, eachUs };
 }
 
-/** Does something again and again; returns how long it takes, in microseconds. */
+/** Repeats some work; resolves to its mean time, in microseconds. */
 async function average(times: number, work: () => Promise<void>, onDone: (done: number) => void): Promise<number> {
   const first = Math.ceil(times * WARM_UP);
   let start = 0;
@@ -106,14 +107,13 @@ async function average(times: number, work: () => Promise<void>, onDone: (done: 
 
 type Result = Comparison & { shares: Shares };
 
-/** The result for people. */
 function formatConnect({ msgs, size }: Options, { keptUs, eachUs, shares }: Result): string {
-  const row = (us: number) => `${formatMicroseconds(us)} an event, ${formatNumber(1e6 / us)} events/s`;
-  const rows: [string, string][] = [["one connection kept", row(keptUs)], ["one for each event", row(eachUs)]];
+  const row = (us: number) => `${formatMicroseconds(us)} per event, ${formatNumber(1e6 / us)} events/s`;
+  const rows: [string, string][] = [["one connection", row(keptUs)], ["one for each event", row(eachUs)]];
   const ratio = eachUs / keptUs;
   const answer = ratio > 1
-    ? `Keep the connection: making one for each event takes ${formatNumber(ratio)} times as long.`
-    : "Here a connection for each event cost nothing.";
+    ? `Keep the connection: one for each event takes ${formatNumber(ratio)} times as long.`
+    : "Here a connection for each event costs no time.";
   return [
     formatTable(`${formatNumber(msgs)} events of ${size} bytes each way, one after another`, rows, shares),
     formatLimit(shares),

@@ -1,5 +1,5 @@
 /**
- * `mq bench latency`: how long events take from publisher to listener, at a set rate.
+ * `mq bench latency`: measures the time from publisher to listener at a fixed rate.
  *
  * @module
  */
@@ -20,33 +20,34 @@ import {
 import { type Pace, type PacedResult, runPaced } from "./pace.ts";
 import { openSubject, type Shares, subjectFlags } from "./subject.ts";
 
-/** How long events are sent before one is measured, in milliseconds. */
+/** The duration of the load before the measurement, in milliseconds. */
 const WARM_UP_MS = 1000;
 
 const PERCENTILES = [50, 90, 99, 99.9];
 
 const flags = {
-  rate: option("N", "How many events are published a second.", integer(1, 1_000_000), { fallback: ["1000", 1000] }),
-  for: option("DURATION", "For how long.", duration, { fallback: ["5s", 5000] }),
-  subs: option("N", "How many connections listen.", integer(1, 1000), { fallback: ["1", 1] }),
-  size: option("BYTES", "The data of each event.", integer(1, 1_000_000), { fallback: ["64", 64] }),
+  rate: option("N", "How many events are published per second.", integer(1, 1_000_000), { fallback: ["1000", 1000] }),
+  for: option("DURATION", "How long events are published.", duration, { fallback: ["5s", 5000] }),
+  subs: option("N", "How many connections subscribe.", integer(1, 1000), { fallback: ["1", 1] }),
+  size: option("BYTES", "The size of the data of each event, in bytes.", integer(1, 1_000_000), {
+    fallback: ["64", 64],
+  }),
   ...subjectFlags,
   json: benchJsonFlag,
 };
 
-/** The command. */
 export const benchLatency = defineCommand({
   ...titleOf("bench latency"),
   description:
-    "Each event has a time at which it is due, and its latency counts from then, even if it is sent late:\n" +
-    "so a broker that stalls cannot hide it by stalling the publisher, too (no coordinated omission).",
+    "The latency of an event counts from the time at which it is due, even if it is sent late, so that a broker\n" +
+    "that stalls the publisher cannot hide its latency (no coordinated omission).",
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [
-    ["mq bench latency", "a thousand events a second for five seconds"],
-    ["mq bench latency --rate 50000 --subs 10", "fifty thousand, each to ten listeners"],
-    ["mq bench latency --rate 100 --for 1m --json", "slowly and for long, figures for programs"],
-    ["mq bench latency -s localhost:3001", "a broker that runs: mq server --events 'bench.*'"],
+    ["mq bench latency", "1,000 events a second for 5 s"],
+    ["mq bench latency --rate 50000 --subs 10", "50,000 events a second, each to ten listeners"],
+    ["mq bench latency --rate 100 --for 1m --json", "100 events a second for 1 min, results as JSON"],
+    ["mq bench latency -s localhost:3001", "a running broker: mq server --events 'bench.*'"],
   ],
   permissions: ["net", "run"],
   async run({ flags }, io) {
@@ -64,12 +65,12 @@ export const benchLatency = defineCommand({
 
 type Result = PacedResult & { shares: Shares };
 
-/** The histogram answers with the upper end of a range of values it does not tell apart. */
+/** The histogram returns the upper end of a bucket, which may be above the maximum. */
 function percentileOf(histogram: Histogram, percentile: number): number {
   return Math.min(histogram.getValueAtPercentile(percentile), histogram.maxValue);
 }
 
-/** Events that were sent late were the generator's fault, not the broker's. */
+/** If events were sent late, the load generator was the bottleneck. */
 function latencyLimit({ latency, lateness, shares }: Result): Limit {
   const isLate = percentileOf(lateness, 99) > percentileOf(latency, 99) / 2;
   return isLate ? "load generator" : limitOf({ ...shares, own: 0 });
@@ -91,11 +92,11 @@ function formatLatency(pace: Pace, result: Result): string {
 function verdict(limit: Limit, late: string): string {
   switch (limit) {
     case "load generator":
-      return `This process was the limit, not the broker: it sent events up to ${late} late (p99).`;
+      return `The load generator was the bottleneck, not the broker: it sent events up to ${late} late (p99).`;
     case "broker":
-      return "The broker was the limit: at this rate it had no time left.";
+      return "The broker was the bottleneck: at this rate its CPU time was used up.";
     case "neither":
-      return "Neither was the limit: at this rate both had time left.";
+      return "There was no bottleneck: at this rate both had CPU time left.";
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * A load generator: publishers and listeners on bare sockets, in one thread. What it sends is made beforehand, and what
- * comes back is counted by its bytes, so that the broker has more to do than it has.
+ * A load generator: publishers and listeners on plain sockets, in one thread. It sends prepared bytes and only counts the
+ * bytes it receives, so that the broker has more work than it.
  *
  * @module
  */
@@ -8,96 +8,96 @@ import { dial } from "../../lib/net/dial.ts";
 import type { Address } from "../../lib/protocol/address.ts";
 import { ConnectionError, TimeoutError } from "../../lib/protocol/errors.ts";
 
-/** How much is written at once, in bytes, or one event where that is more. */
+/** The size of one write, in bytes; at least one event. */
 const CHUNK_BYTES = 32 * 1024;
 
-/** How much a listener reads at once, in bytes. */
+/** The size of one read, in bytes. */
 const READ_BYTES = 256 * 1024;
 
-/** How many bytes may be on their way to a listener before the publishers wait for it. */
+/** How many bytes may be in flight to a listener before the publishers wait for it. */
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
-/** How long nothing may arrive before a load is given up, in milliseconds. */
+/** A load fails if nothing arrives for this time, in milliseconds. */
 const STALL_MS = 10_000;
 
-/** How long a connection may take, in milliseconds. */
+/** The time limit for connecting, in milliseconds. */
 const DIAL_MS = 5000;
 
-/** How often progress is told, in milliseconds. */
+/** The interval of progress reports, in milliseconds. */
 const PROGRESS_MS = 100;
 
-/** Where the load goes, and whom to trust there. */
+/** The address of the broker under load. */
 export type Target = Address & { readonly caCerts?: string[] };
 
-/** What is sent on a connection, and what the answer ends with when it was taken in. */
+/** Bytes to send on a connection, and the end of the response to wait for. */
 export interface Exchange {
   readonly send: Uint8Array;
   readonly reply: Uint8Array;
 }
 
-/** How events travel to and from a broker: as much of its protocol as a load needs. */
+/** The part of a broker's protocol that a load needs. */
 export interface Wire {
-  /** What a connection that is to publish begins with. */
+  /** The beginning of a publisher's connection. */
   readonly publisher: Exchange;
-  /** What has a connection hear a name. */
+  /** The beginning of a connection that subscribes to a name. */
   listener(name: string): Exchange;
-  /** Asks for an answer behind all that was published on the connection. */
+  /** Requests a response after all that was published on the connection. */
   readonly sync: Exchange;
-  /** An event as it is published. */
+  /** The bytes that publish an event. */
   publish(name: string, data: string): Uint8Array;
-  /** The same event as a listener gets it. */
+  /** The bytes that a listener receives for the same event. */
   deliver(name: string, data: string): Uint8Array;
 }
 
-/** Who publishes what, and who listens. */
+/** The publishers, listeners and events of a load. */
 export interface Load {
-  /** How many connections publish. */
+  /** The number of connections that publish. */
   readonly pubs: number;
-  /** How many connections listen, each to one of the names. */
+  /** The number of connections that subscribe, each to one of the names. */
   readonly subs: number;
-  /** How many names the publishers cycle through. */
+  /** The number of event names, which the publishers use in turn. */
   readonly topics: number;
-  /** How much data each event has, in bytes. */
+  /** The size of each event's data, in bytes. */
   readonly size: number;
 }
 
-/** How long a load goes on. Give at least one. */
+/** When a load ends. At least one is required. */
 export interface Extent {
-  /** How many events all publishers send together, at least: each sends whole cycles of names. */
+  /** The total number of events, rounded up, since each publisher sends all names equally often. */
   readonly msgs?: number;
-  /** For how long they send, in milliseconds. */
+  /** The duration, in milliseconds. */
   readonly forMs?: number;
 }
 
-/** What came of a load. */
+/** The result of a load. */
 export interface LoadResult {
-  /** How many events were published. */
+  /** The number of published events. */
   readonly published: number;
-  /** How many were delivered; one that went to three listeners counts three. */
+  /** The number of deliveries: an event that three listeners received counts three. */
   readonly delivered: number;
-  /** From the sending of the first to the arrival of the last, in milliseconds. */
+  /** The time from sending the first event to receiving the last, in milliseconds. */
   readonly ms: number;
 }
 
-/** Who is told how far a load is, and ends it early. */
+/** Cancellation and progress of a load. */
 export interface Watch {
   readonly signal?: AbortSignal;
-  /** How long nothing may arrive before the load is given up, in milliseconds. Default 10 s. */
+  /** The load fails if nothing arrives for this time, in milliseconds. Default: 10 s. */
   readonly stallMs?: number;
-  /** Called now and then with how many events have been published. */
+  /** Called every 100 ms with the number of published events. */
   onProgress?(published: number): void;
 }
 
-/** The name of a topic. All brokers take it. */
+/** An event name that is valid for all brokers. */
 export function topicName(index: number): string {
   return `bench.${index}`;
 }
 
 /**
- * Puts a load on a broker until its last event has arrived everywhere.
+ * Puts a broker under load until all listeners have received the last event.
  *
  * @throws {ConnectionError} If the broker cannot be reached, or closes a connection.
- * @throws {TimeoutError} If nothing arrives any more.
+ * @throws {TimeoutError} If nothing arrives for `stallMs`.
  */
 export async function runLoad(
   target: Target,
@@ -111,10 +111,10 @@ export async function runLoad(
   return await run.publish(extent, watch);
 }
 
-/** One who hears a name. */
-interface Hearer {
+/** A connection that subscribes to a name. */
+interface Listener {
   readonly conn: Deno.Conn;
-  /** The size of each event that it gets, in bytes. */
+  /** The size of each event that it receives, in bytes. */
   readonly eventBytes: number;
   receivedBytes: number;
 }
@@ -126,12 +126,12 @@ class Run implements Disposable {
   readonly #names: string[];
   readonly #data: string;
   readonly #publishers: Deno.Conn[] = [];
-  readonly #hearers: Hearer[] = [];
-  /** How often all names have been published once. */
+  readonly #listeners: Listener[] = [];
+  /** How many times all names have been published. */
   #cycles = 0;
   #allPublished = false;
   #progress = Promise.withResolvers<void>();
-  /** Settled when all has been published and has arrived, or a connection is lost. */
+  /** Resolved when all events have been published and received, rejected when a connection is lost. */
   readonly #finished = Promise.withResolvers<void>();
 
   constructor(target: Target, wire: Wire, load: Load) {
@@ -146,7 +146,7 @@ class Run implements Disposable {
     for (let index = 0; index < this.#load.subs; index++) {
       const name = this.#names[index % this.#names.length];
       const conn = await open(this.#target, this.#wire.listener(name));
-      this.#hearers.push({ conn, eventBytes: this.#wire.deliver(name, this.#data).length, receivedBytes: 0 });
+      this.#listeners.push({ conn, eventBytes: this.#wire.deliver(name, this.#data).length, receivedBytes: 0 });
     }
     while (this.#publishers.length < this.#load.pubs) {
       this.#publishers.push(await open(this.#target, this.#wire.publisher));
@@ -157,7 +157,7 @@ class Run implements Disposable {
     const start = performance.now();
     const share = Math.ceil(msgs / this.#publishers.length / this.#names.length);
     const { promise, reject } = this.#finished;
-    for (const hearer of this.#hearers) this.#hear(hearer).catch(reject);
+    for (const listener of this.#listeners) this.#receive(listener).catch(reject);
     Promise.all(this.#publishers.map((conn) => this.#publish(conn, share, start + forMs)))
       .then(() => {
         this.#allPublished = true;
@@ -165,55 +165,55 @@ class Run implements Disposable {
       }, reject);
     await untilDone(
       promise,
-      () => this.#moved(),
+      () => this.#progressCount(),
       () => this.#missing(),
       { ...watch, onTick: () => watch.onProgress?.(this.#published) },
     );
     const ms = performance.now() - start;
-    const delivered = this.#hearers.reduce(
-      (sum, hearer) => sum + Math.floor(hearer.receivedBytes / hearer.eventBytes),
+    const delivered = this.#listeners.reduce(
+      (sum, listener) => sum + Math.floor(listener.receivedBytes / listener.eventBytes),
       0,
     );
     return { published: this.#published, delivered, ms };
   }
 
   [Symbol.dispose](): void {
-    for (const conn of [...this.#publishers, ...this.#hearers.map(({ conn }) => conn)]) conn.close();
+    for (const conn of [...this.#publishers, ...this.#listeners.map(({ conn }) => conn)]) conn.close();
   }
 
   get #published(): number {
     return this.#cycles * this.#names.length;
   }
 
-  /** Sends whole cycles of names, as many as fit a chunk at once. */
+  /** Sends all names in turn, as many rounds as fit one write. */
   async #publish(conn: Deno.Conn, cycles: number, deadline: number): Promise<void> {
     const cycle = concat(this.#names.map((name) => this.#wire.publish(name, this.#data)));
     const perChunk = Math.max(1, Math.floor(CHUNK_BYTES / cycle.length));
     const chunk = concat(Array<Uint8Array>(perChunk).fill(cycle));
     for (let left = cycles; left > 0 && performance.now() < deadline;) {
-      while (this.#mostOnTheWay() > WINDOW_BYTES) await this.#progress.promise;
+      while (this.#mostBytesInFlight() > WINDOW_BYTES) await this.#progress.promise;
       const count = Math.min(left, perChunk);
       left -= count;
       this.#cycles += count;
       await writeAll(conn, chunk.subarray(0, count * cycle.length));
     }
-    if (this.#hearers.length === 0) await converse(conn, this.#wire.sync);
+    if (this.#listeners.length === 0) await exchangeBytes(conn, this.#wire.sync);
   }
 
-  /** How many bytes are on their way to the listener that is the furthest behind. */
-  #mostOnTheWay(): number {
+  /** The bytes in flight to the slowest listener. */
+  #mostBytesInFlight(): number {
     let most = 0;
-    for (const { eventBytes, receivedBytes } of this.#hearers) {
+    for (const { eventBytes, receivedBytes } of this.#listeners) {
       most = Math.max(most, this.#cycles * eventBytes - receivedBytes);
     }
     return most;
   }
 
-  /** Reads until its connection is closed. */
-  async #hear(hearer: Hearer): Promise<never> {
+  /** Reads until the connection is closed. */
+  async #receive(listener: Listener): Promise<never> {
     const buffer = new Uint8Array(READ_BYTES);
     for (;;) {
-      hearer.receivedBytes += await read(hearer.conn, buffer);
+      listener.receivedBytes += await read(listener.conn, buffer);
       this.#progress.resolve();
       this.#progress = Promise.withResolvers();
       this.#finishIfAllArrived();
@@ -221,53 +221,53 @@ class Run implements Disposable {
   }
 
   #finishIfAllArrived(): void {
-    if (this.#allPublished && this.#hearers.every((hearer) => this.#hasAll(hearer))) this.#finished.resolve();
+    if (this.#allPublished && this.#listeners.every((listener) => this.#hasAll(listener))) this.#finished.resolve();
   }
 
-  #hasAll({ receivedBytes, eventBytes }: Hearer): boolean {
+  #hasAll({ receivedBytes, eventBytes }: Listener): boolean {
     return receivedBytes >= this.#cycles * eventBytes;
   }
 
-  /** What grows as long as something moves. */
-  #moved(): number {
-    return this.#cycles + this.#hearers.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0);
+  /** A number that grows as long as there is progress. */
+  #progressCount(): number {
+    return this.#cycles + this.#listeners.reduce((sum, { receivedBytes }) => sum + receivedBytes, 0);
   }
 
   #missing(): string {
-    const missing = this.#hearers.filter((hearer) => !this.#hasAll(hearer)).length;
-    return `${missing} of ${this.#hearers.length} listeners still wait`;
+    const missing = this.#listeners.filter((listener) => !this.#hasAll(listener)).length;
+    return `${missing} of ${this.#listeners.length} listeners have not received everything`;
   }
 }
 
 /**
- * Waits for the end of a load, but not if nothing moves any more.
+ * Waits for the end of a load while it makes progress.
  *
  * @param work The load.
- * @param moved What grows as long as something moves.
- * @param missing What to say of a load that does not end.
- * @param watch Who is told, now and then, and ends it early.
- * @throws {TimeoutError} If nothing moves any more.
+ * @param progress A number that grows as long as there is progress.
+ * @param missing The end of the error message for a load that stalls.
+ * @param watch Cancellation, and a callback that is called every 100 ms.
+ * @throws {TimeoutError} If there is no progress for `stallMs`.
  */
 export async function untilDone(
   work: Promise<unknown>,
-  moved: () => number,
+  progress: () => number,
   missing: () => string,
   { signal, stallMs = STALL_MS, onTick }: { signal?: AbortSignal; stallMs?: number; onTick?: () => void },
 ): Promise<void> {
-  const { promise: given, reject } = Promise.withResolvers<never>();
+  const { promise: stopped, reject } = Promise.withResolvers<never>();
   const onAbort = () => reject(signal!.reason);
   signal?.addEventListener("abort", onAbort);
   if (signal?.aborted) onAbort();
-  let [seen, seenAt] = [moved(), performance.now()];
+  let [seen, seenAt] = [progress(), performance.now()];
   const timer = setInterval(() => {
     onTick?.();
-    if (moved() !== seen) [seen, seenAt] = [moved(), performance.now()];
+    if (progress() !== seen) [seen, seenAt] = [progress(), performance.now()];
     else if (performance.now() - seenAt > stallMs) {
       reject(new TimeoutError("timeout", `The broker sent nothing for ${stallMs / 1000} s: ${missing()}`));
     }
   }, PROGRESS_MS);
   try {
-    await Promise.race([work, given]);
+    await Promise.race([work, stopped]);
   } finally {
     clearInterval(timer);
     signal?.removeEventListener("abort", onAbort);
@@ -275,14 +275,14 @@ export async function untilDone(
 }
 
 /**
- * Connects, and says what is to be said first.
+ * Connects, and completes the first exchange.
  *
  * @throws {ConnectionError} If the broker cannot be reached, or closes the connection.
  */
 export async function open(target: Target, exchange: Exchange): Promise<Deno.Conn> {
   const conn = await dial(target, { timeoutMs: DIAL_MS, caCerts: target.caCerts });
   try {
-    await converse(conn, exchange);
+    await exchangeBytes(conn, exchange);
     return conn;
   } catch (error) {
     conn.close();
@@ -290,8 +290,8 @@ export async function open(target: Target, exchange: Exchange): Promise<Deno.Con
   }
 }
 
-/** Sends something, and reads until its answer has come. */
-export async function converse(conn: Deno.Conn, { send, reply }: Exchange): Promise<void> {
+/** Sends bytes, and reads until the response has arrived. */
+export async function exchangeBytes(conn: Deno.Conn, { send, reply }: Exchange): Promise<void> {
   await writeAll(conn, send);
   const buffer = new Uint8Array(READ_BYTES);
   for (let tail = new Uint8Array(0); !endsWith(tail, reply);) {
@@ -300,14 +300,14 @@ export async function converse(conn: Deno.Conn, { send, reply }: Exchange): Prom
   }
 }
 
-/** Writes all of it. */
+/** Writes all bytes. */
 export async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
     written += await conn.write(bytes.subarray(written)).catch(lost);
   }
 }
 
-/** Reads at least one byte, and says how many came. */
+/** Reads at least one byte; resolves to the number of bytes. */
 export async function read(conn: Deno.Conn, buffer: Uint8Array): Promise<number> {
   return await conn.read(buffer).catch(lost) ?? lost();
 }

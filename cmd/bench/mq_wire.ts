@@ -1,5 +1,5 @@
 /**
- * mq's own protocol, as the load generator speaks it.
+ * The protocol of mq, for the load generator.
  *
  * @module
  */
@@ -8,16 +8,16 @@ import type { Exchange, Wire } from "./load.ts";
 
 const encoder = new TextEncoder();
 
-/** mq's own protocol, and what may be needed before anything else. */
+/** The protocol of mq, and the authentication of a connection. */
 export interface MqWire extends Wire {
-  /** What lets a connection in; empty where nothing is needed. */
+  /** Authenticates a connection; empty without a token. */
   readonly hello: Exchange;
 }
 
 /**
- * mq's own protocol.
+ * The protocol of mq.
  *
- * @param token What lets a connection in, where the broker asks for it.
+ * @param token The token of the broker, if it needs one.
  */
 export function mqWire(token?: string): MqWire {
   const hello = token === undefined ? [] : [`/hello ${JSON.stringify({ token })}`];
@@ -34,7 +34,7 @@ export function mqWire(token?: string): MqWire {
 
 const NOTHING: Exchange = { send: new Uint8Array(0), reply: new Uint8Array(0) };
 
-/** Control lines are answered in their order, so the answer to the ping tells that those before it were taken in. */
+/** Control lines are answered in order, so that the /pong confirms the lines before the /ping. */
 function confirmed(...lines: string[]): Exchange {
   return {
     send: encoder.encode([...lines, "/ping", ""].join("\n")),

@@ -1,5 +1,5 @@
 /**
- * The load of a latency benchmark: each event has a time at which it is due, and its latency counts from then.
+ * The load of the latency benchmark: events are due at fixed times, and their latency counts from then.
  *
  * @module
  */
@@ -7,42 +7,42 @@ import type { Histogram } from "hdr-histogram-js";
 import { afterCurrentTick } from "../../lib/net/read_scheduler.ts";
 import { open, read, type Target, topicName, untilDone, type Watch, type Wire, writeAll } from "./load.ts";
 
-/** How long before an event is due the sleep ends, in milliseconds: timers are not exact. */
+/** How long before the next event the timer fires, in milliseconds, because timers are not exact. */
 const TIMER_MARGIN_MS = 3;
 
-/** How many events that are overdue are sent at once. */
+/** The maximum number of overdue events in one write. */
 const MAX_OVERDUE = 1000;
 
-/** What is sent, and how fast. */
+/** The events of the load, and their rate. */
 export interface Pace {
-  /** How many events are published a second. */
+  /** The number of events per second. */
   readonly rate: number;
-  /** For how long, in milliseconds. */
+  /** The duration, in milliseconds. */
   readonly for: number;
-  /** How many connections listen. */
+  /** The number of listeners. */
   readonly subs: number;
-  /** The data of each event, in bytes. */
+  /** The size of each event's data, in bytes. */
   readonly size: number;
 }
 
-/** What came of it. */
+/** The result of the load. */
 export interface PacedResult {
   readonly published: number;
   readonly ms: number;
-  /** From when each event was due to its arrival at each listener, in microseconds. */
+  /** The time from when an event was due until a listener received it, in microseconds. */
   readonly latency: Histogram;
-  /** From when each event was due until it was sent, in microseconds. */
+  /** The time from when an event was due until it was sent, in microseconds. */
   readonly lateness: Histogram;
 }
 
 /**
- * Publishes at a set rate until the last event has arrived everywhere.
+ * Publishes at a fixed rate until all listeners have received the last event.
  *
  * @throws {ConnectionError} If the broker cannot be reached, or closes a connection.
- * @throws {TimeoutError} If nothing arrives any more.
+ * @throws {TimeoutError} If nothing arrives for `stallMs`.
  */
 export async function runPaced(target: Target, wire: Wire, pace: Pace, watch: Watch): Promise<PacedResult> {
-  const { build } = await import("hdr-histogram-js"); // Not at the start: no other command needs it.
+  const { build } = await import("hdr-histogram-js"); // No other command needs it.
   const [latency, lateness] = [1, 2].map(() => build({ bitBucketSize: 32, useWebAssembly: false }));
   const [name, data] = [topicName(0), "x".repeat(pace.size)];
   const intervalMs = 1000 / pace.rate;
@@ -71,7 +71,7 @@ export async function runPaced(target: Target, wire: Wire, pace: Pace, watch: Wa
   return { published: total, ms: performance.now() - start, latency, lateness };
 }
 
-/** Reads events of one size, and tells of each that has come. */
+/** Reads events of equal size, and calls back for each one. */
 async function countEvents(
   conn: Deno.Conn,
   eventBytes: number,
@@ -85,7 +85,7 @@ async function countEvents(
   }
 }
 
-/** Sends each event when it is due, or, after a delay, all that are overdue at once. */
+/** Sends each event when it is due. Overdue events go in one write. */
 async function publishPaced(
   conn: Deno.Conn,
   event: Uint8Array,
@@ -106,7 +106,7 @@ async function publishPaced(
   }
 }
 
-/** Sleeps while there is time for it; the last milliseconds are watched closely. */
+/** Waits with a timer, and for the last milliseconds from one tick to the next. */
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => {
     if (ms > TIMER_MARGIN_MS) setTimeout(resolve, ms - TIMER_MARGIN_MS);

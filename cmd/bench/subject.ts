@@ -1,5 +1,5 @@
 /**
- * The broker that a benchmark puts its load on: one that it starts, or one that runs already.
+ * The broker under load: one that the benchmark starts, or a running one.
  *
  * @module
  */
@@ -8,55 +8,52 @@ import { TextLineStream } from "@std/streams/text-line-stream";
 import type { Client } from "../../lib/client.ts";
 import { formatAddress } from "../../lib/protocol/address.ts";
 import { MqError } from "../../lib/protocol/errors.ts";
-import { brokerAccess, brokerFlags, connectOrSay, howToStart } from "../shared/broker_flags.ts";
+import { brokerAccess, brokerFlags, connectWithHint, startCommandFor } from "../shared/broker_flags.ts";
 import { option, UsageError, type Values } from "../command.ts";
 import type { Io } from "../shared/stdio.ts";
 import { type Target, topicName } from "./load.ts";
 import { type MqWire, mqWire } from "./mq_wire.ts";
 
-/** How V8 keeps a broker's memory, as the tasks of deno.json have it, too: see docs/performance.md. */
+/** The V8 flags of a broker, the same as in the tasks of deno.json: see docs/performance.md. */
 export const V8_FLAGS = "--v8-flags=--max-semi-space-size=8,--heap-growing-percent=30";
 
-/** The flags that name a broker, for the commands that start one of their own without them. */
+/** The flags for the broker's address. Without `--server` the benchmark starts a broker. */
 export const subjectFlags = {
   ...brokerFlags,
-  server: option("HOST:PORT", "A broker that runs; mqs://HOST:PORT if it speaks TLS.", (text) => text, {
+  server: option("HOST:PORT", "A running broker; mqs://HOST:PORT for TLS.", (text) => text, {
     short: "s",
     aliases: brokerFlags.server.aliases,
     looks: brokerFlags.server.looks,
-    fallback: ["one of its own, on a free port", undefined],
+    fallback: ["a new broker on a free port", undefined],
   }),
 } satisfies typeof brokerFlags;
 
-/** How busy two processes were, each as a share of one core: 1 is all of it. */
+/** The CPU use of both processes, as shares of one core (1 is a whole core), and the broker's memory. */
 export interface Shares {
-  /** The broker's. */
   readonly broker: number;
-  /** This process's. */
+  /** The share of this process, the load generator. */
   readonly own: number;
-  /** The memory that the broker had resident at the end, in bytes. */
+  /** The resident memory of the broker at the end, in bytes. */
   readonly brokerRssBytes: number;
 }
 
-/** A broker under load. */
+/** The broker under load. */
 export interface Subject extends AsyncDisposable {
-  /** Where it is. */
   readonly target: Target;
-  /** How to speak to it. */
   readonly wire: MqWire;
   /**
-   * Does something, and tells how much of the processors it took. Its progress, where it shows one, is wiped away.
+   * Measures the CPU use of both processes during some work. Clears the progress bar at the end.
    *
-   * @param work What to do.
-   * @param warmUp What to do before, without measuring it: a program just started is slow.
+   * @param work The load to measure.
+   * @param warmUp A load before it that is not measured.
    */
   measure<T>(work: () => Promise<T>, warmUp?: () => Promise<unknown>): Promise<T & { shares: Shares }>;
 }
 
 /**
- * The broker that a flag names, or a new one.
+ * Connects to the broker of `--server`, or starts one.
  *
- * @throws {UsageError} If the flag cannot be read, or that broker does not recognize the events of a benchmark.
+ * @throws {UsageError} If the address is invalid, or the broker does not recognize the events of the benchmark.
  * @throws {ConnectionError} If no broker answers there.
  */
 export async function openSubject(
@@ -67,9 +64,9 @@ export async function openSubject(
   await using opened = new AsyncDisposableStack();
   const server = flags.server ?? opened.use(await startServer()).address;
   const access = brokerAccess({ ...flags, server }, io, command);
-  const toStart = `${howToStart(access)} --events 'bench.*', or leave -s out`;
+  const toStart = `${startCommandFor(access)} --events 'bench.*', or omit -s`;
   const client = opened.use(
-    await connectOrSay({ ...access, name: "bench", echo: false, signal: io.signal }, toStart),
+    await connectWithHint({ ...access, name: "bench", echo: false, signal: io.signal }, toStart),
   );
   const { recognized } = await client.why(topicName(0));
   if (!recognized) {
@@ -106,7 +103,7 @@ function ownCpuMs(): number {
   return (user + system) / 1000;
 }
 
-/** Starts `mq server` as a process of its own: in this one it would share a thread with the load. */
+/** Starts `mq server` as a separate process, since in this one it would share a thread with the load. */
 async function startServer(): Promise<{ address: string } & AsyncDisposable> {
   const main = new URL("../main.ts", import.meta.url).href;
   const program = Deno.build.standalone
@@ -121,7 +118,7 @@ async function startServer(): Promise<{ address: string } & AsyncDisposable> {
   const lines = child.stdout.pipeThrough(new TextDecoderStream()).pipeThrough(new TextLineStream());
   const log = lines[Symbol.asyncIterator]();
   const { value, done } = await log.next();
-  if (done) throw new MqError("cannot-listen", "Cannot start a broker: it ended at once");
+  if (done) throw new MqError("cannot-listen", "Cannot start a broker: it exited at once");
   const ended = drain(log);
   return {
     address: JSON.parse(value).data.addresses[0],
@@ -129,14 +126,14 @@ async function startServer(): Promise<{ address: string } & AsyncDisposable> {
       try {
         child.kill("SIGTERM");
       } catch {
-        // It has ended: Ctrl-C reaches it, too.
+        // It has exited: Ctrl-C reaches it, too.
       }
       await Promise.all([child.status, ended]);
     },
   };
 }
 
-/** Its log is read so that it can go on; when this process is gone, writing it ends the broker. */
+/** Reads the log of the broker, so that its pipe never fills. When this process ends, the closed pipe ends the broker. */
 async function drain(log: AsyncIterator<string>): Promise<void> {
   while (!(await log.next()).done);
 }

@@ -1,5 +1,5 @@
 /**
- * `mq bench throughput`: how many events a broker takes in and hands out.
+ * `mq bench throughput`: measures how many events per second a broker receives and delivers.
  *
  * @module
  */
@@ -11,32 +11,33 @@ import { benchJsonFlag, formatFigures, formatLimit, formatNumber, formatProgress
 import { type Extent, type Load, type LoadResult, runLoad, type Watch } from "./load.ts";
 import { openSubject, type Shares, subjectFlags } from "./subject.ts";
 
-/** How long a load goes on before one is measured, in milliseconds. */
+/** The duration of the load before the measurement, in milliseconds. */
 const WARM_UP_MS = 500;
 
 const flags = {
   pubs: option("N", "How many connections publish.", integer(1, 1000), { fallback: ["1", 1] }),
-  subs: option("N", "How many connections listen, each to one name.", integer(0, 10_000), { fallback: ["1", 1] }),
-  topics: option("N", "How many names the publishers cycle through.", integer(1, 10_000), { fallback: ["1", 1] }),
-  msgs: option("N", "How many events are published in all.", integer(1), { fallback: ["1000000", 1_000_000] }),
-  size: option("BYTES", "The data of each event.", integer(1, 1_000_000), { fallback: ["64", 64] }),
+  subs: option("N", "How many connections subscribe, each to one name.", integer(0, 10_000), { fallback: ["1", 1] }),
+  topics: option("N", "How many event names the publishers use in turn.", integer(1, 10_000), { fallback: ["1", 1] }),
+  msgs: option("N", "How many events are published in total.", integer(1), { fallback: ["1000000", 1_000_000] }),
+  size: option("BYTES", "The size of the data of each event, in bytes.", integer(1, 1_000_000), {
+    fallback: ["64", 64],
+  }),
   ...subjectFlags,
   json: benchJsonFlag,
 };
 
-/** The command. */
 export const benchThroughput = defineCommand({
   ...titleOf("bench throughput"),
-  description: "Publishers send as fast as they can, but never more than 4 MiB ahead of the slowest listener.\n" +
-    "The clock runs from the first event sent to the last one that arrives, after half a second to warm up.",
+  description: "Publishers send as fast as possible, but at most 4 MiB ahead of the slowest listener.\n" +
+    "The time is measured from sending the first event to receiving the last, after half a second of warm-up.",
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [
     ["mq bench throughput", "one publisher, one listener"],
-    ["mq bench throughput --subs 100 --msgs 300000", "every event to a hundred listeners"],
-    ["mq bench throughput --topics 10 --subs 10", "ten names, a listener for each"],
-    ["mq bench throughput --size 16384 --msgs 50000 --json", "large events, figures for programs"],
-    ["mq bench throughput -s localhost:3001", "a broker that runs: mq server --events 'bench.*'"],
+    ["mq bench throughput --subs 100 --msgs 300000", "every event to 100 listeners"],
+    ["mq bench throughput --topics 10 --subs 10", "ten names, one listener each"],
+    ["mq bench throughput --size 16384 --msgs 50000 --json", "large events, results as JSON"],
+    ["mq bench throughput -s localhost:3001", "a running broker: mq server --events 'bench.*'"],
   ],
   permissions: ["net", "run"],
   async run({ flags }, io) {
@@ -54,7 +55,6 @@ export const benchThroughput = defineCommand({
 
 type Result = LoadResult & { shares: Shares };
 
-/** The result for people. */
 function formatThroughput(load: Load, { published, delivered, ms, shares }: Result): string {
   const { pubs, subs, topics, size } = load;
   const title = `${count(pubs, "publisher")}, ${count(subs, "listener")}, ${

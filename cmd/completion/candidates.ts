@@ -1,6 +1,6 @@
 /**
- * What a shell may offer at a place of a command line: found in the table of commands, so that nothing is said twice.
- * Everything here is pure.
+ * Finds completions for a word of a command line, from the same table of commands as help and parser. Everything here is
+ * pure.
  *
  * @module
  */
@@ -9,51 +9,51 @@ import { Pattern } from "../../lib/protocol/pattern.ts";
 import { type Command, type Flag, type Flags, flagsOf, isFlag, isSwitch, takeApart } from "../command.ts";
 import { type Title, wordsOf } from "../commands.ts";
 
-/** A word that may be typed, and what it means. */
+/** A completion and its description. */
 export interface Candidate {
   readonly word: string;
   readonly help: string;
 }
 
-/** What may be offered, or who knows it: the broker its events, the shell its files and programs. */
+/** Completions, or where they come from: the broker knows its events, the shell its files and commands. */
 export type Offer =
   | { readonly from: "table"; readonly candidates: readonly Candidate[] }
   | { readonly from: "shell"; readonly what: "files" | "commands" }
   | EventOffer;
 
-/** What the broker recognizes may be offered. */
+/** Complete with the events that the broker recognizes. */
 export interface EventOffer {
   readonly from: "broker";
-  /** The broker that the command line names. */
+  /** The value of `--server` on the command line. */
   readonly server: string | undefined;
-  /** Whether any pattern will do, or names only. */
+  /** Whether patterns are offered, too, and not only names. */
   readonly patterns: boolean;
   readonly typed: Typed;
 }
 
-/** The word that is being typed: what has been typed so far, and what stands before it in the same word. */
+/** The word that is being typed. `prefix` is the part of it that is not completed, such as `--events=create,`. */
 interface Typed {
   readonly prefix: string;
   readonly text: string;
 }
 
-/** What a part of a command line holds. */
-interface Part {
+/** The arguments before or after the word that is being typed. */
+interface Arguments {
   /** The flags, with their values. */
   readonly given: ReadonlyMap<string, string | undefined>;
-  /** How many words are operands. */
+  /** The number of operands. */
   readonly operands: number;
-  /** The flag at its end, if its value is still to come. */
+  /** The flag at the end whose value is missing, if there is one. */
   readonly open?: string;
-  /** How many words stand behind a bare `--`, if there is one. */
-  readonly behind?: number;
+  /** The number of words after `--`, if there is one. */
+  readonly afterDashes?: number;
 }
 
-/** What mq takes that is not in the table. */
-const BESIDES: readonly Candidate[] = [
-  { word: "help", help: "what a command takes, with examples" },
-  { word: "--help", help: "what mq can do" },
-  { word: "--version", help: "which mq this is" },
+/** What is not in the table of commands. */
+const OTHER_WORDS: readonly Candidate[] = [
+  { word: "help", help: "shows the help of a command" },
+  { word: "--help", help: "lists the commands" },
+  { word: "--version", help: "prints the version" },
 ];
 
 const NOTHING: Offer = { from: "table", candidates: [] };
@@ -74,13 +74,13 @@ export function offerAt(
 ): Offer {
   const before = words.slice(0, index);
   const typed = { prefix: "", text: words[index] ?? "" };
-  if (command) return offerBehind(command, before.slice(wordsOf(command).length), typed, words.slice(index + 1));
+  if (command) return offerForCommand(command, before.slice(wordsOf(command).length), typed, words.slice(index + 1));
   if (before[0] === "help") return matching(typed, commandWords(before.slice(1), commands));
-  const besides = index === 0 ? BESIDES.filter(({ word }) => isFlag(word) === typed.text.startsWith("-")) : [];
-  return matching(typed, [...commandWords(before, commands), ...besides]);
+  const otherWords = index === 0 ? OTHER_WORDS.filter(({ word }) => isFlag(word) === typed.text.startsWith("-")) : [];
+  return matching(typed, [...commandWords(before, commands), ...otherWords]);
 }
 
-/** The next words of the commands that begin with some words. Of a word of several commands, theirs is the help. */
+/** The next words of the commands that begin with the given words. A word that several commands share lists these. */
 function commandWords(before: readonly string[], commands: readonly Title[]): Candidate[] {
   const next = new Map<string, string[]>();
   for (const command of commands) {
@@ -92,21 +92,21 @@ function commandWords(before: readonly string[], commands: readonly Title[]): Ca
   return [...next].map(([word, helps]) => ({ word, help: helps.join(", ") }));
 }
 
-function offerBehind(command: Command, before: readonly string[], typed: Typed, after: readonly string[]): Offer {
+function offerForCommand(command: Command, before: readonly string[], typed: Typed, after: readonly string[]): Offer {
   const flags = flagsOf(command);
-  const [part, rest] = [readPart(flags, before), readPart(flags, after)];
+  const [part, rest] = [parseLeniently(flags, before), parseLeniently(flags, after)];
   const given = new Map([...rest.given, ...part.given]);
   const server = given.get("server");
   const value = valueAt(flags, part, typed);
-  if (part.behind !== undefined) return { from: "shell", what: part.behind === 0 ? "commands" : "files" };
+  if (part.afterDashes !== undefined) return { from: "shell", what: part.afterDashes === 0 ? "commands" : "files" };
   if (value) return offerFor(value.flag.placeholder!, value.typed, server, value.flag.read.words);
   const place = placeAt(command.operands.form, part.operands);
   const wantsFlag = typed.text.startsWith("-") || place === undefined;
   return wantsFlag ? matching(typed, flagWords(flags, given, typed)) : offerFor(place, typed, server);
 }
 
-/** Reads what it can of a part of a command line: it is not finished, so nothing in it is refused. */
-function readPart(flags: Flags, words: readonly string[]): Part {
+/** Parses arguments without refusing any: the command line is not complete yet. */
+function parseLeniently(flags: Flags, words: readonly string[]): Arguments {
   const given = new Map<string, string | undefined>();
   let operands = 0;
   let open: string | undefined;
@@ -115,7 +115,7 @@ function readPart(flags: Flags, words: readonly string[]): Part {
       given.set(open, word);
       open = undefined;
     } else if (word === "--") {
-      return { given, operands, behind: words.length - index - 1 };
+      return { given, operands, afterDashes: words.length - index - 1 };
     } else if (isFlag(word)) {
       const [name, value] = takeApart(flags, word) ?? [];
       if (name === undefined) continue;
@@ -126,21 +126,21 @@ function readPart(flags: Flags, words: readonly string[]): Part {
   return { given, operands, open };
 }
 
-/** The flag whose value is being typed, behind it or behind its `=`. */
-function valueAt(flags: Flags, { open }: Part, typed: Typed): { flag: Flag<unknown>; typed: Typed } | undefined {
+/** The flag whose value is being typed, as the next word or after `=`. */
+function valueAt(flags: Flags, { open }: Arguments, typed: Typed): { flag: Flag<unknown>; typed: Typed } | undefined {
   if (open !== undefined) return { flag: flags[open], typed };
   const [, prefix, text] = /^(--[^=]+=)([^]*)$/.exec(typed.text) ?? [];
   const [name] = prefix === undefined ? [] : takeApart(flags, prefix) ?? [];
   return name === undefined || isSwitch(flags[name]) ? undefined : { flag: flags[name], typed: { prefix, text } };
 }
 
-/** What a command takes at some place, as its help writes it: the last one that may be repeated stands for all to come. */
+/** The placeholder of an operand, from the usage line; the last one with `...` stands for all that follow. */
 function placeAt(form: string, index: number): string | undefined {
   const places = form.split(" ").filter((place) => place !== "");
   return places[index] ?? places.findLast((place) => place.includes("..."));
 }
 
-/** The flags that are not given yet; short ones only where one is being typed. */
+/** The flags that are not given yet; short ones only if the word is not empty. */
 function flagWords(flags: Flags, given: ReadonlyMap<string, unknown>, { text }: Typed): Candidate[] {
   return Object.entries(flags).filter(([name]) => !given.has(name)).flatMap(([name, { short, help }]) => [
     { word: `--${name}`, help },
@@ -149,12 +149,12 @@ function flagWords(flags: Flags, given: ReadonlyMap<string, unknown>, { text }: 
 }
 
 /**
- * What may be offered for a placeholder.
+ * The completions for a placeholder.
  *
- * @param place The placeholder: what it holds of NAME, PATTERN and FILE, and words in lower case, say what it takes.
+ * @param place The placeholder: NAME, PATTERN or FILE in it, or words in lower case, tell what it takes.
  * @param typed The word that is being typed.
- * @param server The broker that the command line names.
- * @param words All that it takes, where that is known.
+ * @param server The value of `--server` on the command line.
+ * @param words The words that it takes, if they are known.
  */
 function offerFor(place: string, typed: Typed, server: string | undefined, words = wordsIn(place)): Offer {
   if (words.length > 0) return matching(typed, words.map((word) => ({ word, help: "" })));
@@ -175,14 +175,16 @@ function lastOfList({ prefix, text }: Typed): Typed {
 }
 
 /**
- * The candidates among the events that a broker recognizes. What is no pattern is left out, and what mq would take for a
- * flag: a shell must be able to trust them.
+ * The completions among the events that a broker recognizes. Invalid patterns and words that mq would take for flags are left
+ * out, since the broker is not trusted.
  *
- * @param offer Which will do.
- * @param events What the broker says it recognizes.
+ * @param offer What to complete.
+ * @param events The events that the broker reports.
  */
 export function eventCandidates({ patterns, typed }: EventOffer, events: readonly string[]): readonly Candidate[] {
-  const readable = events.filter((event) => !isFlag(event)).map(readPattern).filter((pattern) => pattern !== undefined);
+  const readable = events.filter((event) => !isFlag(event)).map(parsePattern).filter((pattern) =>
+    pattern !== undefined
+  );
   const wanted = readable.filter(({ isLiteral }) => patterns || isLiteral);
   return startingWith(
     typed,
@@ -190,11 +192,11 @@ export function eventCandidates({ patterns, typed }: EventOffer, events: readonl
   );
 }
 
-function readPattern(text: string): Pattern | undefined {
+function parsePattern(text: string): Pattern | undefined {
   try {
     return new Pattern(text);
   } catch (error) {
-    if (error instanceof ProtocolError) return undefined; // A broker of another version has other patterns.
+    if (error instanceof ProtocolError) return undefined; // A broker of another version may have other patterns.
     throw error;
   }
 }

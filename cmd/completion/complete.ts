@@ -1,8 +1,8 @@
 /**
- * `mq complete`: what the scripts of `mq completions` ask at each TAB. People do not call it, so the help leaves it out.
+ * `mq complete`: computes completions. The scripts of `mq completions` call it at each TAB; the help does not list it.
  *
- * It answers with a candidate a line and what that means behind a tab. A line without a candidate asks the shell for
- * `files` or `commands`. It says nothing where something is wrong: somebody is typing.
+ * It prints one candidate per line, then a tab and a description. A line without a candidate tells the shell to complete
+ * `files` or `commands`. Errors print nothing, because the user is still typing.
  *
  * @module
  */
@@ -16,32 +16,31 @@ import { commandOf, COMMANDS, titleOf } from "../commands.ts";
 import type { Io } from "../shared/stdio.ts";
 
 const flags = {
-  "tls-ca": { ...brokerFlags["tls-ca"], read: orNothing(brokerFlags["tls-ca"].read) },
-  limit: option("DURATION", "How long the broker may take to say what it recognizes.", duration, {
-    fallback: ["300ms", 300], // Somebody waits at the prompt.
+  "tls-ca": { ...brokerFlags["tls-ca"], read: orUndefined(brokerFlags["tls-ca"].read) },
+  limit: option("DURATION", "How long to wait for the broker's list of events.", duration, {
+    fallback: ["300ms", 300], // The user waits at the prompt.
   }),
 };
 
 type CompleteFlags = Values<typeof flags>;
 
-/** A reader of what is not there if it cannot be read: somebody is typing. */
-function orNothing<T>(read: Reader<T>): Reader<T | undefined> {
+/** A parser that returns undefined instead of throwing. */
+function orUndefined<T>(read: Reader<T>): Reader<T | undefined> {
   return (text) => {
     try {
       return read(text);
     } catch {
-      return undefined; // The command that is being typed will say what is wrong with it.
+      return undefined; // The command will report it when it runs.
     }
   };
 }
 
-/** The command. */
 export const complete = defineCommand({
   ...titleOf("complete"),
-  description: "The scripts of mq completions call it, with -- before what has been typed.",
+  description: "The scripts of mq completions call it with the words of the command line after --.",
   operands: { form: "INDEX [WORD...]", min: 1, max: Infinity },
   flags,
-  examples: [["mq complete -- 1 pub cre", "what may become of cre behind mq pub"]],
+  examples: [["mq complete -- 1 pub cre", "completes cre in: mq pub cre"]],
   permissions: ["net"],
   async run({ flags, operands: [index, ...words] }, io) {
     const called = commandOf(COMMANDS, words.slice(0, Number(index)));

@@ -1,5 +1,5 @@
 /**
- * `mq completions`: what has a shell complete the commands of mq.
+ * `mq completions`: prints the completion script for a shell.
  *
  * @module
  */
@@ -11,18 +11,17 @@ import { BASH, FISH, ZSH } from "./shells.ts";
 const SCRIPTS: ReadonlyMap<string, string> = new Map([["bash", BASH], ["zsh", ZSH], ["fish", FISH]]);
 const FORM = [...SCRIPTS.keys()].join("|");
 
-/** The command. */
 export const completions = defineCommand({
   ...titleOf("completions"),
-  description: "Prints a script for the shell. At each TAB it asks mq, and mq the broker, for what may be typed.\n" +
-    "For one shell:\n" +
+  description: "The script completes commands, flags and their values, and asks the broker for the names of events.\n" +
+    "In the current shell:\n" +
     "  bash  source <(mq completions bash)\n" +
     "  zsh   source <(mq completions zsh)\n" +
     "  fish  mq completions fish | source\n" +
-    "For all to come:\n" +
+    "In every new shell:\n" +
     "  bash  echo 'source <(mq completions bash)' >> ~/.bashrc\n" +
     "  zsh   echo 'autoload -U compinit; compinit; source <(mq completions zsh)' >> ~/.zshrc\n" +
-    '        or mq completions zsh > a file _mq in a folder of $fpath, such as "${fpath[1]}/_mq"\n' +
+    '        or write it to a file _mq in a directory of $fpath, such as "${fpath[1]}/_mq"\n' +
     "  fish  mq completions fish > ~/.config/fish/completions/mq.fish",
   operands: { form: FORM, min: 1, max: 1, kinds: [oneOf(...SCRIPTS.keys())] },
   flags: {},

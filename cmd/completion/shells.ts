@@ -1,6 +1,6 @@
 /**
- * The scripts of `mq completions`. Each hands the words of the command line to `mq complete` and shows what it answers.
- * The answer is data: no script evaluates or expands any of it, and what a shell would is quoted.
+ * The scripts of `mq completions`. Each passes the words of the command line to `mq complete` and offers its answers. The
+ * answers are data: no script evaluates or expands them, and special characters are quoted.
  *
  * @module
  */
@@ -17,7 +17,7 @@ _mq() {
   typed=\${words[-1]%|}
   words[-1]=$typed
   words=("\${words[@]//$quoting}")
-  # What stands before a = is no part of the word that bash completes.
+  # The part before a = is not in the word that bash completes.
   if [[ $COMP_WORDBREAKS == *=* && $typed == *=* ]]; then prefix=\${typed%"\${typed##*=}"}; fi
   while IFS= read -r line; do
     word=\${line%%$'\\t'*}

@@ -18,29 +18,29 @@ import {
 
 /** One flag for each limit. */
 export const limitFlags = {
-  "max-line": sizeFlag("lineBytes", "The longest line."),
-  "max-queue": sizeFlag("outboxBytes", "What may wait for one connection to read it."),
-  "max-connections": countFlag("connections", "How many connections there may be."),
-  "max-patterns": countFlag("patterns", "How many patterns one connection may subscribe to."),
-  "max-rate": option("N", "How many events a second from one connection; more wait (POSTs are refused).", integer(1), {
+  "max-line": sizeFlag("lineBytes", "The longest line that is accepted."),
+  "max-queue": sizeFlag("outboxBytes", "How much may wait in the queue of one connection."),
+  "max-connections": countFlag("connections", "The maximum number of connections."),
+  "max-patterns": countFlag("patterns", "The maximum number of patterns that one connection may subscribe to."),
+  "max-rate": option("N", "Events per second of one connection; more wait (POSTs are refused).", integer(1), {
     fallback: ["unlimited", DEFAULT_LIMITS.eventsPerSecond],
   }),
-  "hello-time": durationFlag("helloMs", "How long one may take to show a token, or to agree on TLS."),
-  "ping-after": durationFlag("silenceMs", "How long one may be silent before it is sent a /ping."),
-  "ping-timeout": durationFlag("answerMs", "How long it may take to answer that."),
-  "drain-time": durationFlag("drainMs", "How long the end waits for those that still read."),
+  "hello-time": durationFlag("helloMs", "How long a client may take for TLS and to present its token."),
+  "ping-after": durationFlag("silenceMs", "How long a connection may be silent before the broker sends a /ping."),
+  "ping-timeout": durationFlag("answerMs", "How long the client may take to answer that /ping."),
+  "drain-time": durationFlag("drainMs", "How long the shutdown waits for clients that still read."),
 };
 
 /**
- * The limits that the values of the flags set.
+ * The limits that the flags set.
  *
- * @throws {UsageError} If two of them contradict each other.
+ * @throws {UsageError} If the queue is too small for the longest line.
  */
 export function limitsOf(values: Values<typeof limitFlags>): Limits {
   const [line, queue] = [values["max-line"], values["max-queue"]];
   const least = minOutboxBytes(line);
   if (queue < least) {
-    const problem = `--max-queue ${sizeText(queue)} has no room for an event of --max-line ${sizeText(line)}`;
+    const problem = `--max-queue ${sizeText(queue)} is too small for an event of --max-line ${sizeText(line)}`;
     const shorter = queue - least + line;
     const hint = shorter > 0 ? `, or --max-line ${sizeText(shorter)} or less` : "";
     throw new UsageError(problem, `mq server --max-queue ${sizeText(least)} or more${hint}`);
@@ -58,7 +58,7 @@ export function limitsOf(values: Values<typeof limitFlags>): Limits {
   };
 }
 
-/** The limits that are a number: all but the one that may be none. */
+/** The limits that always have a value. */
 type Measure = Exclude<keyof Limits, "eventsPerSecond">;
 
 function sizeFlag(limit: Measure, help: string): Flag<number> {

@@ -1,5 +1,5 @@
 /**
- * The log of `mq server`: what the broker does, for people and for programs.
+ * The log of `mq server`, as text or as JSON.
  *
  * @module
  */
@@ -18,30 +18,31 @@ import type { Token } from "../../lib/protocol/tokens.ts";
 import { VERSION } from "../../lib/protocol/version.ts";
 import { type Events, eventsArgument, isList } from "../shared/events_flag.ts";
 import {
-  admittingFlag,
   count,
+  eventsFlagText,
   formatDuration,
   formatForPeople,
   formatJson,
-  formatSome,
-  layOut,
-  localTime,
+  formatPatternList,
+  formatTime,
+  printable,
 } from "../shared/format.ts";
-import { whyNotWritten } from "../shared/sink.ts";
+import { describeWriteError } from "../shared/sink.ts";
 import type { Io } from "../shared/stdio.ts";
 import type { WebPlace } from "./web_flags.ts";
 
-const FOR_NAMELESS = "--classic-default NAME, a name that is recognized";
-const OPEN_TO_CLASSIC = "Anyone on the network can connect and publish: classic clients know neither tokens nor TLS.";
+const DEFAULT_NAME_HINT = "--classic-default NAME, with a recognized name";
+const CLASSIC_WARNING =
+  "Anyone on the network can connect and publish: classic clients support neither tokens nor TLS.";
 
-/** Who may come in, and whether what they say is encrypted. */
+/** The tokens that admit clients, and the certificate for TLS. */
 export interface Security {
   readonly tokens: Token[];
   readonly tls: Certificate | undefined;
 }
 
-/** Where the broker was told to listen, and what it recognizes. */
-export interface Place {
+/** The flags of `mq server` that the log shows. */
+export interface LoggedFlags {
   readonly host: string;
   readonly port: number;
   readonly events: Events;
@@ -49,30 +50,29 @@ export interface Place {
   readonly web: WebPlace | undefined;
 }
 
-/** Where a broker listens, and what it recognizes. */
+/** Where a broker listens, and the events that it recognizes. */
 export interface Listening {
-  /** Where it listens for the line protocol. */
+  /** The addresses for the line protocol. */
   readonly addrs: readonly Deno.NetAddr[];
-  /** Where it listens for classic clients. */
+  /** The addresses for classic clients. */
   readonly classicAddrs: readonly Deno.NetAddr[];
   readonly events: readonly string[];
 }
 
-/** Who is told what the broker does. */
 export interface ServerLog {
   listening(listening: Listening, web: WebGateway | undefined): void;
   activity(name: string, data: SystemEvent): void;
   published(name: string, text: string, from: string, receivers: number): void;
 }
 
-/** A broker is not ended by what becomes of its log: that is told once, on stderr. */
-export function outliveLog({ stdout, stderr }: Io): void {
-  stdout.outliveFailures((error) => {
-    stderr.line(`mq server: Cannot write the log: ${whyNotWritten(error)}. The broker goes on without it`);
+/** Lets the broker continue when its log cannot be written, which is reported once on stderr. */
+export function continueWithoutLog({ stdout, stderr }: Io): void {
+  stdout.continueAfterFailure((error) => {
+    stderr.line(`mq server: Cannot write the log: ${describeWriteError(error)}. The broker continues without it`);
   });
 }
 
-/** The log for programs: one object a line. */
+/** The log of `--json`: one object per line. */
 export function jsonLog(io: Io): ServerLog {
   const print = (name: string, from: string, text: string) =>
     io.stdout.line(formatJson(new MqEvent(name, text, { from }), { at: new Date() }));
@@ -90,13 +90,13 @@ export function jsonLog(io: Io): ServerLog {
   };
 }
 
-/** The log for people. */
+/** The log as text. */
 export class TextLog implements ServerLog {
   readonly #io: Io;
-  readonly #flags: Place;
+  readonly #flags: LoggedFlags;
   readonly #security: Security;
 
-  constructor(io: Io, flags: Place, security: Security) {
+  constructor(io: Io, flags: LoggedFlags, security: Security) {
     this.#io = io;
     this.#flags = flags;
     this.#security = security;
@@ -105,17 +105,17 @@ export class TextLog implements ServerLog {
   listening({ addrs, classicAddrs, events }: Listening, web: WebGateway | undefined): void {
     const { tokens, tls } = this.#security;
     const { classic } = this.#flags;
-    const how = `${tls ? " with TLS" : ""}${tokens.length > 0 ? ", for those who know a token" : ""}`;
+    const how = `${tls ? " with TLS" : ""}${tokens.length > 0 ? ", for clients with a token" : ""}`;
     const places = [
       ...addrs.length > 0 ? [`${listed(addrs)}${how}`] : [],
-      ...classicAddrs.length > 0 ? [`${listed(classicAddrs)} for classic clients, which get ${classic}`] : [],
+      ...classicAddrs.length > 0 ? [`${listed(classicAddrs)} for classic clients (${classic})`] : [],
     ];
     this.#io.stdout.line(bold(`mq server ${VERSION} listens on ${places.join(", and on ")}`));
-    this.#io.stdout.line(`It recognizes these events: ${formatPatterns(events)}`);
+    this.#io.stdout.line(`Recognized events: ${formatPatterns(events)}`);
     if (addrs.length > 0) {
       this.#io.stdout.line(dim(`In other terminals: ${this.#tryThis(addrs[0].port)}. Ctrl-C ends it.`));
     }
-    if (web) this.#io.stdout.line(`See it at ${bold(web.url)}`);
+    if (web) this.#io.stdout.line(`Web page: ${bold(web.url)}`);
     const all = [...addrs, ...classicAddrs, ...web?.addrs ?? []];
     if (all.some(({ hostname }) => !isLoopback(hostname))) this.#warn();
   }
@@ -129,13 +129,13 @@ export class TextLog implements ServerLog {
     return `mq logger${where}, ${app}${nc}`;
   }
 
-  /** It is open to the network: says what that means, and the command that would secure it. */
+  /** Warns of a broker that the network can reach, and prints the command that secures it. */
   #warn(): void {
     const { tokens, tls } = this.#security;
     const isOpen = tokens.length === 0;
     if (!isOpen && tls) return;
-    if (this.#flags.classic) return this.#io.stdout.line(yellow(OPEN_TO_CLASSIC));
-    const danger = isOpen ? "Anyone on the network can connect and publish." : "The token can be read on its way.";
+    if (this.#flags.classic) return this.#io.stdout.line(yellow(CLASSIC_WARNING));
+    const danger = isOpen ? "Anyone on the network can connect and publish." : "The token is sent without encryption.";
     this.#io.stdout.line(yellow(`${danger} To secure it:`));
     this.#io.stdout.line(`  mq server${securingFlags(this.#flags, isOpen)}`);
     if (isOpen) {
@@ -153,42 +153,44 @@ export class TextLog implements ServerLog {
   }
 
   #print(line: string): void {
-    this.#io.stdout.line(`${dim(localTime(new Date()))}  ${line}`);
+    this.#io.stdout.line(`${dim(formatTime(new Date()))}  ${line}`);
   }
 
   #describe(name: string, data: SystemEvent): string | undefined {
-    const who = layOut(String(data.name));
+    const who = printable(String(data.name));
     const isFirst = data.times === 1;
     switch (name) {
       case "mq.connect":
         return `${green("+")} ${who} connected from ${data.address}${data.classic ? " (classic)" : ""}`;
       case "mq.hello":
-        return data.was === data.name ? undefined : `${green("=")} ${layOut(String(data.was))} is ${who}`;
+        return data.was === data.name ? undefined : `${green("=")} ${printable(String(data.was))} is ${who}`;
       case "mq.disconnect":
-        return `${red("-")} ${who} left (${data.reason}) after ${formatDuration(Number(data.connectedMs))}: ` +
-          `${count(Number(data.published), "event")} published, ${data.delivered} heard`;
+        return `${red("-")} ${who} disconnected (${data.reason}) after ${formatDuration(Number(data.connectedMs))}: ` +
+          `${count(Number(data.published), "event")} published, ${data.delivered} received`;
       case "mq.unrecognized":
         return isFirst ? this.#unrecognized(who, data) : undefined;
       case "mq.glued":
-        return `${yellow("!")} ${who}: "${data.event}" stands in the middle of a message, which may be two stuck ` +
-          "together: only a line feed behind each would keep them apart";
+        return `${
+          yellow("!")
+        } ${who}: "${data.event}" stands within a message, which may be two messages that arrived ` +
+          "as one: end each message with a line feed to keep them apart";
       case "mq.keys":
-        return this.#learned(who, data.keys as string[]);
+        return this.#keysChanged(who, data.keys as string[]);
       case "mq.refused":
         return isFirst ? this.#refused(who, data) : undefined;
       case "mq.slow":
         return `${red("!")} ${who} (${
-          formatSome(data.patterns as string[])
-        }) does not read: ${data.queuedBytes} bytes wait for it, so ` +
-          (data.policy === "drop" ? "events are dropped" : "it is closed");
+          formatPatternList(data.patterns as string[])
+        }) reads too slowly: ${data.queuedBytes} bytes are queued for it, so ` +
+          (data.policy === "drop" ? "events for it are dropped" : "it is disconnected");
       case "mq.dropped":
         return data.events === undefined
-          ? `${red("!")} ${data.bytes} bytes for ${who} were lost: it left before it read them`
+          ? `${red("!")} ${data.bytes} bytes for ${who} were lost: it disconnected before it read them`
           : `${red("!")} ${count(Number(data.events), "event")} for ${who} were dropped (${data.bytes} bytes)`;
       case "mq.throttled":
-        return `${yellow("!")} ${who} publishes more than ${data.eventsPerSecond} events a second: the rest waits`;
+        return `${yellow("!")} ${who} publishes more than ${data.eventsPerSecond} events a second: further events wait`;
       case "mq.http":
-        return `${green(">")} ${who} (${data.address}) published ${layOut(String(data.event))} to ${data.receivers}`;
+        return `${green(">")} ${who} (${data.address}) published ${printable(String(data.event))} to ${data.receivers}`;
       case "mq.drain":
         return `Draining ${count(Number(data.connections), "connection")}`;
     }
@@ -197,20 +199,20 @@ export class TextLog implements ServerLog {
   #unrecognized(who: string, { event, guess }: SystemEvent): string {
     const { events } = this.#flags;
     const name = String(event);
-    const admit = isList(events) ? admittingFlag(events, name) : `add it to ${events.path}`;
-    const orElse = guess ? `; if it is no name: ${FOR_NAMELESS}` : "";
-    return `${yellow("!")} ${who}: "${name}" is not recognized, so nobody gets it. To admit it: ${admit}${orElse}`;
+    const admit = isList(events) ? eventsFlagText(events, name) : `add it to ${events.path}`;
+    const orElse = guess ? `; if it is not meant as a name: ${DEFAULT_NAME_HINT}` : "";
+    return `${yellow("!")} ${who}: "${name}" is not recognized and was dropped. To admit it: ${admit}${orElse}`;
   }
 
   #refused(who: string, { id, name, code, text }: SystemEvent): string {
-    const advice = code === "no-name" ? `; to have it as an event: ${FOR_NAMELESS}` : "";
+    const advice = code === "no-name" ? `; to make it an event: ${DEFAULT_NAME_HINT}` : "";
     return `${yellow("!")} ${id === "" && name === BROKER_NAME ? "" : `${who}: `}${text}${advice}`;
   }
 
-  #learned(who: string, [name, data]: string[]): string {
+  #keysChanged(who: string, [name, data]: string[]): string {
     const object = `{${JSON.stringify(name)}:...,${JSON.stringify(data)}:...}`;
-    return `${green("=")} Classic clients speak ${object}, as ${who} does: events from others are written so, too ` +
-      `(--classic-keys ${name},${data} keeps it so)`;
+    return `${green("=")} Classic clients now get objects such as ${object}, which ${who} sends; ` +
+      `--classic-keys ${name},${data} makes that permanent`;
   }
 }
 
@@ -222,8 +224,8 @@ function isLoopback(hostname: string): boolean {
   return hostname.startsWith("127.") || hostname === "::1";
 }
 
-/** The flags of a command that would be secure, those that were given included. */
-function securingFlags({ host, port, events, web }: Place, needsToken: boolean): string {
+/** The flags of a secure command: those that were given, with a token and a certificate. */
+function securingFlags({ host, port, events, web }: LoggedFlags, needsToken: boolean): string {
   const given = [
     `--host ${host}`,
     port === DEFAULT_PORT || port === 0 ? "" : `--port ${port}`,

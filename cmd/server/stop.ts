@@ -1,5 +1,5 @@
 /**
- * How `mq server` ends: it drains, and where that takes long, says for whom it waits.
+ * Shuts `mq server` down: drains its connections, and reports which ones it waits for if that takes long.
  *
  * @module
  */
@@ -7,29 +7,29 @@ import { format as formatBytes } from "@std/fmt/bytes";
 import type { Broker } from "../../lib/broker.ts";
 import type { WebGateway } from "../../lib/http/gateway.ts";
 import type { ClientInfo } from "../../lib/protocol/responses.ts";
-import { count, formatDuration, layOut } from "../shared/format.ts";
+import { count, formatDuration, printable } from "../shared/format.ts";
 import type { Io } from "../shared/stdio.ts";
 
-/** After how long it says so, in milliseconds. Most have read everything and gone by then. */
-const SAY_AFTER_MS = 1000;
+/** The delay before that report, in milliseconds. */
+const REPORT_AFTER_MS = 1000;
 
-/** How many connections are named. */
+/** How many connections the report names. */
 const MAX_NAMED = 5;
 
-/** What a gateway that is closed behind its broker has to itself at least, in milliseconds. */
+/** The least time that the gateway has for closing after the broker, in milliseconds. */
 const MIN_WEB_MS = 500;
 
-/** A broker that listens, and the gateway in front of it. */
+/** A listening broker and its web gateway. */
 export interface Server {
   readonly broker: Broker;
   readonly web: WebGateway | undefined;
 }
 
-/** Drains and closes a broker, then its gateway: both within the time that its limits allow for that. */
+/** Drains and closes the broker, then the gateway, within the `drainMs` of the broker's limits. */
 export async function stopServer({ broker, web }: Server, io: Io): Promise<void> {
   const { drainMs } = broker.limits;
   const endsAt = Date.now() + drainMs;
-  const timer = setTimeout(() => io.stderr.line(waitingFor(broker.leaving(), drainMs)), SAY_AFTER_MS);
+  const timer = setTimeout(() => io.stderr.line(waitingFor(broker.leaving(), drainMs)), REPORT_AFTER_MS);
   try {
     await broker.close();
     await web?.close(Math.max(endsAt - Date.now(), MIN_WEB_MS));
@@ -39,18 +39,18 @@ export async function stopServer({ broker, web }: Server, io: Io): Promise<void>
 }
 
 /**
- * For whom a broker waits, in a sentence.
+ * The report of what a draining broker waits for.
  *
- * @param clients Those who have not read everything, or not closed their side; nobody if only requests are left.
- * @param drainMs How long it waits in all, in milliseconds.
+ * @param clients The connections that are not closed yet; none if only HTTP requests are left.
+ * @param drainMs The time limit, in milliseconds.
  */
 export function waitingFor(clients: readonly ClientInfo[], drainMs: number): string {
   const named = clients.slice(0, MAX_NAMED).map(({ name, address, queuedBytes }) =>
-    `${layOut(name)} (${address}${queuedBytes > 0 ? `, ${formatBytes(queuedBytes)} to read` : ""})`
+    `${printable(name)} (${address}${queuedBytes > 0 ? `, ${formatBytes(queuedBytes)} queued` : ""})`
   );
   const more = clients.length > MAX_NAMED ? [`${clients.length - MAX_NAMED} more`] : [];
-  const whom = clients.length === 0
-    ? "requests over HTTP"
-    : `${count(clients.length, "connection")} to read what was sent and close: ${[...named, ...more].join(", ")}`;
-  return `mq server: waits ${formatDuration(drainMs)} at most for ${whom}. Ctrl-C again ends it at once`;
+  const what = clients.length === 0
+    ? "HTTP requests to complete"
+    : `${count(clients.length, "connection")} to read everything and close: ${[...named, ...more].join(", ")}`;
+  return `mq server: waiting up to ${formatDuration(drainMs)} for ${what}. Ctrl-C again exits at once`;
 }

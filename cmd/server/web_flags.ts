@@ -1,5 +1,5 @@
 /**
- * `--web` and `--web-origin`: the page, and what else is served over HTTP.
+ * `--web` and `--web-origin`: the address of the HTTP gateway, its page and who may use it.
  *
  * @module
  */
@@ -10,10 +10,10 @@ import { MqError } from "../../lib/protocol/errors.ts";
 import { type Flag, list, option, UsageError } from "../command.ts";
 import { FormError } from "../shared/readers.ts";
 
-/** Where `deno task page` puts the page; `deno compile` takes it into the executable. */
+/** The output of `deno task page`, which `deno compile` embeds in the executable. */
 const PAGE = new URL("../../dist/page/", import.meta.url);
 
-/** Where the page is shown, and the page. */
+/** The address of the gateway, and the page that it serves. */
 export type WebPlace = Required<Pick<WebOptions, "hostname" | "port" | "page">>;
 
 const WEB_ALIASES: readonly string[] = ["http", "page", "ui", "browser", "ws", "websocket"];
@@ -21,19 +21,19 @@ const WEB_ALIASES: readonly string[] = ["http", "page", "ui", "browser", "ws", "
 /** `--web [HOST:]PORT`. */
 export const webFlag: Flag<WebPlace | undefined> = option(
   "[HOST:]PORT",
-  "Show who talks to whom on a page there, and serve HTTP.",
+  "Serve HTTP there: a web page of connections and events, POST, WebSocket and SSE.",
   webPlace,
   { aliases: WEB_ALIASES },
 );
 
-/** The same where there is a page in any case. */
+/** `--web` of a command that always serves the page. */
 export const webFlagOrFree: Flag<WebPlace> = {
-  ...option("[HOST:]PORT", "Where the page is shown.", webPlace, {
+  ...option("[HOST:]PORT", "The address of the web page.", webPlace, {
     aliases: [...WEB_ALIASES, "port"],
     looks: /^\d{4,5}$/,
   }),
   fallbackText: "localhost and a free port",
-  /** The page is read while the flags are: then files still may be. */
+  /** The page is read while flags are parsed: afterwards the command drops the permission to read files. */
   get fallback() {
     return webPlace("0");
   },
@@ -42,19 +42,19 @@ export const webFlagOrFree: Flag<WebPlace> = {
 /** `--web-origin LIST`. */
 export const webOriginFlag: Flag<string[] | undefined> = option(
   "LIST",
-  "Origins of other pages that may use that, as https://a.org.",
+  "Origins whose pages may use it, too, such as https://a.org.",
   (text) => list(text).map(origin),
 );
 
 function webPlace(text: string): WebPlace {
   const [, ipv6, host, digits] = /^(?:(?:\[([\da-fA-F:.]+)\]|([^\s:/@[\]]+)):)?(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
-  if (digits === undefined || port > 65535) throw new FormError("a port, or HOST:PORT", portMeant(text));
+  if (digits === undefined || port > 65535) throw new FormError("a port, or HOST:PORT", suggestPort(text));
   return { hostname: ipv6 ?? host ?? "localhost", port, page: readPage() };
 }
 
-/** The place in a URL, or behind a colon. */
-function portMeant(text: string): string | undefined {
+/** The value within a URL or after a colon. */
+function suggestPort(text: string): string | undefined {
   return /^(?:https?:\/\/|:)((?:[\w.-]+:)?\d{1,5})\/?$/.exec(text)?.[1];
 }
 
@@ -68,7 +68,7 @@ function readPart(file: string): string {
     return Deno.readTextFileSync(new URL(file, PAGE));
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new UsageError(`there is no dist/page/${file} to show yet`, "deno task page, which makes it");
+    throw new UsageError(`dist/page/${file} does not exist`, "deno task page, which creates it");
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * What the commands that talk to a broker have in common: how they are told where it is, and how they wait for it.
+ * What all commands share that connect to a broker: the flags for its address, the connection, and messages about it.
  *
  * @module
  */
@@ -17,20 +17,20 @@ import { count } from "./format.ts";
 import { FormError } from "./readers.ts";
 import type { Io } from "./stdio.ts";
 
-/** How many patterns are told that no event matches. */
-const MAX_DEAD_PATTERNS = 5;
+/** How many unmatched patterns a warning lists. */
+const MAX_UNMATCHED_PATTERNS = 5;
 
-/** A file with certificates to trust. */
-export interface Authority {
-  /** Where it is, wherever one is oneself. */
+/** A file with CA certificates. */
+export interface CaFile {
+  /** Its absolute path. */
   readonly path: string;
-  /** What is in it. */
+  /** Its text. */
   readonly pem: string;
 }
 
-/** The flags that say where the broker is, and whom to trust. */
+/** The flags for the broker's address and certificate. */
 export const brokerFlags = {
-  server: option("HOST:PORT", "The broker; mqs://HOST:PORT if it speaks TLS.", (text) => text, {
+  server: option("HOST:PORT", "The address of the broker; mqs://HOST:PORT for TLS.", (text) => text, {
     short: "s",
     aliases: ["broker", "url", "uri", "address", "addr", "host", "hostname", "port", "connect", "to", "p", "u", "H"],
     looks: /^(?:mqs?:\/\/\S+|(?:\[[\da-fA-F:.]+\]|[A-Za-z\d][\w.-]*):\d{1,5})$/,
@@ -38,32 +38,32 @@ export const brokerFlags = {
   }),
   "tls-ca": option(
     "FILE",
-    "A certificate to trust, where the broker is at mqs://.",
-    (path): Authority => ({ path: resolve(path), pem: certificateFile(path) }),
+    "The certificate, or CA certificate, to trust with mqs://.",
+    (path): CaFile => ({ path: resolve(path), pem: certificateFile(path) }),
     { fallback: ["$MQ_TLS_CA", undefined], variable: "MQ_TLS_CA" },
   ),
 } satisfies Flags;
 
-/** Where the broker is, whom to trust, and what lets one in. */
+/** The broker's address, the certificates to trust and the token. */
 export type BrokerAccess = Address & Pick<ConnectOptions, "caCerts" | "token">;
 
 /** `--json`. */
-export const jsonFlag: Flag<boolean> = toggle("Print one JSON object a line: {id, at, from, event, data}.");
+export const jsonFlag: Flag<boolean> = toggle("Print one JSON object per line: {id, at, from, event, data}.");
 
 /** `--hops N`, which a handler of `mq on` or `mq reply` finds in its environment. */
 export const hopsFlag: Flag<number> = option(
   "N",
-  "How many hops are behind it: mq on stops what comes from a loop.",
+  "How many handlers republished the event; mq on stops loops.",
   integer(0, MAX_HOPS),
   { fallback: ["$MQ_HOPS, or 0", 0], variable: "MQ_HOPS" },
 );
 
-/** `--name WORD`: not the name of an event. */
+/** `--name WORD`: the name of the connection. */
 export function nameFlag(fallback: string): Flag<string> {
-  return option("WORD", "What it calls itself.", (text) => text, { fallback: [fallback, fallback] });
+  return option("WORD", "The name of its connection.", (text) => text, { fallback: [fallback, fallback] });
 }
 
-/** A reader of certificates for {@linkcode option}: returns the text of a PEM file. */
+/** Parses a flag value that is the path of a PEM file with a certificate; returns the text of the file. */
 export function certificateFile(path: string): string {
   const pem = textFile(path);
   if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
@@ -71,41 +71,41 @@ export function certificateFile(path: string): string {
 }
 
 /**
- * How to reach the broker.
+ * The address, certificates and token to connect with.
  *
- * @throws {UsageError} If the flag or MQ_URL cannot be read.
+ * @throws {UsageError} If `--server`, MQ_URL or MQ_TOKEN is invalid.
  */
 export function brokerAccess(flags: Values<typeof brokerFlags>, io: Io, command: string): BrokerAccess {
   const { server } = flags;
   const [source, text] = server !== undefined ? ["--server", server] : ["MQ_URL", io.env.MQ_URL || "localhost"];
-  const authority = flags["tls-ca"];
-  const caCerts = authority && [authority.pem];
+  const caFile = flags["tls-ca"];
+  const caCerts = caFile && [caFile.pem];
   const example = /^\w+:\/\/([\w.-]+(?::\d{1,5})?)\/?$/.exec(text)?.[1] ?? "localhost:3001";
-  const address = readVariable(source, `mq ${command} -s ${example}`, () => parseAddress(text));
+  const address = withSource(source, `mq ${command} -s ${example}`, () => parseAddress(text));
   return { ...address, caCerts, token: tokenOf(io) };
 }
 
 /**
- * The token that MQ_TOKEN holds.
+ * The token in MQ_TOKEN, if it is set.
  *
- * @throws {UsageError} If it cannot be one.
+ * @throws {UsageError} If it is no valid token.
  */
 export function tokenOf({ env: { MQ_TOKEN } }: Io): string | undefined {
   if (!MQ_TOKEN) return undefined;
-  return readVariable("MQ_TOKEN", "a token such as openssl rand -hex 16 makes", () => parseToken(MQ_TOKEN));
+  return withSource("MQ_TOKEN", "MQ_TOKEN=$(openssl rand -hex 16)", () => parseToken(MQ_TOKEN));
 }
 
 /** The variables by which mq in a handler finds the same broker. The token it has from mq's own environment. */
 export function handlerEnvironment(
-  { "tls-ca": authority }: Values<typeof brokerFlags>,
+  { "tls-ca": caFile }: Values<typeof brokerFlags>,
   access: Address,
 ): Record<string, string> {
   const url = `${access.tls ? "mqs" : "mq"}://${formatAddress(access)}`;
-  return { MQ_URL: url, ...authority && { MQ_TLS_CA: authority.path } };
+  return { MQ_URL: url, ...caFile && { MQ_TLS_CA: caFile.path } };
 }
 
-/** Has what is wrong with a flag or a variable told as misuse, with its name. */
-function readVariable<T>(name: string, hint: string, read: () => T): T {
+/** Turns an error of a parser into a usage error that names the flag or variable that the text came from. */
+function withSource<T>(name: string, hint: string, read: () => T): T {
   try {
     return read();
   } catch (error) {
@@ -114,122 +114,122 @@ function readVariable<T>(name: string, hint: string, read: () => T): T {
   }
 }
 
-/** The command that starts a broker at an address. */
-export function howToStart({ hostname, port, tls }: Address): string {
+/** The command that starts a broker at that address. */
+export function startCommandFor({ hostname, port, tls }: Address): string {
   const host = hostname === "localhost" ? "" : ` --host ${hostname}`;
   const certificate = tls ? " --tls-cert cert.pem --tls-key key.pem" : "";
   return `mq server${host}${port === DEFAULT_PORT ? "" : ` --port ${port}`}${certificate}`;
 }
 
 /**
- * Connects; where that fails and something can be done about it, the error says what.
+ * Connects to the broker. The error of a failed connection ends with a hint, where there is one.
  *
- * @param options How to connect.
- * @param toStart The command that starts a broker there.
+ * @param options The address and how to connect.
+ * @param startCommand The command that starts a broker there.
  */
-export async function connectOrSay(
+export async function connectWithHint(
   options: ConnectOptions & Address,
-  toStart: string = howToStart(options),
+  startCommand: string = startCommandFor(options),
 ): Promise<Client> {
   try {
     return await connect(options);
   } catch (error) {
-    throw error instanceof MqError ? withHint(error, options, toStart) : error;
+    throw error instanceof MqError ? withHint(error, options, startCommand) : error;
   }
 }
 
-function withHint(error: MqError, options: ConnectOptions, toStart: string): MqError {
-  const hint = hintFor(error, options, toStart);
+function withHint(error: MqError, options: ConnectOptions, startCommand: string): MqError {
+  const hint = hintFor(error, options, startCommand);
   return hint === undefined ? error : new MqError(error.code, `${error.message}; ${hint}`, { cause: error });
 }
 
-function hintFor({ code, cause }: MqError, { token }: ConnectOptions, toStart: string): string | undefined {
+function hintFor({ code, cause }: MqError, { token }: ConnectOptions, startCommand: string): string | undefined {
   switch (code) {
     case "unreachable":
-      return cause instanceof Deno.errors.ConnectionRefused ? `start one with: ${toStart}` : undefined;
+      return cause instanceof Deno.errors.ConnectionRefused ? `start one with: ${startCommand}` : undefined;
     case "unauthorized":
       return token === undefined ? "set MQ_TOKEN" : "check MQ_TOKEN";
     case "no-tls":
-      return "without TLS its address begins with mq://";
+      return "to connect without TLS, use mq:// instead of mqs://";
     case "untrusted":
-      return "name a file with it, or with its authority's: --tls-ca FILE";
+      return "to trust it, pass its certificate or its CA's with --tls-ca FILE";
   }
 }
 
-/** Connects, and if no broker is there yet, says so and waits for it. */
-export async function connectPatiently(command: string, options: ConnectOptions & Address, io: Io): Promise<Client> {
-  const toStart = howToStart(options);
+/** Connects to the broker. While none answers it logs that once and keeps trying. */
+export async function connectAndWait(command: string, options: ConnectOptions & Address, io: Io): Promise<Client> {
+  const startCommand = startCommandFor(options);
   try {
     return await connect({ ...options, signal: io.signal });
   } catch (error) {
     if (!(error instanceof MqError)) throw error;
-    if (error.code !== "unreachable") throw withHint(error, options, toStart);
-    const hint = hintFor(error, options, toStart);
+    if (error.code !== "unreachable") throw withHint(error, options, startCommand);
+    const hint = hintFor(error, options, startCommand);
     io.stderr.line(`mq ${command}: ${error.message}; waiting for it${hint === undefined ? "" : ` (${hint})`}`);
-    const client = await connectOrSay({ ...options, signal: io.signal, wait: true });
+    const client = await connectWithHint({ ...options, signal: io.signal, wait: true });
     io.stderr.line(`mq ${command}: connected to ${formatAddress(options)}`);
     return client;
   }
 }
 
-/** Says on stderr when the connection breaks and when it is back. */
-export function tellConnection(command: string, client: Client, io: Io): void {
+/** Logs lost and restored connections, and notices and dropped events of the broker, to stderr. */
+export function logConnection(command: string, client: Client, io: Io): void {
   let lastNotice = "";
   client.addEventListener("notice", ({ detail }) => {
     lastNotice = detail.message;
     io.stderr.line(`mq ${command}: ${lastNotice}`);
   });
   client.addEventListener("disconnect", ({ detail: { message } }) => {
-    const why = message === lastNotice ? "" : ` (${message})`; // It has been told just now.
-    io.stderr.line(`mq ${command}: lost the broker${why}; trying again`);
+    const why = message === lastNotice ? "" : ` (${message})`; // A notice has just said it.
+    io.stderr.line(`mq ${command}: lost the connection${why}; reconnecting`);
   });
   client.addEventListener("dropped", ({ detail }) => {
-    io.stderr.line(
-      `mq ${command}: ${count(detail, "event")} came faster than they were read, and the broker dropped them`,
-    );
+    io.stderr.line(`mq ${command}: the broker dropped ${count(detail, "event")}: this client reads too slowly`);
   });
-  client.addEventListener("reconnect", () => io.stderr.line(`mq ${command}: connected to ${client.address} again`));
+  client.addEventListener("reconnect", () => io.stderr.line(`mq ${command}: reconnected to ${client.address}`));
 }
 
-/** Says on stderr, once a second at most and when it is disposed of, how many events were dropped as too many to wait. */
-export function tellDropped(command: string, subscription: Subscription, io: Io): Disposable {
-  let told = 0;
-  const tell = () => {
-    const dropped = subscription.dropped - told;
+/** Logs events that the subscription dropped because too many were waiting: at most once a second, and when disposed. */
+export function logDropped(command: string, subscription: Subscription, io: Io): Disposable {
+  let logged = 0;
+  const log = () => {
+    const dropped = subscription.dropped - logged;
     if (dropped === 0) return;
-    told += dropped;
-    io.stderr.line(`mq ${command}: ${count(dropped, "event")} came too fast and were dropped`);
+    logged += dropped;
+    io.stderr.line(`mq ${command}: dropped ${count(dropped, "event")}: they arrive faster than they are handled`);
   };
-  const timer = setInterval(tell, 1000);
+  const timer = setInterval(log, 1000);
   return {
     [Symbol.dispose]() {
       clearInterval(timer);
-      tell();
+      log();
     },
   };
 }
 
 /** Aborted by another signal or when the client no longer tries to reconnect: to go on would be in vain. */
-export function untilLost(client: Client, signal: AbortSignal): AbortSignal {
+export function abortWhenLost(client: Client, signal: AbortSignal): AbortSignal {
   const lost = new AbortController();
   client.closed.then((error) => error && lost.abort(error));
   return AbortSignal.any([signal, lost.signal]);
 }
 
-/** Most likely a slip: the broker recognizes nothing that the pattern matches. */
-export function warnOfDeadPatterns(command: string, patterns: readonly string[], client: Client, io: Io): void {
+/** Warns of patterns that match no event that the broker recognizes. */
+export function warnOfUnmatchedPatterns(command: string, patterns: readonly string[], client: Client, io: Io): void {
   const { events } = client.hello;
   const recognized = [...events, "mq.>"].map((text) => new Pattern(text));
-  const dead = patterns.filter((text) => !recognized.some((pattern) => pattern.overlaps(new Pattern(text))));
-  if (dead.length === 0) return;
-  const which = `${formatPatterns(dead.map(quote), MAX_DEAD_PATTERNS)} match${dead.length === 1 ? "es" : ""}`;
+  const unmatched = patterns.filter((text) => !recognized.some((pattern) => pattern.overlaps(new Pattern(text))));
+  if (unmatched.length === 0) return;
+  const which = `${formatPatterns(unmatched.map(quote), MAX_UNMATCHED_PATTERNS)} match${
+    unmatched.length === 1 ? "es" : ""
+  }`;
   io.stderr.line(
     `mq ${command}: the broker recognizes no event that ${which}; it recognizes ${formatPatterns(events)}`,
   );
 }
 
-/** Has what the library says of a name or a pattern that was typed told as misuse. */
-export function checkTyped<T>(hint: string, check: () => T): T {
+/** Turns a ProtocolError about a name or pattern from the command line into a usage error. */
+export function asUsageError<T>(hint: string, check: () => T): T {
   try {
     return check();
   } catch (error) {

@@ -1,5 +1,6 @@
 /**
- * Text in the columns of a terminal, where a character may be as wide as two. Everything here is pure.
+ * Measures, cuts, wraps and tabulates text in columns of a terminal, where some characters are two columns wide. Everything
+ * here is pure.
  *
  * @module
  */
@@ -8,47 +9,47 @@
 import stringWidth from "string-width";
 import { wrapBy } from "./wrap.ts";
 
-/** What stands between two columns of a table. */
+/** The space between two columns of a table. */
 const GAP = "  ";
 
-const characters = new Intl.Segmenter();
+const graphemes = new Intl.Segmenter();
 
-/** A piece of a line, and how it is coloured. */
+/** A piece of a line and its colour. */
 export type Piece = readonly [text: string, paint?: (text: string) => string];
 
 /** A column of a table. */
 export interface Column {
-  /** Its cells, the title first. */
+  /** The title, then the cells. */
   readonly cells: readonly string[];
   readonly isNumber: boolean;
-  /** How narrow it may become; as wide as its cells if that is left out. */
-  readonly least?: number;
-  /** Where there is no room for all columns, those with the least worth leave first. */
-  readonly worth: number;
+  /** The width to which it may be narrowed. Default: the width of its widest cell. */
+  readonly minWidth?: number;
+  /** If not all columns fit, those with the lowest priority are left out first. */
+  readonly priority: number;
 }
 
-/** Text as wide as so many columns of a terminal, its colours not counted. */
+/** Pads text with spaces to a width in columns; colours are not counted. */
 export function pad(text: string, width: number): string {
   return text + " ".repeat(Math.max(0, width - stringWidth(text)));
 }
 
-/** Text that is no wider than so many columns of a terminal: what is too long ends in `…`. It has no colours yet. */
+/** Truncates text without colours to a width in columns; truncated text ends in `…`. */
 export function cut(text: string, width: number): string {
   if (stringWidth(text) <= width) return text;
   if (width < 1) return "";
-  return `${start(text, width - 1)}…`;
+  return `${fittingStart(text, width - 1)}…`;
 }
 
 /** Text as lines that are no wider than so many columns: see {@linkcode wrapBy}. */
 export function wrap(text: string, width: number, indent: string = ""): string[] {
-  return wrapBy({ widthOf: stringWidth, startOf: start }, text, width, indent);
+  return wrapBy({ widthOf: stringWidth, startOf: fittingStart }, text, width, indent);
 }
 
-/** As much of a text as has room in so many columns. */
-function start(text: string, width: number): string {
+/** The longest beginning of a text that fits the width. */
+function fittingStart(text: string, width: number): string {
   let kept = "";
   let room = width;
-  for (const { segment } of characters.segment(text)) {
+  for (const { segment } of graphemes.segment(text)) {
     room -= stringWidth(segment);
     if (room < 0) break;
     kept += segment;
@@ -56,7 +57,7 @@ function start(text: string, width: number): string {
   return kept;
 }
 
-/** A line of pieces, coloured, and cut to a width. */
+/** Joins pieces to one line, coloured and truncated to the width. */
 export function drawLine(pieces: readonly Piece[], width: number): string {
   let room = width;
   return pieces.map(([text, paint = (text) => text]) => {
@@ -66,43 +67,43 @@ export function drawLine(pieces: readonly Piece[], width: number): string {
   }).join("");
 }
 
-/** Columns side by side within a width: the rows, the titles first. */
+/** Lays out a table within a width: the titles, then the rows. */
 export function layOutTable(columns: readonly Column[], width: number): string[] {
-  const shown = fitting(columns, width);
-  const widths = shareOut(shown, width);
+  const shown = fittingColumns(columns, width);
+  const widths = distributeWidth(shown, width);
   return columns[0].cells.map((_, row) =>
     shown.map((column, index) => cellOf(column, row, widths[index])).join(GAP).trimEnd()
   );
 }
 
-/** The columns for which there is room; the one with the most worth in any case. */
-function fitting(columns: readonly Column[], width: number): Column[] {
+/** The columns that fit; at least the one with the highest priority. */
+function fittingColumns(columns: readonly Column[], width: number): Column[] {
   const shown = [...columns];
-  while (shown.length > 1 && leastOf(shown) > width) {
-    const least = Math.min(...shown.map(({ worth }) => worth));
-    shown.splice(shown.findIndex(({ worth }) => worth === least), 1);
+  while (shown.length > 1 && minTotalWidth(shown) > width) {
+    const lowest = Math.min(...shown.map(({ priority }) => priority));
+    shown.splice(shown.findIndex(({ priority }) => priority === lowest), 1);
   }
   return shown;
 }
 
-/** How wide each column becomes: what is left over goes to those with the most worth. */
-function shareOut(columns: readonly Column[], width: number): number[] {
-  let room = width - leastOf(columns);
-  const widths = new Map(columns.map((column) => [column, leastWidth(column)]));
-  for (const column of columns.toSorted((a, b) => b.worth - a.worth)) {
-    const more = Math.min(room, naturalWidth(column) - leastWidth(column));
-    widths.set(column, leastWidth(column) + more);
+/** The width of each column: the remaining space goes to those with the highest priority. */
+function distributeWidth(columns: readonly Column[], width: number): number[] {
+  let room = width - minTotalWidth(columns);
+  const widths = new Map(columns.map((column) => [column, minWidthOf(column)]));
+  for (const column of columns.toSorted((a, b) => b.priority - a.priority)) {
+    const more = Math.min(room, naturalWidth(column) - minWidthOf(column));
+    widths.set(column, minWidthOf(column) + more);
     room -= more;
   }
   return [...widths.values()];
 }
 
-function leastOf(columns: readonly Column[]): number {
-  return columns.reduce((sum, column) => sum + leastWidth(column), GAP.length * (columns.length - 1));
+function minTotalWidth(columns: readonly Column[]): number {
+  return columns.reduce((sum, column) => sum + minWidthOf(column), GAP.length * (columns.length - 1));
 }
 
-function leastWidth(column: Column): number {
-  return Math.min(column.least ?? Infinity, naturalWidth(column));
+function minWidthOf(column: Column): number {
+  return Math.min(column.minWidth ?? Infinity, naturalWidth(column));
 }
 
 function naturalWidth({ cells }: Column): number {

@@ -1,13 +1,16 @@
 /**
- * One run of a handler of `mq on` or `mq reply`: a process of its own that is given an event, and how it ended.
+ * One run of a handler of `mq on` or `mq reply`: starts a process with an event on stdin, and reports how it ended.
  *
  * @module
  */
 import type { MqEvent } from "../../lib/protocol/event.ts";
 import { durationText } from "../command.ts";
-import { type Printed, Unusable } from "./printed.ts";
+import { type OutputHandler, OutputRefused } from "./handler_output.ts";
 
-/** How long the output of a handler that has ended may stay open: only a process that left its group can hold it. */
+/**
+ * How long to read the output of a handler after it has ended, in milliseconds. Only a process that has left its group can keep
+ * it open longer.
+ */
 const LEFTOVER_MS = 2000;
 
 const encoder = new TextEncoder();
@@ -16,48 +19,50 @@ const encoder = new TextEncoder();
 export interface HandlerOptions {
   /** The program and its arguments. */
   readonly commandLine: readonly string[];
-  /** Variables that it gets besides those that mq was given. */
+  /** Environment variables in addition to the inherited ones. */
   readonly env: Record<string, string>;
-  /** What it reads from stdin, as a line; if that is empty, its stdin is. */
+  /** The line on its stdin; stdin is empty if this is. */
   readonly input: string;
-  /** How long it may take, in milliseconds; then it is killed. */
+  /** The time limit, in milliseconds; then it is killed. */
   readonly timeoutMs: number;
-  /** Takes what it prints; if that is too much, it is killed. */
-  readonly printed: Printed;
+  /** Receives its output; if it refuses some, the process is killed. */
+  readonly output: OutputHandler;
 }
 
 /** How a handler ended. */
 export interface Run {
-  /** Whether it did what it was to do. */
+  /** Whether it succeeded. */
   readonly ok: boolean;
-  /** How it ended, for people: `done`, `exit code 1`. */
+  /** How it ended: `done`, `exit code 1`. */
   readonly ended: string;
   /** How long it took, in milliseconds. */
   readonly ms: number;
 }
 
-/** What is run for events. */
+/** The command to run for each event. */
 export interface EventHandler extends Pick<HandlerOptions, "commandLine" | "timeoutMs"> {
-  /** What it finds in its environment for every event: how mq in it reaches the broker. */
+  /** Environment variables with which mq in the handler reaches the same broker. */
   readonly env: Record<string, string>;
 }
 
-/** Runs a handler for an event: the data is on its stdin, and the rest in its environment. */
-export function handleEvent(event: MqEvent, attempt: number, handler: EventHandler, printed: Printed): Promise<Run> {
+/** Runs a handler for an event, with the data on stdin and everything else in the environment. */
+export function handleEvent(
+  event: MqEvent,
+  attempt: number,
+  handler: EventHandler,
+  output: OutputHandler,
+): Promise<Run> {
   const { name, id, from, at, hops, text } = event;
   const env = { ...handler.env, MQ_EVENT: name, MQ_ID: id!, MQ_FROM: from!, MQ_AT: at!.toISOString() };
   const { commandLine, timeoutMs } = handler;
   const counts = { MQ_ATTEMPT: `${attempt}`, MQ_HOPS: `${hops + 1}` };
-  return runHandler({ commandLine, env: { ...env, ...counts }, input: text, timeoutMs, printed });
+  return runHandler({ commandLine, env: { ...env, ...counts }, input: text, timeoutMs, output });
 }
 
-/** The groups that run, by the process that leads each. */
+/** The running process groups, by the pid of their leader. */
 const groups = new Set<number>();
 
-/**
- * Runs a handler to its end. Whatever becomes of it is a {@linkcode Run}, and nothing that it started in its group is
- * left running.
- */
+/** Runs a handler to its end, and kills what is left of its process group. Failures are reported in the result. */
 export async function runHandler(options: HandlerOptions): Promise<Run> {
   const startedAt = performance.now();
   const child = start(options);
@@ -68,16 +73,16 @@ export async function runHandler(options: HandlerOptions): Promise<Run> {
     killGroup(child.pid);
   }, options.timeoutMs);
   feed(child, options.input);
-  const reading = new Reading(child, options.printed, () => killGroup(child.pid));
+  const reader = new OutputReader(child, options.output, () => killGroup(child.pid));
   const status = await child.status;
   clearTimeout(timer);
-  killGroup(child.pid); // What it has left running.
+  killGroup(child.pid); // Processes that it has left running.
   groups.delete(child.pid);
-  const failure = await reading.end() ?? whyFailed(status, isLate, options);
+  const failure = await reader.end() ?? whyFailed(status, isLate, options);
   return { ok: failure === undefined, ended: failure ?? "done", ms: performance.now() - startedAt };
 }
 
-/** Starts the process; if it cannot be started, says why. */
+/** Starts the process; returns the reason if that fails. */
 function start({ commandLine: [command, ...args], env }: HandlerOptions): Deno.ChildProcess | string {
   const options: Deno.CommandOptions & { detached: boolean } = {
     args,
@@ -85,7 +90,7 @@ function start({ commandLine: [command, ...args], env }: HandlerOptions): Deno.C
     stdin: "piped",
     stdout: "piped",
     stderr: "inherit",
-    detached: Deno.build.os !== "windows", // It leads a group: Ctrl-C does not reach it, and all of it can be killed.
+    detached: Deno.build.os !== "windows", // A group of its own: Ctrl-C does not reach it, and the whole group can be killed.
   };
   try {
     const child = new Deno.Command(command, options).spawn();
@@ -109,81 +114,81 @@ function whyFailed({ success, code, signal }: Deno.CommandStatus, isLate: boolea
   return signal === null ? `exit code ${code}` : `killed by ${signal}`;
 }
 
-/** A handler need not read what it is given. */
+/** Writes the input. A handler may end without reading it. */
 async function feed({ stdin }: Deno.ChildProcess, input: string): Promise<void> {
   const writer = stdin.getWriter();
   try {
-    if (input !== "") await writer.write(encoder.encode(input + "\n")); // A shell's `read` fails on half a line.
+    if (input !== "") await writer.write(encoder.encode(input + "\n")); // The `read` of a shell fails on an incomplete line.
     await writer.close();
   } catch (error) {
-    // It has ended or closed its stdin: on a stream that has failed, Deno 2.4 throws a TypeError.
+    // It has ended or closed its stdin: Deno 2.4 throws a TypeError then.
     if (!(error instanceof Deno.errors.BrokenPipe || error instanceof TypeError)) throw error;
   }
 }
 
-/** Windows has no groups, but knows who started whom while the first of them runs (this was not tried there). */
+/** Windows has no process groups; taskkill /T kills child processes while the parent runs (not tested there). */
 function killGroup(pid: number): void {
   try {
     if (Deno.build.os !== "windows") return Deno.kill(-pid, "SIGKILL");
     new Deno.Command("taskkill", { args: ["/T", "/F", "/PID", `${pid}`], stdout: "null", stderr: "null" }).outputSync();
   } catch (error) {
-    // Nobody is left in it, or only what is run as somebody else (sudo), which is not ours to kill.
+    // The group is empty, or its processes run as another user (sudo).
     if (!(error instanceof Deno.errors.NotFound || error instanceof Deno.errors.PermissionDenied)) throw error;
   }
 }
 
-/** At the end of mq itself, however it comes about: a second Ctrl-C does not wait. */
+/** Runs when mq exits, also after a second Ctrl-C. */
 function killAll(): void {
   for (const pid of groups) killGroup(pid);
 }
 
-/** Reads what a handler prints. */
-class Reading {
+/** Reads the output of a handler. */
+class OutputReader {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
-  readonly #printed: Printed;
+  readonly #output: OutputHandler;
   readonly #ended: Promise<string | undefined>;
-  /** Whether the handler has ended: then nobody is made to wait, for what is left of its output is little. */
-  #isLast = false;
-  #goOn = () => {};
+  /** Whether the handler has ended: the little output that is left is read without waiting for room. */
+  #hasEnded = false;
+  #resume = () => {};
 
-  constructor({ stdout }: Deno.ChildProcess, printed: Printed, onUnusable: () => void) {
+  constructor({ stdout }: Deno.ChildProcess, output: OutputHandler, onRefused: () => void) {
     this.#reader = stdout.getReader();
-    this.#printed = printed;
-    this.#ended = this.#readAll(onUnusable);
+    this.#output = output;
+    this.#ended = this.#readAll(onRefused);
   }
 
-  /** Reads what is left; returns why it was too much. */
+  /** Reads the rest; resolves to the reason if the output was refused. */
   async end(): Promise<string | undefined> {
-    this.#isLast = true;
-    this.#goOn();
+    this.#hasEnded = true;
+    this.#resume();
     const timer = setTimeout(() => this.#reader.cancel(), LEFTOVER_MS);
-    const fault = await this.#ended;
+    const refusal = await this.#ended;
     clearTimeout(timer);
-    this.#printed.end();
-    return fault;
+    this.#output.end();
+    return refusal;
   }
 
-  async #readAll(onUnusable: () => void): Promise<string | undefined> {
+  async #readAll(onRefused: () => void): Promise<string | undefined> {
     try {
       for (;;) {
         const { value, done } = await this.#reader.read();
         if (done) return undefined;
         await this.#take(value);
-        if (this.#printed.isClosed) return void await this.#reader.cancel(); // The handler's next write fails, as in a pipe.
+        if (this.#output.isClosed) return void await this.#reader.cancel(); // Then the handler's next write fails.
       }
     } catch (error) {
-      if (!(error instanceof Unusable)) throw error;
-      onUnusable();
+      if (!(error instanceof OutputRefused)) throw error;
+      onRefused();
       await this.#reader.cancel();
       return error.message;
     }
   }
 
   #take(bytes: Uint8Array): Promise<void> | void {
-    const isTaken = this.#printed.take(bytes);
-    if (isTaken === undefined || this.#isLast) return;
+    const isTaken = this.#output.take(bytes);
+    if (isTaken === undefined || this.#hasEnded) return;
     return new Promise((resolve) => {
-      this.#goOn = resolve;
+      this.#resume = resolve;
       isTaken.then(resolve);
     });
   }

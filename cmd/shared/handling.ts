@@ -1,5 +1,5 @@
 /**
- * Has events handled, by `mq on` and `mq reply`: which run when, which are tried again, and what is told of that.
+ * Processes the events of `mq on` and `mq reply`: concurrency, retries and reports.
  *
  * @module
  */
@@ -9,45 +9,45 @@ import type { Client } from "../../lib/client.ts";
 import type { Subscription } from "../../lib/client/subscription.ts";
 import { MqError } from "../../lib/protocol/errors.ts";
 import type { MqEvent } from "../../lib/protocol/event.ts";
-import { tellDropped } from "./broker_flags.ts";
+import { logDropped } from "./broker_flags.ts";
 import { cut } from "./cells.ts";
-import { count, formatDuration, formatJson, formatSome, layOut } from "./format.ts";
+import { count, formatDuration, formatJson, formatPatternList, printable } from "./format.ts";
 import type { Run } from "./handler.ts";
 import { aborted, type Io } from "./stdio.ts";
 
-/** The delay before the second try, in milliseconds, and the longest before any. */
+/** The delay before the first retry, and the longest delay, in milliseconds. */
 const MIN_DELAY_MS = 250;
 const MAX_DELAY_MS = 30_000;
 
-/** How much is shown of the command that it runs. */
+/** The greatest width of the command line in the message at the start, in columns. */
 const MAX_SHOWN_COLUMNS = 100;
 
-/** An event with so many hops behind it is not handled: it comes from a loop of handlers that publish. */
+/** An event with that many hops is not handled: it comes from a loop of handlers that publish. */
 export const MAX_HANDLED_HOPS = 16;
 
-/** How a command runs its handler, and what it makes of the runs. */
+/** What `mq on` and `mq reply` do differently. */
 export interface Runner {
-  /** Why an event is not handled at all, and does not count; undefined if it is handled. */
-  whyNot?(event: MqEvent): string | undefined;
+  /** Why an event is ignored, and not counted; undefined if it is handled. */
+  whyIgnored?(event: MqEvent): string | undefined;
   /**
-   * Runs the handler once, and publishes what it printed: the run has failed if that fails.
+   * Runs the handler once and publishes its output. The run has failed if that fails.
    *
-   * @param until Aborted when receipts are not to be waited for any more.
+   * @param until Aborted to stop waiting for receipts.
    */
   run(event: MqEvent, attempt: number, until: AbortSignal): Promise<Run>;
   /**
-   * Does what is to be done where an event has failed for good.
+   * Called when an event has failed and there are no retries left.
    *
-   * @returns What was done, for people.
+   * @returns What was done about it, as part of a sentence.
    */
   fail(event: MqEvent, attempts: number, run: Run, until: AbortSignal): Promise<string>;
-  /** The same where the handler was not run, because the event comes from a loop. Without it, nothing is done. */
+  /** Called when the handler is not run at all, for an event from a loop or after Ctrl-C. */
   refuse?(event: MqEvent, why: string): Promise<void>;
 }
 
-/** What {@linkcode Handling} is told. */
+/** Options of {@linkcode Handling}. */
 export interface HandlingOptions {
-  /** The command, for its messages. */
+  /** The name of the command, for messages. */
   readonly command: string;
   readonly concurrency: number;
   readonly retry: number;
@@ -56,26 +56,26 @@ export interface HandlingOptions {
 }
 
 /**
- * How long to wait after a try that failed: each time twice as long, give or take a quarter.
+ * The delay after a failed attempt, in milliseconds: doubled each time, with a jitter of 25 %.
  *
- * @param attempt Which try it was, from 1.
- * @param random A number from 0 to 1.
+ * @param attempt The number of the failed attempt, from 1.
+ * @param random A random number from 0 to 1.
  */
 export function delayAfter(attempt: number, random: number): number {
   return Math.min(MIN_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS) * (0.75 + random / 2);
 }
 
-/** Has events handled, each until it succeeds or has failed for good. */
+/** Handles events: runs the command for each until it succeeds or there are no retries left. */
 export class Handling {
   readonly #client: Client;
   readonly #runner: Runner;
   readonly #options: HandlingOptions;
   readonly #io: Io;
   readonly #events = new Set<Promise<void>>();
-  /** Aborted when receipts will not be waited for any more. */
-  readonly #lastCall = new AbortController();
-  /** Called when an event is done with. */
-  #onRoom = () => {};
+  /** Aborted to stop waiting for receipts. */
+  readonly #stopWaiting = new AbortController();
+  /** Called when an event is finished. */
+  #onFinished = () => {};
   #running = 0;
   #taken = 0;
   #failed = 0;
@@ -88,10 +88,10 @@ export class Handling {
     this.#io = io;
   }
 
-  /** Handles what is heard; returns the exit code. */
+  /** Handles the events of the subscription; resolves to the exit code. */
   async run(subscription: Subscription): Promise<number> {
-    aborted(this.#io.signal).then(() => this.#prepareToEnd());
-    using _ = tellDropped(this.#options.command, subscription, this.#io);
+    aborted(this.#io.signal).then(() => this.#prepareShutdown());
+    using _ = logDropped(this.#options.command, subscription, this.#io);
     try {
       await this.#take(subscription);
     } finally {
@@ -101,33 +101,39 @@ export class Handling {
     return this.#exitCode();
   }
 
-  /** Takes events as long as there is room; when it is to end, counts what waits. */
+  /** Starts handling events, up to the concurrency; after Ctrl-C only counts those that are left. */
   async #take(subscription: Subscription): Promise<void> {
     for await (const event of subscription) {
-      const why = this.#runner.whyNot?.(event);
+      const why = this.#runner.whyIgnored?.(event);
       if (why !== undefined) {
         this.#say(`${event.name} ${event.id}: ${why}`);
         continue;
       }
       if (this.#io.signal.aborted) {
         this.#unhandled++;
-        await this.#runner.refuse?.(event, "not handled: it was to end");
+        await this.#runner.refuse?.(event, "not handled: the handler is shutting down");
         continue;
       }
       const task = this.#handle(event).finally(() => {
         this.#events.delete(task);
-        this.#onRoom();
+        this.#onFinished();
       });
       this.#events.add(task);
       if (++this.#taken === this.#options.count) break;
-      if (this.#events.size >= this.#options.concurrency) await new Promise<void>((resolve) => this.#onRoom = resolve);
+      if (this.#events.size >= this.#options.concurrency) {
+        await new Promise<void>((resolve) => this.#onFinished = resolve);
+      }
     }
   }
 
-  /** From now on nobody waits for a broker that is away. */
-  #prepareToEnd(): void {
-    if (this.#running > 0) this.#say(`waits for what runs (${this.#running}); Ctrl-C again kills it`);
-    const stopWaiting = () => this.#lastCall.abort(new MqError("disconnected", "There is no broker"));
+  /** After Ctrl-C, receipts are awaited only while the broker is connected. */
+  #prepareShutdown(): void {
+    const them = this.#running === 1 ? "it" : "them";
+    if (this.#running > 0) {
+      this.#say(`waiting for ${count(this.#running, "running command")}; Ctrl-C again kills ${them}`);
+    }
+    const stopWaiting = () =>
+      this.#stopWaiting.abort(new MqError("disconnected", "There is no connection to the broker"));
     if (this.#client.connected) this.#client.addEventListener("disconnect", stopWaiting);
     else stopWaiting();
   }
@@ -136,22 +142,22 @@ export class Handling {
     if (event.hops >= MAX_HANDLED_HOPS) return await this.#refuse(event);
     for (let attempt = 1;; attempt++) {
       const run = await this.#try(event, attempt);
-      if (run.ok) return this.#tell(event, attempt, run, null);
+      if (run.ok) return this.#report(event, attempt, run, null);
       if (attempt > this.#options.retry) return await this.#fail(event, attempt, run);
       const delayMs = delayAfter(attempt, Math.random());
       const { signal } = this.#io;
-      this.#tell(event, attempt, run, signal.aborted ? "not tried again" : `again in ${formatDuration(delayMs)}`);
-      await delay(delayMs, { signal }).catch(() => {}); // It is over sooner, if it is to end.
+      this.#report(event, attempt, run, signal.aborted ? "not tried again" : `again in ${formatDuration(delayMs)}`);
+      await delay(delayMs, { signal }).catch(() => {}); // Ctrl-C ends the delay.
       if (signal.aborted) return void this.#unhandled++;
     }
   }
 
-  /** An event from a loop. It is not published as a dead letter: that may be the loop. */
+  /** Reports an event from a loop. It is not published as a dead letter, since that may be part of the loop. */
   async #refuse(event: MqEvent): Promise<void> {
     this.#failed++;
-    const ended = `not handled, for ${event.hops} handlers have passed it on already; ` +
-      "if they form a loop, change what one of them hears or publishes";
-    if (this.#options.json) this.#tell(event, 0, { ok: false, ended, ms: 0 }, "given up");
+    const ended = `not handled: ${event.hops} handlers have republished it; ` +
+      "if they form a loop, change what one of them subscribes to or publishes";
+    if (this.#options.json) this.#report(event, 0, { ok: false, ended, ms: 0 }, "given up");
     else this.#say(`${event.name} ${event.id}: ${ended}`);
     await this.#runner.refuse?.(event, ended);
   }
@@ -159,7 +165,7 @@ export class Handling {
   async #try(event: MqEvent, attempt: number): Promise<Run> {
     this.#running++;
     try {
-      return await this.#runner.run(event, attempt, this.#lastCall.signal);
+      return await this.#runner.run(event, attempt, this.#stopWaiting.signal);
     } finally {
       this.#running--;
     }
@@ -167,10 +173,10 @@ export class Handling {
 
   async #fail(event: MqEvent, attempts: number, run: Run): Promise<void> {
     this.#failed++;
-    this.#tell(event, attempts, run, await this.#runner.fail(event, attempts, run, this.#lastCall.signal));
+    this.#report(event, attempts, run, await this.#runner.fail(event, attempts, run, this.#stopWaiting.signal));
   }
 
-  #tell(event: MqEvent, attempt: number, { ok, ended, ms }: Run, next: string | null): void {
+  #report(event: MqEvent, attempt: number, { ok, ended, ms }: Run, next: string | null): void {
     if (this.#options.json) {
       return this.#io.stdout.line(formatJson(event, { attempt, ms: Math.round(ms), ok, ended, next }));
     }
@@ -190,9 +196,9 @@ export class Handling {
   }
 }
 
-/** Says on a terminal what runs for which events. */
-export function sayWhatRuns(commandLine: string[], patterns: string[], client: Client, io: Io): void {
+/** Prints at the start, if stderr is a terminal, which command runs for which events. */
+export function logStart(commandLine: string[], patterns: string[], client: Client, io: Io): void {
   if (!io.stderr.isTerminal) return;
-  const what = `runs ${cut(layOut(commandLine.join(" ")), MAX_SHOWN_COLUMNS)} on ${formatSome(patterns)}`;
+  const what = `runs ${cut(printable(commandLine.join(" ")), MAX_SHOWN_COLUMNS)} on ${formatPatternList(patterns)}`;
   io.stderr.line(dim(`Connected to ${client.address}, ${what}. Ctrl-C ends it.`));
 }

@@ -1,18 +1,18 @@
 /**
- * The lines of stdin, with their numbers.
+ * Reads the lines of stdin.
  *
  * @module
  */
 import type { ByteReader } from "../../lib/net/transport.ts";
 import { LineReader } from "../../lib/net/line_reader.ts";
 import { ConnectionError, MqError, type ProtocolError } from "../../lib/protocol/errors.ts";
-import { systemReason } from "./sink.ts";
+import { systemMessage } from "./sink.ts";
 
-/** Who is told what stands in a line; lines are counted from 1. */
+/** Callbacks for lines; lines are numbered from 1. */
 export interface InputObserver {
-  /** Called with each line. If it returns a promise, that is waited for before the next one. */
+  /** Called with each line. A promise that it returns is awaited before the next line. */
   onLine(line: string, number: number): unknown;
-  /** Called in the place of a line that is too long or not UTF-8. */
+  /** Called instead for a line that is too long or not UTF-8. */
   onFault(error: ProtocolError, number: number): void;
 }
 
@@ -25,10 +25,9 @@ export interface InputOptions {
 }
 
 /**
- * Reads lines of UTF-8 to the end. A byte order mark at the very beginning says how they are encoded, and is no part of
- * the first.
+ * Reads lines of UTF-8 to the end of stdin. A byte order mark at its beginning is skipped.
  *
- * @throws {MqError} With the code `cannot-read`, if stdin is a directory, say.
+ * @throws {MqError} With the code `cannot-read`, if stdin is a directory, for example.
  */
 export async function readInput(
   stdin: ReadableStream<Uint8Array>,
@@ -38,7 +37,7 @@ export async function readInput(
   using source = new StreamSource(stdin, signal);
   let number = 0;
   const onLine = (line: string) => {
-    signal.throwIfAborted(); // What was read of a line then is not the line.
+    signal.throwIfAborted(); // The line may be incomplete then.
     return observer.onLine(++number === 1 ? line.replace(/^\ufeff/, "") : line, number);
   };
   const onFault = (error: ProtocolError) => {
@@ -51,15 +50,15 @@ export async function readInput(
   } catch (error) {
     if (signal.aborted && error === signal.reason) return;
     const isOfSource = error instanceof ConnectionError && error.code === "disconnected";
-    throw isOfSource ? new MqError("cannot-read", `Cannot read stdin: ${systemReason(error.cause)}`) : error;
+    throw isOfSource ? new MqError("cannot-read", `Cannot read stdin: ${systemMessage(error.cause)}`) : error;
   }
 }
 
-/** A stream, read as a connection is. It ends when a signal is aborted. */
+/** Reads a stream through the interface of a connection, until the signal is aborted. */
 class StreamSource implements ByteReader, Disposable {
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   readonly #signal: AbortSignal;
-  readonly #end = () => void this.#reader.cancel().catch(() => {}); // Nobody reads on: what it fails at is all the same.
+  readonly #end = () => void this.#reader.cancel().catch(() => {}); // Nothing reads it any more.
   #rest: Uint8Array = new Uint8Array(0);
 
   constructor(stream: ReadableStream<Uint8Array>, signal: AbortSignal) {

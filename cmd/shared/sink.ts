@@ -1,105 +1,105 @@
 /**
- * Where output goes, and what is done when it cannot be written: a disk is full, or nobody reads it any more.
+ * Writes output to a file, pipe or terminal, and handles failures: a full disk, a closed pipe.
  *
  * @module
  */
 
-/** How long to wait for a pipe that cannot take anything now and says so, in milliseconds. */
+/** The delay before another write to a non-blocking pipe that is full, in milliseconds. */
 const RETRY_MS = 10;
 
 const LF = 0x0a;
 
 const encoder = new TextEncoder();
 
-/** What takes bytes, such as `Deno.stdout`. */
+/** A destination for bytes, such as `Deno.stdout`. */
 export interface Sink {
-  /** Writes bytes, or the first of them; returns how many. */
+  /** Writes at least the first byte; resolves to the number of bytes written. */
   write(bytes: Uint8Array): Promise<number>;
 }
 
-/** Whether nobody reads the output any more: to `mq logger | head` that is no error, the work is done. */
-export function isReaderGone(error: unknown): boolean {
+/** Whether the reader of the output has closed it, as in `mq logger | head`, which is no error. */
+export function isBrokenPipe(error: unknown): boolean {
   return error instanceof Deno.errors.BrokenPipe;
 }
 
-/** Why output could not be written, in words. */
-export function whyNotWritten(error: unknown): string {
-  return isReaderGone(error) ? "nobody reads it any more" : systemReason(error);
+/** Why output could not be written, as part of a sentence. */
+export function describeWriteError(error: unknown): string {
+  return isBrokenPipe(error) ? "its reader has closed it" : systemMessage(error);
 }
 
-/** What the system says of an error: `Is a directory`. */
-export function systemReason(error: unknown): string {
+/** The message of an operating system error without its number: `Is a directory`. */
+export function systemMessage(error: unknown): string {
   return error instanceof Error ? error.message.replace(/ \(os error \d+\)$/, "") : String(error);
 }
 
-/** Writes to a sink, whole, until that fails. */
+/** Writes all bytes to a sink, until a write fails. */
 export class SinkWriter {
   readonly #sink: Sink;
   #onFailure: (error: unknown) => void;
   #failure: unknown;
-  #outlivesFailures = false;
-  /** How many lines could not be written since the last that was, and why. */
+  #continuesAfterFailure = false;
+  /** The number of lines lost since the last successful write, and the reason. */
   #lostLines = 0;
-  #whyLost = "";
-  /** Whether what was written ends in the middle of a line. */
-  #isCut = false;
+  #lossReason = "";
+  /** Whether the last successful write ended in the middle of a line. */
+  #isMidLine = false;
 
   /**
-   * @param sink Where the bytes go.
-   * @param onFailure Called with the error when they cannot go there. After that nothing more is written.
+   * @param sink The destination.
+   * @param onFailure Called with the error when a write fails. Later writes are ignored.
    */
   constructor(sink: Sink, onFailure: (error: unknown) => void) {
     this.#sink = sink;
     this.#onFailure = onFailure;
   }
 
-  /** What has ended the writing. */
+  /** The error of the failed write, if one has failed. */
   get failure(): unknown {
     return this.#failure;
   }
 
   /**
-   * Goes on after a failure, since a disk may get room again: each write is tried, and the first that succeeds says how
-   * many lines are missing before it.
+   * Continues after failures, since a full disk may get free space again: each write is tried, and the first successful one
+   * is preceded by the number of lines lost.
    *
-   * @param tell Called at the first failure only.
+   * @param onFirstFailure Called at the first failure only.
    */
-  outliveFailures(tell: (error: unknown) => void): void {
-    this.#outlivesFailures = true;
+  continueAfterFailure(onFirstFailure: (error: unknown) => void): void {
+    this.#continuesAfterFailure = true;
     this.#onFailure = (error) => {
       this.#onFailure = () => {};
-      tell(error);
+      onFirstFailure(error);
     };
   }
 
-  /** Writes bytes. To be called again only when that is done. */
+  /** Writes bytes. Wait for it before the next call. */
   async write(bytes: Uint8Array): Promise<void> {
     if (this.#failure !== undefined) return;
     let rest = bytes;
     try {
-      if (this.#lostLines > 0) await this.#tellLost();
+      if (this.#lostLines > 0) await this.#reportLoss();
       while (rest.length > 0) rest = rest.subarray(await this.#writeSome(rest));
     } catch (error) {
       this.#lostLines += rest.reduce((lines, byte) => byte === LF ? lines + 1 : lines, 0);
-      this.#whyLost = whyNotWritten(error);
-      if (!this.#outlivesFailures) this.#failure = error;
+      this.#lossReason = describeWriteError(error);
+      if (!this.#continuesAfterFailure) this.#failure = error;
       this.#onFailure(error);
     }
   }
 
-  async #tellLost(): Promise<void> {
-    const text = `${this.#isCut ? "\n" : ""}(${this.#lostLines} lines were left out: ${this.#whyLost})\n`;
+  async #reportLoss(): Promise<void> {
+    const text = `${this.#isMidLine ? "\n" : ""}(${this.#lostLines} lines were lost: ${this.#lossReason})\n`;
     let rest = encoder.encode(text);
     while (rest.length > 0) rest = rest.subarray(await this.#writeSome(rest));
     this.#lostLines = 0;
   }
 
-  /** A pipe may have been set up by its other end not to block. */
+  /** Retries while a non-blocking pipe is full: the process at its other end may have made it non-blocking. */
   async #writeSome(bytes: Uint8Array): Promise<number> {
     for (;;) {
       try {
         const count = await this.#sink.write(bytes);
-        this.#isCut = bytes[count - 1] !== LF;
+        this.#isMidLine = bytes[count - 1] !== LF;
         return count;
       } catch (error) {
         if (!(error instanceof Deno.errors.WouldBlock)) throw error;

@@ -1,65 +1,64 @@
 /**
- * What a subcommand reads from and writes to: the real terminal and pipes, or a test's.
+ * The streams, signals and environment of a subcommand: those of the process, or those of a test.
  *
  * @module
  */
 import { setImmediate } from "node:timers";
 import { type Sink, SinkWriter } from "./sink.ts";
-import { type Abilities, abilitiesOf, systemTerminal, type Terminal } from "./terminal.ts";
+import { systemTerminal, type Terminal, type TerminalSupport, terminalSupport } from "./terminal.ts";
 
 const encoder = new TextEncoder();
 
-/** How many bytes may wait to be written before whoever writes them should wait. */
+/** With more bytes waiting to be written, {@linkcode Output.isFull} is true. */
 const MAX_PENDING_BYTES = 1024 * 1024;
 
-/** How many bytes may wait before lines are left out, where nobody waits: the broker does not stop for its log. */
+/** With more bytes waiting to be written, lines are dropped: a broker does not wait for its log. */
 const MAX_UNREAD_BYTES = 16 * MAX_PENDING_BYTES;
 
 /**
- * For how long a second signal is taken for the same key as the first, in milliseconds: a terminal sends Ctrl-C to all that
- * run in it, and npx and the `deno task` of Deno 2.4 then hand on what they got.
+ * A second signal within this time, in milliseconds, counts as the first: one Ctrl-C may arrive twice, from the terminal and
+ * forwarded by npx or the `deno task` of Deno 2.4.
  */
-const SAME_KEY_MS = 250;
+const DUPLICATE_SIGNAL_MS = 250;
 
 /** The variables that mq reads from its environment. */
 export const ENVIRONMENT = ["MQ_URL", "MQ_TOKEN", "MQ_TLS_CA", "MQ_HOPS", "TERM"] as const;
 
-/** Their values, of those that are set. */
+/** The values of the variables that are set. */
 export type Environment = Partial<Record<typeof ENVIRONMENT[number], string>>;
 
-/** What a subcommand has to do with the world outside, but for the network. */
+/** The input and output of a subcommand, except for the network. */
 export interface Io {
   readonly stdin: ReadableStream<Uint8Array>;
   /** Results. */
   readonly stdout: Output;
-  /** Everything else. */
+  /** Messages, warnings and errors. */
   readonly stderr: Output;
-  /** The terminal that shows stdout, if one does. */
+  /** The terminal of stdout, if stdout is one. */
   readonly terminal?: Terminal;
-  /** Aborted when the command should end: a signal, or stdout cannot be written; the reason is that error then. */
+  /** Aborted when the command should end: by a signal, or by a write error of stdout, which is the reason then. */
   readonly signal: AbortSignal;
   readonly env: Environment;
 }
 
 /** Options of {@linkcode Output}. */
 export interface OutputOptions {
-  /** Whether a person reads it. */
   isTerminal: boolean;
-  /** What that person's terminal can do; nothing if it is left out. */
-  can?: Abilities;
-  /** Called when it cannot be written. After that nothing more is. */
+  /** What the terminal supports. Default: neither colours nor cursor movement. */
+  can?: TerminalSupport;
+  /** Called when a write fails. Later output is ignored. */
   onFailure?: (error: unknown) => void;
 }
 
-/** Text that goes out in the order in which it is written, one write for all of a turn. */
+/** Ordered output. All that is written in one tick of the event loop goes out in one write. */
 export class Output {
   readonly isTerminal: boolean;
-  readonly can: Abilities;
+  readonly can: TerminalSupport;
   readonly #writer: SinkWriter;
   #text = "";
   #written: Promise<void> = Promise.resolve();
   #pendingBytes = 0;
-  #leftOut = 0;
+  #droppedLines = 0;
 
   constructor(sink: Sink, options: OutputOptions) {
     this.#writer = new SinkWriter(sink, options.onFailure ?? (() => {}));
@@ -70,44 +69,44 @@ export class Output {
   /** Writes one line. */
   line(text: string): void {
     if (this.#pendingBytes > MAX_UNREAD_BYTES) {
-      this.#leftOut++;
+      this.#droppedLines++;
       return;
     }
     this.#add(text + "\n");
   }
 
-  /** Writes bytes as they are, behind all that was written before. They are kept: leave them as they are. */
+  /** Writes bytes. They are not copied: do not change them afterwards. */
   bytes(bytes: Uint8Array): void {
     this.#flush();
     this.#write(bytes);
   }
 
-  /** Shows a line of which the next one takes the place; only where the cursor can be moved. */
+  /** Shows a status line that the next line overwrites. Does nothing if the terminal cannot move its cursor. */
   status(text: string): void {
     if (this.can.cursor && !this.isFull) this.#add(`\r\x1b[K${text}`);
   }
 
-  /** Draws a terminal's screen, line by line from its top; one that nobody could see in time is left out. */
+  /** Draws a full screen, line by line from the top. Skipped while too much output waits. */
   screen(lines: readonly string[]): void {
     if (!this.isFull) this.#add("\x1b[H" + lines.map((line) => `\x1b[K${line}`).join("\r\n"));
   }
 
-  /** Whether so much waits to be written (the terminal is paused, say) that one should wait for a flush. */
+  /** Whether so much waits to be written, on a paused terminal for example, that the caller should await a flush. */
   get isFull(): boolean {
     return this.#pendingBytes > MAX_PENDING_BYTES;
   }
 
-  /** What has ended it: it could not be written. */
+  /** The error of the failed write, if one has failed. */
   get failure(): unknown {
     return this.#writer.failure;
   }
 
-  /** Goes on when it cannot be written, and calls a function the first time: see {@linkcode SinkWriter}. */
-  outliveFailures(tell: (error: unknown) => void): void {
-    this.#writer.outliveFailures(tell);
+  /** Continues after write failures: see {@linkcode SinkWriter.continueAfterFailure}. */
+  continueAfterFailure(onFirstFailure: (error: unknown) => void): void {
+    this.#writer.continueAfterFailure(onFirstFailure);
   }
 
-  /** Waits until everything was written, or could not be. */
+  /** Resolves when everything was written or has failed. */
   async flush(): Promise<void> {
     this.#flush();
     await this.#written;
@@ -120,8 +119,8 @@ export class Output {
 
   #flush(): void {
     if (this.#text === "") return;
-    const gap = this.#leftOut > 0 ? `(${this.#leftOut} lines were left out: nobody read them)\n` : "";
-    this.#leftOut = 0;
+    const gap = this.#droppedLines > 0 ? `(${this.#droppedLines} lines were dropped: nothing read them in time)\n` : "";
+    this.#droppedLines = 0;
     const bytes = encoder.encode(gap + this.#text);
     this.#text = "";
     this.#write(bytes);
@@ -136,7 +135,7 @@ export class Output {
   }
 }
 
-/** The program's own terminal, pipes, signals and environment. */
+/** The streams, terminal, signals and environment of this process. */
 export function systemIo(): Io {
   const ending = new AbortController();
   const hasTerminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
@@ -144,21 +143,21 @@ export function systemIo(): Io {
   const env: Environment = Object.fromEntries(ENVIRONMENT.map((name) => [name, variable(name)]));
   const output = (stream: typeof Deno.stdout | typeof Deno.stderr, onFailure?: (error: unknown) => void) => {
     const isTerminal = stream.isTerminal();
-    const can = abilitiesOf(isTerminal, env.TERM, Deno.noColor);
+    const can = terminalSupport(isTerminal, env.TERM, Deno.noColor);
     return new Output(stream, { isTerminal, can, onFailure });
   };
   const stdout = output(Deno.stdout, (error) => ending.abort(error));
   return {
     stdin: Deno.stdin.readable,
     stdout,
-    stderr: output(Deno.stderr), // That it fails can be said nowhere.
+    stderr: output(Deno.stderr), // There is nowhere to report its failure.
     terminal: stdout.isTerminal ? systemTerminal(stdout.can) : undefined,
     signal: ending.signal,
     env,
   };
 }
 
-/** A variable that may not be read is one that is not set. One that is not UTF-8 is no token and no address either. */
+/** A variable without permission counts as unset. One that is not UTF-8 becomes U+FFFD, which no token or address contains. */
 function variable(name: string): string | undefined {
   const isAllowed = Deno.permissions.querySync({ name: "env", variable: name }).state === "granted";
   try {
@@ -169,7 +168,7 @@ function variable(name: string): string | undefined {
   }
 }
 
-/** What a shell tells of a program that a signal has ended: 128 and its number. */
+/** The exit codes that shells use for processes ended by a signal: 128 plus its number. */
 const EXIT_CODES: { readonly [signal in Deno.Signal]?: number } = {
   SIGHUP: 129,
   SIGINT: 130,
@@ -178,9 +177,8 @@ const EXIT_CODES: { readonly [signal in Deno.Signal]?: number } = {
 };
 
 /**
- * The first signal asks the command to end in its own time, the second does not wait. A terminal that is closed sends
- * SIGHUP, more than once perhaps. A program that has no terminal, such as one that nohup has started, has none to end with;
- * nohup has the system ignore the signal, but the runtime does not leave it at that.
+ * The first signal asks the command to shut down, the second ends the process at once. A closed terminal sends SIGHUP, possibly
+ * more than once. A process without a terminal ignores SIGHUP: nohup makes the system ignore it, but Deno resets that.
  */
 function endOnSignals(ending: AbortController, hasTerminal: boolean): void {
   let first: Deno.Signal | undefined;
@@ -188,7 +186,7 @@ function endOnSignals(ending: AbortController, hasTerminal: boolean): void {
   const end = (signal: Deno.Signal) => {
     const isSame = signal === "SIGHUP" ? first === signal : performance.now() <= sameUntil;
     if (first !== undefined && !isSame) Deno.exit(EXIT_CODES[signal]);
-    if (first === undefined) sameUntil = performance.now() + SAME_KEY_MS;
+    if (first === undefined) sameUntil = performance.now() + DUPLICATE_SIGNAL_MS;
     first ??= signal;
     ending.abort(signal);
   };
@@ -201,7 +199,7 @@ function listenFor(signals: readonly Deno.Signal[], listener: (signal: Deno.Sign
   for (const signal of signals) Deno.addSignalListener(signal, () => listener(signal));
 }
 
-/** Resolves when a signal is aborted. */
+/** Resolves when the signal is aborted. */
 export function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));

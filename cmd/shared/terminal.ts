@@ -1,68 +1,67 @@
 /**
- * The terminal: what it can do, its size, its keys, and how a program that draws all over it leaves it as it was.
+ * The terminal: what it supports, its size and keys, and full-screen mode, which is always undone at the end.
  *
  * @module
  */
 
-/** How many characters fit into a terminal. */
 export interface Size {
   readonly columns: number;
   readonly rows: number;
 }
 
-/** What a terminal can do beside showing lines of text one below the other. */
-export interface Abilities {
-  /** Whether text may have colours, or be bold. */
+/** What a terminal supports beyond plain lines of text. */
+export interface TerminalSupport {
+  /** Colours and bold text. */
   readonly colors: boolean;
-  /** Whether what has been written can be overwritten: a line, or the whole screen. */
+  /** Cursor movement: a line or the whole screen can be overwritten. */
   readonly cursor: boolean;
 }
 
 /**
- * What a stream's terminal can do. Nothing else decides that.
+ * What the terminal of a stream supports.
  *
- * @param isTerminal Whether there is one.
- * @param term What TERM says of it: `dumb` can do nothing.
- * @param noColor Whether NO_COLOR is set: its user wants none.
+ * @param isTerminal Whether the stream is a terminal.
+ * @param term The value of TERM: `dumb` supports nothing.
+ * @param noColor Whether NO_COLOR is set.
  */
-export function abilitiesOf(isTerminal: boolean, term: string | undefined, noColor: boolean): Abilities {
+export function terminalSupport(isTerminal: boolean, term: string | undefined, noColor: boolean): TerminalSupport {
   const cursor = isTerminal && term !== "dumb";
   return { colors: cursor && !noColor, cursor };
 }
 
-/** The terminal that shows a program's stdout: the real one, or a test's. */
+/** The terminal of stdout: the real one, or that of a test. */
 export interface Terminal {
-  /** Whether one can draw all over it. */
+  /** Whether full-screen mode is supported. */
   readonly isScreen: boolean;
-  /** How large it is at this moment. */
+  /** Its current size, in characters. */
   size(): Size;
-  /** Takes it over: there is an empty screen, and keys come as they are pressed, Ctrl-C among them. */
+  /** Enters full-screen mode: an empty screen, and each key press is readable at once, Ctrl-C included. */
   take(): void;
-  /** Leaves it as it was. */
+  /** Leaves full-screen mode. */
   release(): void;
   /**
-   * Calls a function whenever its size has changed.
+   * Calls a function whenever the size changes.
    *
-   * @returns A function that undoes it.
+   * @returns A function that removes the listener.
    */
   onResize(listener: () => void): () => void;
 }
 
-/** A second screen without a cursor, on which what is too long for a line is cut; and the first one again. */
+/** Escape sequences: the alternate screen, without cursor and line wrapping; and back. */
 const TAKE = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 const RELEASE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 
-/** What a terminal is taken for that does not know its size. */
-const USUAL_SIZE: Size = { columns: 80, rows: 24 };
+/** The size of a terminal that reports none. */
+const DEFAULT_SIZE: Size = { columns: 80, rows: 24 };
 
 const encoder = new TextEncoder();
 
-/** The terminal of this process, which its stdout must be. */
-export function systemTerminal({ cursor }: Abilities): Terminal {
+/** The terminal of this process. Its stdout must be one. */
+export function systemTerminal({ cursor }: TerminalSupport): Terminal {
   return new SystemTerminal(cursor);
 }
 
-/** However the process ends, the terminal is released: so nothing here waits. */
+/** Everything is synchronous, so that full-screen mode is left however the process ends. */
 class SystemTerminal implements Terminal {
   readonly isScreen: boolean;
   readonly #release = () => this.release();
@@ -74,7 +73,7 @@ class SystemTerminal implements Terminal {
 
   size(): Size {
     const { columns, rows } = Deno.consoleSize();
-    return columns > 0 && rows > 0 ? { columns, rows } : USUAL_SIZE;
+    return columns > 0 && rows > 0 ? { columns, rows } : DEFAULT_SIZE;
   }
 
   take(): void {
@@ -91,7 +90,7 @@ class SystemTerminal implements Terminal {
   }
 
   onResize(listener: () => void): () => void {
-    if (Deno.build.os === "windows") return () => {}; // Which has no signal for it.
+    if (Deno.build.os === "windows") return () => {}; // Windows has no such signal.
     Deno.addSignalListener("SIGWINCH", listener);
     return () => Deno.removeSignalListener("SIGWINCH", listener);
   }
@@ -101,19 +100,19 @@ class SystemTerminal implements Terminal {
       if (Deno.stdin.isTerminal()) Deno.stdin.setRaw(isRaw);
       Deno.stdout.writeSync(encoder.encode(codes));
     } catch {
-      // It has been closed: there is nothing left to draw on, or to leave as it was.
+      // The terminal has been closed.
     }
   }
 }
 
-// deno-lint-ignore no-control-regex -- Such are the keys.
+// deno-lint-ignore no-control-regex -- Terminals send escape sequences for keys.
 const KEY = /\x1b\[[\d;]*[A-Za-z~]|\x1bO[A-Z]|[^]/gu;
 
 /**
- * The keys that are pressed: each a character, or what a terminal sends for a key that stands for none.
+ * The keys that are pressed: each a character, or the escape sequence of a key such as an arrow.
  *
- * @param stdin Where they come from.
- * @param signal Ends them.
+ * @param stdin The terminal in raw mode.
+ * @param signal Ends the reading.
  */
 export async function* keys(stdin: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<string> {
   const texts = stdin.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>, { signal });

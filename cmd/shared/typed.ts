@@ -1,6 +1,6 @@
 /**
- * The data that was typed behind `mq pub NAME` or `mq request NAME`, and what a shell leaves of it where it was not quoted. Everything here is
- * pure.
+ * The data after `mq pub NAME` or `mq request NAME` on the command line, and hints for data that a shell has changed because
+ * it was not quoted. Everything here is pure.
  *
  * @module
  */
@@ -9,34 +9,33 @@ import { quote } from "../../lib/protocol/errors.ts";
 import { formatPatterns } from "../../lib/protocol/pattern.ts";
 import { UsageError } from "../command.ts";
 
-/** What the runtime puts for bytes of an argument that are not UTF-8. */
+/** The runtime replaces bytes of an argument that are not UTF-8 with this character. */
 const REPLACEMENT = "\ufffd";
 
-/** How objects and arrays begin. The command prompt of Windows leaves single quotes before them. */
+/** The beginning of objects and arrays. The command prompt of Windows keeps single quotes around them. */
 const LIKE_JSON = /^\s*'?[[{]/;
 
-/** Data as it was typed. */
+/** Data from the command line. */
 export interface TypedData {
   readonly text: string;
-  /** What should be said of it. */
   readonly warning?: string;
 }
 
 /**
- * Reads the words behind the name.
+ * Checks the words after the name.
  *
- * @param call What was typed before them, such as `mq pub create`.
- * @param words All that was typed behind it.
- * @param mustBeJson Whether nothing but JSON will do.
+ * @param call The command line before them, such as `mq pub create`.
+ * @param words All words after it.
+ * @param mustBeJson Whether data that is not JSON is refused.
  * @throws {UsageError} If they are not the data of one event.
  */
 export function readTyped(call: string, words: readonly string[], mustBeJson: boolean): TypedData {
   const [text = "", ...more] = words;
-  if (more.length > 0) throw tooMuch(call, words);
+  if (more.length > 0) throw tooManyWords(call, words);
   if (text.includes(REPLACEMENT)) {
     throw new UsageError(
-      "the data is not UTF-8, or has U+FFFD in it, which stands for what is not",
-      `bytes come whole through stdin: ${call} - < FILE`,
+      "the data is not valid UTF-8, or contains U+FFFD, which replaces invalid bytes",
+      `read it from stdin instead: ${call} - < FILE`,
     );
   }
   const asJson = quoted(call, requoted(text));
@@ -47,24 +46,26 @@ export function readTyped(call: string, words: readonly string[], mustBeJson: bo
   const mistake = likelyJsonError(text);
   if (mistake === undefined) return { text };
   const remedy = asJson === undefined ? "" : `. As JSON: ${asJson}`;
-  return { text, warning: `the data begins like JSON, but is not, and goes out as text: ${mistake}${remedy}` };
+  return {
+    text,
+    warning: `the data is published as text, because it begins like JSON but is not valid: ${mistake}${remedy}`,
+  };
 }
 
-/** Words that a shell made of data with spaces in it, or of braces with commas between them. */
-function tooMuch(call: string, words: readonly string[]): UsageError {
+/** The error for data that the shell has split at spaces, or expanded at braces. */
+function tooManyWords(call: string, words: readonly string[]): UsageError {
   const isExpanded = words.every((word) => /^[^{}:]+:./.test(word));
   const text = isExpanded ? `{${words.join(",")}}` : words.join(" ");
   const data = requoted(text) ?? (LIKE_JSON.test(text) ? '{"id":1}' : text);
   const extra = formatPatterns(words.slice(1).map(quote), 3, " ");
-  const hint = `data with spaces, quotes or braces in single quotes: ${quoted(call, data)}`;
+  const hint = `put data with spaces, quotes or braces in single quotes: ${quoted(call, data)}`;
   return new UsageError(`unexpected argument ${extra}`, hint);
 }
 
 /**
- * JSON again, where a shell took the quotation marks off: `{id:1,name:Ada}`.
+ * Restores JSON from which a shell has removed the double quotes: `{id:1,name:Ada}`.
  *
- * @param text What is left.
- * @returns The JSON; undefined if that cannot be told.
+ * @returns The JSON; undefined if it cannot be restored.
  */
 export function requoted(text: string): string | undefined {
   if (!LIKE_JSON.test(text) || text.includes('"')) return undefined;
@@ -75,7 +76,7 @@ export function requoted(text: string): string | undefined {
   return isJson(json) ? json : undefined;
 }
 
-/** A command that can be pasted. */
+/** The command with the data in single quotes. */
 function quoted(call: string, data: string | undefined): string | undefined {
   return data === undefined ? undefined : `${call} '${data.replaceAll("'", `'\\''`)}'`;
 }

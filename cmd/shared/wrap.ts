@@ -21,8 +21,8 @@ export function wrapOwn(text: string, width: number, indent: string = ""): strin
 }
 
 /**
- * Text as lines that are no wider than so many columns, broken between words; only a word that is wider by itself is
- * broken, too, behind a comma if it has one. All lines but the first begin with an indent.
+ * Wraps text between words to a width in columns. A word that is wider than that is broken, after a comma if it has one. All
+ * lines but the first begin with the indent.
  */
 export function wrapBy({ widthOf, startOf }: Measure, text: string, width: number, indent: string): string[] {
   if (widthOf(text) <= width) return [text];
@@ -44,7 +44,7 @@ export function wrapBy({ widthOf, startOf }: Measure, text: string, width: numbe
   return line === indent ? lines : [...lines, line];
 }
 
-/** The beginning of a line up to its last comma, if there is one behind the indent. */
+/** The beginning of a line up to its last comma, if there is one after the indent. */
 function breakable(line: string, indent: string): string {
   const comma = line.lastIndexOf(",");
   return comma > indent.length ? line.slice(0, comma + 1) : line;

@@ -1,5 +1,5 @@
 /**
- * How `mq top` shows what goes on in a broker. Everything here is pure.
+ * Draws the screen of `mq top`: the broker, its rates and its connections. Everything here is pure.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import { format as formatExactly } from "@std/fmt/duration";
 import { INBOX } from "../../lib/protocol/event.ts";
 import { formatNumber } from "../bench/figures.ts";
 import { type Column, drawLine, layOutTable, pad, type Piece } from "../shared/cells.ts";
-import { count, formatSome, layOut } from "../shared/format.ts";
+import { count, formatPatternList, printable } from "../shared/format.ts";
 import { type ClientFigures, type Figures, type Order, sorted, type SortKey } from "./figures.ts";
 import type { Size } from "../shared/terminal.ts";
 
-/** What the terminal shows besides connections: three lines of head, the titles, and the keys. */
+/** The rows besides connections: three header lines, the column titles and the keys. */
 const OTHER_ROWS = 5;
 
 /** The keys that sort. */
@@ -26,65 +26,65 @@ export const SORTING: ReadonlyMap<string, SortKey> = new Map([
   ["c", "connected"],
 ]);
 
-/** The broker that is shown. */
-export interface Subject {
-  /** Where it is, as `HOST:PORT`. */
+/** The broker whose figures are shown. */
+export interface BrokerHeader {
+  /** `HOST:PORT`. */
   readonly address: string;
-  /** The program and its version. */
+  /** Its program and version. */
   readonly server: string;
-  /** Why its figures are out of date, if they are. */
-  readonly trouble?: string;
+  /** Why the figures are out of date, if they are. */
+  readonly problem?: string;
 }
 
-/** What of it is shown: connections in an order, from some row on. */
+/** The sort order, and the first row that is shown. */
 export interface View extends Order {
   readonly first: number;
 }
 
-/** How many connections fit into a terminal. */
-export function roomFor({ rows }: Size): number {
+/** How many connections fit into the terminal. */
+export function visibleRows({ rows }: Size): number {
   return Math.max(0, rows - OTHER_ROWS);
 }
 
-/** The row from which on connections are shown: as near as can be to some row, without empty ones at the end. */
+/** The wanted first row, limited so that no empty rows follow the last connection. */
 export function firstRow(wanted: number, total: number, size: Size): number {
-  return Math.max(0, Math.min(wanted, total - roomFor(size)));
+  return Math.max(0, Math.min(wanted, total - visibleRows(size)));
 }
 
-/** All that a terminal shows: exactly as many lines as it has. What is out of date is dim. */
-export function drawScreen(figures: Figures, subject: Subject, view: View, size: Size): string[] {
+/** The whole screen, exactly as many lines as the terminal has. Figures that are out of date are dim. */
+export function drawScreen(figures: Figures, broker: BrokerHeader, view: View, size: Size): string[] {
   const { columns, rows } = size;
   const { length } = figures.clients;
   const first = firstRow(view.first, length, size);
-  const last = Math.min(length, first + roomFor(size));
+  const last = Math.min(length, first + visibleRows(size));
   const shown = last > first && last - first < length ? ` (${first + 1}-${last} shown)` : "";
-  const head = drawHead(figures, subject, shown, columns);
-  const table = drawTable(figures.clients, view, [first, last], subject.trouble !== undefined, columns);
-  const lines = [...head, ...table];
+  const header = drawHeader(figures, broker, shown, columns);
+  const table = drawTable(figures.clients, view, [first, last], broker.problem !== undefined, columns);
+  const lines = [...header, ...table];
   return [...Array.from({ length: rows - 1 }, (_, row) => lines[row] ?? ""), drawKeys(view, columns)];
 }
 
-/** The head and the table of all connections. */
-export function drawAll(figures: Figures, subject: Subject, order: Order, width: number): string {
-  const head = drawHead(figures, subject, "", width);
+/** The header and a table of all connections. */
+export function drawAll(figures: Figures, broker: BrokerHeader, order: Order, width: number): string {
+  const header = drawHeader(figures, broker, "", width);
   const table = drawTable(figures.clients, order, [0, figures.clients.length], false, width);
-  return [...head, ...table].join("\n");
+  return [...header, ...table].join("\n");
 }
 
-/** Three lines: which broker it is and how it is, what goes through it, and what should not. */
-function drawHead(figures: Figures, subject: Subject, shown: string, width: number): string[] {
+/** Three lines: the broker and its state, its traffic, its problems. */
+function drawHeader(figures: Figures, broker: BrokerHeader, shown: string, width: number): string[] {
   const lines = [trafficOf(figures, shown), warningsOf(figures)];
-  const isOld = subject.trouble !== undefined;
-  const counts = isOld ? lines.map((pieces) => pieces.map(([text]): Piece => [text, dim])) : lines;
-  return [stateOf(figures, subject), ...counts].map((pieces) => drawLine(pieces, width));
+  const isStale = broker.problem !== undefined;
+  const counts = isStale ? lines.map((pieces) => pieces.map(([text]): Piece => [text, dim])) : lines;
+  return [stateOf(figures, broker), ...counts].map((pieces) => drawLine(pieces, width));
 }
 
-function stateOf({ stats }: Figures, { address, server, trouble }: Subject): Piece[] {
+function stateOf({ stats }: Figures, { address, server, problem }: BrokerHeader): Piece[] {
   const cpu = Math.round(stats.perSecond.cpuMs / 10);
-  const state: Piece = trouble === undefined
+  const state: Piece = problem === undefined
     ? [`up ${formatAge(stats.uptimeMs)}  CPU ${cpu} %  ${formatBytes(stats.rssBytes)}`]
-    : [layOut(trouble), (text) => bold(red(text))];
-  return [[layOut(server), bold], [` at ${layOut(address)}  `], state];
+    : [printable(problem), (text) => bold(red(text))];
+  return [[printable(server), bold], [` at ${printable(address)}  `], state];
 }
 
 function trafficOf({ stats: { perSecond }, clients }: Figures, shown: string): Piece[] {
@@ -93,7 +93,7 @@ function trafficOf({ stats: { perSecond }, clients }: Figures, shown: string): P
   return [[`${count(connections, "connection")}${shown}  ${published} published/s  ${delivered} delivered/s`]];
 }
 
-/** What should not grow, and how it is shown when it does. */
+/** Counters that should not grow, and their colour when they do. */
 const WARNINGS = [
   ["unrecognized", yellow],
   ["dropped", red],
@@ -109,29 +109,29 @@ function warningsOf({ stats }: Figures): Piece[] {
   });
 }
 
-/** The titles and the connections of some rows. */
+/** The titles, and the connections from row `first` to before `last`. */
 function drawTable(
   clients: readonly ClientFigures[],
   order: Order,
   [first, last]: readonly [number, number],
-  isOld: boolean,
+  isStale: boolean,
   width: number,
 ): string[] {
   const shown = sorted(clients, order).slice(first, last);
   const [titles, ...rows] = layOutTable(columnsOf(shown, order), width);
   const title = inverse(Number.isFinite(width) ? pad(titles, width) : titles);
-  return [isOld ? dim(title) : title, ...rows.map((row, index) => paintOf(shown[index], isOld)(row))];
+  return [isStale ? dim(title) : title, ...rows.map((row, index) => paintOf(shown[index], isStale)(row))];
 }
 
-function paintOf({ isSlow, looksOn }: ClientFigures, isOld: boolean): (text: string) => string {
-  if (isOld) return dim;
+function paintOf({ isSlow, isObserver }: ClientFigures, isStale: boolean): (text: string) => string {
+  if (isStale) return dim;
   if (isSlow) return red;
-  return looksOn ? dim : (text) => text;
+  return isObserver ? dim : (text) => text;
 }
 
-/** One who reads too slowly is marked where there are no colours, too, and so is one that only looks on. */
-function markOf({ isSlow, looksOn }: ClientFigures): string {
-  return isSlow ? "!" : looksOn ? "·" : " ";
+/** Slow consumers and observers have a mark besides their colour, for terminals without colours. */
+function markOf({ isSlow, isObserver }: ClientFigures): string {
+  return isSlow ? "!" : isObserver ? "·" : " ";
 }
 
 function columnsOf(clients: readonly ClientFigures[], order: Order): Column[] {
@@ -141,12 +141,12 @@ function columnsOf(clients: readonly ClientFigures[], order: Order): Column[] {
     layout: Omit<Column, "cells">,
     sort?: SortKey,
   ): Column => ({ cells: [title + arrow(order, sort), ...clients.map(cell)], ...layout });
-  const text = (worth: number, least?: number) => ({ isNumber: false, worth, least });
-  const number = (worth: number) => ({ isNumber: true, worth });
+  const text = (priority: number, minWidth?: number) => ({ isNumber: false, priority, minWidth });
+  const number = (priority: number) => ({ isNumber: true, priority });
   return [
-    column("  name", (client) => `${markOf(client)} ${layOut(client.name)}`, text(8, 12), "name"),
-    column("address", ({ address }) => layOut(address), text(1)),
-    column("patterns", ({ patterns }) => formatSome([...new Set(patterns.map(groupInbox))]), text(4, 8)),
+    column("  name", (client) => `${markOf(client)} ${printable(client.name)}`, text(8, 12), "name"),
+    column("address", ({ address }) => printable(address), text(1)),
+    column("patterns", ({ patterns }) => formatPatternList([...new Set(patterns.map(groupInbox))]), text(4, 8)),
     column("published/s", ({ perSecond }) => formatRate(perSecond.published), number(6), "published"),
     column("delivered/s", ({ perSecond }) => formatRate(perSecond.delivered), number(7), "delivered"),
     column("queue", ({ queuedBytes }) => queuedBytes === 0 ? "0" : formatBytes(queuedBytes), number(5), "queue"),
@@ -165,7 +165,7 @@ function groupInbox(pattern: string): string {
   return pattern.startsWith(`${INBOX}.`) ? INBOX : pattern;
 }
 
-/** Names are from A to Z, and of all else the most is first. */
+/** Names sort from A to Z, everything else from the highest. */
 function arrow({ sort, isReversed }: Order, column: SortKey | undefined): string {
   if (sort !== column) return "";
   return (sort === "name") === isReversed ? "▼" : "▲";
@@ -180,7 +180,7 @@ function drawKeys({ sort }: Order, width: number): string {
   return drawLine([["q:", bold], ["quit ", dim], ["↑↓:", bold], ["scroll ", dim], ...sorting], width);
 }
 
-/** A number a second for people: `0`, `0.3`, `12`, `1,930,000`. */
+/** A rate per second: `0`, `0.3`, `12`, `1,930,000`. */
 export function formatRate(perSecond: number): string {
   const tenths = Math.round(perSecond * 10) / 10;
   return tenths < 10 ? String(tenths) : formatNumber(Math.round(perSecond));

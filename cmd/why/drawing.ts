@@ -1,6 +1,6 @@
 /**
- * What becomes of an event, as a drawing: its name, the broker, and then who hears it and who does not. Everything here is
- * pure.
+ * Draws the route of an event: its name, the broker, the connections that receive it and those that do not. Everything here
+ * is pure.
  *
  * @module
  */
@@ -9,100 +9,102 @@ import { bold, dim, green, red } from "@std/fmt/colors";
 import stringWidth from "string-width";
 import type { EventInfo, Why } from "../../lib/protocol/responses.ts";
 import { cut, drawLine, pad, type Piece, wrap } from "../shared/cells.ts";
-import { colorOf, count, formatSome, howToAdmit, layOut } from "../shared/format.ts";
+import { admitHint, colorOf, count, formatPatternList, printable } from "../shared/format.ts";
 import { suggest } from "../shared/mistakes.ts";
 
-/** Connections that must be cut to stand beside the broker stand below it, unless they get as many columns as this. */
+/** Connections that do not fit beside the broker are drawn below it, unless they get at least this many columns. */
 const MIN_BESIDE = 60;
 
-/** How wide a terminal must be for a drawing; in a narrower one it is a list. */
+/** In a terminal narrower than that, a list replaces the drawing. */
 const MIN_DRAWN = 24;
 
-/** A line, before it is coloured and cut. */
+/** A line, not yet coloured and truncated. */
 type Line = readonly Piece[];
 
 /**
- * Draws the answer to `/why`. An event that is not recognized ends at the broker.
+ * Draws the answer to `/why`. The route of an unrecognized event ends at the broker.
  *
  * @param why The answer.
  * @param events What the broker recognizes.
- * @param most How many are shown of the connections that hear it, and how many of those that do not.
- * @param width How wide the terminal is.
+ * @param most How many receivers are shown, and how many other connections.
+ * @param width The width of the terminal, in columns.
  */
 export function drawWhy(why: Why, events: readonly EventInfo[], most: number, width: number = Infinity): string {
   const { recognized, receivers, hears, ignores } = why;
-  const name = layOut(why.name);
-  const names = events.map(({ pattern }) => layOut(pattern)).filter((event) => !/[*>]/.test(event));
+  const name = printable(why.name);
+  const names = events.map(({ pattern }) => printable(pattern)).filter((event) => !/[*>]/.test(event));
   const meant = recognized ? undefined : suggest(name, names);
   const advice = recognized ? [] : [
     ...meant === undefined ? [] : [`Did you mean ${meant}?`],
-    `To admit it: ${howToAdmit(events, [name])}`,
+    `To admit it: ${admitHint(events, [name])}`,
   ];
-  const sentence = `${receivers} of ${count(hears.length + ignores.length, "connection")} would get it now`;
+  const sentence = `${receivers} of ${count(hears.length + ignores.length, "connection")} would receive it now`;
   return [
     ...drawPath(why, most, width),
     ...[...advice, sentence].flatMap((text) => wrap(text, width, "  ")),
   ].join("\n");
 }
 
-/** The path of the event: side by side, one below the other, or as a list, as there is room. */
+/** The route of the event: from left to right, from top to bottom, or as a list, depending on the width. */
 function drawPath(why: Why, most: number, width: number): string[] {
   if (width < MIN_DRAWN) return asList(why, most).flatMap((text) => wrap(text, width, "  "));
-  const [name, color] = [layOut(why.name), colorOf(why.name)];
+  const [name, color] = [printable(why.name), colorOf(why.name)];
   const third = Math.floor(width / 3);
   const [shortName, shortVerdict] = [cut(name, third), verdict(why, third)];
   const room = width - stringWidth(shortName) - ARROW.length - widthOf(shortVerdict) - BORDERS - STEM;
   const wanted = Math.max(0, ...connections(why, most, Infinity).map(lengthOf));
   const lines = room >= Math.min(wanted, MIN_BESIDE)
     ? sideBySide([shortName, color], shortVerdict, connections(why, most, room))
-    : oneBelowTheOther([name, color], verdict(why, width - BORDERS), connections(why, most, width - MARGIN));
+    : stacked([name, color], verdict(why, width - BORDERS), connections(why, most, width - MARGIN));
   return lines.map((line) => drawLine(line, width).trimEnd());
 }
 
 const ARROW = " ──▶";
 
-/** How wide the stem of the branches is, with the margin before it where it stands below, and the borders of the box. */
+/** Widths: the stem of the branches, the margin before it in the vertical drawing, and the borders of the box. */
 const STEM = 2;
 const MARGIN = 3;
 const BORDERS = 4;
 
-/** What the broker makes of it. */
+/** Whether the broker recognizes the event, and by which entry. */
 function verdict({ recognized, by }: Why, width: number): Piece[] {
-  return recognized ? [["recognized by", green], [cut(layOut(by!), width), bold]] : [["not recognized", red]];
+  return recognized ? [["recognized by", green], [cut(printable(by!), width), bold]] : [["not recognized", red]];
 }
 
-/** Those who hear it, by which pattern and what waits for them; then those who do not, and what they hear instead. */
+/** The receivers, with their pattern and queue; then the other connections, with their patterns. */
 function connections({ recognized, hears, ignores }: Why, most: number, width: number): Line[] {
   if (!recognized) return [];
-  const [listening, deaf] = [hears.slice(0, most), ignores.slice(0, most)];
-  const widths = [...listening, ...deaf].map(({ name }) => stringWidth(layOut(name)));
+  const [receivers, others] = [hears.slice(0, most), ignores.slice(0, most)];
+  const widths = [...receivers, ...others].map(({ name }) => stringWidth(printable(name)));
   const who = widths.reduce((a, b) => Math.max(a, b), 0);
-  const room = Math.min(who, Math.floor((width - HEARS.length) / 2));
-  const named = (name: string) => pad(cut(layOut(name), room), room);
-  const hearing = listening.map(({ name, pattern, queuedBytes, full }): Line => [
+  const room = Math.min(who, Math.floor((width - RECEIVES.length) / 2));
+  const named = (name: string) => pad(cut(printable(name), room), room);
+  const receiving = receivers.map(({ name, pattern, queuedBytes, full }): Line => [
     [named(name), bold],
-    [`  by ${layOut(pattern)}`],
-    [`${waiting(queuedBytes)}${full ? ", so it misses this" : ""}`, red],
+    [`  by ${printable(pattern)}`],
+    [`${waiting(queuedBytes)}${full ? ", so it would be dropped" : ""}`, red],
   ]);
-  const ignoring = deaf.map(({ name, patterns }): Line => [[`${named(name)}  hears ${formatSome(patterns)}`, dim]]);
+  const ignoring = others.map((
+    { name, patterns },
+  ): Line => [[`${named(name)}  hears ${formatPatternList(patterns)}`, dim]]);
   return [
-    ...[...hearing, ...more(hears, most)].map((line): Line => [[HEARS, green], ...line]),
+    ...[...receiving, ...more(hears, most)].map((line): Line => [[RECEIVES, green], ...line]),
     ...[...ignoring, ...more(ignores, most, dim)].map((line): Line => [[IGNORES, dim], ...line]),
   ];
 }
 
-const HEARS = "──▶ ";
+const RECEIVES = "──▶ ";
 const IGNORES = "──× ";
 
 function waiting(bytes: number): string {
-  return bytes > 0 ? `, ${formatBytes(bytes)} wait for it` : "";
+  return bytes > 0 ? `, ${formatBytes(bytes)} queued` : "";
 }
 
 function more({ length }: readonly unknown[], most: number, paint?: Piece[1]): Line[] {
   return length > most ? [[[`and ${(length - most).toLocaleString("en-US")} more (--all shows them)`, paint]]] : [];
 }
 
-/** The name, the broker in a box, and to the right of it the connections as branches of one stem. */
+/** The name, the broker in a box, and the connections as branches to its right. */
 function sideBySide(name: Piece, verdict: readonly Piece[], connections: readonly Line[]): Line[] {
   const box = boxed("broker", verdict, "─");
   const margin = " ".repeat(stringWidth(name[0]) + ARROW.length);
@@ -116,8 +118,8 @@ function sideBySide(name: Piece, verdict: readonly Piece[], connections: readonl
   ]);
 }
 
-/** The name, below it the broker in a box, and below that the connections as branches of a stem. */
-function oneBelowTheOther(name: Piece, verdict: readonly Piece[], connections: readonly Line[]): Line[] {
+/** The name, below it the broker in a box, and below that the connections as branches. */
+function stacked(name: Piece, verdict: readonly Piece[], connections: readonly Line[]): Line[] {
   const { length } = connections;
   return [
     [name],
@@ -127,7 +129,7 @@ function oneBelowTheOther(name: Piece, verdict: readonly Piece[], connections: r
   ];
 }
 
-/** Pieces in a box with a title, a line each; from its bottom a stem may go down. */
+/** A box with a title and one line per piece; `stem` is the character of its bottom border where branches may begin. */
 function boxed(title: string, pieces: readonly Piece[], stem: string): Line[] {
   const width = widthOf(pieces);
   return [
@@ -145,9 +147,9 @@ function widthOf(pieces: readonly Piece[]): number {
   return Math.max(...pieces.map(([text]) => stringWidth(text)));
 }
 
-/** The same where there is no room for a drawing. */
+/** The same as plain lines. */
 function asList(why: Why, most: number): string[] {
   const path = verdict(why, Infinity).map(([text]) => text).join(" ");
   const lines = connections(why, most, Infinity).map((line) => line.map(([text]) => text).join(""));
-  return [`${layOut(why.name)}: ${path}`, ...lines.map((line) => line.replaceAll(/ {2,}/g, " "))];
+  return [`${printable(why.name)}: ${path}`, ...lines.map((line) => line.replaceAll(/ {2,}/g, " "))];
 }

@@ -1,5 +1,5 @@
 /** What is measured of mq alone: a broker against itself. */
-import { converse, type Load, open, runLoad, topicName, writeAll } from "../../cmd/bench/load.ts";
+import { exchangeBytes, type Load, open, runLoad, topicName, writeAll } from "../../cmd/bench/load.ts";
 import { rate } from "./cases.ts";
 import type { Server } from "./servers.ts";
 
@@ -69,7 +69,7 @@ export async function memoryOver(server: Server, events: number): Promise<number
   for (let tenth = 0; tenth < 10; tenth++) {
     await runLoad(server.address, server.wire, ONE_TO_ONE, { msgs: events / 10 });
     using conn = await open(server.address, server.wire.publisher);
-    await converse(conn, server.wire.sync);
+    await exchangeBytes(conn, server.wire.sync);
     memory.push(server.rssBytes());
   }
   return memory;

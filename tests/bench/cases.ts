@@ -1,5 +1,5 @@
 /** What is measured of each broker. */
-import { converse, type Load, open, read, runLoad, topicName, writeAll } from "../../cmd/bench/load.ts";
+import { exchangeBytes, type Load, open, read, runLoad, topicName, writeAll } from "../../cmd/bench/load.ts";
 import type { Server } from "./servers.ts";
 
 /** A kind of figure. */
@@ -104,10 +104,10 @@ function idle(kind: "silent" | "subscribed", { connections, settleMs }: Extent):
         while (conns.length < connections) {
           const conn = await Deno.connect(server.address);
           conns.push(conn);
-          if (kind === "subscribed") await converse(conn, server.wire.listener(topicName(0)));
+          if (kind === "subscribed") await exchangeBytes(conn, server.wire.listener(topicName(0)));
         }
         // The last one's answer tells that those before it have been accepted.
-        if (kind === "silent") await converse(conns.at(-1)!, server.wire.publisher);
+        if (kind === "silent") await exchangeBytes(conns.at(-1)!, server.wire.publisher);
         const seconds = (performance.now() - start) / 1000;
         await new Promise((resolve) => setTimeout(resolve, settleMs));
         return [(server.rssBytes() - before) / connections / 1024, seconds];

@@ -20,7 +20,7 @@ class Server implements AsyncDisposable {
     const at = ["--host", "127.0.0.1", ...flags.includes("--port") ? [] : ["--port", "0", "--web", "127.0.0.1:0"]];
     const program = new Program(["server", ...at, ...flags]);
     const [, port] = / listens on 127\.0\.0\.1:(\d+)/.exec(await program.stdout.find(" listens on "))!;
-    const [, url] = /See it at (\S+)/.exec(await program.stdout.find("See it at "))!;
+    const [, url] = /Web page: (\S+)/.exec(await program.stdout.find("Web page: "))!;
     return new Server(program, Number(port), url);
   }
 

@@ -58,7 +58,7 @@ Deno.test("mq app prints nothing as sent while the broker is away, and on Ctrl-C
   await using app = new Program(["app", "-s", `127.0.0.1:${server.port}`, "--every", "5ms"]);
   const first = await app.stdout.next();
   await server[Symbol.asyncDispose]();
-  await app.stderr.find("lost the broker");
+  await app.stderr.find("lost the connection");
   await new Promise((resolve) => setTimeout(resolve, 100)); // Meanwhile it makes up more events.
   app.kill("SIGINT");
   const { code, stdout, stderr } = await app.outcome();

@@ -232,7 +232,11 @@ async function log(flags: string[], ...messages: string[]): Promise<string[]> {
     await client.send(message);
     client.conn.closeWrite();
     const lines: string[] = [];
-    for (let line = await program.stdout.next(); !line!.includes(" left "); line = await program.stdout.next()) {
+    for (
+      let line = await program.stdout.next();
+      !line!.includes(" disconnected ");
+      line = await program.stdout.next()
+    ) {
       lines.push(line!.replace(/^\d\d:\d\d:\d\d {2}/, ""));
     }
     said.push(...lines.filter((line) => /^[!=]/.test(line)));
@@ -246,31 +250,31 @@ const ADVICE: [flags: string[], message: string, said: string[]][] = [
   [["--events", "order.*,in transit"], "order.paid 1", []],
   [["--events", "order.*,in transit"], '{"event":"in transit"}', []],
   [["--events", "order.*,in transit"], '{"event":"order"}', [
-    `! client-1: "order" is not recognized, so nobody gets it. To admit it: --events 'order.*,in-transit,order'`,
+    `! client-1: "order" is not recognized and was dropped. To admit it: --events 'order.*,in-transit,order'`,
   ]],
   [["--events", "order.*"], '{"event":"on its way"}', [
-    `! client-1: "on-its-way" is not recognized, so nobody gets it. To admit it: --events 'order.*,on-its-way'`,
+    `! client-1: "on-its-way" is not recognized and was dropped. To admit it: --events 'order.*,on-its-way'`,
   ]],
   [["--events", "driver's call,>"], "bogus", []],
   [["--events", "driver's call"], '{"event":"bogus"}', [
-    `! client-1: "bogus" is not recognized, so nobody gets it. To admit it: --events 'driver-s-call,bogus'`,
+    `! client-1: "bogus" is not recognized and was dropped. To admit it: --events 'driver-s-call,bogus'`,
   ]],
   [["--events", "save"], "hello world", [
-    `! client-1: "hello" is not recognized, so nobody gets it. To admit it: --events 'save,hello'; ` +
-    "if it is no name: --classic-default NAME, a name that is recognized",
+    `! client-1: "hello" is not recognized and was dropped. To admit it: --events 'save,hello'; ` +
+    "if it is not meant as a name: --classic-default NAME, with a recognized name",
   ]],
   [["--events", "save", "--classic-default", "save"], "hello world", []],
   [["--events", "save"], "[Ada]: hi", [
     `! client-1: Cannot find an event's name in "[Ada]: hi": a text begins with it; ` +
-    "to have it as an event: --classic-default NAME, a name that is recognized",
+    "to make it an event: --classic-default NAME, with a recognized name",
   ]],
   [["--events", "save"], '{"orderID":1}', [
     `! client-1: Cannot find an event's name in {"orderID":1}: an object has it under "event", "type" or a key like ` +
-    "these; to have it as an event: --classic-default NAME, a name that is recognized",
+    "these; to make it an event: --classic-default NAME, with a recognized name",
   ]],
   [["--events", "save"], '{"eventType":"save","eventMessage":"a"}', [
-    '= Classic clients speak {"eventType":...,"eventMessage":...}, as client-1 does: events from others are written ' +
-    "so, too (--classic-keys eventType,eventMessage keeps it so)",
+    '= Classic clients now get objects such as {"eventType":...,"eventMessage":...}, which client-1 sends; ' +
+    "--classic-keys eventType,eventMessage makes that permanent",
   ]],
   [["--events", "save", "--classic-keys", "a,b"], '{"eventType":"save","eventMessage":"a"}', []],
 ];
@@ -282,10 +286,10 @@ for (const [flags, message, said] of ADVICE) {
 }
 
 const MISUSED: [args: string[], code: number, error: string][] = [
-  [["--classic-keys", "a,b"], 2, "--classic-keys needs --classic, too"],
-  [["--classic-default", "create"], 2, "--classic-default needs --classic, too"],
-  [["--classic", "json", "--classic-keys", "a"], 2, "--classic-keys takes two keys with a comma between them"],
-  [["--classic", "json", "--classic-keys", "a,a"], 2, "--classic-keys takes two keys with a comma between them"],
+  [["--classic-keys", "a,b"], 2, "--classic-keys needs --classic"],
+  [["--classic-default", "create"], 2, "--classic-default needs --classic"],
+  [["--classic", "json", "--classic-keys", "a"], 2, "--classic-keys takes two keys separated by a comma"],
+  [["--classic", "json", "--classic-keys", "a,a"], 2, "--classic-keys takes two keys separated by a comma"],
   [["--classic", "json", "--classic-default", "order.*"], 2, `--classic-default takes an event's name, not "order.*"`],
   [["--classic", "json", "--classic-default", ">"], 2, `--classic-default takes an event's name, not ">"`],
   [["--classic", "json", "--events", "order*"], 2, 'Cannot read "order*" as a pattern'],
@@ -294,7 +298,7 @@ const MISUSED: [args: string[], code: number, error: string][] = [
     ["--classic", "json", "--classic-default", "chat", "--port", "0"],
     1,
     'Cannot take "chat" as the name of messages without one: it is not recognized; ' +
-    "--classic-default takes one of the names in --events",
+    "--classic-default must be one of --events",
   ],
 ];
 

@@ -242,7 +242,7 @@ for (const shell of SHELLS) {
       await offered(shell, "mq server --slow d"),
       ["disconnect", "drop"].map((word) => shell.shown(word, "")),
     );
-    assertEquals(await offered(shell, "mq demo --f"), [shell.shown("--for", "End after that time.")]);
+    assertEquals(await offered(shell, "mq demo --f"), [shell.shown("--for", "Exit after that time.")]);
   });
 
   test("the events of the broker are offered, in its own quoting", async () => {

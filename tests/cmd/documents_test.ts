@@ -22,15 +22,18 @@ const LEFT_OUT = new Map([
 
 const DOCUMENTS: Record<string, Row[]> = {
   "README.md": [
-    ["server", "deno task server", ["server", "It recognizes these events: create, read, update, delete, error"]],
-    ["logger", "deno task logger", ["logger", "Connected to localhost:3001, hears every event. Ctrl-C ends it."]],
+    ["server", "deno task server", ["server", "Recognized events: create, read, update, delete, error"]],
+    ["logger", "deno task logger", [
+      "logger",
+      "Connected to localhost:3001, subscribed to all events. Ctrl-C ends it.",
+    ]],
     ["app", "deno task app", ["server", "… = client-… is app"]],
     ["hand", `printf 'create {"id":1}\\n' | nc -N localhost 3001`, ["logger", '… create { "id": 1 }']],
     ["nc", "nc localhost 3001", ["server", "… + client-… connected from …"]],
-    ["watch", "mq logger 'mq.>'", ["watch", "Connected to localhost:3001, hears mq.>. Ctrl-C ends it."]],
-    ["hand", `mq pub update '{"id":1,"name":"Ada"}'`, ["hand", "update was heard by … clients"]],
+    ["watch", "mq logger 'mq.>'", ["watch", "Connected to localhost:3001, subscribed to mq.>. Ctrl-C ends it."]],
+    ["hand", `mq pub update '{"id":1,"name":"Ada"}'`, ["hand", "update was delivered to … clients"]],
 
-    ["server", "mq server --web 8080", ["server", "See it at http://localhost:8080/"]],
+    ["server", "mq server --web 8080", ["server", "Web page: http://localhost:8080/"]],
     [
       "hand",
       `curl localhost:8080/pub/create -d '{"id":1}'`,
@@ -43,7 +46,7 @@ const DOCUMENTS: Record<string, Row[]> = {
     ["hand", "curl localhost:8080/metrics", ["hand", "mq_…_total 2"]],
     ["hand", "curl localhost:8080/healthz", ["hand", "ok"]],
 
-    ["server", "mq server --events catalog.json", ["server", "It recognizes these events: order.created, order.*"]],
+    ["server", "mq server --events catalog.json", ["server", "Recognized events: order.created, order.*"]],
     ["hand", "mq events", ["hand", "order.created  A customer has ordered something."]],
     ["hand", "mq events order.created", ["hand", '  "required": [']],
     ["app", "mq app --events catalog.json", ["app", '… order.created { "id": …, "customer": "…@…" }']],
@@ -53,8 +56,11 @@ const DOCUMENTS: Record<string, Row[]> = {
       ["hand", "mq pub: Cannot take order.created: its data must have required property 'customer'"],
     ],
 
-    ["server", "mq server --events create,paid,failed", ["server", "It recognizes these events: create, paid, failed"]],
-    ["logger", "mq logger paid failed", ["logger", "Connected to localhost:3001, hears paid failed. Ctrl-C ends it."]],
+    ["server", "mq server --events create,paid,failed", ["server", "Recognized events: create, paid, failed"]],
+    ["logger", "mq logger paid failed", [
+      "logger",
+      "Connected to localhost:3001, subscribed to paid failed. Ctrl-C ends it.",
+    ]],
     [
       "on",
       "mq on create --emit paid --retry 2 --dead failed -- node handler.js",
@@ -63,7 +69,7 @@ const DOCUMENTS: Record<string, Row[]> = {
     ["hand", `mq pub create '{"id":1}'`, ["logger", '…  on  paid { "id": 1, "paid": true }']],
     ["hand", "mq pub create '{}'", ["logger", '…  on  failed { "id": "…", … "attempts": 3, "reason": "…" }']],
 
-    ["server", "mq server --events price", ["server", "It recognizes these events: price"]],
+    ["server", "mq server --events price", ["server", "Recognized events: price"]],
     [
       "reply",
       `mq reply price -- sh -c 'read -r what; echo "$what costs 250"'`,
@@ -74,12 +80,12 @@ const DOCUMENTS: Record<string, Row[]> = {
     [
       "server",
       "mq server --classic json --classic-port 3002",
-      ["server", "mq server … and on 127.0.0.1:3002 … for classic clients, which get json"],
+      ["server", "mq server … and on 127.0.0.1:3002 … for classic clients (json)"],
     ],
 
     ["hand", "deno task mq bench throughput --subs 10", ["hand", "  published … events/s…"]],
     ["hand", "deno task mq bench latency --rate 5000", ["hand", "…p99…"]],
-    ["hand", "deno task mq bench connect", ["hand", "  one connection kept … events/s"]],
+    ["hand", "deno task mq bench connect", ["hand", "  one connection  … events/s"]],
 
     ["hand", "openssl rand -hex 16 > token.txt"],
     [
@@ -95,23 +101,23 @@ const DOCUMENTS: Record<string, Row[]> = {
       ["server", "mq server … listens on …"],
     ],
     ["hand", "export MQ_URL=mqs://teacher.local MQ_TOKEN=$(cat token.txt) MQ_TLS_CA=cert.pem"],
-    ["hand", "mq logger", ["hand", "Connected to … hears every event. Ctrl-C ends it."]],
+    ["hand", "mq logger", ["hand", "Connected to … subscribed to all events. Ctrl-C ends it."]],
   ],
 
   "docs/catalog.md": [
-    ["server", "mq server --events shop.yml", ["server", "It recognizes these events: order.created, order.*"]],
+    ["server", "mq server --events shop.yml", ["server", "Recognized events: order.created, order.*"]],
     ["app", "mq app --events shop.yml", ["app", '… order.created { "id": …, "customer": "…@…" }']],
     ["hand", "mq events", ["hand", "order.created  A customer has ordered something."]],
   ],
 
   "tests/conformance/README.md": [
-    ["server", "+mq server", ["server", "It recognizes these events: create, read, update, delete, error"]],
+    ["server", "+mq server", ["server", "Recognized events: create, read, update, delete, error"]],
     [
       "hand",
       "deno run --allow-net --allow-read tests/conformance/run.ts localhost:3001 4.3 4.4",
       ["hand", "… ok, 0 failed, 0 ignored"],
     ],
-    ["server", "+mq server --max-line 1000", ["server", "It recognizes these events: …"]],
+    ["server", "+mq server --max-line 1000", ["server", "Recognized events: …"]],
     [
       "hand",
       "deno run --allow-net --allow-read tests/conformance/run.ts localhost:3001 --needs '--max-line 1000'",

@@ -17,7 +17,7 @@ Deno.test("mq server --events FILE recognizes the events of a catalog, and refus
   const [, port] = /listens on 127\.0\.0\.1:(\d+)/.exec((await program.stdout.next())!)!;
   assertMatch(
     (await program.stdout.next())!,
-    /^It recognizes these events: order\.created, order\.state, .*, order\.\* and 1 more$/,
+    /^Recognized events: order\.created, order\.state, .*, order\.\* and 1 more$/,
   );
   assert((await program.stdout.next())!.includes(`, mq app -s localhost:${port} --events ${CATALOG}, or nc`));
 
@@ -31,7 +31,7 @@ Deno.test("mq server --events FILE recognizes the events of a catalog, and refus
   await program.stdout.find("! pub: Cannot take order.state: its data must be equal to one of the allowed values: ");
   assertEquals((await mq(["pub", "order.state", "sent", ...to])).code, 0);
   await mq(["pub", "archive", ...to]);
-  await program.stdout.find(`"archive" is not recognized, so nobody gets it. To admit it: add it to ${CATALOG}`);
+  await program.stdout.find(`"archive" is not recognized and was dropped. To admit it: add it to ${CATALOG}`);
 });
 
 Deno.test("mq server logs data that does not fit once for each client and event", async () => {
@@ -53,7 +53,7 @@ for (const command of ["server", "app"]) {
       stdout: "",
       stderr: `mq ${command}: ${path}, line 4: the schema at /type must be equal to one of the allowed values: ` +
         '"array", "boolean", "integer", "null", "number", "object", "string"\n' +
-        "Try: mq server --help, which shows what a catalog is like\n",
+        "Try: mq server --help, which describes the format\n",
     });
   });
 
@@ -91,7 +91,7 @@ Deno.test("mq app --events FILE warns of slips, of twenty at most, and goes on",
   const lines = stderr.trimEnd().split("\n");
   assertEquals([code, lines.length], [0, 22], stderr);
   assertEquals(lines[0], `mq app: warning: ${path}, line 4: "slip0" is not a keyword of JSON Schema and has no effect`);
-  assertEquals(lines[20], `mq app: warning: ${path} has 5 more like these`);
+  assertEquals(lines[20], `mq app: warning: ${path} has 5 more warnings`);
   assertMatch(lines[21], /^mq app: 1 event sent, /);
 });
 

@@ -127,15 +127,15 @@ Deno.test("mq logger waits for a broker, survives its restart and says so", asyn
   for (const when of ["first", "second"]) {
     await using again = new Broker();
     await listenAgain(again, port);
-    const connected = `mq logger: connected to 127.0.0.1:${port}`;
-    assertEquals(await logger.stderr.next(), when === "first" ? connected : `${connected} again`);
+    const verb = when === "first" ? "connected" : "reconnected";
+    assertEquals(await logger.stderr.next(), `mq logger: ${verb} to 127.0.0.1:${port}`);
     await until(() => again.clients().some(({ patterns }) => patterns.includes(">")), "it is subscribed");
     await mq(["pub", "create", when, "-s", `127.0.0.1:${port}`]);
     assertEquals(await logger.stdout.next(), `create ${when}`);
     await again.close();
     assertEquals(
       await logger.stderr.next(),
-      "mq logger: lost the broker (The broker is going down); trying again",
+      "mq logger: lost the connection (The broker is going down); reconnecting",
     );
   }
 });
@@ -152,7 +152,7 @@ Deno.test("mq logger says on a terminal what it hears once the broker has confir
   const ending = new AbortController();
   const heard: unknown[] = [];
   const sink = sinkTo((text) => {
-    assertMatch(text, /Connected to 127\.0\.0\.1:\d+, hears create\. Ctrl-C ends it\./);
+    assertMatch(text, /Connected to 127\.0\.0\.1:\d+, subscribed to create\. Ctrl-C ends it\./);
     heard.push(server.told("mq.subscribe").at(-1)?.patterns);
     ending.abort();
   });

@@ -264,11 +264,11 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ["pub", "mq pub: it needs NAME [DATA|-]\nTry: mq pub --help"],
   [
     "pub create hello world",
-    "mq pub: unexpected argument \"world\"\nTry: data with spaces, quotes or braces in single quotes: mq pub create 'hello world'",
+    "mq pub: unexpected argument \"world\"\nTry: put data with spaces, quotes or braces in single quotes: mq pub create 'hello world'",
   ],
   [
     "pub create {id: 1}",
-    'mq pub: unexpected argument "1}"\nTry: data with spaces, quotes or braces in single quotes: mq pub create \'{"id": 1}\'',
+    'mq pub: unexpected argument "1}"\nTry: put data with spaces, quotes or braces in single quotes: mq pub create \'{"id": 1}\'',
   ],
   [
     "pub '{\"id\":1}'",
@@ -379,7 +379,7 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ],
   [
     "pub create {id:1,name:Ada}x y",
-    'mq pub: unexpected argument "y"\nTry: data with spaces, quotes or braces in single quotes: mq pub create \'{"id":1}\'',
+    'mq pub: unexpected argument "y"\nTry: put data with spaces, quotes or braces in single quotes: mq pub create \'{"id":1}\'',
   ],
 ];
 

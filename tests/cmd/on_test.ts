@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseCommand } from "../../cmd/command.ts";
-import { batches, dataOf, Emission } from "../../cmd/on/emission.ts";
+import { batches, dataOf, EmittingRunner } from "../../cmd/on/runner.ts";
 import { delayAfter, Handling } from "../../cmd/shared/handling.ts";
 import { on, type OnFlags } from "../../cmd/on.ts";
 import { Output } from "../../cmd/shared/stdio.ts";
@@ -226,13 +226,13 @@ Deno.test("mq on --emit-lines publishes an event for each line that is not empty
 
 for (
   const [flags, script, ended] of [
-    ["--emit update", "tr '\\0' x < /dev/zero", "more than a line of the broker holds (2000 bytes)"],
+    ["--emit update", "tr '\\0' x < /dev/zero", "more than fits a line of the broker (2000 bytes)"],
     [
       "--emit update --emit-lines",
       "seq 1000; tr '\\0' x < /dev/zero",
-      "a line longer than the broker takes (2000 bytes)",
+      "a line that is longer than the broker accepts (2000 bytes)",
     ],
-    ["--emit update --emit-lines", "tr '\\0' '\\n' < /dev/zero", "more than the 64MiB that are kept of a run"],
+    ["--emit update --emit-lines", "tr '\\0' '\\n' < /dev/zero", "more than 64MiB, the limit of --emit-lines"],
   ]
 ) {
   Deno.test(`mq on ${flags} kills a handler that printed ${ended}`, async () => {
@@ -335,7 +335,7 @@ Deno.test("mq on --dead publishes what failed for good, with what there is to kn
 });
 
 const LOOP =
-  "not handled, for 16 handlers have passed it on already; if they form a loop, change what one of them hears or publishes";
+  "not handled: 16 handlers have republished it; if they form a loop, change what one of them subscribes to or publishes";
 
 for (
   const [flag, handler] of [["emit", "cat"], ["emit", "printf 1"], ["dead", "false"]] as const
@@ -417,7 +417,7 @@ Deno.test("mq on, interrupted, waits for the handler that runs and says what it 
     "the handler waits for an update",
   );
   program.kill("SIGINT");
-  assertEquals(await program.stderr.next(), "mq on: waits for what runs (1); Ctrl-C again kills it");
+  assertEquals(await program.stderr.next(), "mq on: waiting for 1 running command; Ctrl-C again kills it");
   await client.line("update go on");
   assertEquals(await nextRun(program), "mq on: create ID: done (TIME)");
   const outcome = await program.outcome();
@@ -431,7 +431,7 @@ Deno.test("mq on, interrupted while it publishes a hundred thousand lines, waits
   await client.line("create");
   await until(() => server.broker.stats().published > 10, "it publishes");
   program.kill("SIGINT");
-  assertEquals(await program.stderr.next(), "mq on: waits for what runs (1); Ctrl-C again kills it");
+  assertEquals(await program.stderr.next(), "mq on: waiting for 1 running command; Ctrl-C again kills it");
   await program.insist();
   assertEquals(await program.outcome(), { code: 130, stdout: "", stderr: "" });
 });
@@ -488,7 +488,7 @@ Deno.test("mq on ends its handlers as a pipe does when nobody reads what they pr
   await client.send("/unsub >\ncreate\n");
   assertEquals(await program.stdout.next(), "y");
   await program.breakStdout();
-  assertEquals(await program.stderr.next(), "mq on: waits for what runs (1); Ctrl-C again kills it");
+  assertEquals(await program.stderr.next(), "mq on: waiting for 1 running command; Ctrl-C again kills it");
   assertEquals(await nextRun(program), "mq on: create ID: killed by SIGPIPE (TIME); given up");
   const { code, stderr } = await program.outcome();
   assertEquals([code, stderr], [0, ""]);
@@ -502,7 +502,7 @@ Deno.test("mq on handles as many events at a time as it is told, and a second Ct
   const pids = [(await program.stdout.next())!, (await program.stdout.next())!].flatMap((line) => line.split(" "));
   assertEquals((await Promise.all(pids.map(runs))).join(), "true,true,true,true");
   program.kill("SIGINT");
-  assertEquals(await program.stderr.next(), "mq on: waits for what runs (2); Ctrl-C again kills it");
+  assertEquals(await program.stderr.next(), "mq on: waiting for 2 running commands; Ctrl-C again kills them");
   await program.insist();
   assertEquals(await program.outcome(), { code: 130, stdout: "", stderr: "" });
   for (const pid of pids) await until(async () => !await runs(pid), `process ${pid} is gone`);
@@ -527,12 +527,12 @@ Deno.test("mq on tells how many events were dropped because too many waited", as
     env: {},
   };
   const handler = { commandLine: ["true"], env: {}, timeoutMs: flags.timeout };
-  const emission = new Emission(client, handler, flags, io);
+  const emission = new EmittingRunner(client, handler, flags, io);
   assertEquals(await new Handling(client, emission, { command: "on", ...flags }, io).run(waiting), 0);
   await output.flush();
   assertEquals(log.trim().split("\n").map(withoutIds), [
     ...Array(2).fill("mq on: create ID: done (TIME)"),
-    "mq on: 3 events came too fast and were dropped",
+    "mq on: dropped 3 events: they arrive faster than they are handled",
   ]);
 });
 
@@ -542,7 +542,7 @@ Deno.test("mq on gathers no more than 64 MiB behind a slow handler, and says mea
   const [client] = await server.connect(1);
   await client.send("/unsub >\n");
   for (let event = 0; event < 70; event++) await client.line(`create ${"x".repeat(1_000_000)}`);
-  assertMatch((await program.stderr.next())!, /^mq on: \d events? came too fast and were dropped$/);
+  assertMatch((await program.stderr.next())!, /^mq on: dropped \d events?: they arrive faster than they are handled$/);
 });
 
 Deno.test("mq on ends with 0 on Ctrl-C while it waits for a broker", async () => {
@@ -565,7 +565,7 @@ Deno.test("mq on lives through a restart of its broker, and so do its handlers",
   await until(() => server.broker.clients().some(isWaiting), "the handler waits");
   client.close();
   await server.broker.close();
-  await program.stderr.find("lost the broker");
+  await program.stderr.find("lost the connection");
   await using again = new Broker({ events });
   await listenAgain(again, port);
   await until(() => again.clients().some(isWaiting), "the handler is back");

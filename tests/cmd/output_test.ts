@@ -77,13 +77,13 @@ for (const [flags, what] of [[[], "for people"], [["--json"], "for programs"]] a
   Deno.test(`mq server whose log ${what} nobody reads any more goes on, and says so once`, async () => {
     const port = freePort();
     await using program = unread(["server", "--port", `${port}`, ...flags]);
-    await survive(program, port, "nobody reads it any more");
+    await survive(program, port, "its reader has closed it");
   });
 }
 
 /** The broker still serves, whatever happened that it could not log. */
 async function survive(program: Program, port: number, why: string): Promise<void> {
-  const sentence = `mq server: Cannot write the log: ${why}. The broker goes on without it`;
+  const sentence = `mq server: Cannot write the log: ${why}. The broker continues without it`;
   assertEquals(await program.stderr.next(), sentence);
   for (let times = 0; times < 3; times++) {
     const client = await RawClient.connect(port);
@@ -110,9 +110,9 @@ Deno.test("SinkWriter that outlives failures says what is missing once it can wr
       return Promise.resolve(outcome);
     },
   }, () => {});
-  writer.outliveFailures((error) => told.push((error as Error).message));
+  writer.continueAfterFailure((error) => told.push((error as Error).message));
   for (const text of ["one\ntwo\n", "three\n", "four\n", "five\n"]) await writer.write(encoder.encode(text));
-  assertEquals(written, "one\n(3 lines were left out: No space left)\nfour\nfive\n");
+  assertEquals(written, "one\n(3 lines were lost: No space left)\nfour\nfive\n");
   assertEquals(told, ["gone"]);
 });
 

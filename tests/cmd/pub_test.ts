@@ -123,7 +123,10 @@ for (const [typed, remedy, words = typed] of UNQUOTED) {
     const [listener] = await server.connect(1);
     const { code, stderr } = await inBash(`create ${words} -s 127.0.0.1:${server.port}`);
     assertEquals(code, 0);
-    assertMatch(stderr, /^mq pub: the data begins like JSON, but is not, and goes out as text: [^\n]+\n$/);
+    assertMatch(
+      stderr,
+      /^mq pub: the data is published as text, because it begins like JSON but is not valid: [^\n]+\n$/,
+    );
     assertEquals(/\. As JSON: (.*)\n/.exec(stderr)?.[1], remedy);
     assertEquals((await listener.lines.next())?.startsWith("create "), true);
   });
@@ -174,7 +177,7 @@ Deno.test("mq pub - says of how many lines that begin like JSON they went out as
   });
   assertEquals([code, stderr], [
     0,
-    "mq pub: what begins like JSON, but is not, went out as text: " +
+    "mq pub: published as text, because it begins like JSON but is not valid: " +
     "2 lines, the first is line 2: Expected property name or '}'\n",
   ]);
   await listener.expect("create hello", "create {id:1}", "create {id:2}");
@@ -193,7 +196,7 @@ Deno.test("mq pub - says how many events are confirmed and how many uncertain wh
   await peer.expect("/pub 1 create 1", "/pub 2 create 2", "/pub 3 create 3", "/pub 4 create 4", "/pub 5 create 5");
   await peer.say(`/ok 1 ${RECEIPT}`, "/err 2 unrecognized No", `/ok 3 ${RECEIPT}`);
   await peer.hangUp();
-  const uncertain = "2 uncertain (published or not, the receipts did not come)";
+  const uncertain = "2 uncertain (sent, but without a receipt)";
   assertEquals(await program.outcome(), {
     code: 1,
     stdout: "",
@@ -212,7 +215,7 @@ Deno.test("mq pub - says on Ctrl-C how many events are confirmed and how many un
   await peer.expect("/quit");
   await peer.hangUp();
   const { code, stderr } = await program.outcome();
-  const uncertain = "1 uncertain (published or not, the receipts did not come)";
+  const uncertain = "1 uncertain (sent, but without a receipt)";
   assertEquals([code, stderr], [1, `mq pub: Interrupted: 1 event confirmed, ${uncertain}\n`]);
 });
 

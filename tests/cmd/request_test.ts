@@ -131,7 +131,7 @@ for (
     assertEquals((await request(server, ["create", "good"])).stdout, "fine\n");
     const { code, stderr } = await program.outcome();
     assertEquals(code, 1);
-    assertEquals(withoutIds(stderr.split("\n")[0]), `mq reply: create ID: ${failure} (TIME); replied with that`);
+    assertEquals(withoutIds(stderr.split("\n")[0]), `mq reply: create ID: ${failure} (TIME); replied with that error`);
   });
 }
 
@@ -143,14 +143,14 @@ Deno.test("mq reply replies with an error where what its command prints does not
   assertMatch(stderr, /failed: done, but not replied: Cannot publish \d+ bytes: the broker takes lines of 256\n$/);
 });
 
-Deno.test("mq reply says which events ask for no reply, and does not count them", async () => {
+Deno.test("mq reply says which events are no requests, and does not count them", async () => {
   await using server = await startBroker();
   await using program = await startReply(server, "-n 1", "cat");
   const [client] = await server.connect(1);
   await client.line("create plain");
   assertEquals(
     withoutIds((await program.stderr.next())!),
-    "mq reply: create ID: not handled, for it asks for no reply",
+    "mq reply: create ID: ignored: it is no request",
   );
   assertEquals((await request(server, ["create", "asking"])).stdout, "asking\n");
   assertEquals((await program.outcome()).code, 0);
@@ -161,7 +161,7 @@ Deno.test("mq reply replies with an error to a request that 16 handlers have pas
   await using program = await startReply(server, "-n 1", "cat");
   const { code, stderr } = await request(server, ["create", "--hops", "16"]);
   assertEquals(code, 1);
-  assertMatch(stderr, /failed: not handled, for 16 handlers have passed it on already; /);
+  assertMatch(stderr, /failed: not handled: 16 handlers have republished it; /);
   assertEquals((await program.outcome()).code, 1);
 });
 
@@ -172,7 +172,7 @@ Deno.test("mq reply says that nobody waited for a reply any more", async () => {
   await client.line("/unsub >");
   await client.line('/pub 1 {"reply":"_INBOX.gone.1"} create');
   const line = withoutIds((await program.stderr.next())!);
-  assertEquals(line, "mq reply: create ID: done, but nobody waited for the reply any more (TIME)");
+  assertEquals(line, "mq reply: create ID: done, but no client waited for the reply (TIME)");
   assertEquals((await program.outcome()).code, 0);
 });
 
@@ -243,11 +243,11 @@ Deno.test("mq reply that is to end replies with an error to what waits, once wha
     (await client.clients()).some(({ name, delivered }) => name === "reply" && delivered === 2);
   await until(isDelivered, "the second waits");
   program.kill("SIGINT");
-  await program.stderr.find("waits for what runs (1)");
+  await program.stderr.find("waiting for 1 running command");
   gate.arrived[0].reply("first");
   assertEquals(await soon(Promise.all([first, second]), "the replies"), [
     "first",
-    'The request "create" failed: not handled: it was to end',
+    'The request "create" failed: not handled: the handler is shutting down',
   ]);
   assertEquals((await program.outcome()).code, 0);
 });

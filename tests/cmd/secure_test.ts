@@ -105,7 +105,7 @@ Deno.test("mq logger ends with 1 when the broker comes back and lets it in no mo
   assertEquals((await mq(pub, { env: { MQ_TOKEN: "s3cret" } })).code, 0);
   assertEquals(await logger.stdout.next(), "create 1");
   first.program.kill("SIGKILL");
-  await logger.stderr.find("lost the broker");
+  await logger.stderr.find("lost the connection");
   await using _ = new Program(["server", "--port", String(port), "--host", "127.0.0.1"], { MQ_TOKEN: "another" });
   const { code, stderr } = await logger.outcome();
   assertEquals([code, stderr], [
@@ -134,7 +134,7 @@ Deno.test("mq over TLS: logger and pub exchange an event, mq bench runs, and eac
       stdout: "",
       stderr:
         `mq ${command[0]}: Cannot agree on TLS with ${plain}: the certificate is not signed by an authority that ` +
-        "the client trusts; name a file with it, or with its authority's: --tls-ca FILE\n",
+        "the client trusts; to trust it, pass its certificate or its CA's with --tls-ca FILE\n",
     });
   }
   const log = await server.log();
@@ -150,7 +150,7 @@ Deno.test("mq over TLS to a plain broker is one sentence, and the broker goes on
       code: 1,
       stdout: "",
       stderr: `mq ${command.join(" ").replace(" create", "")}: Cannot agree on TLS with ${address}: ` +
-        "the peer does not speak TLS; without TLS its address begins with mq://\n",
+        "the peer does not speak TLS; to connect without TLS, use mq:// instead of mqs://\n",
     });
   }
   assertEquals((await mq(["pub", "create", "-s", address])).code, 0);
@@ -216,8 +216,8 @@ Deno.test("a handler of mq on reaches its broker by mq pub, over TLS and with th
 
 for (
   const [args, sentence] of [
-    [["--tls-cert", file("cert.pem")], "--tls-cert needs --tls-key, too"],
-    [["--tls-key", file("key.pem")], "--tls-key needs --tls-cert, too"],
+    [["--tls-cert", file("cert.pem")], "--tls-cert needs --tls-key"],
+    [["--tls-key", file("key.pem")], "--tls-key needs --tls-cert"],
     [["--tls-cert", file("key.pem")], `--tls-cert takes a PEM file with a certificate in it, not "${file("key.pem")}"`],
     [
       ["--token-file", "/none"],
@@ -233,8 +233,8 @@ for (
       '--max-line takes a size in bytes such as 1000, 64KiB or 1MiB, not "1MB"; did you mean 1MiB?',
     ],
     [["--max-queue", "0"], '--max-queue takes a size in bytes such as 1000, 64KiB or 1MiB, not "0"'],
-    [["--max-queue", "64KiB"], "--max-queue 64KiB has no room for an event of --max-line 1MiB"],
-    [["--max-line", "16MiB"], "--max-queue 16MiB has no room for an event of --max-line 16MiB"],
+    [["--max-queue", "64KiB"], "--max-queue 64KiB is too small for an event of --max-line 1MiB"],
+    [["--max-line", "16MiB"], "--max-queue 16MiB is too small for an event of --max-line 16MiB"],
     [["--max-rate", "fast"], '--max-rate takes a whole number, 1 or more, not "fast"'],
     [["--ping-after", "5"], '--ping-after takes a duration such as 500ms, 2s or 1m, not "5"; did you mean 5s?'],
   ] as const
@@ -261,7 +261,7 @@ Deno.test("mq server says that a key does not fit its certificate", async () => 
   assertEquals(
     stderr,
     "mq server: Cannot use the certificate: No keys found in key data; " +
-      "--tls-cert takes a certificate and --tls-key its key, both in the PEM format\n",
+      "--tls-cert takes a certificate and --tls-key its private key, both in PEM format\n",
   );
 });
 
@@ -269,10 +269,10 @@ Deno.test("mq server on the network with a token warns only that it can be read,
   const network = ["server", "--port", "0", "--host", "0.0.0.0", "--token-file", file("token.txt")];
   await using open = new Program(network);
   await open.stdout.find("In other terminals");
-  assertEquals(await open.stdout.next(), "The token can be read on its way. To secure it:");
+  assertEquals(await open.stdout.next(), "The token is sent without encryption. To secure it:");
   assertEquals(await open.stdout.next(), "  mq server --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem");
   await using secured = new Program([...network, ...TLS]);
-  assertMatch((await secured.stdout.next())!, / with TLS, for those who know a token$/);
+  assertMatch((await secured.stdout.next())!, / with TLS, for clients with a token$/);
   await secured.stdout.find("In other terminals");
   secured.kill("SIGTERM");
   assertMatch((await secured.stdout.next())!, /Draining/);

@@ -30,7 +30,7 @@ Deno.test("mq server says where it listens, what it recognizes and what to do ne
     head[0],
     new RegExp(`^mq server ${VERSION} listens on 127\\.0\\.0\\.1:${port}( and \\[::1\\]:${port})?$`),
   );
-  assertEquals(head[1], "It recognizes these events: create, read, update, delete, error");
+  assertEquals(head[1], "Recognized events: create, read, update, delete, error");
   assertEquals(
     head[2],
     `In other terminals: mq logger -s localhost:${port}, mq app -s localhost:${port}, or nc localhost ${port}. Ctrl-C ends it.`,
@@ -46,10 +46,10 @@ Deno.test("mq server logs each connect, disconnect and, once per client and name
   assertEquals(await logged(program), "= client-1 is shop");
   assertEquals(
     await logged(program),
-    `! shop: "bogus" is not recognized, so nobody gets it. To admit it: --events 'create,read,update,delete,error,bogus'`,
+    `! shop: "bogus" is not recognized and was dropped. To admit it: --events 'create,read,update,delete,error,bogus'`,
   );
   assertMatch(await logged(program), /^! shop: "false" is not recognized/);
-  assertEquals(await logged(program), "- shop left (quit) after TIME: 1 event published, 1 heard");
+  assertEquals(await logged(program), "- shop disconnected (quit) after TIME: 1 event published, 1 received");
   client.close();
 });
 
@@ -61,7 +61,7 @@ Deno.test("mq server names a line it cannot read once, whatever the client repea
   client.close();
   await logged(program);
   assertMatch(await logged(program), /^! client-1: Cannot read "cre@te" as an event's name/);
-  assertMatch(await logged(program), /^- client-1 left/);
+  assertMatch(await logged(program), /^- client-1 disconnected/);
 });
 
 Deno.test("mq server --verbose logs each event, too", async () => {
@@ -105,7 +105,7 @@ Deno.test("mq server --json logs one object a line, with the same keys for all",
 Deno.test("mq server --events replaces what is recognized", async () => {
   const { program, port, head } = await start("--events", "order.*, user.>");
   await using _ = program;
-  assertEquals(head[1], "It recognizes these events: order.*, user.>");
+  assertEquals(head[1], "Recognized events: order.*, user.>");
   const client = await RawClient.connect(port);
   await client.send("create 1\norder.paid 2\n");
   await client.expect("order.paid 2");
@@ -131,34 +131,34 @@ Deno.test("mq server --classic says where old clients come in, and that nothing 
   const { program, port, head } = await start("--host", "0.0.0.0", "--classic", "text", "--classic-port", "0");
   await using _ = program;
   const places = new RegExp(
-    `listens on 0\\.0\\.0\\.0:${port}, and on 0\\.0\\.0\\.0:\\d+ for classic clients, which get text$`,
+    `listens on 0\\.0\\.0\\.0:${port}, and on 0\\.0\\.0\\.0:\\d+ for classic clients \\(text\\)$`,
   );
   assertMatch(head[0], places);
   assertEquals(
     await program.stdout.next(),
-    "Anyone on the network can connect and publish: classic clients know neither tokens nor TLS.",
+    "Anyone on the network can connect and publish: classic clients support neither tokens nor TLS.",
   );
 });
 
 Deno.test("mq server --classic alone is for old clients, and tells of their stuck messages", async () => {
   await using program = new Program(["server", "--port", "0", "--classic", "json", "--events", "create,in transit"]);
-  const [, port] = /:(\d+)(?: and \S+)? for classic clients, which get json$/.exec((await program.stdout.next())!)!;
-  assertEquals(await program.stdout.next(), "It recognizes these events: create, in-transit");
+  const [, port] = /:(\d+)(?: and \S+)? for classic clients \(json\)$/.exec((await program.stdout.next())!)!;
+  assertEquals(await program.stdout.next(), "Recognized events: create, in-transit");
   const client = await RawClient.connect(Number(port));
   await client.send("create onecreate two");
   await client.expect('{"event":"create","payload":"onecreate two"}');
   assertEquals(await logged(program), "+ client-1 connected from ADDRESS (classic)");
-  assertMatch(await logged(program), /^! client-1: "create" stands in the middle of a message, which may be two/);
+  assertMatch(await logged(program), /^! client-1: "create" stands within a message, which may be two/);
   client.close();
 });
 
 for (
   const [slow, sentence, after] of [
-    ["disconnect", "so it is closed", /^\S+ {2}- sleepy left \(slow\)/],
-    ["drop", "so events are dropped", /^\S+ {2}! \d+ events for sleepy were dropped \(\d+ bytes\)$/],
+    ["disconnect", "so it is disconnected", /^\S+ {2}- sleepy disconnected \(slow\)/],
+    ["drop", "so events for it are dropped", /^\S+ {2}! \d+ events for sleepy were dropped \(\d+ bytes\)$/],
   ] as const
 ) {
-  Deno.test(`mq server --slow ${slow} names who does not read, what it hears and how much waits`, async () => {
+  Deno.test(`mq server --slow ${slow} names a slow consumer, its patterns and the bytes in its queue`, async () => {
     const { program, port } = await start(
       "--slow",
       slow,
@@ -177,8 +177,11 @@ for (
     const flooding = (async () => {
       for (;;) await sender.send(`a.b ${"x".repeat(1000)}\n`.repeat(100));
     })().catch(() => {});
-    const line = await program.stdout.find("does not read");
-    assertMatch(line, /! sleepy \(a\.b a\.c\.\* a\.d a\.e a\.f and 2 more\) does not read: \d+ bytes wait for it, so /);
+    const line = await program.stdout.find("reads too slowly");
+    assertMatch(
+      line,
+      /! sleepy \(a\.b a\.c\.\* a\.d a\.e a\.f and 2 more\) reads too slowly: \d+ bytes are queued for it, so /,
+    );
     assert(line.endsWith(sentence), line);
     sender.close();
     await flooding;
@@ -205,7 +208,7 @@ Deno.test({
     const flooding = (async () => {
       for (;;) await sender.send(`create ${"x".repeat(1000)}\n`.repeat(100));
     })().catch(() => {});
-    await program.stdout.find("does not read");
+    await program.stdout.find("reads too slowly");
     await until(() => files() === before, "its socket is closed");
     sender.close();
     await flooding;
@@ -266,8 +269,8 @@ Deno.test("mq server says for whom it waits, and ends at once on a second signal
   assertMatch((await client.ask('/hello {"name":"shop"}'))!, /^\/ok hello /);
   program.kill("SIGTERM");
   await client.expect("/bye The broker is going down");
-  const whom = "1 connection to read what was sent and close: shop \\(127.0.0.1:\\d+\\)";
-  const sentence = `^mq server: waits 60 min at most for ${whom}. Ctrl-C again ends it at once$`;
+  const whom = "1 connection to read everything and close: shop \\(127.0.0.1:\\d+\\)";
+  const sentence = `^mq server: waiting up to 60 min for ${whom}. Ctrl-C again exits at once$`;
   assertMatch((await program.stderr.next())!, new RegExp(sentence));
   await program.insist();
   assertEquals((await program.outcome()).code, 130);
@@ -378,7 +381,7 @@ Deno.test("mq server logs each event that is published without a connection at a
   const logged = lines.map((line) => line.replace(/^\d\d:\d\d:\d\d {2}/, ""));
   assertEquals(logged, [
     "> http (127.0.0.1:50000) published create to 0",
-    `! http: "archive" is not recognized, so nobody gets it. To admit it: ` +
+    `! http: "archive" is not recognized and was dropped. To admit it: ` +
     "--events 'create,read,update,delete,error,archive'",
     "! http: Cannot publish: this token is for listening only",
     "Draining 0 connections",

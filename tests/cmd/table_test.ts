@@ -25,7 +25,7 @@ const ROWS: Row[] = [
   {
     args: "--help",
     code: 0,
-    stdout: /^mq .*\n\nUsage: mq COMMAND \[arguments\]\n\nCommands:\n {2}server {12}the broker: /,
+    stdout: /^mq .*\n\nUsage: mq COMMAND \[arguments\]\n\nCommands:\n {2}server {12}runs the broker, /,
   },
   { args: "-h", code: 0, stdout: /^mq / },
   { args: "help", code: 0, stdout: /^mq / },
@@ -67,13 +67,13 @@ const ROWS: Row[] = [
     args: `bench latency -s 127.0.0.1:${NOBODY}`,
     code: 1,
     stderr: `mq bench latency: No broker answers at 127.0.0.1:${NOBODY}; start one with: ` +
-      `mq server --host 127.0.0.1 --port ${NOBODY} --events 'bench.*', or leave -s out\n`,
+      `mq server --host 127.0.0.1 --port ${NOBODY} --events 'bench.*', or omit -s\n`,
   },
   {
     args: "bench connect -s 127.0.0.1:PORT",
     code: 2,
     stderr: "mq bench connect: the broker at 127.0.0.1:PORT does not recognize bench.0\n" +
-      "Try: mq server --host 127.0.0.1 --port PORT --events 'bench.*', or leave -s out\n",
+      "Try: mq server --host 127.0.0.1 --port PORT --events 'bench.*', or omit -s\n",
   },
 
   // mq server
@@ -81,12 +81,12 @@ const ROWS: Row[] = [
     args: "server --host 127.0.0.1 --port PORT",
     code: 1,
     stderr: "mq server: Cannot listen on 127.0.0.1:PORT: another program does already; " +
-      "choose another port with --port, or end that program\n",
+      "choose another port with --port, or stop that program\n",
   },
   {
     args: "server --host 192.0.2.1 --port 0",
     code: 1,
-    stderr: /^mq server: Cannot listen on 192\.0\.2\.1:0: .*; --host takes a name or an address of this machine\n$/,
+    stderr: /^mq server: Cannot listen on 192\.0\.2\.1:0: .*; --host must be a name or an address of this machine\n$/,
   },
   {
     args: "server --port 65536",
@@ -111,20 +111,20 @@ const ROWS: Row[] = [
   {
     args: "server --classic-port 3002",
     code: 2,
-    stderr: "mq server: --classic-port needs --classic, too\nTry: mq server --classic json --classic-port 3002\n",
+    stderr: "mq server: --classic-port needs --classic\nTry: mq server --classic json --classic-port 3002\n",
   },
   {
     args: "server --classic text",
     env: { MQ_TOKEN: "s3cret" },
     code: 2,
     stderr:
-      "mq server: --classic lets in clients that know nothing of a token\nTry: a server of their own, without --token-file and MQ_TOKEN\n",
+      "mq server: --classic admits clients that cannot use a token\nTry: a second broker for classic clients, without --token-file and MQ_TOKEN\n",
   },
   {
     args: "server --port 0 --classic json --classic-port PORT --host 127.0.0.1",
     code: 1,
     stderr: "mq server: Cannot listen on 127.0.0.1:PORT: another program does already; " +
-      "choose another port with --classic-port, or end that program\n",
+      "choose another port with --classic-port, or stop that program\n",
   },
   {
     args: "server --slow",
@@ -172,7 +172,7 @@ const ROWS: Row[] = [
   {
     args: "logger -s 127.0.0.1:PORT --wait 300ms -n 2 create",
     code: 124,
-    stderr: "mq logger: 0 of 2 events came in 0.3 s\n",
+    stderr: "mq logger: received 0 of 2 events in 0.3 s\n",
   },
   {
     args: "logger -s 127.0.0.1:PORT --wait 300ms creat error",
@@ -362,26 +362,26 @@ const ROWS: Row[] = [
     args: "pub create hello world",
     code: 2,
     stderr: 'mq pub: unexpected argument "world"\n' +
-      "Try: data with spaces, quotes or braces in single quotes: mq pub create 'hello world'\n",
+      "Try: put data with spaces, quotes or braces in single quotes: mq pub create 'hello world'\n",
   },
   {
     args: "pub --help",
     code: 0,
-    stdout: `mq pub: publishes one event, or one for each line of stdin
+    stdout: `mq pub: publishes one event, or one event per line of stdin
 
 Usage: mq pub NAME [DATA|-] [flags]
 
-DATA is JSON or plain text; - takes the data of one event from each line of stdin.
-It waits until the broker has taken every event in, and fails if one was refused. Where the connection breaks,
-or Ctrl-C ends it, it says how many were confirmed and of how many that is not known, and exits with 1.
+DATA is JSON or plain text; - reads stdin, where each line is the data of one event.
+It waits for the receipt of every event, and fails if one is refused. If the connection is lost, or Ctrl-C ends it,
+it prints how many events were confirmed, uncertain and not sent, and exits with 1.
 
 Flags:
-  -s, --server HOST:PORT  The broker; mqs://HOST:PORT if it speaks TLS. Default: $MQ_URL, or localhost:3001.
-      --tls-ca FILE       A certificate to trust, where the broker is at mqs://. Default: $MQ_TLS_CA.
+  -s, --server HOST:PORT  The address of the broker; mqs://HOST:PORT for TLS. Default: $MQ_URL, or localhost:3001.
+      --tls-ca FILE       The certificate, or CA certificate, to trust with mqs://. Default: $MQ_TLS_CA.
       --json-data         Refuse data that is not JSON.
-      --json              Print one JSON object a line: {id, at, from, event, data}.
-      --hops N            How many hops are behind it: mq on stops what comes from a loop. Default: $MQ_HOPS, or 0.
-      --name WORD         What it calls itself. Default: pub.
+      --json              Print one JSON object per line: {id, at, from, event, data}.
+      --hops N            How many handlers republished the event; mq on stops loops. Default: $MQ_HOPS, or 0.
+      --name WORD         The name of its connection. Default: pub.
   -h, --help              Show this help.
 
 Examples:
@@ -389,7 +389,7 @@ Examples:
   mq pub create '{"id":1}'                   an object as data
   mq pub error 'disk full'                   text as data
   seq 3 | mq pub update -                    three events
-  mq pub create --json-data - < objects.txt  an object a line, and nothing that is not JSON
+  mq pub create --json-data - < objects.txt  one object per line; lines that are not JSON are refused
 `,
   },
 
@@ -399,7 +399,7 @@ Examples:
   {
     args: "events -s 127.0.0.1:PORT archive",
     code: 1,
-    stderr: "mq events: the broker does not recognize archive; mq events lists what it does\n",
+    stderr: "mq events: the broker does not recognize archive; mq events lists what it recognizes\n",
   },
   {
     args: "events order.*",
@@ -441,14 +441,13 @@ Examples:
   {
     args: "on update order.* --emit order.paid -- cat",
     code: 2,
-    stderr:
-      'mq on: --emit order.paid: "order.*" matches it, so that it would be handled in turn, and again without end\n' +
+    stderr: 'mq on: --emit order.paid: "order.*" matches it, which would be an endless loop\n' +
       "Try: another name, or patterns that do not match it\n",
   },
   {
     args: "on > --dead failed -- cat",
     code: 2,
-    stderr: 'mq on: --dead failed: ">" matches it, so that it would be handled in turn, and again without end\n' +
+    stderr: 'mq on: --dead failed: ">" matches it, which would be an endless loop\n' +
       "Try: another name, or patterns that do not match it\n",
   },
   {
@@ -464,7 +463,7 @@ Examples:
   {
     args: "on create --emit made --dead failed -s 127.0.0.1:PORT -- cat",
     code: 1,
-    stderr: "mq on: The broker at 127.0.0.1:PORT does not recognize made and failed; to admit that: " +
+    stderr: "mq on: The broker at 127.0.0.1:PORT does not recognize made and failed; to admit them: " +
       "mq server --host 127.0.0.1 --port PORT --events 'create,read,update,delete,error,made,failed'\n",
   },
 
@@ -485,7 +484,7 @@ Examples:
     args: "request create hello world",
     code: 2,
     stderr: 'mq request: unexpected argument "world"\n' +
-      "Try: data with spaces, quotes or braces in single quotes: mq request create 'hello world'\n",
+      "Try: put data with spaces, quotes or braces in single quotes: mq request create 'hello world'\n",
   },
   {
     args: "request create {id:1} --json-data",
@@ -531,7 +530,7 @@ Examples:
   {
     args: "why create -s 127.0.0.1:PORT",
     code: 0,
-    stdout: /^ {10}┌─ broker ─+┐\ncreate ──▶│ recognized by │\n[^]*\n0 of 0 connections would get it now\n$/,
+    stdout: /^ {10}┌─ broker ─+┐\ncreate ──▶│ recognized by │\n[^]*\n0 of 0 connections would receive it now\n$/,
   },
   {
     args: "why archive",
@@ -620,7 +619,7 @@ Examples:
   { args: "complet", code: 2, stderr: "mq: unknown command complet\nTry: mq completions\n" },
 
   // mq complete
-  { args: "complete -- 0 lo", code: 0, stdout: "logger\tlogs every event it hears\n" },
+  { args: "complete -- 0 lo", code: 0, stdout: "logger\tsubscribes to events and prints them\n" },
   { args: "complete --limit 20s -- 1 pub de -s 127.0.0.1:PORT", code: 0, stdout: "delete\tevent\n" },
   { args: `complete -- 1 pub de -s ${NOBODY}`, code: 0 },
   { args: "complete -- 2 logger --tls-ca x", code: 0, stdout: "\tfiles\n" },
@@ -631,7 +630,7 @@ Examples:
     args: "demo --for 500ms",
     code: 0,
     stdout:
-      /^Four programs .*\nThe server .*\nThe same in three terminals: .*\nWho talks .* http:\/\/localhost:\d+\/\n\nserver {3}mq server \S+ listens on 127/,
+      /^Four programs .*\nThe broker .*\nThe same in three terminals: .*\nA page that .* http:\/\/localhost:\d+\/\n\nserver {3}mq server \S+ listens on 127/,
   },
   {
     args: "demo --for ever",

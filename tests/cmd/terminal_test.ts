@@ -95,7 +95,7 @@ Deno.test({
     await terminals.shows("server", "is logger");
     await terminals.open("app", ...mq, "app", "-s", address, "--seed", "3", "--every", "20ms", "--count", "15");
     const app = await terminals.shows("app", "15 events sent");
-    const server = await terminals.shows("server", "- app left");
+    const server = await terminals.shows("server", "- app disconnected");
 
     const published = events(app);
     const recognized = published.filter((event) => /^(create|read|update|delete|error) /.test(event));
@@ -189,7 +189,7 @@ for (
     ["events create -s BROKER", "create"],
     ["why create -s BROKER", "0 of 0 connections"],
     ["top --every 20ms -s BROKER", "name"],
-    ["bench connect --msgs 10", "this process"],
+    ["bench connect --msgs 10", "load generator"],
     ["demo --for 1s", "is logger"],
     ["help server", "Examples"],
   ]
@@ -279,7 +279,7 @@ Deno.test({
     assertEquals((await pub.outcome()).code, 0);
     await until(isRunning, "the handler runs");
     await terminals.type("on", "C-c");
-    await terminals.shows("on", /waits for what runs \(1\); Ctrl-C again kills it/);
+    await terminals.shows("on", /waiting for 1 running command; Ctrl-C again kills it/);
     assertEquals(await isRunning(), true);
     await terminals.close("on");
     await until(async () => !await isRunning(), "the handler is gone");
@@ -309,7 +309,7 @@ Deno.test({
     await terminals.resize("watch", 150, 50);
 
     await terminals.type("server", "C-c");
-    await terminals.shows("watch", /lost; trying again/);
+    await terminals.shows("watch", /connection lost; reconnecting/);
     await terminals.open("second", ...mq, "server", "--port", port);
     await terminals.shows("watch", /up \d+s[^]*name▼/);
 
@@ -359,7 +359,7 @@ function quoted(words: readonly string[]): string {
 
 const LONG_RUNNING: [command: string, shows: string][] = [
   ["server --port 0", "listens on"],
-  ["logger -s ADDRESS", "hears every event"],
+  ["logger -s ADDRESS", "subscribed to all events"],
   ["app -s ADDRESS --every 20ms", "create"],
   ["on update -s ADDRESS -- cat", "runs cat on update"],
   ["top -s ADDRESS --every 100ms", "published/s"],

@@ -122,7 +122,7 @@ for (
     ) {
       const { code, stdout, stderr } = await mq(name.split(" "), { env: { MQ_TOKEN: token } });
       const expected = `mq ${name.split(" ")[0]}: MQ_TOKEN: Cannot use the token: ${problem}\n` +
-        "Try: a token such as openssl rand -hex 16 makes\n";
+        "Try: MQ_TOKEN=$(openssl rand -hex 16)\n";
       assertEquals([code, stdout, stderr], [2, "", expected]);
     }
   });

@@ -108,7 +108,7 @@ Deno.test("compare tells who is slow, and who only looks on", () => {
   ]);
   const { clients } = compare(before, now);
   assertEquals(clients.filter(({ isSlow }) => isSlow).map(({ name }) => name), ["shop", "sleepy"]);
-  assertEquals(clients.filter(({ looksOn }) => looksOn).map(({ name }) => name), ["page", "top"]);
+  assertEquals(clients.filter(({ isObserver }) => isObserver).map(({ name }) => name), ["page", "top"]);
 });
 
 /** Some of everything. */
@@ -233,7 +233,7 @@ Deno.test("drawScreen lets nothing through that a terminal would obey", () => {
   const bad = "\x1b[31m\x07\x9b1m\r\n\u202e";
   const { stats, clients } = figures();
   const hostile = clients.map((client) => ({ ...client, name: bad, address: bad, patterns: [bad] }));
-  const subject = { address: bad, server: bad, trouble: bad };
+  const subject = { address: bad, server: bad, problem: bad };
   for (const columns of [40, 80, 1000]) {
     const drawn = drawScreen({ at: new Date(), stats, clients: hostile }, subject, BY_NAME, { columns, rows: 24 });
     for (const line of drawn) assert(!/\p{Cc}|\u202e/u.test(line), JSON.stringify(line));
@@ -413,7 +413,7 @@ Deno.test("mq top says that the broker is lost, and finds it again", async () =>
   await using watched = new Watched(port);
   await watched.shows(/up \d+s[^]*c0/);
   await first[Symbol.asyncDispose]();
-  await watched.shows(/at 127\.0\.0\.1:\d+ {2}lost; trying again[^]*c0/);
+  await watched.shows(/at 127\.0\.0\.1:\d+ {2}connection lost; reconnecting[^]*c0/);
   await using second = new Broker();
   await listenAgain(second, port);
   await watched.shows(/up \d+s[^]*\n1 connection {2}/);
@@ -427,7 +427,7 @@ Deno.test("mq top ends while the broker is lost", async () => {
   await using watched = new Watched(server.port);
   await watched.shows(/c0/);
   await server[Symbol.asyncDispose]();
-  await watched.shows(/lost; trying again/);
+  await watched.shows(/connection lost; reconnecting/);
   await watched.press("q");
   assertEquals(await soon(watched.code, "its end"), 0);
   assert(!watched.terminal.isTaken);
@@ -523,7 +523,7 @@ Deno.test("mq top --json prints a line each interval, through a restart, until a
   const names = (line: string | null) => JSON.parse(line!).clients.map(({ name }: ClientInfo) => name);
   assertEquals(names(await program.stdout.next()).toSorted(), ["c0", "top"]);
   await first[Symbol.asyncDispose]();
-  assertMatch(await program.stderr.find("lost the broker"), /^mq top: lost the broker.*; trying again$/);
+  assertMatch(await program.stderr.find("lost the connection"), /^mq top: lost the connection.*; reconnecting$/);
   await using second = new Broker();
   await listenAgain(second, port);
   await program.stdout.find('"connections":1,');

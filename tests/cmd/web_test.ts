@@ -8,9 +8,9 @@ async function startServer(...args: string[]): Promise<{ program: Program; head:
   const head: string[] = [];
   for (let line = await program.stdout.next(); line !== null; line = await program.stdout.next()) {
     head.push(line);
-    if (line.startsWith("See it at ")) break;
+    if (line.startsWith("Web page: ")) break;
   }
-  return { program, head, url: head.at(-1)!.replace("See it at ", "") };
+  return { program, head, url: head.at(-1)!.replace("Web page: ", "") };
 }
 
 async function text(url: string, init?: RequestInit): Promise<string> {
@@ -62,7 +62,7 @@ Deno.test("mq server --web --json tells where the page is", async () => {
 
 Deno.test("mq server --web that is open to the network says how to secure it", async () => {
   await using program = new Program(["server", "--port", "0", "--web", "0.0.0.0:0"]);
-  await program.stdout.find("See it at http://localhost:");
+  await program.stdout.find("Web page: http://localhost:");
   assertEquals(await program.stdout.next(), "Anyone on the network can connect and publish. To secure it:");
   assertEquals(
     await program.stdout.next(),
@@ -122,12 +122,12 @@ Deno.test("mq server says what is wrong with --web and --web-origin, and what to
     [
       "--web-origin https://a.example",
       2,
-      "mq server: --web-origin needs --web, too\nTry: mq server --web 8080 --web-origin https://a.example\n",
+      "mq server: --web-origin needs --web\nTry: mq server --web 8080 --web-origin https://a.example\n",
     ],
     [
       "--web 192.0.2.1:0",
       1,
-      "mq server: Cannot listen on 192.0.2.1:0: Cannot assign requested address; --web takes a name or an address of this machine\n",
+      "mq server: Cannot listen on 192.0.2.1:0: Cannot assign requested address; --web must be a name or an address of this machine\n",
     ],
   ];
   for (const [args, code, stderr] of rows) {
@@ -142,13 +142,13 @@ Deno.test("mq server says so where the port of --web is taken", async () => {
   const { code, stderr } = await mq(["server", "--port", "0", "--web", place]);
   assertEquals([code, stderr], [
     1,
-    `mq server: Cannot listen on ${place}: another program does already; choose another port with --web, or end that program\n`,
+    `mq server: Cannot listen on ${place}: another program does already; choose another port with --web, or stop that program\n`,
   ]);
 });
 
 Deno.test("mq demo shows its page, where it says", async () => {
   await using demo = new Program(["demo", "--web", "127.0.0.1:0"]);
-  const line = await demo.stdout.find("Who talks to whom");
+  const line = await demo.stdout.find("A page that shows");
   const [url] = /http:\/\/127\.0\.0\.1:\d+\/$/.exec(line)!;
   assertMatch(await text(url), /^<!doctype html>/i);
 });

@@ -49,10 +49,10 @@ Deno.test("drawWhy shows who hears an event, by which pattern, what waits for wh
   const drawing = `
                      ┌─ broker ──────┐
     order.created ──▶│ recognized by │─┬──▶ logger     by >
-                     │ order.*       │ ├──▶ shop       by order.*, 81.2 kB wait for it
+                     │ order.*       │ ├──▶ shop       by order.*, 81.2 kB queued
                      └───────────────┘ ├──× warehouse  hears a b c d e and 2 more
                                        └──× nc         hears nothing
-    2 of 4 connections would get it now
+    2 of 4 connections would receive it now
   `;
   assertEquals(drawWhy(why, infos(["order.*"]), 20), lines(drawing));
 });
@@ -64,7 +64,7 @@ Deno.test("drawWhy ends an event that is not recognized at the broker, and names
     archive ──▶│ not recognized │
                └────────────────┘
     To admit it: mq server --events 'create,order.>,archive'
-    0 of 5 connections would get it now
+    0 of 5 connections would receive it now
   `;
   assertEquals(drawWhy(why, infos(["create", "order.>"]), 20), lines(drawing));
 });
@@ -88,7 +88,7 @@ Deno.test("drawWhy draws one connection, and none", () => {
     create ──▶│ recognized by │────▶ hears-0  by >
               │ create        │
               └───────────────┘
-    1 of 1 connection would get it now
+    1 of 1 connection would receive it now
   `;
   assertEquals(drawWhy(answer(1, 0), infos(["create"]), 20), lines(one));
   const none = `
@@ -96,7 +96,7 @@ Deno.test("drawWhy draws one connection, and none", () => {
     create ──▶│ recognized by │
               │ create        │
               └───────────────┘
-    0 of 0 connections would get it now
+    0 of 0 connections would receive it now
   `;
   assertEquals(drawWhy(answer(0, 0), infos(["create"]), 20), lines(none));
 });
@@ -111,7 +111,7 @@ Deno.test("drawWhy shows the first of many connections and says how many more th
     "──× ignores-1  hears order.*",
     "──× and 598 more (--all shows them)",
   ]);
-  assertEquals(some.at(-1), "1000 of 1600 connections would get it now");
+  assertEquals(some.at(-1), "1000 of 1600 connections would receive it now");
   assertEquals(drawWhy(answer(1000, 600), infos(["create"]), Infinity).split("\n").length, 1602);
 });
 
@@ -127,7 +127,7 @@ Deno.test("drawWhy keeps its columns where characters take two columns, or none"
     注文 ──▶│ recognized by │─┬──▶ 記録係  by >
             │ 注文          │ ├──▶ e\u0301cho    by >
             └───────────────┘ └──▶ ab      by >
-    0 of 3 connections would get it now
+    0 of 3 connections would receive it now
   `;
   assertEquals(drawWhy(why, infos(["注文"]), 20), lines(drawing));
 });
@@ -160,7 +160,7 @@ Deno.test("drawWhy stands below each other what has no room side by side, and cu
       ├──▶ 記録係の記録係    by order.>, 81…
       ├──× wwwwwwwwwwwwwww…  hears a b c d …
       └──× nc                hears nothing
-    2 of 4 connections would get it now
+    2 of 4 connections would receive it now
   `;
   assertEquals(drawWhy(CROWD, infos(["order.*"]), 20, 40), lines(drawing));
 });
@@ -174,10 +174,11 @@ Deno.test("drawWhy is a list where there is no room for a drawing", () => {
     ──▶ logger by >
     ──▶ 記録係の記録係
       by order.>, 81.2
-      kB wait for it
+      kB queued
     ──× nc hears nothing
     2 of 3 connections
-      would get it now
+      would receive it
+      now
   `;
   assertEquals(drawWhy(why, infos(["order.*"]), 20, 20), lines(list));
 });
@@ -214,7 +215,7 @@ Deno.test("drawWhy tells of three thousand events no more than of a few", () => 
   const events = Array.from({ length: 3000 }, (_, index) => `event-${index}`);
   const why: Why = { ...answer(0, 0), name: "nope", recognized: false, by: null };
   const drawn = drawWhy(why, infos(events), 20);
-  assert(drawn.includes("To admit it: mq server --events '…,nope' (… for the 3,000 that it has)\n"), drawn);
+  assert(drawn.includes("To admit it: mq server --events '…,nope' (… stands for its present 3,000)\n"), drawn);
   assert(drawn.length < 500);
 });
 
@@ -242,7 +243,7 @@ Deno.test("mq why draws who hears an event, itself left out", async () => {
     create ──▶│ recognized by │─┬──▶ client-1  by >
               │ create        │ └──× shop      hears order.*
               └───────────────┘
-    1 of 2 connections would get it now
+    1 of 2 connections would receive it now
   `;
   assertEquals(outcome, { code: 0, stdout: lines(drawing) + "\n", stderr: "" });
 });
@@ -264,7 +265,7 @@ Deno.test("mq why shows the first twenty connections, and with --all every one",
   const to = ["-s", `127.0.0.1:${server.port}`];
   const some = (await mq(["why", "create", ...to])).stdout;
   assertEquals(some.match(/client-\d+/g)?.length, 20);
-  assert(some.includes("and 3 more (--all shows them)\n23 of 23 connections would get it now\n"), some);
+  assert(some.includes("and 3 more (--all shows them)\n23 of 23 connections would receive it now\n"), some);
   const all = (await mq(["why", "create", "--all", ...to])).stdout;
   assertEquals(all.match(/client-\d+/g)?.length, 23);
 });

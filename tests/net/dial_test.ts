@@ -87,7 +87,7 @@ Deno.test("mq pub says of a suspended broker that a program accepts connections 
 
 Deno.test("mq logger says of the port of a broker's page that it speaks HTTP", async () => {
   await using server = new Program(["server", "--port", "0", "--host", "127.0.0.1", "--web", "127.0.0.1:0"]);
-  const [, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(await server.stdout.find("See it at"))!;
+  const [, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(await server.stdout.find("Web page:"))!;
   const { code, stderr } = await mq(["logger", "-s", `127.0.0.1:${port}`]);
   assertEquals([code, stderr], [
     1,

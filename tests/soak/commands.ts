@@ -57,7 +57,7 @@ export class LastingCommand {
   #line(line: string, source: Source): void {
     if (source === "stdout") this.#lines++;
     else if (CRASH.test(line)) this.#stage.ledger.unexplained(`${this.#name} crashed: ${line}`);
-    else if (/ connected to .* again$/.test(line)) this.#back.resolve(performance.now());
+    else if (/ reconnected to .*$/.test(line)) this.#back.resolve(performance.now());
     else if (SHORT.test(line)) this.#exitCode = 1;
   }
 

@@ -38,9 +38,9 @@ Deno.test("drawLine colours what is left of each piece after the line was cut", 
 
 /** A table of three columns that are as wide as their cells: 8, 5 and 3. */
 const COLUMNS: Column[] = [
-  { cells: ["name", "warehous", "注文"], isNumber: false, worth: 3, least: 4 },
-  { cells: ["where", "here", "there"], isNumber: false, worth: 1 },
-  { cells: ["N", "1", "100"], isNumber: true, worth: 2 },
+  { cells: ["name", "warehous", "注文"], isNumber: false, priority: 3, minWidth: 4 },
+  { cells: ["where", "here", "there"], isNumber: false, priority: 1 },
+  { cells: ["N", "1", "100"], isNumber: true, priority: 2 },
 ];
 
 for (
@@ -55,7 +55,7 @@ for (
     [3, "na…", "wa…", "注…"],
   ] as const
 ) {
-  Deno.test(`layOutTable cuts text, then leaves out the columns of the least worth, to fit ${width} columns`, () => {
+  Deno.test(`layOutTable cuts text, then leaves out the columns of the least priority, to fit ${width} columns`, () => {
     assertEquals(layOutTable(COLUMNS, width), expected);
   });
 }

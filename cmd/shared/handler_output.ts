@@ -1,5 +1,5 @@
 /**
- * What a handler prints: it passes through as it comes, or is kept to be published.
+ * Handles the output of a handler: forwards it as it arrives, or buffers it to publish it.
  *
  * @module
  */
@@ -9,47 +9,47 @@ import type { Output } from "./stdio.ts";
 
 const LF = 0x0a;
 
-/** How much of a line is held back, in bytes, so that lines of other handlers do not come between its parts. */
+/** The longest incomplete line that is held back, in bytes, so that concurrent handlers do not write into it. */
 const MAX_HELD_BYTES = 64 * 1024;
 
-/** The most that is kept of a run that makes an event of each line, in bytes. */
-const MAX_KEPT_BYTES = 64 * 1024 * 1024;
+/** The limit of the output of one run with `--emit-lines`, in bytes. */
+const MAX_BUFFERED_BYTES = 64 * 1024 * 1024;
 
-/** Where the bytes go that a handler prints. */
-export interface Printed {
+/** Receives the output of one run. */
+export interface OutputHandler {
   /**
-   * Takes what comes.
+   * Takes the next bytes.
    *
-   * @returns What is to be waited for before more is read; nothing if there is room.
-   * @throws {Unusable} If that was too much.
+   * @returns A promise to await before more is read, if there is no room.
+   * @throws {OutputRefused} If the output is too large.
    */
   take(bytes: Uint8Array): Promise<void> | void;
-  /** Called when nothing more will come. */
+  /** Called at the end of the output. */
   end(): void;
-  /** Whether what comes is of no use any more. */
+  /** Whether further output would be ignored. */
   readonly isClosed: boolean;
 }
 
-/** Nothing can be made of what a handler has printed. Its message says how the run ended. */
-export class Unusable extends Error {}
+/** The output cannot be published. The message says how the run ended. */
+export class OutputRefused extends Error {}
 
-/** Options of {@linkcode Passing}. */
-export interface PassingOptions {
-  /** Whether others print at the same time: then lines are kept whole, up to a length. */
+/** Options of {@linkcode ForwardedOutput}. */
+export interface ForwardingOptions {
+  /** Whether other handlers write at the same time: then lines are not split, up to a length. */
   readonly isShared: boolean;
-  /** Whether what ends in the middle of a line gets an end. */
+  /** Whether an incomplete last line gets a line feed. */
   readonly endsLines: boolean;
 }
 
-/** Passes the bytes on as they come, whatever they are. */
-export class Passing implements Printed {
+/** Forwards the bytes unchanged as they arrive. */
+export class ForwardedOutput implements OutputHandler {
   readonly #output: Output;
-  readonly #options: PassingOptions;
+  readonly #options: ForwardingOptions;
   #held: Uint8Array[] = [];
   #heldBytes = 0;
   #isInLine = false;
 
-  constructor(output: Output, options: PassingOptions) {
+  constructor(output: Output, options: ForwardingOptions) {
     this.#output = output;
     this.#options = options;
   }
@@ -91,23 +91,23 @@ export class Passing implements Printed {
   }
 }
 
-/** Options of {@linkcode Kept}. */
-export interface KeptOptions {
-  /** The longest line that the broker takes, in bytes: what becomes an event must fit. */
+/** Options of {@linkcode BufferedOutput}. */
+export interface BufferOptions {
+  /** The longest line that the broker accepts, in bytes. */
   readonly lineBytes: number;
-  /** Whether each line becomes an event, and not all of it one. */
+  /** Whether each line becomes an event, instead of the whole output. */
   readonly isByLine: boolean;
 }
 
-/** Keeps the bytes until it is known whether the run has succeeded. */
-export class Kept implements Printed {
+/** Buffers the bytes until the run has succeeded. */
+export class BufferedOutput implements OutputHandler {
   readonly isClosed = false;
-  readonly #options: KeptOptions;
+  readonly #options: BufferOptions;
   readonly #chunks: Uint8Array[] = [];
   #bytes = 0;
   #unfinishedBytes = 0;
 
-  constructor(options: KeptOptions) {
+  constructor(options: BufferOptions) {
     this.#options = options;
   }
 
@@ -115,15 +115,15 @@ export class Kept implements Printed {
     this.#chunks.push(bytes);
     this.#bytes += bytes.length;
     if (this.#options.isByLine) this.#checkLines(bytes);
-    else this.#checkLength(this.#bytes, "more than a line of the broker holds");
+    else this.#checkLength(this.#bytes, "more than fits a line of the broker");
   }
 
   end(): void {}
 
   /**
-   * All of it, as text.
+   * The whole output as text.
    *
-   * @throws {Unusable} If it is not UTF-8.
+   * @throws {OutputRefused} If it is not UTF-8.
    */
   get text(): string {
     const bytes = concat(this.#chunks);
@@ -131,7 +131,7 @@ export class Kept implements Printed {
       return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
     } catch (error) {
       if (!(error instanceof TypeError)) throw error;
-      throw new Unusable(`its output is not UTF-8 (byte ${firstInvalidByte(bytes)})`);
+      throw new OutputRefused(`its output is not UTF-8 (byte ${firstInvalidByte(bytes)})`);
     }
   }
 
@@ -144,22 +144,22 @@ export class Kept implements Printed {
     }
     this.#unfinishedBytes += bytes.length - start;
     this.#checkLine(this.#unfinishedBytes);
-    if (this.#bytes > MAX_KEPT_BYTES) {
-      throw new Unusable(`printed more than the ${sizeText(MAX_KEPT_BYTES)} that are kept of a run`);
+    if (this.#bytes > MAX_BUFFERED_BYTES) {
+      throw new OutputRefused(`printed more than ${sizeText(MAX_BUFFERED_BYTES)}, the limit of --emit-lines`);
     }
   }
 
   #checkLine(bytes: number): void {
-    this.#checkLength(bytes, "a line longer than the broker takes");
+    this.#checkLength(bytes, "a line that is longer than the broker accepts");
   }
 
   #checkLength(bytes: number, what: string): void {
     const { lineBytes } = this.#options;
-    if (bytes > lineBytes) throw new Unusable(`printed ${what} (${lineBytes} bytes)`);
+    if (bytes > lineBytes) throw new OutputRefused(`printed ${what} (${lineBytes} bytes)`);
   }
 }
 
-/** Where bytes are no UTF-8, counted from 1: there U+FFFD begins, where what becomes of them as text differs from them. */
+/** The position of the first byte that is not UTF-8, from 1: where encoding the decoded text gives another byte. */
 function firstInvalidByte(bytes: Uint8Array): number {
   const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
   const encoded = new TextEncoder().encode(text);

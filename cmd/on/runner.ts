@@ -1,5 +1,5 @@
 /**
- * What `mq on` makes of the runs of its handler: output passes through or is published, and so is what failed for good.
+ * Runs the handler of `mq on`: forwards its output or publishes it, and publishes dead letters.
  *
  * @module
  */
@@ -11,34 +11,34 @@ import type { OnFlags } from "../on.ts";
 import { formatJson } from "../shared/format.ts";
 import { type EventHandler, handleEvent, type Run } from "../shared/handler.ts";
 import type { Runner } from "../shared/handling.ts";
-import { Kept, Passing, Unusable } from "../shared/printed.ts";
+import { BufferedOutput, ForwardedOutput, OutputRefused } from "../shared/handler_output.ts";
 import type { Io } from "../shared/stdio.ts";
 
-/** How many receipts are waited for at a time, and of how much data. */
+/** How many receipts may be outstanding at a time, and for how much data. */
 const MAX_PENDING = 1000;
 const MAX_PENDING_CHARACTERS = 1024 * 1024;
 
-/** What became of events that a handler has made. */
+/** The result of publishing the output of a handler. */
 interface Published {
-  /** How many the broker has taken in. */
+  /** The number of events with a receipt. */
   readonly confirmed: number;
-  /** Why others were not, or may not have been. */
+  /** The first error of the others. */
   readonly problem?: MqError;
 }
 
-/** What is published of an event that has failed for good, besides the event itself. */
+/** The keys that a dead letter has in addition to those of its event. */
 type FailureInfo = {
   readonly attempts: number;
   readonly reason: string;
 };
 
-/** The data of the events that a handler's output makes: one, or one for each line. What is empty makes none. */
+/** The data of the events in the output of a handler: the whole output, or each line. Empty data is left out. */
 export function dataOf(output: string, isByLine: boolean): string[] {
   const texts = isByLine ? output.split(/\r?\n/) : [output.replace(/\r?\n$/, "")];
   return texts.map(dataFromText).filter((text) => text !== "");
 }
 
-/** Texts in batches, of which each is published before the next: how many they are, they do not fill the client's queue. */
+/** Splits texts into batches that are published one after another, so that they never fill the queue of the client. */
 export function* batches(texts: readonly string[]): Generator<string[]> {
   let batch: string[] = [];
   let characters = 0;
@@ -54,8 +54,7 @@ export function* batches(texts: readonly string[]): Generator<string[]> {
   if (batch.length > 0) yield batch;
 }
 
-/** Runs the handler of `mq on`. */
-export class Emission implements Runner {
+export class EmittingRunner implements Runner {
   readonly #client: Client;
   readonly #handler: EventHandler;
   readonly #flags: OnFlags;
@@ -70,45 +69,50 @@ export class Emission implements Runner {
 
   async run(event: MqEvent, attempt: number, until: AbortSignal): Promise<Run> {
     const { emit } = this.#flags;
-    if (emit === undefined) return await handleEvent(event, attempt, this.#handler, this.#passing());
+    if (emit === undefined) return await handleEvent(event, attempt, this.#handler, this.#forwardedOutput());
     const { lineBytes } = this.#client.hello.limits;
-    const kept = new Kept({ lineBytes, isByLine: this.#flags["emit-lines"] });
-    const run = await handleEvent(event, attempt, this.#handler, kept);
-    const failure = run.ok ? await this.#emit(emit, event, kept, until) : undefined;
+    const buffer = new BufferedOutput({ lineBytes, isByLine: this.#flags["emit-lines"] });
+    const run = await handleEvent(event, attempt, this.#handler, buffer);
+    const failure = run.ok ? await this.#emit(emit, event, buffer, until) : undefined;
     return failure === undefined ? run : { ...run, ok: false, ended: failure };
   }
 
   async fail(event: MqEvent, attempts: number, { ended: reason }: Run, until: AbortSignal): Promise<string> {
     const { dead } = this.#flags;
     if (dead === undefined) return "given up";
-    const problem = await this.#bury(dead, event, { attempts, reason }, until);
-    return problem ? `publishing it as ${dead} went wrong: ${problem.message}` : `published as ${dead}`;
+    const problem = await this.#publishDeadLetter(dead, event, { attempts, reason }, until);
+    return problem ? `publishing it as ${dead} failed: ${problem.message}` : `published as ${dead}`;
   }
 
-  /** Where one handler alone prints into a pipe or a file, its bytes stay as they are. */
-  #passing(): Passing {
+  /** Without concurrency, output to a pipe or file is forwarded unchanged. */
+  #forwardedOutput(): ForwardedOutput {
     const { json, concurrency } = this.#flags;
-    const output = json ? this.#io.stderr : this.#io.stdout;
+    const stream = json ? this.#io.stderr : this.#io.stdout;
     const isShared = concurrency > 1;
-    return new Passing(output, { isShared, endsLines: isShared || json || output.isTerminal });
+    return new ForwardedOutput(stream, { isShared, endsLines: isShared || json || stream.isTerminal });
   }
 
-  /** Publishes what a handler has printed; returns why it could not. */
-  async #emit(name: string, event: MqEvent, kept: Kept, until: AbortSignal): Promise<string | undefined> {
+  /** Publishes the output of a handler; resolves to the reason if that fails. */
+  async #emit(name: string, event: MqEvent, buffer: BufferedOutput, until: AbortSignal): Promise<string | undefined> {
     try {
-      const texts = dataOf(kept.text, this.#flags["emit-lines"]);
+      const texts = dataOf(buffer.text, this.#flags["emit-lines"]);
       const { problem, confirmed } = await this.#publish(name, event, texts, until);
       if (problem === undefined) return undefined;
       const what = confirmed === 0 ? "not published" : `only ${confirmed} of ${texts.length} events published`;
       return `done, but ${what}: ${problem.message}`;
     } catch (error) {
-      if (error instanceof Unusable) return error.message;
+      if (error instanceof OutputRefused) return error.message;
       throw error;
     }
   }
 
-  /** An event whose data fills a line has no room for what became of it, and goes without its data. */
-  async #bury(dead: string, event: MqEvent, more: FailureInfo, until: AbortSignal): Promise<MqError | undefined> {
+  /** Publishes a dead letter: the event and why it failed. If that is too long for a line, the data is left out. */
+  async #publishDeadLetter(
+    dead: string,
+    event: MqEvent,
+    more: FailureInfo,
+    until: AbortSignal,
+  ): Promise<MqError | undefined> {
     const { problem } = await this.#publish(dead, event, [formatJson(event, more)], until);
     if (problem?.code !== "line-too-long") return problem;
     const bare = new MqEvent(event.name, "", { id: event.id, from: event.from });
@@ -116,7 +120,7 @@ export class Emission implements Runner {
     return (await this.#publish(dead, event, [formatJson(bare, { ...more, reason })], until)).problem;
   }
 
-  /** Publishes what was made of an event and waits until the broker has taken it in, or some of it went wrong. */
+  /** Publishes events and waits for their receipts, up to the first failed batch. */
   async #publish(name: string, { hops }: MqEvent, texts: string[], until: AbortSignal): Promise<Published> {
     const options = { raw: true, hops: hops + 1, signal: until } as const;
     let confirmed = 0;
