@@ -19,7 +19,7 @@ import {
   logConnection,
   nameFlag,
 } from "./shared/broker_flags.ts";
-import { COUNT_ALIASES, defineCommand, DURATION, duration, integer, option, toggle, type Values } from "./command.ts";
+import { COUNT_NAMES, defineCommand, DURATION, duration, integer, option, toggle, type Values } from "./command.ts";
 import { titleOf } from "./commands.ts";
 import { type Events, eventsFlag, isList, readCatalog } from "./shared/events_flag.ts";
 import { catalogSamples } from "./app/schema_samples.ts";
@@ -33,12 +33,12 @@ const GRACE_MS = 2000;
 const flags = {
   ...brokerFlags,
   every: option("DURATION", "The time from one event to the next.", duration, {
-    fallback: ["1s", 1000],
-    aliases: ["interval", "delay", "period", "rate", "i"],
-    looks: DURATION,
+    defaultValue: ["1s", 1000],
+    suggestFor: ["interval", "delay", "period", "rate", "i"],
+    suggestForValue: DURATION,
   }),
   events: eventsFlag("NAME,...", "Names, or a catalog.", SAMPLE_EVENTS),
-  count: option("N", "Exit after N events.", integer(1), { short: "n", aliases: COUNT_ALIASES }),
+  count: option("N", "Exit after N events.", integer(1), { short: "n", suggestFor: COUNT_NAMES }),
   seed: option("N", "The same seed gives the same events.", integer(0)),
   "once-per-connection": toggle("Open and close a connection for each event."),
   json: jsonFlag,

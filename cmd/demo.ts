@@ -5,7 +5,7 @@
  */
 import { blue, bold, cyan, green } from "@std/fmt/colors";
 import { app } from "./app.ts";
-import { wrapOwn } from "./shared/wrap.ts";
+import { wrapPlain } from "./shared/wrap.ts";
 import { type Command, defineCommand, DURATION, duration, option, parseCommand } from "./command.ts";
 import { titleOf } from "./commands.ts";
 import { logger } from "./logger.ts";
@@ -23,8 +23,8 @@ const INTRODUCTION = [
 
 const flags = {
   for: option("DURATION", "Exit after that time.", duration, {
-    aliases: ["wait", "timeout", "time", "duration"],
-    looks: DURATION,
+    suggestFor: ["wait", "timeout", "time", "duration"],
+    suggestForValue: DURATION,
   }),
   web: webFlagOrFree,
 };
@@ -47,7 +47,7 @@ export const demo = defineCommand({
     const serverFlags = { ...parseCommand(server, ["--port", "0"]).flags, web: flags.web } as ServerFlags;
     const served = await startServer(serverFlags, named("server", bold));
     const width = io.terminal?.size().columns ?? Infinity;
-    for (const line of INTRODUCTION.flatMap((line) => wrapOwn(line, width))) io.stdout.line(line);
+    for (const line of INTRODUCTION.flatMap((line) => wrapPlain(line, width))) io.stdout.line(line);
     io.stdout.line(`A page that shows the connections and events: ${bold(served.web!.url)}\n`);
     introduced.resolve();
     const address = `localhost:${served.broker.addr!.port}`;

@@ -11,7 +11,7 @@ import { brokerAccess, brokerFlags, connectWithHint } from "./shared/broker_flag
 import { defineCommand, toggle } from "./command.ts";
 import { titleOf } from "./commands.ts";
 import { printable } from "./shared/format.ts";
-import { suggest } from "./shared/mistakes.ts";
+import { suggest } from "./shared/suggestions.ts";
 import { NAME } from "./shared/operands.ts";
 import { printableLines, pubLine, shapeOf } from "./events/schema_text.ts";
 

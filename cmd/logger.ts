@@ -16,7 +16,7 @@ import {
   nameFlag,
   warnOfUnmatchedPatterns,
 } from "./shared/broker_flags.ts";
-import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
+import { COUNT_NAMES, defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
 import { titleOf } from "./commands.ts";
 import { count, formatForPeople, formatJson, formatPatternList, formatPlain } from "./shared/format.ts";
 import { PATTERN } from "./shared/operands.ts";
@@ -27,9 +27,9 @@ const ALL_EVENTS = ">";
 
 const flags = {
   ...brokerFlags,
-  count: option("COUNT", "Exit after COUNT events.", integer(1), { short: "n", aliases: COUNT_ALIASES }),
+  count: option("COUNT", "Exit after COUNT events.", integer(1), { short: "n", suggestFor: COUNT_NAMES }),
   wait: option("DURATION", "Exit after that time, with exit code 124.", duration, {
-    aliases: ["timeout", "time", "for", "duration"],
+    suggestFor: ["timeout", "time", "for", "duration"],
   }),
   json: jsonFlag,
   verbose: toggle("Show time and sender in a pipe, too.", { short: "v" }),
@@ -45,7 +45,7 @@ export const logger = defineCommand({
     form: "[PATTERN...]",
     min: 0,
     max: Infinity,
-    aliases: ["pattern", "patterns", "event", "events", "e", "topic", "topics", "t"],
+    suggestFor: ["pattern", "patterns", "event", "events", "e", "topic", "topics", "t"],
     kinds: [PATTERN],
   },
   flags,

@@ -1,7 +1,7 @@
 /**
- * The executable: loads the command that is called, gives it its arguments, and turns the outcome into an exit code.
+ * The executable: loads the command that is called, parses its arguments, runs it, and sets the exit code.
  *
- * What is imported here, every call waits for: `mq --version` loads nothing else.
+ * Imports here delay every call: `mq --version` loads nothing else.
  *
  * @module
  */
@@ -15,19 +15,19 @@ const PERMISSIONS: readonly Deno.PermissionName[] = ["net", "env", "read", "writ
 /**
  * Runs mq.
  *
- * @param argv The arguments behind `mq`.
- * @param io What it reads from and writes to.
- * @returns The exit code: 0 done, 1 failed, 2 misused, 124 the time given ran out. (128 and the number of a signal, such as
- * 130 for Ctrl-C, is that of a program which a second signal has ended.)
+ * @param argv The arguments after `mq`.
+ * @param io Its input and output.
+ * @returns The exit code: 0 done, 1 failed, 2 wrong arguments, 124 timed out. (A process that a second signal ends exits with
+ * 128 plus the number of the signal, such as 130 for Ctrl-C.)
  */
 export async function main(argv: readonly string[], io: Io): Promise<number> {
   const code = await run(argv, io);
   await io.stdout.flush();
   const { failure } = io.stdout;
   if (failure === undefined) return code;
-  const isGone = isBrokenPipe(failure) || io.stdout.isTerminal; // What cannot be written to a terminal: it was closed.
+  const isGone = isBrokenPipe(failure) || io.stdout.isTerminal; // A write to a terminal fails only if it was closed.
   if (isGone) return io.signal.reason === failure ? 0 : code;
-  return (await import("./failure.ts")).tellUnwritten(argv, failure, io);
+  return (await import("./report_failure.ts")).reportWriteError(argv, failure, io);
 }
 
 async function run(argv: readonly string[], io: Io): Promise<number> {
@@ -35,7 +35,7 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
     return await dispatch(argv, io);
   } catch (error) {
     if (io.signal.aborted && error === io.signal.reason) return 1;
-    return (await import("./failure.ts")).tellFailure(argv, error, io);
+    return (await import("./report_failure.ts")).reportFailure(argv, error, io);
   }
 }
 
@@ -72,37 +72,37 @@ function print(text: string, io: Io): Promise<number> {
   return Promise.resolve(0);
 }
 
-/** What a command does not need it cannot be made to misuse. */
+/** Revokes the permissions that a command does not need, so that it cannot be made to misuse them. */
 function dropPermissions(needed: readonly Deno.PermissionName[]): void {
   for (const name of PERMISSIONS) {
     if (!needed.includes(name)) Deno.permissions.revokeSync({ name });
   }
 }
 
-/** Whatever slips past every other net still comes as one sentence. */
-function catchStrays(io: Io): void {
+/** Reports uncaught errors and rejections as one sentence, and exits. */
+function catchUnhandled(io: Io): void {
   let ending: Promise<void> | undefined;
   const end = (event: Event, error: unknown) => {
     event.preventDefault();
-    ending ??= tellAndExit(error, io);
+    ending ??= reportAndExit(error, io);
   };
   globalThis.addEventListener("error", (event) => end(event, event.error));
   globalThis.addEventListener("unhandledrejection", (event) => end(event, event.reason));
 }
 
-async function tellAndExit(error: unknown, io: Io): Promise<void> {
+async function reportAndExit(error: unknown, io: Io): Promise<void> {
   try {
     io.terminal?.release();
-    await (await import("./failure.ts")).tellFailure(Deno.args, error, io);
+    await (await import("./report_failure.ts")).reportFailure(Deno.args, error, io);
     await io.stderr.flush();
   } finally {
-    Deno.exit(1); // If this fails, too, that must not come here again, and again.
+    Deno.exit(1); // Exits even if the report fails, so that its error does not come here again.
   }
 }
 
 if (import.meta.main) {
   const io = systemIo();
-  catchStrays(io);
+  catchUnhandled(io);
   const code = await main(Deno.args, io);
   await io.stderr.flush();
   Deno.exit(code);

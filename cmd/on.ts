@@ -19,7 +19,7 @@ import {
   startCommandFor,
   warnOfUnmatchedPatterns,
 } from "./shared/broker_flags.ts";
-import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle, UsageError, type Values } from "./command.ts";
+import { COUNT_NAMES, defineCommand, duration, integer, option, toggle, UsageError, type Values } from "./command.ts";
 import { titleOf } from "./commands.ts";
 import { admitHint } from "./shared/format.ts";
 import { EmittingRunner } from "./on/runner.ts";
@@ -29,13 +29,13 @@ import { PATTERN } from "./shared/operands.ts";
 const flags = {
   ...brokerFlags,
   concurrency: option("N", "How many events are handled at the same time; 1 keeps their order.", integer(1), {
-    fallback: ["1", 1],
+    defaultValue: ["1", 1],
   }),
   timeout: option("DURATION", "The time limit of a run; then its process group is killed.", duration, {
-    fallback: ["30s", 30_000],
+    defaultValue: ["30s", 30_000],
   }),
   retry: option("N", "How many times a failed run is retried, after increasing delays.", integer(0), {
-    fallback: ["0", 0],
+    defaultValue: ["0", 0],
   }),
   emit: option(
     "NAME",
@@ -50,7 +50,7 @@ const flags = {
   ),
   count: option("N", "Exit after N events, with code 1 if one of them failed after all retries.", integer(1), {
     short: "n",
-    aliases: COUNT_ALIASES,
+    suggestFor: COUNT_NAMES,
   }),
   json: toggle("Print one JSON object per run: {id, at, from, event, data, attempt, ms, ok, ended, next}."),
   name: nameFlag("on"),
@@ -71,7 +71,7 @@ export const on = defineCommand({
     form: "PATTERN...",
     min: 1,
     max: Infinity,
-    aliases: ["pattern", "patterns", "event", "events", "e", "topic", "topics", "t"],
+    suggestFor: ["pattern", "patterns", "event", "events", "e", "topic", "topics", "t"],
     kinds: [PATTERN],
     commandLine: "COMMAND [ARGS...]",
     hint: "mq on create -- cat",

@@ -55,7 +55,7 @@ export const pub = defineCommand({
     form: "NAME [DATA|-]",
     min: 1,
     max: Infinity,
-    aliases: ["data", "d", "message", "m", "payload", "body", "event", "e", "topic", "t"],
+    suggestFor: ["data", "d", "message", "m", "payload", "body", "event", "e", "topic", "t"],
     kinds: [PUBLISHABLE, TEXT],
   },
   flags,

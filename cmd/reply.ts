@@ -16,7 +16,7 @@ import {
   nameFlag,
   warnOfUnmatchedPatterns,
 } from "./shared/broker_flags.ts";
-import { COUNT_ALIASES, defineCommand, duration, integer, option, toggle } from "./command.ts";
+import { COUNT_NAMES, defineCommand, duration, integer, option, toggle } from "./command.ts";
 import { titleOf } from "./commands.ts";
 import { type EventHandler, handleEvent, type Run } from "./shared/handler.ts";
 import { Handling, logStart, type Runner } from "./shared/handling.ts";
@@ -30,15 +30,15 @@ const flags = {
     "How many requests are handled at the same time; 1 keeps their order.",
     integer(1),
     {
-      fallback: ["1", 1],
+      defaultValue: ["1", 1],
     },
   ),
   timeout: option("DURATION", "The time limit of a run; then its process group is killed.", duration, {
-    fallback: ["30s", 30_000],
+    defaultValue: ["30s", 30_000],
   }),
   count: option("N", "Exit after N requests, with code 1 if one of them failed.", integer(1), {
     short: "n",
-    aliases: COUNT_ALIASES,
+    suggestFor: COUNT_NAMES,
   }),
   json: toggle("Print one JSON object per run: {id, at, from, event, data, attempt, ms, ok, ended, next}."),
   name: nameFlag("reply"),
@@ -55,7 +55,7 @@ export const reply = defineCommand({
     form: "PATTERN...",
     min: 1,
     max: Infinity,
-    aliases: ["pattern", "patterns", "event", "events", "e", "topic", "topics", "t"],
+    suggestFor: ["pattern", "patterns", "event", "events", "e", "topic", "topics", "t"],
     kinds: [PATTERN],
     commandLine: "COMMAND [ARGS...]",
     hint: "mq reply read -- cat",

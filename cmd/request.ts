@@ -26,8 +26,8 @@ import { readTyped } from "./shared/typed.ts";
 const flags = {
   ...brokerFlags,
   timeout: option("DURATION", "How long to wait for the reply; then exit with code 124.", duration, {
-    aliases: ["wait", "time", "w"],
-    fallback: ["5s", 5000],
+    suggestFor: ["wait", "time", "w"],
+    defaultValue: ["5s", 5000],
   }),
   "json-data": toggle("Refuse data that is not JSON."),
   json: jsonFlag,
@@ -47,7 +47,7 @@ export const request = defineCommand({
     form: "NAME [DATA|-]",
     min: 1,
     max: Infinity,
-    aliases: ["data", "d", "message", "m", "payload", "body", "event", "e", "topic", "t"],
+    suggestFor: ["data", "d", "message", "m", "payload", "body", "event", "e", "topic", "t"],
     kinds: [PUBLISHABLE, TEXT],
   },
   flags,

@@ -17,8 +17,8 @@ import { asUsageError, certificateFile, jsonFlag, tokenOf } from "./shared/broke
 import { choice, defineCommand, integer, option, textFile, toggle, UsageError, type Values } from "./command.ts";
 import { titleOf } from "./commands.ts";
 import { type Events, eventsFlag, isList, readCatalog } from "./shared/events_flag.ts";
-import { shown } from "./shared/mistakes.ts";
-import { FormError, ValueError } from "./shared/readers.ts";
+import { quoteIfNeeded } from "./shared/suggestions.ts";
+import { InvalidValueError, UnusableValueError } from "./shared/errors.ts";
 import { limitFlags, limitsOf } from "./server/limit_flags.ts";
 import { continueWithoutLog, jsonLog, type Listening, type Security, TextLog } from "./server/log.ts";
 import { type Server, stopServer } from "./server/stop.ts";
@@ -32,30 +32,30 @@ const port = integer(0, 65535);
 
 const flags = {
   host: option("HOST", "The address to listen on.", (text) => text, {
-    fallback: ["localhost", "localhost"],
-    aliases: ["address", "addr", "bind", "hostname", "interface"],
-    looks: /^(?:localhost|\d{1,3}(?:\.\d{1,3}){3})$/,
+    defaultValue: ["localhost", "localhost"],
+    suggestFor: ["address", "addr", "bind", "hostname", "interface"],
+    suggestForValue: /^(?:localhost|\d{1,3}(?:\.\d{1,3}){3})$/,
   }),
   port: option("PORT", "The port to listen on; 0 takes a free one.", port, {
-    fallback: [String(DEFAULT_PORT), DEFAULT_PORT],
-    aliases: ["p", "listen"],
-    looks: /^\d{1,5}$/,
+    defaultValue: [String(DEFAULT_PORT), DEFAULT_PORT],
+    suggestFor: ["p", "listen"],
+    suggestForValue: /^\d{1,5}$/,
   }),
   events: eventsFlag("LIST", "The events to recognize, or a catalog of them.", DEFAULT_EVENTS),
   "token-file": option("FILE", "Tokens that admit clients, one per line.", tokenFile, {
-    fallback: ["$MQ_TOKEN, or no token needed", undefined],
-    aliases: ["token", "tokens", "auth"],
+    defaultValue: ["$MQ_TOKEN, or no token needed", undefined],
+    suggestFor: ["token", "tokens", "auth"],
   }),
   "tls-cert": option("FILE", "The certificate of the broker; turns TLS on.", certificateFile, {
-    aliases: ["cert", "certificate", "tls", "ssl"],
+    suggestFor: ["cert", "certificate", "tls", "ssl"],
   }),
-  "tls-key": option("FILE", "The private key of that certificate.", textFile, { aliases: ["key"] }),
+  "tls-key": option("FILE", "The private key of that certificate.", textFile, { suggestFor: ["key"] }),
   slow: option(
     "WORD",
     "What happens to a client that reads too slowly: disconnect or drop.",
     choice<SlowPolicy>("disconnect", "drop"),
     {
-      fallback: ["disconnect", "disconnect" as SlowPolicy],
+      defaultValue: ["disconnect", "disconnect" as SlowPolicy],
     },
   ),
   classic: option(
@@ -64,21 +64,21 @@ const flags = {
     choice<ClassicForm>("text", "json"),
   ),
   "classic-port": option("PORT", "A port of their own for classic clients.", port, {
-    fallback: ["they share --port", undefined],
+    defaultValue: ["they share --port", undefined],
   }),
   "classic-keys": option(
     "NAME,DATA",
     "The keys of name and data in classic objects.",
     classicKeys,
-    { fallback: ["as in the last object received", undefined] },
+    { defaultValue: ["as in the last object received", undefined] },
   ),
   "classic-default": option("NAME", "The event name for classic messages without one.", classicName, {
-    fallback: ["none, they are refused", undefined],
+    defaultValue: ["none, they are refused", undefined],
   }),
   web: webFlag,
   "web-origin": webOriginFlag,
   ...limitFlags,
-  verbose: toggle("Log every event.", { short: "v", aliases: ["debug", "loud", "trace", "log"] }),
+  verbose: toggle("Log every event.", { short: "v", suggestFor: ["debug", "loud", "trace", "log"] }),
   json: jsonFlag,
 };
 
@@ -87,19 +87,19 @@ function tokenFile(path: string): Token[] {
     return parseTokens(textFile(path));
   } catch (error) {
     if (!(error instanceof MqError)) throw error;
-    throw new ValueError(`${shown(path)}: ${error.message}`);
+    throw new UnusableValueError(`${quoteIfNeeded(path)}: ${error.message}`);
   }
 }
 
 function classicKeys(text: string): ClassicKeys {
   const [name, data, ...more] = text.split(",").map((key) => key.trim());
   if (name && data && name !== data && more.length === 0) return { name, data };
-  throw new FormError("two keys separated by a comma, such as eventType,eventMessage");
+  throw new InvalidValueError("two keys separated by a comma, such as eventType,eventMessage");
 }
 
 function classicName(text: string): string {
   if (isName(modernPattern(text))) return text;
-  throw new FormError("an event's name");
+  throw new InvalidValueError("an event's name");
 }
 
 /** The options of {@linkcode startServer}. */

@@ -47,12 +47,12 @@ const SCROLL_KEYS = new Map<string, readonly [rows: number, screens: number]>([
 const flags = {
   ...brokerFlags,
   sort: option("KEY", `Sort by one of ${SORT_KEYS.join(", ")}.`, choice(...SORT_KEYS), {
-    fallback: ["published", "published" as const],
+    defaultValue: ["published", "published" as const],
   }),
   every: option("DURATION", "The time from one update to the next.", duration, {
-    fallback: ["1s", 1000],
-    aliases: ["interval", "delay", "period", "d", "i"],
-    looks: DURATION,
+    defaultValue: ["1s", 1000],
+    suggestFor: ["interval", "delay", "period", "d", "i"],
+    suggestForValue: DURATION,
   }),
   once: toggle("Print one table and exit."),
   json: toggle("Print one JSON object per line: {at, stats, clients}."),

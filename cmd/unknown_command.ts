@@ -1,5 +1,5 @@
 /**
- * What is said to somebody who has typed no command, or one that there is not: what was seen, and what to type instead.
+ * The errors for a missing or unknown command, which suggest what to type instead.
  *
  * @module
  */
@@ -7,16 +7,16 @@ import { DEFAULT_EVENTS } from "../lib/protocol/event.ts";
 import { UsageError } from "./command.ts";
 import { ALL, commandOf, COMMANDS, membersOf, wordsOf } from "./commands.ts";
 import { brokerFlags } from "./shared/broker_flags.ts";
-import { type Named, nameMeant, shellWord, shown } from "./shared/mistakes.ts";
+import { type Nameable, quoteIfNeeded, shellQuote, suggestName } from "./shared/suggestions.ts";
 
-/** What ends a program is no command. */
-const ENDING: readonly string[] = ["stop", "kill", "quit", "exit", "end", "down", "shutdown", "restart"];
+/** Words for stopping a broker, for which there is no command. */
+const STOP_WORDS: readonly string[] = ["stop", "kill", "quit", "exit", "end", "down", "shutdown", "restart"];
 
 /**
- * Says that an argument list begins with no command.
+ * The error for arguments that do not begin with a command.
  *
  * @param argv The arguments.
- * @param before What stands before them: nothing, or `help `.
+ * @param before `help ` for arguments after that word, else empty.
  */
 export function unknownCommand(argv: readonly string[], before: string = ""): UsageError {
   const [first, second] = argv;
@@ -29,54 +29,57 @@ export function unknownCommand(argv: readonly string[], before: string = ""): Us
   return unknown(first, namesOfAll(), before, argv.slice(1));
 }
 
-/** Says that there is no help on some words. */
+/** The error for words after `mq help` that are no command. */
 export function unknownHelp(words: readonly string[]): UsageError {
   const isMore = commandOf(ALL, words) !== undefined;
   return isMore ? new UsageError("help takes one command", "mq help server") : unknownCommand(words, "help ");
 }
 
-/** The first words of commands, and the commands to which other words lead. */
-function namesOfAll(): Named[] {
+/** The first words of all commands, and the names of all commands with the words for which they are suggested. */
+function namesOfAll(): Nameable[] {
   const first = new Set(COMMANDS.map((command) => wordsOf(command)[0]));
   return [
-    ...[...first].map((word): Named => [word]),
-    ...COMMANDS.map(({ name, aliases }): Named => [name, aliases ?? []]),
+    ...[...first].map((word): Nameable => [word]),
+    ...COMMANDS.map(({ name, suggestFor }): Nameable => [name, suggestFor ?? []]),
   ];
 }
 
 function unknown(
   word: string | undefined,
-  names: readonly Named[],
+  names: readonly Nameable[],
   group: string,
-  behind: readonly string[],
+  further: readonly string[],
 ): UsageError {
-  const words = names.filter(([, aliases]) => aliases === undefined).map(([name]) => name);
+  const words = names.filter(([, suggestFor]) => suggestFor === undefined).map(([name]) => name);
   if (word === undefined) {
-    return new UsageError(`${group}needs to know what`, `mq ${group}${words[0]}, or mq ${group}--help`);
+    return new UsageError(`${group.trimEnd()} needs a second word`, `mq ${group}${words[0]}, or mq ${group}--help`);
   }
-  if (group === "" && ENDING.includes(word)) {
+  if (group === "" && STOP_WORDS.includes(word)) {
     return new UsageError(`unknown command ${word}`, "Ctrl-C in the terminal where it runs");
   }
-  const meant = group === "" ? commandMeant(word, names, behind) : nameMeant(word, names);
+  const suggestion = group === "" ? suggestCommand(word, names, further) : suggestName(word, names);
   const choice = `one of ${words.join(", ")}, or mq ${group.replace("help ", "")}--help`;
-  return new UsageError(`unknown command ${group}${shown(word)}`, meant ? `mq ${group}${meant}` : choice);
+  return new UsageError(
+    `unknown command ${group}${quoteIfNeeded(word)}`,
+    suggestion ? `mq ${group}${suggestion}` : choice,
+  );
 }
 
-/** The command that is meant by a word: also by the name of an event, or the address of a broker. */
-function commandMeant(word: string, names: readonly Named[], behind: readonly string[]): string | undefined {
+/** The command that is suggested for a word, which may also be the name of an event or the address of a broker. */
+function suggestCommand(word: string, names: readonly Nameable[], further: readonly string[]): string | undefined {
   if (DEFAULT_EVENTS.includes(word) || /^[\w-]+(?:\.[\w-]+)+$/.test(word)) {
-    return ["pub", word, ...behind.map(shellWord)].join(" ");
+    return ["pub", word, ...further.map(shellQuote)].join(" ");
   }
-  if (brokerFlags.server.looks?.test(word)) return `logger -s ${shellWord(word)}`;
-  return nameMeant(word, names);
+  if (brokerFlags.server.suggestForValue?.test(word)) return `logger -s ${shellQuote(word)}`;
+  return suggestName(word, names);
 }
 
-/** A flag in the place of the command: that may stand behind it. */
+/** The error for a flag before the command. */
 function unknownFlag(argv: readonly string[]): UsageError {
   const command = ALL.find((command) => argv.includes(wordsOf(command)[0]));
-  const problem = `unknown flag ${shown(argv[0].replace(/=[^]*/, ""))}`;
+  const problem = `unknown flag ${quoteIfNeeded(argv[0].replace(/=[^]*/, ""))}`;
   if (command === undefined) return new UsageError(problem, "mq --help");
   const { name } = command;
-  const flags = argv.filter((argument) => !wordsOf(command).includes(argument)).map(shellWord);
-  return new UsageError(`${problem}: flags stand behind the command`, ["mq", name, ...flags].join(" "));
+  const flags = argv.filter((argument) => !wordsOf(command).includes(argument)).map(shellQuote);
+  return new UsageError(`${problem}: flags follow the command`, ["mq", name, ...flags].join(" "));
 }

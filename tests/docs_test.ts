@@ -52,11 +52,13 @@ Deno.test("docs/protocol.md lists every limit with its default and its flag", as
   const rows = [...table.matchAll(/^\| `(\w+)` +\| ([\w,]+) +\| `--([\w-]+)`/gm)].map(([, ...cells]) => cells);
   assertEquals(rows.map(([limit]) => limit), Object.keys(DEFAULT_LIMITS));
   assertEquals(rows.map(([, , flag]) => flag), Object.keys(limitFlags));
-  const fallbacks = Object.fromEntries(Object.entries(limitFlags).map(([flag, { fallback }]) => [flag, fallback]));
+  const defaults = Object.fromEntries(
+    Object.entries(limitFlags).map(([flag, { defaultValue }]) => [flag, defaultValue]),
+  );
   for (const [limit, value, flag] of rows as [keyof Limits, string, string][]) {
     assertEquals(value, DEFAULT_LIMITS[limit] === null ? "unlimited" : inThousands(DEFAULT_LIMITS[limit]), limit);
     const other = limit === "outboxBytes" ? 2 ** 21 : 7; // It needs room for a line.
-    const changed = limitsOf({ ...fallbacks, [flag]: other } as Parameters<typeof limitsOf>[0]);
+    const changed = limitsOf({ ...defaults, [flag]: other } as Parameters<typeof limitsOf>[0]);
     assertEquals(changed, { ...DEFAULT_LIMITS, [limit]: other });
   }
 });

@@ -23,9 +23,9 @@ import { openSubject, type Shares, subjectFlags } from "./subject.ts";
 const WARM_UP = 0.1;
 
 const flags = {
-  msgs: option("N", "How many events are published each way.", integer(10), { fallback: ["2000", 2000] }),
+  msgs: option("N", "How many events are published each way.", integer(10), { defaultValue: ["2000", 2000] }),
   size: option("BYTES", "The size of the data of each event, in bytes.", integer(1, 1_000_000), {
-    fallback: ["64", 64],
+    defaultValue: ["64", 64],
   }),
   ...subjectFlags,
   json: benchJsonFlag,

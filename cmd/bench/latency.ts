@@ -26,11 +26,13 @@ const WARM_UP_MS = 1000;
 const PERCENTILES = [50, 90, 99, 99.9];
 
 const flags = {
-  rate: option("N", "How many events are published per second.", integer(1, 1_000_000), { fallback: ["1000", 1000] }),
-  for: option("DURATION", "How long events are published.", duration, { fallback: ["5s", 5000] }),
-  subs: option("N", "How many connections subscribe.", integer(1, 1000), { fallback: ["1", 1] }),
+  rate: option("N", "How many events are published per second.", integer(1, 1_000_000), {
+    defaultValue: ["1000", 1000],
+  }),
+  for: option("DURATION", "How long events are published.", duration, { defaultValue: ["5s", 5000] }),
+  subs: option("N", "How many connections subscribe.", integer(1, 1000), { defaultValue: ["1", 1] }),
   size: option("BYTES", "The size of the data of each event, in bytes.", integer(1, 1_000_000), {
-    fallback: ["64", 64],
+    defaultValue: ["64", 64],
   }),
   ...subjectFlags,
   json: benchJsonFlag,

@@ -22,9 +22,9 @@ export const subjectFlags = {
   ...brokerFlags,
   server: option("HOST:PORT", "A running broker; mqs://HOST:PORT for TLS.", (text) => text, {
     short: "s",
-    aliases: brokerFlags.server.aliases,
-    looks: brokerFlags.server.looks,
-    fallback: ["a new broker on a free port", undefined],
+    suggestFor: brokerFlags.server.suggestFor,
+    suggestForValue: brokerFlags.server.suggestForValue,
+    defaultValue: ["a new broker on a free port", undefined],
   }),
 } satisfies typeof brokerFlags;
 

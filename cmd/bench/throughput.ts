@@ -15,12 +15,16 @@ import { openSubject, type Shares, subjectFlags } from "./subject.ts";
 const WARM_UP_MS = 500;
 
 const flags = {
-  pubs: option("N", "How many connections publish.", integer(1, 1000), { fallback: ["1", 1] }),
-  subs: option("N", "How many connections subscribe, each to one name.", integer(0, 10_000), { fallback: ["1", 1] }),
-  topics: option("N", "How many event names the publishers use in turn.", integer(1, 10_000), { fallback: ["1", 1] }),
-  msgs: option("N", "How many events are published in total.", integer(1), { fallback: ["1000000", 1_000_000] }),
+  pubs: option("N", "How many connections publish.", integer(1, 1000), { defaultValue: ["1", 1] }),
+  subs: option("N", "How many connections subscribe, each to one name.", integer(0, 10_000), {
+    defaultValue: ["1", 1],
+  }),
+  topics: option("N", "How many event names the publishers use in turn.", integer(1, 10_000), {
+    defaultValue: ["1", 1],
+  }),
+  msgs: option("N", "How many events are published in total.", integer(1), { defaultValue: ["1000000", 1_000_000] }),
   size: option("BYTES", "The size of the data of each event, in bytes.", integer(1, 1_000_000), {
-    fallback: ["64", 64],
+    defaultValue: ["64", 64],
   }),
   ...subjectFlags,
   json: benchJsonFlag,

@@ -6,8 +6,9 @@
  */
 import { ProtocolError } from "../../lib/protocol/errors.ts";
 import { Pattern } from "../../lib/protocol/pattern.ts";
-import { type Command, type Flag, type Flags, flagsOf, isFlag, isSwitch, takeApart } from "../command.ts";
+import { type Command, type Flag, type Flags, flagsOf } from "../command.ts";
 import { type Title, wordsOf } from "../commands.ts";
+import { isFlag, isSwitch, splitFlag } from "../shared/flag_syntax.ts";
 
 /** A completion and its description. */
 export interface Candidate {
@@ -99,7 +100,7 @@ function offerForCommand(command: Command, before: readonly string[], typed: Typ
   const server = given.get("server");
   const value = valueAt(flags, part, typed);
   if (part.afterDashes !== undefined) return { from: "shell", what: part.afterDashes === 0 ? "commands" : "files" };
-  if (value) return offerFor(value.flag.placeholder!, value.typed, server, value.flag.read.words);
+  if (value) return offerFor(value.flag.placeholder!, value.typed, server, value.flag.parse.words);
   const place = placeAt(command.operands.form, part.operands);
   const wantsFlag = typed.text.startsWith("-") || place === undefined;
   return wantsFlag ? matching(typed, flagWords(flags, given, typed)) : offerFor(place, typed, server);
@@ -117,7 +118,7 @@ function parseLeniently(flags: Flags, words: readonly string[]): Arguments {
     } else if (word === "--") {
       return { given, operands, afterDashes: words.length - index - 1 };
     } else if (isFlag(word)) {
-      const [name, value] = takeApart(flags, word) ?? [];
+      const [name, value] = splitFlag(flags, word) ?? [];
       if (name === undefined) continue;
       given.set(name, value);
       if (!isSwitch(flags[name]) && value === undefined) open = name;
@@ -130,7 +131,7 @@ function parseLeniently(flags: Flags, words: readonly string[]): Arguments {
 function valueAt(flags: Flags, { open }: Arguments, typed: Typed): { flag: Flag<unknown>; typed: Typed } | undefined {
   if (open !== undefined) return { flag: flags[open], typed };
   const [, prefix, text] = /^(--[^=]+=)([^]*)$/.exec(typed.text) ?? [];
-  const [name] = prefix === undefined ? [] : takeApart(flags, prefix) ?? [];
+  const [name] = prefix === undefined ? [] : splitFlag(flags, prefix) ?? [];
   return name === undefined || isSwitch(flags[name]) ? undefined : { flag: flags[name], typed: { prefix, text } };
 }
 

@@ -11,24 +11,24 @@ import { atMost } from "../../lib/net/time.ts";
 import { MqError } from "../../lib/protocol/errors.ts";
 import { brokerAccess, brokerFlags } from "../shared/broker_flags.ts";
 import { type Candidate, eventCandidates, type EventOffer, type Offer, offerAt } from "./candidates.ts";
-import { defineCommand, duration, option, type Reader, UsageError, type Values } from "../command.ts";
+import { defineCommand, duration, option, UsageError, type ValueParser, type Values } from "../command.ts";
 import { commandOf, COMMANDS, titleOf } from "../commands.ts";
 import type { Io } from "../shared/stdio.ts";
 
 const flags = {
-  "tls-ca": { ...brokerFlags["tls-ca"], read: orUndefined(brokerFlags["tls-ca"].read) },
+  "tls-ca": { ...brokerFlags["tls-ca"], parse: orUndefined(brokerFlags["tls-ca"].parse) },
   limit: option("DURATION", "How long to wait for the broker's list of events.", duration, {
-    fallback: ["300ms", 300], // The user waits at the prompt.
+    defaultValue: ["300ms", 300], // The user waits at the prompt.
   }),
 };
 
 type CompleteFlags = Values<typeof flags>;
 
 /** A parser that returns undefined instead of throwing. */
-function orUndefined<T>(read: Reader<T>): Reader<T | undefined> {
+function orUndefined<T>(parse: ValueParser<T>): ValueParser<T | undefined> {
   return (text) => {
     try {
-      return read(text);
+      return parse(text);
     } catch {
       return undefined; // The command will report it when it runs.
     }

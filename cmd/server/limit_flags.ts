@@ -23,7 +23,7 @@ export const limitFlags = {
   "max-connections": countFlag("connections", "The maximum number of connections."),
   "max-patterns": countFlag("patterns", "The maximum number of patterns that one connection may subscribe to."),
   "max-rate": option("N", "Events per second of one connection; more wait (POSTs are refused).", integer(1), {
-    fallback: ["unlimited", DEFAULT_LIMITS.eventsPerSecond],
+    defaultValue: ["unlimited", DEFAULT_LIMITS.eventsPerSecond],
   }),
   "hello-time": durationFlag("helloMs", "How long a client may take for TLS and to present its token."),
   "ping-after": durationFlag("silenceMs", "How long a connection may be silent before the broker sends a /ping."),
@@ -62,13 +62,15 @@ export function limitsOf(values: Values<typeof limitFlags>): Limits {
 type Measure = Exclude<keyof Limits, "eventsPerSecond">;
 
 function sizeFlag(limit: Measure, help: string): Flag<number> {
-  return option("BYTES", help, size, { fallback: [sizeText(DEFAULT_LIMITS[limit]), DEFAULT_LIMITS[limit]] });
+  return option("BYTES", help, size, { defaultValue: [sizeText(DEFAULT_LIMITS[limit]), DEFAULT_LIMITS[limit]] });
 }
 
 function countFlag(limit: Measure, help: string): Flag<number> {
-  return option("N", help, integer(1), { fallback: [String(DEFAULT_LIMITS[limit]), DEFAULT_LIMITS[limit]] });
+  return option("N", help, integer(1), { defaultValue: [String(DEFAULT_LIMITS[limit]), DEFAULT_LIMITS[limit]] });
 }
 
 function durationFlag(limit: Measure, help: string): Flag<number> {
-  return option("DURATION", help, duration, { fallback: [durationText(DEFAULT_LIMITS[limit]), DEFAULT_LIMITS[limit]] });
+  return option("DURATION", help, duration, {
+    defaultValue: [durationText(DEFAULT_LIMITS[limit]), DEFAULT_LIMITS[limit]],
+  });
 }

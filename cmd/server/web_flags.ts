@@ -8,7 +8,7 @@ import type { WebOptions } from "../../lib/http/gateway.ts";
 import type { Page } from "../../lib/http/responses.ts";
 import { MqError } from "../../lib/protocol/errors.ts";
 import { type Flag, list, option, UsageError } from "../command.ts";
-import { FormError } from "../shared/readers.ts";
+import { InvalidValueError } from "../shared/errors.ts";
 
 /** The output of `deno task page`, which `deno compile` embeds in the executable. */
 const PAGE = new URL("../../dist/page/", import.meta.url);
@@ -16,25 +16,25 @@ const PAGE = new URL("../../dist/page/", import.meta.url);
 /** The address of the gateway, and the page that it serves. */
 export type WebPlace = Required<Pick<WebOptions, "hostname" | "port" | "page">>;
 
-const WEB_ALIASES: readonly string[] = ["http", "page", "ui", "browser", "ws", "websocket"];
+const WEB_NAMES: readonly string[] = ["http", "page", "ui", "browser", "ws", "websocket"];
 
 /** `--web [HOST:]PORT`. */
 export const webFlag: Flag<WebPlace | undefined> = option(
   "[HOST:]PORT",
   "Serve HTTP there: a web page of connections and events, POST, WebSocket and SSE.",
   webPlace,
-  { aliases: WEB_ALIASES },
+  { suggestFor: WEB_NAMES },
 );
 
 /** `--web` of a command that always serves the page. */
 export const webFlagOrFree: Flag<WebPlace> = {
   ...option("[HOST:]PORT", "The address of the web page.", webPlace, {
-    aliases: [...WEB_ALIASES, "port"],
-    looks: /^\d{4,5}$/,
+    suggestFor: [...WEB_NAMES, "port"],
+    suggestForValue: /^\d{4,5}$/,
   }),
-  fallbackText: "localhost and a free port",
+  defaultText: "localhost and a free port",
   /** The page is read while flags are parsed: afterwards the command drops the permission to read files. */
-  get fallback() {
+  get defaultValue() {
     return webPlace("0");
   },
 };
@@ -49,7 +49,7 @@ export const webOriginFlag: Flag<string[] | undefined> = option(
 function webPlace(text: string): WebPlace {
   const [, ipv6, host, digits] = /^(?:(?:\[([\da-fA-F:.]+)\]|([^\s:/@[\]]+)):)?(\d{1,5})$/.exec(text) ?? [];
   const port = Number(digits);
-  if (digits === undefined || port > 65535) throw new FormError("a port, or HOST:PORT", suggestPort(text));
+  if (digits === undefined || port > 65535) throw new InvalidValueError("a port, or HOST:PORT", suggestPort(text));
   return { hostname: ipv6 ?? host ?? "localhost", port, page: readPage() };
 }
 
@@ -78,6 +78,9 @@ function origin(text: string): string {
   } catch (error) {
     if (!(error instanceof MqError)) throw error;
     const meant = URL.canParse(text) && /^https?:/.test(text) ? new URL(text).origin : `http://${text}`;
-    throw new FormError("origins such as https://example.org", /^https?:\/\/[\w.-]+(?::\d+)?$/.exec(meant)?.[0]);
+    throw new InvalidValueError(
+      "origins such as https://example.org",
+      /^https?:\/\/[\w.-]+(?::\d+)?$/.exec(meant)?.[0],
+    );
   }
 }

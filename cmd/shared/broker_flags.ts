@@ -14,7 +14,7 @@ import { DEFAULT_PORT, MAX_HOPS } from "../../lib/protocol/limits.ts";
 import { parseToken } from "../../lib/protocol/tokens.ts";
 import { type Flag, type Flags, integer, option, textFile, toggle, UsageError, type Values } from "../command.ts";
 import { count } from "./format.ts";
-import { FormError } from "./readers.ts";
+import { InvalidValueError } from "./errors.ts";
 import type { Io } from "./stdio.ts";
 
 /** How many unmatched patterns a warning lists. */
@@ -32,15 +32,15 @@ export interface CaFile {
 export const brokerFlags = {
   server: option("HOST:PORT", "The address of the broker; mqs://HOST:PORT for TLS.", (text) => text, {
     short: "s",
-    aliases: ["broker", "url", "uri", "address", "addr", "host", "hostname", "port", "connect", "to", "p", "u", "H"],
-    looks: /^(?:mqs?:\/\/\S+|(?:\[[\da-fA-F:.]+\]|[A-Za-z\d][\w.-]*):\d{1,5})$/,
-    fallback: ["$MQ_URL, or localhost:3001", undefined],
+    suggestFor: ["broker", "url", "uri", "address", "addr", "host", "hostname", "port", "connect", "to", "p", "u", "H"],
+    suggestForValue: /^(?:mqs?:\/\/\S+|(?:\[[\da-fA-F:.]+\]|[A-Za-z\d][\w.-]*):\d{1,5})$/,
+    defaultValue: ["$MQ_URL, or localhost:3001", undefined],
   }),
   "tls-ca": option(
     "FILE",
     "The certificate, or CA certificate, to trust with mqs://.",
     (path): CaFile => ({ path: resolve(path), pem: certificateFile(path) }),
-    { fallback: ["$MQ_TLS_CA", undefined], variable: "MQ_TLS_CA" },
+    { defaultValue: ["$MQ_TLS_CA", undefined], variable: "MQ_TLS_CA" },
   ),
 } satisfies Flags;
 
@@ -55,19 +55,19 @@ export const hopsFlag: Flag<number> = option(
   "N",
   "How many handlers republished the event; mq on stops loops.",
   integer(0, MAX_HOPS),
-  { fallback: ["$MQ_HOPS, or 0", 0], variable: "MQ_HOPS" },
+  { defaultValue: ["$MQ_HOPS, or 0", 0], variable: "MQ_HOPS" },
 );
 
 /** `--name WORD`: the name of the connection. */
-export function nameFlag(fallback: string): Flag<string> {
-  return option("WORD", "The name of its connection.", (text) => text, { fallback: [fallback, fallback] });
+export function nameFlag(defaultName: string): Flag<string> {
+  return option("WORD", "The name of its connection.", (text) => text, { defaultValue: [defaultName, defaultName] });
 }
 
 /** Parses a flag value that is the path of a PEM file with a certificate; returns the text of the file. */
 export function certificateFile(path: string): string {
   const pem = textFile(path);
   if (pem.includes("-----BEGIN CERTIFICATE-----")) return pem;
-  throw new FormError("a PEM file with a certificate in it");
+  throw new InvalidValueError("a PEM file with a certificate in it");
 }
 
 /**

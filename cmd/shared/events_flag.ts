@@ -22,11 +22,11 @@ export interface CatalogFile {
 export type Events = string[] | CatalogFile;
 
 /** `--events LIST` or `--events FILE`; the placeholder says what the list consists of. */
-export function eventsFlag(placeholder: string, help: string, fallback: readonly string[]): Flag<Events> {
+export function eventsFlag(placeholder: string, help: string, defaultNames: readonly string[]): Flag<Events> {
   return option<Events, Events>(`${placeholder}|FILE`, help, listOrFile, {
-    fallback: [fallback.join(","), [...fallback]],
-    aliases: ["event", "e", "names", "topics", "patterns", "catalog", "schema", "recognize"],
-    looks: /[,.*>]/,
+    defaultValue: [defaultNames.join(","), [...defaultNames]],
+    suggestFor: ["event", "e", "names", "topics", "patterns", "catalog", "schema", "recognize"],
+    suggestForValue: /[,.*>]/,
   });
 }
 

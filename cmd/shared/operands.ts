@@ -1,56 +1,56 @@
 /**
- * What the operands of commands are: names of events, patterns, or any text. Everything here is pure.
+ * The kinds of operands: names of events, patterns, words, or any text. Everything here is pure.
  *
  * @module
  */
 import { ProtocolError } from "../../lib/protocol/errors.ts";
 import { checkName, checkPublishable } from "../../lib/protocol/event.ts";
 import { Pattern } from "../../lib/protocol/pattern.ts";
-import { shellWord } from "./mistakes.ts";
-import { choice } from "./readers.ts";
+import { shellQuote } from "./suggestions.ts";
+import { choice } from "./flag_values.ts";
 
-/** Texts that are longer are not typed by hand. */
+/** No suggestions are made for longer text. */
 const MAX_CHARACTERS = 1000;
 
-/** What an operand may be. */
+/** A kind of operands. */
 export interface OperandKind {
-  /** Throws a ProtocolError or a FormError if a text is none. */
+  /** Throws a ProtocolError or an InvalidValueError if the text is invalid. */
   check(text: string): unknown;
-  /** What a text that is none was most likely meant as, as it is typed. */
-  meant(text: string): string | undefined;
+  /** What to type instead of an invalid text; undefined if nothing is similar. */
+  suggest(text: string): string | undefined;
 }
 
-/** A pattern, of which there may be several. */
+/** A pattern. */
 export const PATTERN: OperandKind = {
   check: (text) => new Pattern(text),
-  meant: (text) => rewritten(text.split(/[\s,;]+/), (text) => new Pattern(text)),
+  suggest: (text) => translate(text.split(/[\s,;]+/), (text) => new Pattern(text)),
 };
 
 /** The name of an event. */
 export const NAME: OperandKind = {
   check: checkName,
-  meant: (text) => rewritten([text], checkName),
+  suggest: (text) => translate([text], checkName),
 };
 
-/** The name of an event that is to be published; data may have got into the same word. */
+/** The name of an event to publish. The data may have got into the same word. */
 export const PUBLISHABLE: OperandKind = {
   check: checkPublishable,
-  meant(text) {
-    if (text.startsWith("{")) return `NAME ${shellWord(text)}`;
+  suggest(text) {
+    if (text.startsWith("{")) return `NAME ${shellQuote(text)}`;
     const [, name, data] = /^([^\s:]+)[: ]([^\s:][^]*)$/.exec(text) ?? [];
-    return name === undefined ? rewritten([text], checkPublishable) : rewritten([name], checkPublishable, data);
+    return name === undefined ? translate([text], checkPublishable) : translate([name], checkPublishable, data);
   },
 };
 
 /** One of some words. */
 export function oneOf(...words: string[]): OperandKind {
-  return { check: choice(...words), meant: () => undefined };
+  return { check: choice(...words), suggest: () => undefined };
 }
 
 /** Any text. */
-export const TEXT: OperandKind = { check() {}, meant: () => undefined };
+export const TEXT: OperandKind = { check() {}, suggest: () => undefined };
 
-/** How others write names and patterns, and how mq does: `order/+/paid`, `order.#`, `order:created`. */
+/** Other notations of names and patterns, and that of mq: `order/+/paid`, `order.#`, `order:created`. */
 const NOTATIONS: readonly (readonly [RegExp, string])[] = [
   [/^\//, ""],
   [/\/$/, ""],
@@ -59,16 +59,16 @@ const NOTATIONS: readonly (readonly [RegExp, string])[] = [
   [/(?<=^|\.)\+(?=\.|$)/g, "*"],
 ];
 
-/** Pieces as mq writes them, with what stands behind them; undefined if one of them is not what it should be even then. */
-function rewritten(pieces: string[], check: (text: string) => unknown, ...behind: string[]): string | undefined {
-  const texts = pieces.filter((piece) => piece !== "");
+/** Words in the notation of mq, followed by further words; undefined if one of them is invalid even then. */
+function translate(words: string[], check: (text: string) => unknown, ...further: string[]): string | undefined {
+  const texts = words.filter((word) => word !== "");
   if (texts.length === 0 || texts.join(" ").length > MAX_CHARACTERS) return undefined;
-  const meant = texts.map((text) => NOTATIONS.reduce((text, [from, to]) => text.replace(from, to), text));
-  const isMeant = meant.every((text) => isFine(text, check));
-  return isMeant ? [...meant, ...behind].map(shellWord).join(" ") : undefined;
+  const translated = texts.map((text) => NOTATIONS.reduce((text, [from, to]) => text.replace(from, to), text));
+  const isValid = translated.every((text) => passes(text, check));
+  return isValid ? [...translated, ...further].map(shellQuote).join(" ") : undefined;
 }
 
-function isFine(text: string, check: (text: string) => unknown): boolean {
+function passes(text: string, check: (text: string) => unknown): boolean {
   try {
     check(text);
     return true;

@@ -1,23 +1,23 @@
 /**
- * Text broken into lines. Everything here is pure.
+ * Wraps text into lines. Everything here is pure.
  *
  * @module
  */
 
-/** How text is measured. */
+/** Measures text in columns of a terminal. */
 export interface Measure {
-  /** How many columns of a terminal it takes. */
+  /** The width of a text. */
   widthOf(text: string): number;
-  /** As much of it as has room in so many columns. */
+  /** The longest beginning of a text that fits the width. */
   startOf(text: string, width: number): string;
 }
 
-/** Text of mq itself: each character takes one column. The tables for all other text (cells.ts) take 20 ms to load. */
-const OWN_TEXT: Measure = { widthOf: (text) => text.length, startOf: (text, width) => text.slice(0, width) };
+/** For text in which each character is one column wide. The Unicode tables for other text (cells.ts) take 20 ms to load. */
+const PLAIN: Measure = { widthOf: (text) => text.length, startOf: (text, width) => text.slice(0, width) };
 
-/** A text of mq itself as lines that are no wider than so many columns: see {@linkcode wrapBy}. */
-export function wrapOwn(text: string, width: number, indent: string = ""): string[] {
-  return wrapBy(OWN_TEXT, text, width, indent);
+/** Wraps text in which each character is one column wide, such as help: see {@linkcode wrapBy}. */
+export function wrapPlain(text: string, width: number, indent: string = ""): string[] {
+  return wrapBy(PLAIN, text, width, indent);
 }
 
 /**

@@ -10,7 +10,7 @@ import stringWidth from "string-width";
 import type { EventInfo, Why } from "../../lib/protocol/responses.ts";
 import { cut, drawLine, pad, type Piece, wrap } from "../shared/cells.ts";
 import { admitHint, colorOf, count, formatPatternList, printable } from "../shared/format.ts";
-import { suggest } from "../shared/mistakes.ts";
+import { suggest } from "../shared/suggestions.ts";
 
 /** Connections that do not fit beside the broker are drawn below it, unless they get at least this many columns. */
 const MIN_BESIDE = 60;

@@ -101,11 +101,11 @@ async function round(stage: { port: number; flood: Flood }, work: () => Promise<
 }
 
 const flags = {
-  rate: option("N", "How many events are published a second.", integer(1), { fallback: ["200000", 200_000] }),
+  rate: option("N", "How many events are published a second.", integer(1), { defaultValue: ["200000", 200_000] }),
   rounds: option("N", "How often it is measured with the page and without it.", integer(1, 1000), {
-    fallback: ["3", 3],
+    defaultValue: ["3", 3],
   }),
-  for: option("DURATION", "How long each time.", duration, { fallback: ["10s", 10_000] }),
+  for: option("DURATION", "How long each time.", duration, { defaultValue: ["10s", 10_000] }),
   json: toggle("Print the findings as one JSON object."),
 };
 

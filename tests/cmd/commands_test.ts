@@ -27,8 +27,8 @@ async function loadedWith(file: string): Promise<string[]> {
 
 Deno.test("the table loads of each command the one that it names", () => {
   for (const [index, { load: _, ...title }] of ALL.entries()) {
-    const { name, aliases, summary } = loaded[index];
-    assertEquals({ name, summary, ...aliases ? { aliases } : {} }, title);
+    const { name, suggestFor, summary } = loaded[index];
+    assertEquals({ name, summary, ...suggestFor ? { suggestFor } : {} }, title);
   }
 });
 

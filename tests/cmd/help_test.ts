@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import stringWidth from "string-width";
 import { parseCommand } from "../../cmd/command.ts";
-import { helpOf } from "../../cmd/shared/help.ts";
+import { helpOf } from "../../cmd/shared/command_help.ts";
 import { loadAll } from "../../cmd/commands.ts";
 import { helpOfAll } from "../../cmd/help.ts";
 import { mq } from "../helpers.ts";

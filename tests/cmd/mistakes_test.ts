@@ -54,10 +54,10 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ],
   [
     "-s localhost:3001 logger create",
-    "mq: unknown flag -s: flags stand behind the command\nTry: mq logger -s localhost:3001 create",
+    "mq: unknown flag -s: flags follow the command\nTry: mq logger -s localhost:3001 create",
   ],
   ["--port 4000", "mq: unknown flag --port\nTry: mq --help"],
-  ["--port=4000 server", "mq: unknown flag --port: flags stand behind the command\nTry: mq server --port=4000"],
+  ["--port=4000 server", "mq: unknown flag --port: flags follow the command\nTry: mq server --port=4000"],
   ["help sub", "mq: unknown command help sub\nTry: mq help logger"],
   ["help bench troughput", "mq: unknown command help bench troughput\nTry: mq help bench throughput"],
   ["bench thruput", "mq: unknown command bench thruput\nTry: mq bench throughput"],
@@ -294,7 +294,7 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
     "pub localhost:3001 create",
     'mq pub: unexpected argument "localhost:3001"; did you mean -s localhost:3001?\nTry: mq pub -s localhost:3001 create',
   ],
-  ["pub create -5", 'mq pub: unknown flag -5\nTry: put -- before what begins with "-" and is not a flag'],
+  ["pub create -5", 'mq pub: unknown flag -5\nTry: put -- before an argument that begins with "-" and is not a flag'],
   ["pub create --data 1", "mq pub: unknown flag --data\nTry: mq pub NAME [DATA|-], without a flag"],
   ["pub create -m hi", "mq pub: unknown flag -m\nTry: mq pub NAME [DATA|-], without a flag"],
   ["pub --topic=create", "mq pub: unknown flag --topic\nTry: mq pub NAME [DATA|-], without a flag"],
@@ -340,8 +340,8 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ["demo 8080", 'mq demo: unexpected argument "8080"; did you mean --web 8080?\nTry: mq demo --web 8080'],
   ["demo --port 8080", "mq demo: unknown flag --port\nTry: mq demo --web [HOST:]PORT"],
   ["demo --web 99999", 'mq demo: --web takes a port, or HOST:PORT, not "99999"\nTry: mq demo --help'],
-  ["on create", "mq on: it needs -- and behind it COMMAND [ARGS...]\nTry: mq on create -- cat"],
-  ["on create cat", "mq on: it needs -- and behind it COMMAND [ARGS...]\nTry: mq on create -- cat"],
+  ["on create", "mq on: it needs -- and then COMMAND [ARGS...]\nTry: mq on create -- cat"],
+  ["on create cat", "mq on: it needs -- and then COMMAND [ARGS...]\nTry: mq on create -- cat"],
   [
     "on create,update --count 2 -- cat file.json",
     'mq on: unexpected argument "create,update"; did you mean create update?\nTry: mq on create update --count 2 -- cat file.json',
@@ -352,7 +352,7 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ],
   ["completions tcsh", 'mq completions: it takes bash, zsh or fish, not "tcsh"\nTry: mq completions --help'],
   ["completions", "mq completions: it needs bash|zsh|fish\nTry: mq completions --help"],
-  ["bench", "mq: bench needs to know what\nTry: mq bench throughput, or mq bench --help"],
+  ["bench", "mq: bench needs a second word\nTry: mq bench throughput, or mq bench --help"],
   [
     "bench connect --msgs 1,000",
     'mq bench connect: --msgs takes a whole number, 10 or more, not "1,000"; did you mean 1000?\nTry: mq bench connect --msgs 1000',
@@ -400,7 +400,8 @@ for (let start = 0; start < MISTAKES.length; start += AT_A_TIME) {
 }
 
 Deno.test("mq refuses flags and command lines that are not UTF-8", async () => {
-  const sentence = '"caf\ufffd" is not UTF-8, or has U+FFFD in it, which stands for what is not\nTry: text in UTF-8\n';
+  const sentence =
+    '"caf\ufffd" is not valid UTF-8, or contains U+FFFD, which replaces invalid bytes\nTry: text in UTF-8\n';
   for (const args of [["logger", "--name", "caf\ufffd"], ["on", "create", "--", "cat", "caf\ufffd"]]) {
     assertEquals(await mq(args), { code: 2, stdout: "", stderr: `mq ${args[0]}: ${sentence}` });
   }

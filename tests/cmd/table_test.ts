@@ -16,7 +16,7 @@ interface Row {
 /** In a row, PORT is the port of a broker that runs, and NOBODY one on which nobody listens. */
 const NOBODY = "1";
 
-const NO_COMMAND_LINE = "mq on: it needs -- and behind it COMMAND [ARGS...]\nTry: mq on create -- cat\n";
+const NO_COMMAND_LINE = "mq on: it needs -- and then COMMAND [ARGS...]\nTry: mq on create -- cat\n";
 
 const ROWS: Row[] = [
   // mq
@@ -52,7 +52,7 @@ const ROWS: Row[] = [
   {
     args: "bench",
     code: 2,
-    stderr: "mq: bench needs to know what\nTry: mq bench throughput, or mq bench --help\n",
+    stderr: "mq: bench needs a second word\nTry: mq bench throughput, or mq bench --help\n",
   },
   { args: "bench througput", code: 2, stderr: "mq: unknown command bench througput\nTry: mq bench throughput\n" },
   { args: "bench --help", code: 0, stdout: /^mq bench throughput: [^]*^mq bench latency: [^]*^mq bench connect: /m },
@@ -146,7 +146,7 @@ const ROWS: Row[] = [
   {
     args: "server --events ,",
     code: 2,
-    stderr: 'mq server: --events takes names with commas between them, not ","\nTry: mq server --help\n',
+    stderr: 'mq server: --events takes a list separated by commas, not ","\nTry: mq server --help\n',
   },
   {
     args: "server --events a..b",
@@ -321,7 +321,7 @@ const ROWS: Row[] = [
   {
     args: "pub create -5",
     code: 2,
-    stderr: 'mq pub: unknown flag -5\nTry: put -- before what begins with "-" and is not a flag\n',
+    stderr: 'mq pub: unknown flag -5\nTry: put -- before an argument that begins with "-" and is not a flag\n',
   },
   {
     args: "pub bogus x -s 127.0.0.1:PORT",
@@ -512,7 +512,7 @@ Examples:
   {
     args: "reply create",
     code: 2,
-    stderr: "mq reply: it needs -- and behind it COMMAND [ARGS...]\nTry: mq reply read -- cat\n",
+    stderr: "mq reply: it needs -- and then COMMAND [ARGS...]\nTry: mq reply read -- cat\n",
   },
   { args: "reply -- cat", code: 2, stderr: "mq reply: it needs PATTERN...\nTry: mq reply --help\n" },
   {

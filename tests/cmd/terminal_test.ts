@@ -1,8 +1,8 @@
 /** The programs as a person sees them: in real terminals. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { setColorEnabled } from "@std/fmt/colors";
-import { helpOf } from "../../cmd/shared/help.ts";
-import { HELP_COLUMNS } from "../../cmd/shared/layout.ts";
+import { helpOf } from "../../cmd/shared/command_help.ts";
+import { HELP_COLUMNS } from "../../cmd/shared/help_layout.ts";
 import { helpOfAll } from "../../cmd/help.ts";
 import { on } from "../../cmd/on.ts";
 import { drawWhy } from "../../cmd/why/drawing.ts";

@@ -38,11 +38,11 @@ for (const command of await loadAll()) {
 }
 
 /** What a flag makes of the text behind it, if there is one. */
-function readDirectly({ placeholder, read }: Flag<unknown>, value: string | null): unknown {
+function readDirectly({ placeholder, parse }: Flag<unknown>, value: string | null): unknown {
   const isSwitch = placeholder === undefined;
   if (isSwitch !== (value === null)) throw new Error(isSwitch ? "It takes no value" : "It takes a value");
   if (value?.includes("\ufffd")) throw new Error("It was not UTF-8");
-  return read(value ?? "");
+  return parse(value ?? "");
 }
 
 function someArgument({ flags }: Command): fc.Arbitrary<string> {

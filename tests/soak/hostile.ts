@@ -100,12 +100,12 @@ function isBack(before: number, after: number): boolean {
 }
 
 const flags = {
-  for: option("DURATION", "How long the attack goes on.", duration, { fallback: ["30s", 30_000] }),
+  for: option("DURATION", "How long the attack goes on.", duration, { defaultValue: ["30s", 30_000] }),
   connections: option("N", "How many hostile connections there are at a time.", integer(1, 5000), {
-    fallback: ["200", 200],
+    defaultValue: ["200", 200],
   }),
-  return: option("DURATION", "How long its memory may take to come back.", duration, { fallback: ["60s", 60_000] }),
-  seed: option("N", "Makes the same random choices again.", integer(0, 2 ** 31), { fallback: ["1", 1] }),
+  return: option("DURATION", "How long its memory may take to come back.", duration, { defaultValue: ["60s", 60_000] }),
+  seed: option("N", "Makes the same random choices again.", integer(0, 2 ** 31), { defaultValue: ["1", 1] }),
   json: toggle("Print one JSON object."),
 };
 

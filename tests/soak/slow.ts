@@ -135,8 +135,8 @@ function median(values: number[]): number {
 }
 
 const flags = {
-  rounds: option("N", "How often it is measured with it and without it.", integer(1, 1000), { fallback: ["9", 9] }),
-  for: option("DURATION", "How long each time.", duration, { fallback: ["3s", 3000] }),
+  rounds: option("N", "How often it is measured with it and without it.", integer(1, 1000), { defaultValue: ["9", 9] }),
+  for: option("DURATION", "How long each time.", duration, { defaultValue: ["3s", 3000] }),
   json: toggle("Print one JSON object for each way to treat who is slow."),
 };
 

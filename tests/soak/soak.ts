@@ -47,9 +47,9 @@ const BROKER_FLAGS = ["--max-queue", "4MiB", "--drain-time", "2s"];
 const HOSTILE_PACE_MS = 20;
 
 const flags = {
-  for: option("DURATION", "How long it goes on.", duration, { fallback: ["10m", 600_000] }),
-  rate: option("N", "How many events are published a second.", integer(1, 100_000), { fallback: ["3000", 3000] }),
-  hostiles: option("N", "How many hostile connections there are.", integer(0, 1000), { fallback: ["18", 18] }),
+  for: option("DURATION", "How long it goes on.", duration, { defaultValue: ["10m", 600_000] }),
+  rate: option("N", "How many events are published a second.", integer(1, 100_000), { defaultValue: ["3000", 3000] }),
+  hostiles: option("N", "How many hostile connections there are.", integer(0, 1000), { defaultValue: ["18", 18] }),
   seed: option("N", "Makes the same random choices again.", integer(0, 2 ** 31)),
   json: toggle("Print one JSON object a line."),
 };

@@ -1,6 +1,6 @@
 /** Runs what stands behind `deno task NAME`: its flags are read, and its help is drawn, as those of a command of mq. */
 import { type Command, parseCommand, UsageError } from "../../cmd/command.ts";
-import { helpOf } from "../../cmd/shared/help.ts";
+import { helpOf } from "../../cmd/shared/command_help.ts";
 import { type Io, systemIo } from "../../cmd/shared/stdio.ts";
 
 /** Runs a command with this program's arguments, and ends with its exit code. */

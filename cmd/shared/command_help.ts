@@ -4,10 +4,10 @@
  * @module
  */
 import { type Command, flagsOf } from "../command.ts";
-import { columns, HELP_COLUMNS, paragraphs, wrapCommand } from "./layout.ts";
-import { wrapOwn } from "./wrap.ts";
+import { columns, HELP_COLUMNS, paragraphs, wrapCommand } from "./help_layout.ts";
+import { wrapPlain } from "./wrap.ts";
 
-/** Draws a command's help. */
+/** The help of a command. */
 export function helpOf(command: Command, width: number = HELP_COLUMNS): string {
   const { name, summary, description, operands, examples } = command;
   const { form, commandLine } = operands;
@@ -15,13 +15,13 @@ export function helpOf(command: Command, width: number = HELP_COLUMNS): string {
   const flags = Object.entries(flagsOf(command)).map(([name, flag]) =>
     [
       flagForm(name, flag),
-      flag.fallbackText ? `${flag.help} Default: ${flag.fallbackText}.` : flag.help,
+      flag.defaultText ? `${flag.help} Default: ${flag.defaultText}.` : flag.help,
     ] as const
   );
   return [
-    ...wrapOwn(`mq ${name}: ${summary}`, width, "  "),
+    ...wrapPlain(`mq ${name}: ${summary}`, width, "  "),
     "",
-    ...wrapOwn(usage, width, "  "),
+    ...wrapPlain(usage, width, "  "),
     "",
     ...paragraphs(description, width),
     "",

@@ -1,41 +1,41 @@
 /**
- * How help, which is text of mq itself, is laid out as wide as there is room. Everything here is pure.
+ * Lays out help texts for the width of the terminal. Everything here is pure.
  *
  * @module
  */
-import { wrapOwn } from "./wrap.ts";
+import { wrapPlain } from "./wrap.ts";
 
-/** How wide help is that nobody's terminal sets narrower: no flag takes more, so that each is one line for grep. */
+/** The greatest width of help. Each flag fits it, so that grep shows the whole flag. */
 export const HELP_COLUMNS = 120;
 
-/** The least room for a second column: with less, it stands below the first. */
+/** With less room, the second column is placed below the first. */
 const MIN_COLUMN = 30;
 
-/** Lays rows of two cells out in columns, or the second cell of each below the first where there is no room for that. */
+/** Lays out rows of two cells in columns, or with the second cell below the first if the width is too small. */
 export function columns(
   rows: readonly (readonly [string, string])[],
   width: number,
-  wrapFirst: typeof wrapOwn = wrapOwn,
+  wrapFirst: typeof wrapPlain = wrapPlain,
 ): string[] {
   const first = Math.max(...rows.map(([first]) => first.length));
   const room = width - first - 4;
   const isWide = rows.every(([, second]) => second.length <= room);
   if (!isWide && room < MIN_COLUMN) return rows.flatMap((row) => stacked(row, width, wrapFirst));
   return rows.flatMap(([text, second]) =>
-    wrapOwn(second, room).map((line, index) => `  ${(index === 0 ? text : "").padEnd(first)}  ${line}`)
+    wrapPlain(second, room).map((line, index) => `  ${(index === 0 ? text : "").padEnd(first)}  ${line}`)
   );
 }
 
-function stacked([first, second]: readonly [string, string], width: number, wrapFirst: typeof wrapOwn): string[] {
+function stacked([first, second]: readonly [string, string], width: number, wrapFirst: typeof wrapPlain): string[] {
   const indent = " ".repeat(6);
   const form = first.trimStart();
   return [
     ...wrapFirst(form, width - 2, " ".repeat(6)).map((line) => `  ${line}`),
-    ...wrapOwn(second, width - indent.length).map((line) => indent + line),
+    ...wrapPlain(second, width - indent.length).map((line) => indent + line),
   ];
 }
 
-/** A command line over as many lines as it takes; it can be pasted still. */
+/** Wraps a command line with a backslash at each line end, so that it can still be pasted. */
 export function wrapCommand(line: string, width: number, indent: string = ""): string[] {
   const words = line.match(/(?:'[^']*'|[^\s'])+/g) ?? [];
   const lines: string[] = [];
@@ -49,8 +49,8 @@ export function wrapCommand(line: string, width: number, indent: string = ""): s
 }
 
 /**
- * A text as its author has broken it into lines, if they all fit; else each paragraph is broken anew. A line that is
- * indented stays by itself, and so does one behind a full stop or a colon.
+ * The lines of a text unchanged, if they all fit; else each paragraph is wrapped. An indented line is a paragraph of its own,
+ * and so is a line after a full stop or a colon.
  */
 export function paragraphs(text: string, width: number): string[] {
   const lines = text.split("\n");
@@ -66,6 +66,6 @@ export function paragraphs(text: string, width: number): string[] {
   return joined.flatMap((line) => {
     const [margin] = /^ */.exec(line)!;
     const hanging = margin === "" ? "" : "  ";
-    return wrapOwn(line.slice(margin.length), width - margin.length, hanging).map((part) => margin + part);
+    return wrapPlain(line.slice(margin.length), width - margin.length, hanging).map((part) => margin + part);
   });
 }
