@@ -51,7 +51,6 @@ export interface Flag<T> {
 // deno-lint-ignore no-explicit-any
 export type Flags = Record<string, Flag<any>>;
 
-/** The values of flags. */
 export type Values<F extends Flags> = { [K in keyof F]: F[K] extends Flag<infer T> ? T : never };
 
 /** The parsed arguments of a command. */

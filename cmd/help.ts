@@ -29,7 +29,7 @@ export async function help(words: readonly string[], { terminal }: Io): Promise<
 async function find(words: readonly string[]): Promise<ListedCommand> {
   const command = commandOf(ALL, words);
   if (command && wordsOf(command).length === words.length) return command;
-  throw (await import("./unknown_command.ts")).unknownHelp(words);
+  throw (await import("./shared/unknown_command.ts")).unknownHelp(words);
 }
 
 /** The list of commands. */

@@ -27,7 +27,7 @@ export async function main(argv: readonly string[], io: Io): Promise<number> {
   if (failure === undefined) return code;
   const isGone = isBrokenPipe(failure) || io.stdout.isTerminal; // A write to a terminal fails only if it was closed.
   if (isGone) return io.signal.reason === failure ? 0 : code;
-  return (await import("./report_failure.ts")).reportWriteError(argv, failure, io);
+  return (await import("./shared/report_failure.ts")).reportWriteError(argv, failure, io);
 }
 
 async function run(argv: readonly string[], io: Io): Promise<number> {
@@ -35,7 +35,7 @@ async function run(argv: readonly string[], io: Io): Promise<number> {
     return await dispatch(argv, io);
   } catch (error) {
     if (io.signal.aborted && error === io.signal.reason) return 1;
-    return (await import("./report_failure.ts")).reportFailure(argv, error, io);
+    return (await import("./shared/report_failure.ts")).reportFailure(argv, error, io);
   }
 }
 
@@ -49,7 +49,7 @@ function dispatch(argv: readonly string[], io: Io): Promise<number> {
 
 async function runCommand(argv: readonly string[], io: Io): Promise<number> {
   const called = commandOf(ALL, argv);
-  if (called === undefined) throw (await import("./unknown_command.ts")).unknownCommand(argv);
+  if (called === undefined) throw (await import("./shared/unknown_command.ts")).unknownCommand(argv);
   const [command, { parseCommand }, { setColorEnabled }] = await Promise.all([
     called.load(),
     import("./command.ts"),
@@ -93,7 +93,7 @@ function catchUnhandled(io: Io): void {
 async function reportAndExit(error: unknown, io: Io): Promise<void> {
   try {
     io.terminal?.release();
-    await (await import("./report_failure.ts")).reportFailure(Deno.args, error, io);
+    await (await import("./shared/report_failure.ts")).reportFailure(Deno.args, error, io);
     await io.stderr.flush();
   } finally {
     Deno.exit(1); // Exits even if the report fails, so that its error does not come here again.

@@ -142,15 +142,15 @@ class Publisher {
     const results = this.#results;
     results.uncertain += this.#pending.size;
     this.#reportMistakes();
-    for (const refusal of results.refusals()) this.#say(refusal);
-    if (results.withoutReceiver > 0) this.#say(this.#describeWithoutReceiver());
+    for (const refusal of results.refusals()) this.#log(refusal);
+    if (results.withoutReceiver > 0) this.#log(this.#describeWithoutReceiver());
     if (this.#stopReason !== undefined || results.isIncomplete) this.#reportIncomplete();
     return this.#stopReason !== undefined || results.hasFailures ? 1 : 0;
   }
 
   #reportIncomplete(): void {
     const reason = this.#io.signal.aborted ? INTERRUPTED : this.#stopReason;
-    if (this.#io.stdout.failure === undefined) this.#say(this.#results.summary(reason));
+    if (this.#io.stdout.failure === undefined) this.#log(this.#results.summary(reason));
   }
 
   /** Resolves some time after Ctrl-C. */
@@ -186,7 +186,7 @@ class Publisher {
     const { count: number, first } = this.#mistakes;
     if (number === 0) return;
     const which = number === 1 ? first : `${count(number, "line")}, the first is ${first}`;
-    this.#say(`published as text, because it begins like JSON but is not valid: ${which}`);
+    this.#log(`published as text, because it begins like JSON but is not valid: ${which}`);
   }
 
   #describeWithoutReceiver(): string {
@@ -195,7 +195,7 @@ class Publisher {
     return `nobody was listening for ${which}`;
   }
 
-  #say(text: string): void {
+  #log(text: string): void {
     this.#io.stderr.line(`mq pub: ${text}`);
   }
 }

@@ -43,7 +43,6 @@ export function formatTable(title: string, rows: readonly (readonly [string, str
   return [bold(title), ...all.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`)].join("\n");
 }
 
-/** `--json`. */
 export const benchJsonFlag: Flag<boolean> = toggle("Print the results as one JSON object.");
 
 /** The results as one JSON object, which ends with the CPU and memory use of both processes. */

@@ -300,7 +300,6 @@ export async function exchangeBytes(conn: Deno.Conn, { send, reply }: Exchange):
   }
 }
 
-/** Writes all bytes. */
 export async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.length;) {
     written += await conn.write(bytes.subarray(written)).catch(lost);

@@ -60,12 +60,12 @@ const OTHER_WORDS: readonly Candidate[] = [
 const NOTHING: Offer = { from: "table", candidates: [] };
 
 /**
- * What may be offered for a word of a command line.
+ * The completions for a word of a command line.
  *
- * @param words The command line behind `mq`.
- * @param index Which of the words is being typed.
- * @param commands How the commands are called that there are.
- * @param command The one that the words before call, if they do.
+ * @param words The command line after `mq`.
+ * @param index The index of the word that is being typed.
+ * @param commands The names and summaries of all commands.
+ * @param command The command that the words before name, if they name one.
  */
 export function offerAt(
   words: readonly string[],

@@ -50,7 +50,7 @@ export type BrokerAccess = Address & Pick<ConnectOptions, "caCerts" | "token">;
 /** `--json`. */
 export const jsonFlag: Flag<boolean> = toggle("Print one JSON object per line: {id, at, from, event, data}.");
 
-/** `--hops N`, which a handler of `mq on` or `mq reply` finds in its environment. */
+/** `--hops N`. A handler of `mq on` or `mq reply` has it in its environment. */
 export const hopsFlag: Flag<number> = option(
   "N",
   "How many handlers republished the event; mq on stops loops.",
@@ -95,7 +95,7 @@ export function tokenOf({ env: { MQ_TOKEN } }: Io): string | undefined {
   return withSource("MQ_TOKEN", "MQ_TOKEN=$(openssl rand -hex 16)", () => parseToken(MQ_TOKEN));
 }
 
-/** The variables by which mq in a handler finds the same broker. The token it has from mq's own environment. */
+/** The environment with which mq in a handler reaches the same broker. MQ_TOKEN is inherited. */
 export function handlerEnvironment(
   { "tls-ca": caFile }: Values<typeof brokerFlags>,
   access: Address,
@@ -180,7 +180,7 @@ export function logConnection(command: string, client: Client, io: Io): void {
     io.stderr.line(`mq ${command}: ${lastNotice}`);
   });
   client.addEventListener("disconnect", ({ detail: { message } }) => {
-    const why = message === lastNotice ? "" : ` (${message})`; // A notice has just said it.
+    const why = message === lastNotice ? "" : ` (${message})`; // The same text was just printed as a notice.
     io.stderr.line(`mq ${command}: lost the connection${why}; reconnecting`);
   });
   client.addEventListener("dropped", ({ detail }) => {
@@ -207,7 +207,7 @@ export function logDropped(command: string, subscription: Subscription, io: Io):
   };
 }
 
-/** Aborted by another signal or when the client no longer tries to reconnect: to go on would be in vain. */
+/** A signal that is aborted with another one, or when the client stops reconnecting. */
 export function abortWhenLost(client: Client, signal: AbortSignal): AbortSignal {
   const lost = new AbortController();
   client.closed.then((error) => error && lost.abort(error));

@@ -40,7 +40,7 @@ export function cut(text: string, width: number): string {
   return `${fittingStart(text, width - 1)}…`;
 }
 
-/** Text as lines that are no wider than so many columns: see {@linkcode wrapBy}. */
+/** Wraps text to a width in columns: see {@linkcode wrapBy}. */
 export function wrap(text: string, width: number, indent: string = ""): string[] {
   return wrapBy({ widthOf: stringWidth, startOf: fittingStart }, text, width, indent);
 }

@@ -7,7 +7,6 @@ import { type Command, flagsOf } from "../command.ts";
 import { columns, HELP_COLUMNS, paragraphs, wrapCommand } from "./help_layout.ts";
 import { wrapPlain } from "./wrap.ts";
 
-/** The help of a command. */
 export function helpOf(command: Command, width: number = HELP_COLUMNS): string {
   const { name, summary, description, operands, examples } = command;
   const { form, commandLine } = operands;

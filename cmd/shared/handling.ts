@@ -97,7 +97,7 @@ export class Handling {
     } finally {
       await Promise.all(this.#events);
     }
-    if (this.#unhandled > 0) this.#say(`${count(this.#unhandled, "event")} not handled`);
+    if (this.#unhandled > 0) this.#log(`${count(this.#unhandled, "event")} not handled`);
     return this.#exitCode();
   }
 
@@ -106,7 +106,7 @@ export class Handling {
     for await (const event of subscription) {
       const why = this.#runner.whyIgnored?.(event);
       if (why !== undefined) {
-        this.#say(`${event.name} ${event.id}: ${why}`);
+        this.#log(`${event.name} ${event.id}: ${why}`);
         continue;
       }
       if (this.#io.signal.aborted) {
@@ -130,7 +130,7 @@ export class Handling {
   #prepareShutdown(): void {
     const them = this.#running === 1 ? "it" : "them";
     if (this.#running > 0) {
-      this.#say(`waiting for ${count(this.#running, "running command")}; Ctrl-C again kills ${them}`);
+      this.#log(`waiting for ${count(this.#running, "running command")}; Ctrl-C again kills ${them}`);
     }
     const stopWaiting = () =>
       this.#stopWaiting.abort(new MqError("disconnected", "There is no connection to the broker"));
@@ -158,7 +158,7 @@ export class Handling {
     const ended = `not handled: ${event.hops} handlers have republished it; ` +
       "if they form a loop, change what one of them subscribes to or publishes";
     if (this.#options.json) this.#report(event, 0, { ok: false, ended, ms: 0 }, "given up");
-    else this.#say(`${event.name} ${event.id}: ${ended}`);
+    else this.#log(`${event.name} ${event.id}: ${ended}`);
     await this.#runner.refuse?.(event, ended);
   }
 
@@ -181,17 +181,17 @@ export class Handling {
       return this.#io.stdout.line(formatJson(event, { attempt, ms: Math.round(ms), ok, ended, next }));
     }
     const which = `${event.name} ${event.id}${attempt > 1 ? `, attempt ${attempt}` : ""}`;
-    this.#say(`${which}: ${ended} (${formatDuration(ms)})${next === null ? "" : `; ${next}`}`);
+    this.#log(`${which}: ${ended} (${formatDuration(ms)})${next === null ? "" : `; ${next}`}`);
   }
 
-  #say(text: string): void {
+  #log(text: string): void {
     this.#io.stderr.line(`mq ${this.#options.command}: ${text}`);
   }
 
   #exitCode(): number {
     const { count: wanted } = this.#options;
     if (wanted === undefined) return 0;
-    if (this.#taken < wanted) this.#say(`ended after ${this.#taken} of ${count(wanted, "event")}`);
+    if (this.#taken < wanted) this.#log(`ended after ${this.#taken} of ${count(wanted, "event")}`);
     return this.#taken < wanted || this.#failed + this.#unhandled > 0 ? 1 : 0;
   }
 }

@@ -20,13 +20,11 @@ export interface OperandKind {
   suggest(text: string): string | undefined;
 }
 
-/** A pattern. */
 export const PATTERN: OperandKind = {
   check: (text) => new Pattern(text),
   suggest: (text) => translate(text.split(/[\s,;]+/), (text) => new Pattern(text)),
 };
 
-/** The name of an event. */
 export const NAME: OperandKind = {
   check: checkName,
   suggest: (text) => translate([text], checkName),
@@ -47,7 +45,6 @@ export function oneOf(...words: string[]): OperandKind {
   return { check: choice(...words), suggest: () => undefined };
 }
 
-/** Any text. */
 export const TEXT: OperandKind = { check() {}, suggest: () => undefined };
 
 /** Other notations of names and patterns, and that of mq: `order/+/paid`, `order.#`, `order:created`. */

@@ -66,7 +66,6 @@ export class Output {
     this.can = options.can ?? { colors: false, cursor: false };
   }
 
-  /** Writes one line. */
   line(text: string): void {
     if (this.#pendingBytes > MAX_UNREAD_BYTES) {
       this.#droppedLines++;
@@ -199,7 +198,6 @@ function listenFor(signals: readonly Deno.Signal[], listener: (signal: Deno.Sign
   for (const signal of signals) Deno.addSignalListener(signal, () => listener(signal));
 }
 
-/** Resolves when the signal is aborted. */
 export function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));

@@ -160,7 +160,7 @@ function columnsOf(clients: readonly ClientFigures[], order: Order): Column[] {
   ];
 }
 
-/** Each request of a client has a name of its own below `_INBOX`, which tells nothing to a reader. */
+/** Reply patterns below `_INBOX` are shown as one, because their random tokens mean nothing to a reader. */
 function groupInbox(pattern: string): string {
   return pattern.startsWith(`${INBOX}.`) ? INBOX : pattern;
 }

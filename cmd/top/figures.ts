@@ -26,7 +26,7 @@ export interface Snapshot {
   readonly own: { readonly id: string; readonly ageMs: number };
   /** The queue limit of each connection, in bytes. */
   readonly outboxBytes: number;
-  /** Those who publish without a connection: `connectedAt` is empty. */
+  /** Publishers over HTTP, which have no connection: `connectedAt` is empty. */
   readonly http?: readonly ClientInfo[];
 }
 

@@ -1,5 +1,5 @@
 /**
- * Counts the events that are published over HTTP: `/clients` does not list those who publish without a connection.
+ * Counts the events that are published over HTTP, since `/clients` lists only connections.
  *
  * @module
  */
@@ -7,7 +7,7 @@ import type { Client } from "../../lib/client.ts";
 import { ConnectionError, ProtocolError } from "../../lib/protocol/errors.ts";
 import type { ClientInfo } from "../../lib/protocol/responses.ts";
 
-/** The most publishers that are counted; usually there is only one, `http`. */
+/** The maximum number of publishers that are counted; usually there is only one, `http`. */
 const MAX_PUBLISHERS = 20;
 
 /** The data of `mq.http` that is used here. */
@@ -22,19 +22,18 @@ export interface HttpEvent {
 export class HttpCounter {
   readonly #publishers = new Map<string, ClientInfo>();
 
-  /** Counts the events that a broker tells of by `mq.http`, as long as the client exists. */
+  /** Counts `mq.http` events until the client is closed. */
   async follow(client: Client): Promise<void> {
     try {
       for await (const event of client.subscribe("mq.http")) {
         this.count(event.json<HttpEvent>());
       }
     } catch (error) {
-      // With a token for publishing only, nothing can be counted. The end of the client is told elsewhere.
+      // A token for publishing only cannot subscribe, and the end of the connection is reported elsewhere.
       if (!(error instanceof ProtocolError || error instanceof ConnectionError)) throw error;
     }
   }
 
-  /** Counts an event. */
   count({ name, address }: HttpEvent): void {
     const publisher = this.#publishers.get(name) ?? this.#add(name);
     if (publisher === undefined) return;
@@ -42,12 +41,11 @@ export class HttpCounter {
     publisher.address = address;
   }
 
-  /** Forgets what was counted. */
   clear(): void {
     this.#publishers.clear();
   }
 
-  /** The publishers, in the form in which `/clients` lists connections: with their name as id, and `connectedAt` empty. */
+  /** The publishers in the form of connections in `/clients`, with the name as id and an empty `connectedAt`. */
   get publishers(): ClientInfo[] {
     return [...this.#publishers.values()].map((publisher) => ({ ...publisher }));
   }

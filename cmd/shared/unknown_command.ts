@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { DEFAULT_EVENTS } from "../lib/protocol/event.ts";
-import { UsageError } from "./command.ts";
-import { ALL, commandOf, COMMANDS, membersOf, wordsOf } from "./commands.ts";
-import { brokerFlags } from "./shared/broker_flags.ts";
-import { type Nameable, quoteIfNeeded, shellQuote, suggestName } from "./shared/suggestions.ts";
+import { DEFAULT_EVENTS } from "../../lib/protocol/event.ts";
+import { UsageError } from "../command.ts";
+import { ALL, commandOf, COMMANDS, membersOf, wordsOf } from "../commands.ts";
+import { brokerFlags } from "./broker_flags.ts";
+import { type Nameable, quoteIfNeeded, shellQuote, suggestName } from "./suggestions.ts";
 
 /** Words for stopping a broker, for which there is no command. */
 const STOP_WORDS: readonly string[] = ["stop", "kill", "quit", "exit", "end", "down", "shutdown", "restart"];

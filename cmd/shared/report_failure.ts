@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { MqError, visible } from "../lib/protocol/errors.ts";
-import { UsageError } from "./command.ts";
-import { ALL, commandOf } from "./commands.ts";
-import { describeWriteError } from "./shared/sink.ts";
-import type { Io } from "./shared/stdio.ts";
+import { MqError, visible } from "../../lib/protocol/errors.ts";
+import { UsageError } from "../command.ts";
+import { ALL, commandOf } from "../commands.ts";
+import { describeWriteError } from "./sink.ts";
+import type { Io } from "./stdio.ts";
 
 /** The longest message that is printed. */
 const MAX_MESSAGE_COLUMNS = 2000;
@@ -39,5 +39,5 @@ export function reportWriteError(argv: readonly string[], error: unknown, io: Io
 /** A message that is safe to print: control characters are escaped, and it is no longer than a screen. */
 async function printableMessage(sentence: string): Promise<string> {
   const isShort = 2 * sentence.length <= MAX_MESSAGE_COLUMNS; // A character is at most two columns wide.
-  return visible(isShort ? sentence : (await import("./shared/cells.ts")).cut(sentence, MAX_MESSAGE_COLUMNS));
+  return visible(isShort ? sentence : (await import("./cells.ts")).cut(sentence, MAX_MESSAGE_COLUMNS));
 }
