@@ -6,12 +6,12 @@
 import { bold } from "@std/fmt/colors";
 import { defineCommand, integer, option } from "../command.ts";
 import { titleOf } from "../commands.ts";
+import { formatNumber } from "../shared/format.ts";
 import {
   benchJsonFlag,
   formatFigures,
   formatLimit,
   formatMicroseconds,
-  formatNumber,
   formatProgress,
   formatTable,
 } from "./figures.ts";

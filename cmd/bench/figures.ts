@@ -6,6 +6,7 @@
 import { format as formatBytes } from "@std/fmt/bytes";
 import { bold } from "@std/fmt/colors";
 import { type Flag, toggle } from "../command.ts";
+import { formatNumber } from "../shared/format.ts";
 import type { Shares } from "./subject.ts";
 
 /** A process that uses at least this share of a core is a bottleneck. */
@@ -54,11 +55,6 @@ export function formatFigures(
   const busy = { brokerCpu: shares.broker, ownCpu: shares.own, brokerRssBytes: shares.brokerRssBytes, limit };
   const rounded = (_key: string, value: unknown) => typeof value === "number" ? Number(value.toPrecision(6)) : value;
   return JSON.stringify({ ...figures, ...busy }, rounded);
-}
-
-/** A number with three significant digits: `1,930,000`, `0.213`. */
-export function formatNumber(value: number): string {
-  return value.toLocaleString("en-US", { maximumSignificantDigits: 3 });
 }
 
 /** A duration with three significant digits: `213 µs`, `1.04 ms`, `2.5 s`. */

@@ -6,12 +6,11 @@
 import type { Histogram } from "hdr-histogram-js";
 import { defineCommand, duration, integer, option } from "../command.ts";
 import { titleOf } from "../commands.ts";
-import { count } from "../shared/format.ts";
+import { count, formatNumber } from "../shared/format.ts";
 import {
   benchJsonFlag,
   formatFigures,
   formatMicroseconds,
-  formatNumber,
   formatProgress,
   formatTable,
   type Limit,

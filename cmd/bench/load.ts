@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { concat } from "@std/bytes/concat";
 import { dial } from "../../lib/net/dial.ts";
 import type { Address } from "../../lib/protocol/address.ts";
 import { ConnectionError, TimeoutError } from "../../lib/protocol/errors.ts";
@@ -317,14 +318,4 @@ function lost(cause?: unknown): never {
 
 function endsWith(bytes: Uint8Array, end: Uint8Array): boolean {
   return bytes.length >= end.length && bytes.subarray(-end.length).every((byte, index) => byte === end[index]);
-}
-
-function concat(parts: Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let offset = 0;
-  for (const part of parts) {
-    whole.set(part, offset);
-    offset += part.length;
-  }
-  return whole;
 }

@@ -6,8 +6,8 @@
 import { format as formatBytes } from "@std/fmt/bytes";
 import { defineCommand, integer, option } from "../command.ts";
 import { titleOf } from "../commands.ts";
-import { count } from "../shared/format.ts";
-import { benchJsonFlag, formatFigures, formatLimit, formatNumber, formatProgress, formatTable } from "./figures.ts";
+import { count, formatNumber } from "../shared/format.ts";
+import { benchJsonFlag, formatFigures, formatLimit, formatProgress, formatTable } from "./figures.ts";
 import { type Extent, type Load, type LoadResult, runLoad, type Watch } from "./load.ts";
 import { openSubject, type Shares, subjectFlags } from "./subject.ts";
 

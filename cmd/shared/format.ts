@@ -90,6 +90,11 @@ export function formatDuration(ms: number): string {
   return `${Math.round(ms / 60_000)} min`;
 }
 
+/** A number with three significant digits: `1,930,000`, `0.213`. */
+export function formatNumber(value: number): string {
+  return value.toLocaleString("en-US", { maximumSignificantDigits: 3 });
+}
+
 /** A number and its noun: `1 event`, `2 events`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;

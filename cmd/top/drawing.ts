@@ -7,9 +7,8 @@ import { format as formatBytes } from "@std/fmt/bytes";
 import { bold, dim, inverse, red, yellow } from "@std/fmt/colors";
 import { format as formatExactly } from "@std/fmt/duration";
 import { INBOX } from "../../lib/protocol/event.ts";
-import { formatNumber } from "../bench/figures.ts";
 import { type Column, drawLine, layOutTable, pad, type Piece } from "../shared/cells.ts";
-import { count, formatPatternList, printable } from "../shared/format.ts";
+import { count, formatNumber, formatPatternList, printable } from "../shared/format.ts";
 import { type ClientFigures, type Figures, type Order, sorted, type SortKey } from "./figures.ts";
 import type { Size } from "../shared/terminal.ts";
 

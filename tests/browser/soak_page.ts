@@ -5,7 +5,7 @@
  * page is to stay usable meanwhile, and the listeners are to get what they get without it.
  */
 import { format as formatBytes } from "@std/fmt/bytes";
-import { formatNumber } from "../../cmd/bench/figures.ts";
+import { formatNumber } from "../../cmd/shared/format.ts";
 import { defineCommand, duration, integer, option, toggle } from "../../cmd/command.ts";
 import type { Io } from "../../cmd/shared/stdio.ts";
 import { connect } from "../../mod.ts";

@@ -6,7 +6,7 @@
  * default the broker closes a slow listener; this one comes back whenever it is closed. With `--slow drop` it stays.
  */
 import { format as formatBytes } from "@std/fmt/bytes";
-import { formatNumber } from "../../cmd/bench/figures.ts";
+import { formatNumber } from "../../cmd/shared/format.ts";
 import { runLoad } from "../../cmd/bench/load.ts";
 import { mqWire } from "../../cmd/bench/mq_wire.ts";
 import { defineCommand, duration, integer, option, toggle } from "../../cmd/command.ts";
