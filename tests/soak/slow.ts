@@ -94,7 +94,7 @@ interface Finding {
 
 async function measure(policy: string, rounds: number, forMs: number, tell: (line: string) => void): Promise<Finding> {
   let named = 0;
-  const onLog = (line: string) => line.includes(NAME) && line.includes("does not read") ? named++ : 0;
+  const onLog = (line: string) => line.includes(NAME) && line.includes("reads too slowly") ? named++ : 0;
   const flags = ["--events", "bench.>", "--slow", policy];
   const { broker, port } = await BrokerProcess.start(0, flags, { onTrouble: tell, onLog });
   await using _ = broker;
