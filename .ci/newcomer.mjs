@@ -121,6 +121,6 @@ async function demo(command, again) {
 /** Whether a line is mq's: the introduction, or one of its programs; `deno task` says before that what it runs. */
 function isOfMq(line, output) {
   const [head] = output.split("\n\n");
-  const introduction = head.slice(head.indexOf("Four programs talk over TCP")).split("\n");
+  const introduction = head.slice(head.indexOf("Four programs connected over TCP")).split("\n");
   return introduction.includes(line) || /^(Task .*|(server|logger|app-\d) .*|)$/.test(line);
 }

@@ -79,10 +79,14 @@ export const top = defineCommand({
   async run({ flags }, io) {
     const access = { ...brokerAccess(flags, io, "top"), name: "top" };
     try {
-      await using client = flags.once
+      const client = flags.once
         ? await connectWithHint({ ...access, reconnect: false, signal: io.signal })
         : await connectAndWait("top", access, io);
-      await showFigures(client, flags, io);
+      try {
+        await showFigures(client, flags, io);
+      } finally {
+        await client.close(); // Nothing is left to handle, so there is nothing to drain.
+      }
       return 0;
     } catch (error) {
       if (flags.once || !io.signal.aborted) throw error;
