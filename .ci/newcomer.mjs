@@ -14,7 +14,7 @@ const SELF = fileURLToPath(import.meta.url);
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
 /** How long the demo may take until it shows something, the downloads of a first start included, in milliseconds. */
-const PATIENCE_MS = 120_000;
+const TIMEOUT_MS = 120_000;
 
 /** What a machine may need to reach the npm registry: its certificates and its proxy. */
 const NETWORK = /^(SSL_CERT_(FILE|DIR)|NODE_EXTRA_CA_CERTS|DENO_TLS_CA_STORE|(https?|no)_proxy|npm_config_registry)$/i;
@@ -95,7 +95,7 @@ async function demo(command, again) {
     });
   }
   try {
-    const deadline = Date.now() + PATIENCE_MS;
+    const deadline = Date.now() + TIMEOUT_MS;
     while (!SHOWN.every((part) => part.test(output)) && Date.now() < deadline && end === undefined) {
       await new Promise((resolve) => setTimeout(resolve, 100));
     }

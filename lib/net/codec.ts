@@ -138,6 +138,8 @@ export interface CodecHost {
  * @param host The broker.
  * @returns The codec.
  * @throws {MqError} If the broker cannot have a port with this codec.
+ *
+ * @internal It changes with the broker; {@linkcode classic} makes one.
  */
 export type CodecFactory = (host: CodecHost) => Codec;
 

@@ -5,23 +5,28 @@
  * @module
  */
 import { monotonicUlid } from "@std/ulid";
+import { onOneLine } from "./classic/json_text.ts";
 import {
   type ClassicForm,
   type ClassicKeys,
   type ClassicMessage,
-  onOneLine,
+  modernName,
   type Reading,
   readMessage,
 } from "./classic/message.ts";
-import { modernName } from "./classic/names.ts";
 import { decodeData, isJson } from "./data.ts";
 import { MqError, quote } from "./errors.ts";
 import { isName } from "./event.ts";
 import { MAX_NAME_BYTES } from "./limits.ts";
 import { takeWord } from "./text.ts";
 
-export { modernName, modernPattern } from "./classic/names.ts";
-export type { ClassicForm, ClassicKeys, ClassicMessage } from "./classic/message.ts";
+export {
+  type ClassicForm,
+  type ClassicKeys,
+  type ClassicMessage,
+  modernName,
+  modernPattern,
+} from "./classic/message.ts";
 
 /** The longest message, in bytes without its line end: a client reads a longer one in two pieces, as two messages. */
 export const MAX_MESSAGE_BYTES: number = 60 * 1024 - 1;

@@ -1,12 +1,13 @@
 /**
- * Parses the messages of classic clients, in each of the forms that such clients write. Everything here is pure.
+ * Parses the messages of classic clients, in each of the forms that such clients write, and the names in them. Everything
+ * here is pure.
  *
  * @module
  */
-import { encodeData, isJson } from "../data.ts";
+import { isJson } from "../data.ts";
 import { ProtocolError, quote, visible } from "../errors.ts";
 import { isName } from "../event.ts";
-import { modernName } from "./names.ts";
+import { dataOf, membersOf, onOneLine, partsOf } from "./json_text.ts";
 
 /**
  * How events are written to classic clients: as `NAME DATA`, or as a JSON object such as `{"event":...,"payload":...}`.
@@ -134,23 +135,6 @@ export function readMessage(message: string, reading: Reading): ClassicMessage {
   if (message.startsWith("[") && isJson(message)) return readArray(message, reading);
   if (message.startsWith('"') && isJson(message)) return readMessage(JSON.parse(message).trim(), reading);
   return readText(message, reading);
-}
-
-/**
- * Writes JSON, or a text, on one line. JSON has line ends only between its tokens, where any white space is the same.
- *
- * @param text The text.
- * @returns The text, with a space for each run of line ends.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(onOneLine('{"id":\r\n1}'), '{"id": 1}');
- * ```
- */
-export function onOneLine(text: string): string {
-  return text.replace(/[\r\n]+/g, " ");
 }
 
 /** A member of an object. */
@@ -326,77 +310,41 @@ const EXPECTED: Record<ClassicForm, string> = {
   json: 'an object has it under "event", "type" or a key like these',
 };
 
-/** A string, a bracket or a comma. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{},]/g;
-const MEMBER = /^("(?:[^"\\]|\\.)*")\s*:([^]*)$/;
-const STRING_OR_SPACE = /("(?:[^"\\]|\\.)*")|\s+/g;
-
 /**
- * The members of an object.
+ * Converts a name to the line protocol.
  *
- * @param json The object.
- * @returns The text of each value by its key; of a key that is there twice, the last.
+ * @param written The name as it was written.
+ * @returns The name, with `-` for each run of characters that are not allowed in names.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * const members = membersOf('{ "id" : 12345678901234567890, "tags": ["a", "b"] }');
- * assertEquals([...members], [["id", "12345678901234567890"], ["tags", '["a", "b"]']]);
+ * assertEquals(modernName("in transit"), "in-transit");
+ * assertEquals(modernName("order/paid"), "order-paid");
  * ```
  */
-export function membersOf(json: string): Map<string, string> {
-  const members = new Map<string, string>();
-  for (const part of partsOf(json)) {
-    const [, key, value] = MEMBER.exec(part)!;
-    members.set(JSON.parse(key), value.trim());
-  }
-  return members;
+export function modernName(written: string): string {
+  return written.trim().replace(/[^\p{L}\p{M}\p{Nd}_.-]+/gu, "-");
 }
 
 /**
- * The parts of an object or array between its commas.
+ * Converts a pattern with names of classic clients to the line protocol. A token with `*` or `>` is not changed, so that
+ * it is a wildcard, or makes the pattern malformed; it never becomes a name.
  *
- * @param json The object or array.
- * @returns The text of each element, or of each member with its key.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(partsOf('["create", {"id": 1, "of": 2}]'), ['"create"', '{"id": 1, "of": 2}']);
- * ```
- */
-export function partsOf(json: string): string[] {
-  const parts: string[] = [];
-  let [depth, start] = [0, 0];
-  for (const { 0: token, index } of json.matchAll(TOKEN)) {
-    if (token === "{" || token === "[") {
-      if (depth++ === 0) start = index + 1;
-    } else if (token === "}" || token === "]") {
-      if (--depth === 0) parts.push(json.slice(start, index).trim());
-    } else if (token === "," && depth === 1) {
-      parts.push(json.slice(start, index).trim());
-      start = index + 1;
-    }
-  }
-  return parts.filter((part) => part !== "");
-}
-
-/**
- * A value of JSON as the data of a line.
- *
- * @param json The text of the value.
- * @returns A string as {@linkcode encodeData} writes it; else the text itself, without white space between its tokens.
+ * @param written The pattern as it was written.
+ * @returns The pattern. It need not be well formed: {@linkcode Pattern} tells.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(dataOf('"a record"'), "a record");
- * assertEquals(dataOf('{ "id": 1.0 }'), '{"id":1.0}');
+ * assertEquals(modernPattern("in transit"), "in-transit");
+ * assertEquals(modernPattern("order placed.*"), "order-placed.*");
+ * assertEquals(modernPattern(">"), ">");
+ * assertEquals(modernPattern("order*"), "order*");
  * ```
  */
-export function dataOf(json: string): string {
-  return json.startsWith('"') ? encodeData(JSON.parse(json)) : json.replace(STRING_OR_SPACE, "$1");
+export function modernPattern(written: string): string {
+  return written.split(".").map((token) => /[*>]/.test(token) ? token : modernName(token)).join(".");
 }
