@@ -17,7 +17,7 @@ const MAX_SHOWN = 20;
 const flags = {
   ...brokerFlags,
   all: toggle(`Show all connections, not only the first ${MAX_SHOWN} receivers and the first ${MAX_SHOWN} others.`),
-  json: toggle("Print the answer of the broker as one JSON object."),
+  json: toggle("Print the response of the broker as one JSON object."),
 };
 
 export const why = defineCommand({
@@ -37,18 +37,18 @@ export const why = defineCommand({
   async run({ flags, operands: [name] }, io) {
     const access = brokerAccess(flags, io, "why");
     await using client = await connectWithHint({ ...access, name: "why", reconnect: false, signal: io.signal });
-    const answer = await ask(client, name, io.signal);
+    const response = await ask(client, name, io.signal);
     const drawn = async () => {
-      const events = answer.recognized ? [] : await client.events(io.signal);
-      return drawWhy(answer, events, flags.all ? Infinity : MAX_SHOWN, io.terminal?.size().columns);
+      const events = response.recognized ? [] : await client.events(io.signal);
+      return drawWhy(response, events, flags.all ? Infinity : MAX_SHOWN, io.terminal?.size().columns);
     };
-    io.stdout.line(flags.json ? JSON.stringify(answer) : await drawn());
+    io.stdout.line(flags.json ? JSON.stringify(response) : await drawn());
     return 0;
   },
 });
 
-/** The broker's answer without the connection of `mq why` itself. */
+/** The broker's response without the connection of `mq why` itself. */
 async function ask(client: Client, name: string, signal: AbortSignal): Promise<Why> {
-  const answer = await client.why(name, signal);
-  return { ...answer, ignores: answer.ignores.filter(({ id }) => id !== client.hello.id) };
+  const response = await client.why(name, signal);
+  return { ...response, ignores: response.ignores.filter(({ id }) => id !== client.hello.id) };
 }

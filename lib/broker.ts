@@ -240,7 +240,7 @@ export class Broker implements AsyncDisposable {
    * Finds out what a client may do.
    *
    * @param token Its token; undefined for none.
-   * @returns What the token allows, or everything if the broker has no tokens; undefined if it lets nobody in.
+   * @returns What the token allows, or everything if the broker has no tokens; undefined if it is not accepted.
    */
   authorize(token: string | undefined): Scope | undefined {
     return this.#authenticator.isOpen ? "all" : this.#authenticator.authorize(token ?? "");

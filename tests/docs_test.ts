@@ -8,7 +8,6 @@ import { patternOfAddress } from "../lib/catalog/asyncapi.ts";
 import { STATUSES } from "../lib/http/responses.ts";
 import { DEFAULT_EVENTS, type Limits, parseCatalog, ProtocolError, WIRE_CODES } from "../mod.ts";
 import {
-  ANSWER_BYTES,
   DEFAULT_LIMITS,
   DEFAULT_PORT,
   EVENT_HEAD_BYTES,
@@ -16,6 +15,7 @@ import {
   MAX_CLIENT_NAME_CHARACTERS,
   MAX_GREETING_BYTES,
   MAX_NAME_BYTES,
+  RESPONSE_BYTES,
 } from "../lib/protocol/limits.ts";
 import { HELP } from "../lib/protocol/lines.ts";
 import { VERSION } from "../lib/protocol/version.ts";
@@ -30,7 +30,7 @@ Deno.test("docs/protocol.md gives the limits that the broker has", async () => {
     const sentence of [
       `at most ${inThousands(lineBytes)} bytes long`,
       `more than ${inThousands(outboxBytes)} bytes wait`,
-      `${inThousands(ANSWER_BYTES)} bytes more may wait`,
+      `${inThousands(RESPONSE_BYTES)} bytes more may wait`,
       `at most ${inThousands(connections)} connections`,
       `A connection may have ${inThousands(patterns)} patterns`,
       `within ${inThousands(helloMs)} ms`,

@@ -54,12 +54,12 @@ export function formatTime(id: string): string {
   return new Date(decodeTime(id)).toLocaleTimeString("en-GB");
 }
 
-/** Returns whether a name is that of an answer to a request. */
+/** Returns whether a name is that of a reply. */
 export function isInboxName(name: string): boolean {
   return name.startsWith(`${INBOX}.`);
 }
 
-/** Returns the name under which an event is shown: `_INBOX` for all answers to requests, else its own name. */
+/** Returns the name under which an event is shown: `_INBOX` for all replies, else its own name. */
 export function groupName(name: string): string {
   return isInboxName(name) ? INBOX : name;
 }

@@ -1,6 +1,6 @@
 /**
  * The state of a broker as the page knows it: its connections, and who publishes without one. System events update it
- * at once, and each answer to `/clients` replaces what it holds of connections. Everything here is pure.
+ * at once, and each response to `/clients` replaces what it holds of connections. Everything here is pure.
  *
  * @module
  */
@@ -151,7 +151,7 @@ export class Model {
     return Math.min(1, queuedBytes / this.hello.limits.outboxBytes);
   }
 
-  /** Takes the answer to `/clients`, and the time in milliseconds. */
+  /** Takes the response to `/clients`, and the time in milliseconds. */
   reconcile(clients: readonly ClientInfo[], now: number): void {
     const before = new Map(this.connections);
     this.connections.clear();

@@ -20,7 +20,7 @@ import { SampleRatio } from "./sample_ratio.ts";
 import { StatusOverlay } from "./status_overlay.ts";
 import { followTheme } from "./theme.ts";
 
-/** How often `/clients` and `/stats` are asked for, and how often if the answers are long. */
+/** How often `/clients` and `/stats` are asked for, and how often if the responses are long. */
 const POLL_MS = 1000;
 const POLL_MANY_MS = 5000;
 const MANY_CONNECTIONS = 500;

@@ -45,7 +45,7 @@ export class RateChart {
     this.refresh();
   }
 
-  /** Adds an answer to `/stats`, and the time in milliseconds at which it arrived. */
+  /** Adds a response to `/stats`, and the time in milliseconds at which it arrived. */
   answered(stats: BrokerStats, now: number): void {
     this.#history.answered(stats, now);
     this.#history.latest?.forEach((rate, index) => setText(this.#values[index], formatCompactRate(rate)));
@@ -53,7 +53,7 @@ export class RateChart {
     else if (!document.hidden) this.#chart.setData(this.#history.data);
   }
 
-  /** The newest rate of published events; undefined before the second answer. */
+  /** The newest rate of published events; undefined before the second response. */
   get published(): number | undefined {
     return this.#history.latest?.[0];
   }

@@ -20,7 +20,7 @@ export class RateHistory {
   data: [number[], ...number[][]] = [[], ...SERIES.map(() => [])];
   #last: { stats: BrokerStats; now: number } | undefined;
 
-  /** Adds an answer to `/stats`, and the time in milliseconds at which it arrived. */
+  /** Adds a response to `/stats`, and the time in milliseconds at which it arrived. */
   answered(stats: BrokerStats, now: number): void {
     const last = this.#last;
     this.#last = { stats, now };
@@ -31,7 +31,7 @@ export class RateHistory {
     while (this.data[0][0] < (now - HISTORY_MS) / 1000) for (const column of this.data) column.shift();
   }
 
-  /** The newest rate of each series; undefined before the second answer. */
+  /** The newest rate of each series; undefined before the second response. */
   get latest(): number[] | undefined {
     return this.data[0].length === 0 ? undefined : this.data.slice(1).map((column) => column.at(-1)!);
   }

@@ -4,15 +4,15 @@
  * @module
  */
 
-/** How many of the last answers to `/stats` are compared. */
-const ANSWERS = 5;
+/** How many of the last responses to `/stats` are compared. */
+const RESPONSES = 5;
 /** A smaller ratio of published to received events is not shown: some are on their way at any time. */
 const MIN_RATIO = 1.1;
 
 /** Compares the events that arrived with those that were published. */
 export class SampleRatio {
   #received = 0;
-  readonly #answers: { published: number; received: number }[] = [];
+  readonly #responses: { published: number; received: number }[] = [];
 
   /** Counts an event that has arrived. */
   event(): void {
@@ -21,13 +21,13 @@ export class SampleRatio {
 
   /** Takes the broker's count of all published events. */
   answered(published: number): void {
-    this.#answers.push({ published, received: this.#received });
-    if (this.#answers.length > ANSWERS + 1) this.#answers.shift();
+    this.#responses.push({ published, received: this.#received });
+    if (this.#responses.length > RESPONSES + 1) this.#responses.shift();
   }
 
   /** The ratio in words; empty if all events arrive. */
   get text(): string {
-    const [first, last] = [this.#answers[0], this.#answers.at(-1)];
+    const [first, last] = [this.#responses[0], this.#responses.at(-1)];
     if (first === undefined || last === undefined) return "";
     const [published, received] = [last.published - first.published, last.received - first.received];
     if (published <= received * MIN_RATIO) return "";

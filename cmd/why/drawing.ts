@@ -22,9 +22,9 @@ const MIN_DRAWN = 24;
 type Line = readonly Piece[];
 
 /**
- * Draws the answer to `/why`. The route of an unrecognized event ends at the broker.
+ * Draws the response to `/why`. The route of an unrecognized event ends at the broker.
  *
- * @param why The answer.
+ * @param why The response.
  * @param events What the broker recognizes.
  * @param most How many receivers are shown, and how many other connections.
  * @param width The width of the terminal, in columns.

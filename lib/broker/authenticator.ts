@@ -69,10 +69,10 @@ function paddedBytes(token: string): Uint8Array {
 }
 
 /**
- * Why a connection is not let in.
+ * The error of a connection that has not authenticated.
  *
  * @param why What is missing, as the rest of the sentence.
- * @returns The error to answer.
+ * @returns The error to send.
  */
 export function unauthorized(why: string): FatalProtocolError {
   return new FatalProtocolError("unauthorized", `Cannot let you in: ${why}`);

@@ -1,12 +1,12 @@
 /**
- * The control lines: what each verb does, and its answer. A new verb is a line in the table of {@linkcode Commands}, one
+ * The control lines: what each verb does, and its response. A new verb is a line in the table of {@linkcode Commands}, one
  * method, and a rule in docs/protocol.md. `/sub` and `/unsub` stand in subscriptions.ts.
  *
  * @module
  */
 import { FatalProtocolError, ProtocolError, quote } from "../protocol/errors.ts";
 import { INBOX } from "../protocol/event.ts";
-import { ANSWER_BYTES, type Limits, MAX_HOPS } from "../protocol/limits.ts";
+import { type Limits, MAX_HOPS, RESPONSE_BYTES } from "../protocol/limits.ts";
 import { formatOk, HELP, parseHello, PROTOCOL_VERSION, takeHeaders } from "../protocol/lines.ts";
 import { formatPatterns } from "../protocol/pattern.ts";
 import type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "../protocol/responses.ts";
@@ -20,7 +20,7 @@ import { Publication } from "./publication.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 import type { SystemEvents } from "./system_events.ts";
 
-/** The longest REF and verb that are answered by their own name, in UTF-16 code units. */
+/** The longest REF and verb that a response repeats, in UTF-16 code units. */
 const MAX_WHAT_CHARACTERS = 64;
 
 /** The broker, to its commands. */
@@ -29,15 +29,15 @@ export interface CommandHost {
   readonly events: readonly string[];
   /** The broker's limits. */
   readonly limits: Readonly<Limits>;
-  /** The answer to `/stats`. */
+  /** The response to `/stats`. */
   stats(): BrokerStats;
-  /** The answer to `/clients`. */
+  /** The response to `/clients`. */
   clients(): ClientInfo[];
-  /** The answer to `/events`. */
+  /** The response to `/events`. */
   describeEvents(): EventInfo[];
-  /** The answer to `/why NAME`. */
+  /** The response to `/why NAME`. */
   explainRouting(name: string): Why;
-  /** What a token allows; undefined if it lets nobody in. */
+  /** What a token allows; undefined if it is not accepted. */
   authorize(token: string | undefined): Scope | undefined;
 }
 
@@ -45,7 +45,7 @@ export interface CommandHost {
 export interface CommandOptions {
   /** The broker. */
   host: CommandHost;
-  /** Sends the answers. */
+  /** Sends the responses. */
   fanOut: FanOut;
   /** Carries out `/sub` and `/unsub`. */
   subscriptions: Subscriptions;
@@ -55,7 +55,7 @@ export interface CommandOptions {
   publish: (event: Publication, connection: Connection) => number | undefined;
 }
 
-/** Carries out a verb; `rest` is what follows it on the line. Returns the answer. */
+/** Carries out a verb; `rest` is what follows it on the line. Returns the response. */
 type Handler = (connection: Connection, rest: string) => string;
 
 /** Carries out control lines. */
@@ -86,21 +86,22 @@ export class Commands {
   }
 
   /**
-   * Carries out a control line, and sends its answer.
+   * Carries out a control line, and sends its response.
    *
    * @param connection The connection that sent it.
    * @param verb The verb, without its slash.
    * @param rest What follows the verb.
-   * @throws {ProtocolError} If it is refused: then nothing has changed, and {@linkcode answerSubject} tells what to answer.
+   * @throws {ProtocolError} If it is refused: then nothing has changed, and {@linkcode responseSubject} tells which line the
+   * error belongs to.
    */
   run(connection: Connection, verb: string, rest: string): void {
     const handler = this.#verbs.get(verb);
     if (handler === undefined) {
       throw new ProtocolError("bad-verb", `Unknown verb ${quote("/" + verb)}: /help lists those there are`);
     }
-    const answer = handler(connection, rest);
-    this.#checkRoom(connection, answer);
-    if (!connection.ended) this.#options.fanOut.send(connection, answer + "\n");
+    const response = handler(connection, rest);
+    this.#checkRoom(connection, response);
+    if (!connection.ended) this.#options.fanOut.send(connection, response + "\n");
   }
 
   #hello(connection: Connection, rest: string): string {
@@ -110,8 +111,8 @@ export class Commands {
     if (scope === undefined) {
       throw unauthorized(token === undefined ? "this broker asks for a token" : "it is not the right token");
     }
-    const answer = formatOk("hello", this.#self(connection));
-    this.#checkRoom(connection, answer); // Before anything changes.
+    const response = formatOk("hello", this.#self(connection));
+    this.#checkRoom(connection, response); // Before anything changes.
     const { name } = connection;
     const { subscriptions, systemEvents } = this.#options;
     subscriptions.change(connection, () => {
@@ -119,7 +120,7 @@ export class Commands {
       connection.introduce(introduction);
       systemEvents.introduced(connection, name);
     });
-    return answer;
+    return response;
   }
 
   /** What the broker says of itself. */
@@ -149,23 +150,23 @@ export class Commands {
     return formatOk(ref, { id: event.id, receivers });
   }
 
-  /** A long answer has to fit behind the events that were published before. A short one always gets room. */
-  #checkRoom(connection: Connection, answer: string): void {
-    if (!isLongerThan(ANSWER_BYTES, answer)) return;
+  /** A long response has to fit behind the events that were published before. A short one always gets room. */
+  #checkRoom(connection: Connection, response: string): void {
+    if (!isLongerThan(RESPONSE_BYTES, response)) return;
     this.#options.fanOut.settle(connection);
     const { roomBytes } = connection.queue;
-    if (!isLongerThan(Math.max(roomBytes, ANSWER_BYTES), answer)) return;
-    const message = `Cannot answer: that would take ${byteLength(answer)} bytes, and there is room for ${roomBytes}`;
+    if (!isLongerThan(Math.max(roomBytes, RESPONSE_BYTES), response)) return;
+    const message = `Cannot answer: that would take ${byteLength(response)} bytes, and there is room for ${roomBytes}`;
     throw new ProtocolError("answer-too-long", message);
   }
 }
 
 /**
- * An event that asked for a receipt and was dropped.
+ * The error for an event that asked for a receipt and is not recognized.
  *
  * @param line Its line.
  * @param events The patterns of the events that are recognized.
- * @returns The error to answer.
+ * @returns The error to send.
  */
 export function unrecognized(line: string, events: readonly string[]): ProtocolError {
   const [name] = takeWord(line);
@@ -176,7 +177,7 @@ export function unrecognized(line: string, events: readonly string[]): ProtocolE
 }
 
 /**
- * What an answer names: the verb, or the REF of a `/pub`.
+ * What a response begins with: the verb, or the REF of a `/pub`.
  *
  * @param verb The verb.
  * @param rest What follows it.
@@ -186,21 +187,21 @@ export function unrecognized(line: string, events: readonly string[]): ProtocolE
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(answerSubject("sub", "order.*"), "sub");
- * assertEquals(answerSubject("pub", "7 create"), "7");
- * assertEquals(answerSubject("x".repeat(65), ""), "-");
+ * assertEquals(responseSubject("sub", "order.*"), "sub");
+ * assertEquals(responseSubject("pub", "7 create"), "7");
+ * assertEquals(responseSubject("x".repeat(65), ""), "-");
  * ```
  */
-export function answerSubject(verb: string, rest: string): string {
+export function responseSubject(verb: string, rest: string): string {
   const word = verb === "pub" && takeWord(rest)[1] !== "" ? takeWord(rest)[0] : verb;
   return word === "" || word.length > MAX_WHAT_CHARACTERS ? "-" : word;
 }
 
 /**
- * The refusal of a line for an error. One that is not the client's doing ends that one connection, and nothing else.
+ * The error that a line is refused with. An error that is not the client's doing closes its connection only.
  *
  * @param error What was thrown.
- * @returns The error to answer.
+ * @returns The error to send.
  */
 export function asProtocolError(error: unknown): ProtocolError {
   if (error instanceof ProtocolError) return error;
@@ -214,7 +215,7 @@ export function asProtocolError(error: unknown): ProtocolError {
  *
  * @param error What the line was refused for.
  * @param why Why nothing is read after it, as the rest of the sentence.
- * @returns The error to answer.
+ * @returns The error to send.
  */
 export function asFatal(error: ProtocolError, why: string): ProtocolError {
   if (error instanceof FatalProtocolError) return error;

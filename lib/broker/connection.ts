@@ -12,7 +12,7 @@ import type { Transport } from "../net/transport.ts";
 import { WriteQueue } from "../net/write_queue.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { ProtocolError, quote } from "../protocol/errors.ts";
-import { ANSWER_BYTES, type Limits, LINGER_MS } from "../protocol/limits.ts";
+import { type Limits, LINGER_MS, RESPONSE_BYTES } from "../protocol/limits.ts";
 import type { HelloArguments } from "../protocol/lines.ts";
 import { formatPatterns, Pattern } from "../protocol/pattern.ts";
 import type { ClientInfo } from "../protocol/responses.ts";
@@ -292,7 +292,7 @@ export class Connection implements Publisher, Subscriber {
    * @returns How many bytes could not be written.
    */
   async finish(closeMessage: string, deadlineMs: number): Promise<number> {
-    if (closeMessage !== "") this.queue.pushUrgent(encoder.encode(closeMessage), ANSWER_BYTES);
+    if (closeMessage !== "") this.queue.pushUrgent(encoder.encode(closeMessage), RESPONSE_BYTES);
     const endsAt = Date.now() + deadlineMs;
     const isWritten = await atMost(deadlineMs, this.#writeAndEnd());
     const graceMs = Math.min(this.speaksControl ? deadlineMs : LINGER_MS, endsAt - Date.now());

@@ -8,7 +8,7 @@
 import { delay } from "@std/async/delay";
 import { afterCurrentTick, scheduler } from "../net/read_scheduler.ts";
 import { BURST_MS, type WriteQueue } from "../net/write_queue.ts";
-import { ANSWER_BYTES } from "../protocol/limits.ts";
+import { RESPONSE_BYTES } from "../protocol/limits.ts";
 import { encodeText } from "../protocol/text.ts";
 import type { Publication, Publisher } from "./publication.ts";
 import type { Route } from "./router.ts";
@@ -108,7 +108,7 @@ export class FanOut {
   send(subscriber: Subscriber, text: string): void {
     if (subscriber.group !== undefined) this.deliver(subscriber.group);
     const bytes = encodeText(text);
-    const isQueued = subscriber.queue.pushUrgent(bytes, ANSWER_BYTES);
+    const isQueued = subscriber.queue.pushUrgent(bytes, RESPONSE_BYTES);
     if (isQueued) this.#touched.add(subscriber.queue);
     else this.#calls.push(() => subscriber.overflow(bytes.length, 0));
     this.#schedule();

@@ -116,7 +116,7 @@ export interface DirectPublishOptions {
    * @default {0}
    */
   hops?: number;
-  /** The name of the event that answers this one. */
+  /** The name of the event that replies to this one. */
   reply?: string;
   /**
    * What the limit `eventsPerSecond` is counted by, such as the IP address for which the program publishes. Without it,

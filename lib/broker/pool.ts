@@ -14,7 +14,7 @@ import type { ClientInfo } from "../protocol/responses.ts";
 import { isBlank, isFirstWord, takeWord } from "../protocol/text.ts";
 import { Admission } from "./admission.ts";
 import { type Authenticator, unauthorized } from "./authenticator.ts";
-import { answerSubject, asFatal, asProtocolError, type Commands } from "./commands.ts";
+import { asFatal, asProtocolError, type Commands, responseSubject } from "./commands.ts";
 import { Connection } from "./connection.ts";
 import type { FanOut } from "./fan_out.ts";
 import type { Callbacks, SlowPolicy } from "./options.ts";
@@ -26,7 +26,7 @@ import type { SystemEvents } from "./system_events.ts";
 /** What a control line begins with. */
 const SLASH = 0x2f;
 
-/** A line without an end is worth a word: whoever writes a first client forgets it. */
+/** Reported because it is a usual fault of a first client: it forgets the LF. */
 const UNFINISHED_LINE = new ProtocolError(
   "unfinished-line",
   "The connection ended in the middle of a line, which does not count: every line ends with a line feed",
@@ -231,7 +231,7 @@ export class Pool {
     this.#options.publish(new Publication(line, connection.name, undefined, source), connection, isGuess);
   }
 
-  /** Carries a control line out: exactly one answer a line, but for `/pong` and `/quit`. */
+  /** Carries a control line out: exactly one response a line, but for `/pong` and `/quit`. */
   #runCommand(connection: Connection, line: string): void {
     if (!connection.speaksControl) this.#watch(connection);
     const [verb, rest] = takeWord(line.slice(1));
@@ -240,7 +240,7 @@ export class Pool {
     try {
       this.#options.commands.run(connection, verb, rest);
     } catch (error) {
-      this.#refuse(connection, this.#asRefusal(error), answerSubject(verb, rest));
+      this.#refuse(connection, this.#asRefusal(error), responseSubject(verb, rest));
     }
   }
 
@@ -279,14 +279,14 @@ export class Pool {
     return refusal;
   }
 
-  /** Answers a line that could not be carried out, and closes the connection if nothing can be read after it. */
+  /** Responds to a line that could not be carried out, and closes the connection after a fatal error. */
   #refuse(connection: Connection, error: ProtocolError, what = "-"): void {
     if (connection.ended) return;
     if (error.code !== "unrecognized") this.#options.systemEvents.refusedLine(connection, error);
-    const answer = formatErr(what, error) + "\n";
+    const response = formatErr(what, error) + "\n";
     const isFatal = error instanceof FatalProtocolError;
-    if (isFatal) this.#end(connection, { reason: error.code, closeMessage: answer, graceMs: FAULT_GRACE_MS });
-    else if (connection.speaksControl) this.#options.fanOut.send(connection, answer);
+    if (isFatal) this.#end(connection, { reason: error.code, closeMessage: response, graceMs: FAULT_GRACE_MS });
+    else if (connection.speaksControl) this.#options.fanOut.send(connection, response);
   }
 
   /** A web page can have a browser send a request to any port: it must not be able to publish. */

@@ -13,7 +13,7 @@ import { groupKey, type Subscriber, SubscriberGroup } from "./subscriber_group.t
 /** How many names are remembered with their groups. Past that all are forgotten and looked up again. */
 const MAX_ROUTES = 10_000;
 
-/** The names of the inboxes that answers to requests are sent to: they are recognized whatever else is. */
+/** The names of the inboxes that replies are sent to: every broker recognizes them. */
 const INBOXES = `${INBOX}.>`;
 
 /** What the router knows of a name. */

@@ -41,19 +41,19 @@ export class SlowConsumers implements OverflowHandler {
   }
 
   /**
-   * Decides what happens to a connection whose write queue was full: this is where it becomes a slow consumer. An answer is
+   * Decides what happens to a connection whose write queue was full: this is where it becomes a slow consumer. A response is
    * never dropped, and a connection whose codec knows no control lines is never disconnected: its client would break.
    *
    * @param connection The connection.
    * @param bytes How much found no room, at least.
-   * @param events How many events found no room; 0 if it was an answer.
+   * @param events How many events found no room; 0 if it was a response.
    */
   overflow(connection: Connection, bytes: number, events: number): void {
     if (connection.ended) return;
     const { policy, outboxBytes, systemEvents, disconnect } = this.#options;
-    const isAnswer = events === 0;
+    const isResponse = events === 0;
     const mayDrop = policy === "drop" || connection.codec.decode !== undefined;
-    if (mayDrop && !isAnswer) return this.#drop(connection, bytes, events);
+    if (mayDrop && !isResponse) return this.#drop(connection, bytes, events);
     systemEvents.becameSlow(connection, bytes, "disconnect");
     const message = `Closed: more than ${outboxBytes} bytes waited to be read`;
     const closeMessage = formatErr("-", new FatalProtocolError("slow-consumer", message)) + "\n";

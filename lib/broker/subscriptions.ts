@@ -40,7 +40,7 @@ export class Subscriptions {
    *
    * @param connection The connection that sent it.
    * @param rest What follows the verb.
-   * @returns The answer.
+   * @returns The response.
    * @throws {ProtocolError} If it is refused; then nothing has changed.
    */
   subscribe(connection: Connection, rest: string): string {
@@ -58,7 +58,7 @@ export class Subscriptions {
    *
    * @param connection The connection that sent it.
    * @param rest What follows the verb.
-   * @returns The answer.
+   * @returns The response.
    * @throws {ProtocolError} If it is refused; then nothing has changed.
    */
   unsubscribe(connection: Connection, rest: string): string {

@@ -42,7 +42,9 @@ export function upgrade(request: Request): Deno.WebSocketUpgrade {
     return Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT_S });
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause; // A TypeError tells that the headers ask for no WebSocket.
-    throw new MqError("no-upgrade", "Cannot answer: /ws is for WebSockets, and this is another request", { cause });
+    throw new MqError("no-upgrade", "Cannot open a WebSocket: /ws is for WebSockets, and this is another request", {
+      cause,
+    });
   }
 }
 

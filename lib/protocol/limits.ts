@@ -23,7 +23,7 @@ export const MAX_HOPS = 255;
 export const MAX_GREETING_BYTES = 4096;
 
 /** How many bytes of responses may wait for a connection beyond {@linkcode Limits.outboxBytes}. */
-export const ANSWER_BYTES: number = 64 * 1024;
+export const RESPONSE_BYTES: number = 64 * 1024;
 
 /** How many bytes may wait for a classic client, which gets at most 50 messages a second. */
 export const CLASSIC_OUTBOX_BYTES: number = 1024 * 1024;

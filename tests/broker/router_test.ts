@@ -2,7 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { setImmediate } from "node:timers";
 import { ProtocolError } from "../../lib/protocol/errors.ts";
 import { Pattern } from "../../lib/protocol/pattern.ts";
-import { ANSWER_BYTES } from "../../lib/protocol/limits.ts";
+import { RESPONSE_BYTES } from "../../lib/protocol/limits.ts";
 import { MAX_MESSAGE_BYTES } from "../../lib/protocol/classic.ts";
 import { WriteQueue } from "../../lib/net/write_queue.ts";
 import { lineFormat, Publication } from "../../lib/broker/publication.ts";
@@ -574,7 +574,7 @@ Deno.test("Router.send tells a listener whose queue is full", async () => {
   const router = routerOf(full);
   router.send(full, "/ok 123\n");
   assertEquals(full.overflows, 0);
-  router.send(full, `/ok ${"x".repeat(ANSWER_BYTES)}\n`);
+  router.send(full, `/ok ${"x".repeat(RESPONSE_BYTES)}\n`);
   await endOfTurn();
   assertEquals(full.overflows, 1);
 });
