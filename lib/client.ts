@@ -135,7 +135,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * Connects for the first time. {@linkcode connect} calls it.
+   * Connects for the first time. {@linkcode connect} calls it; to call it again does nothing.
    *
    * @param signal Aborts connecting.
    * @throws As {@linkcode connect}.

@@ -3,7 +3,7 @@ import { assert, assertEquals, assertInstanceOf, assertMatch, assertRejects, ass
 import {
   type BrokerOptions,
   type BrokerStats,
-  type Client,
+  Client,
   type ClientEventMap,
   connect,
   ConnectionError,
@@ -185,6 +185,26 @@ Deno.test("connect forgets its signal once it is connected", async () => {
   await using client = await join(server, { signal: controller.signal });
   controller.abort();
   await client.flush();
+});
+
+Deno.test("Client.open connects once, however often it is called", async () => {
+  await using server = await startBroker();
+  const client = new Client({ hostname: "127.0.0.1", port: server.port });
+  await Promise.all([client.open(), client.open()]);
+  await client.open();
+  assertEquals(server.broker.stats().connections, 1);
+  await client.close();
+  const error = await assertRejects(() => client.open(), ConnectionError);
+  assertEquals(error.code, "closed");
+});
+
+Deno.test("Client.open can be called again after it failed", async () => {
+  const port = freePort();
+  await using client = new Client({ hostname: "127.0.0.1", port });
+  await assertRejects(() => client.open(), ConnectionError);
+  await using _server = await startBrokerAt("127.0.0.1", port);
+  await client.open();
+  assertEquals(client.connected, true);
 });
 
 Deno.test("connect introduces the client by its name", async () => {

@@ -63,6 +63,7 @@ export class ClientConnection {
   #lost = 0;
   #hello: Hello | undefined;
   #session: Session | undefined;
+  #opening: Promise<void> | undefined;
   /** Settles after the last session; undefined before the first. */
   #sessions: Promise<void> | undefined;
 
@@ -101,11 +102,17 @@ export class ClientConnection {
   }
 
   /**
-   * Connects for the first time.
+   * Connects for the first time. Does nothing if that has been done; waits if it is being done.
    *
    * @param signal Aborts connecting.
    */
   async open(signal?: AbortSignal): Promise<void> {
+    this.checkOpen();
+    if (this.#sessions !== undefined) return;
+    await (this.#opening ??= this.#open(signal).finally(() => this.#opening = undefined));
+  }
+
+  async #open(signal?: AbortSignal): Promise<void> {
     const session = this.#settings.wait ? (await this.#retry(signal)).session : await this.#connect(signal);
     this.#sessions = this.#keepConnected(session);
   }
