@@ -87,7 +87,7 @@ function suggestionError(
 ): UsageError | undefined {
   const given = new Set(argv.map((argument) => splitFlag(flags, argument)?.[0]));
   const suggestions = new Map(
-    operands.map((operand, index) => [operand, suggestOperand(command, { flags, given }, operand, index)]),
+    operands.map((operand, index) => [operand, suggestOperand(command, { flags, given }, operands, index)]),
   );
   const first = [...suggestions].find(([, suggestion]) => suggestion !== undefined);
   if (first === undefined) return undefined;
@@ -96,7 +96,9 @@ function suggestionError(
   );
   const isComplete = operands.every((operand, index) => suggestions.get(operand) ?? isValid(command, operand, index));
   const hint = isComplete && line.length <= MAX_HINT_CHARACTERS ? line : `mq ${command.name} --help`;
-  return new UsageError(`unexpected argument ${quote(first[0])}; did you mean ${first[1]}?`, hint);
+  const [typed, meant] = first;
+  const how = typed === meant ? ", without the quotes" : "";
+  return new UsageError(`unexpected argument ${quote(typed)}; did you mean ${meant}${how}?`, hint);
 }
 
 /** The flags of a command, and the names of those that are given or already suggested: each can be given once. */
@@ -106,14 +108,20 @@ interface KnownFlags {
 }
 
 /** What to type instead of an operand; undefined if it is valid, or nothing is similar. */
-function suggestOperand(command: Command, known: KnownFlags, operand: string, index: number): string | undefined {
+function suggestOperand(
+  command: Command,
+  known: KnownFlags,
+  operands: readonly string[],
+  index: number,
+): string | undefined {
   const { kinds = [TEXT], max } = command.operands;
+  const operand = operands[index];
   if (isValid(command, operand, index)) return undefined;
   if (operand === "help") return "--help";
   if (operand.length > MAX_HINT_CHARACTERS) return undefined;
   const isFlagValue = Object.values(known.flags).some(({ suggestForValue }) => suggestForValue?.test(operand));
   if (isFlagValue) return suggestFlag(operand, known);
-  return index < max ? (kinds[index] ?? kinds.at(-1)!).suggest(operand) : undefined;
+  return index < max ? (kinds[index] ?? kinds.at(-1)!).suggest(operand, index === operands.length - 1) : undefined;
 }
 
 /** The flag for which an operand would be a valid value, with that value: `--port 4000`. Then it counts as given. */

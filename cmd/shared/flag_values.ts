@@ -51,6 +51,9 @@ function suggestNumber(text: string): string | undefined {
 
 const UNITS_MS = new Map([["ms", 1], ["s", 1000], ["m", 60_000], ["h", 3_600_000]]);
 
+/** A number without a unit is more likely in milliseconds from this one on: `--every 100`, but `--wait 5`. */
+const FEWEST_MS = 100;
+
 /** The form of durations. */
 export const DURATION = /^\d+(?:\.\d+)?(?:ms|s|m|h)$/;
 
@@ -60,7 +63,10 @@ export function duration(text: string): number {
   const ms = Math.round(Number(number) * UNITS_MS.get(unit)!);
   if (unit !== undefined && ms >= 1 && ms <= 2 ** 31 - 1) return ms;
   const [, amount, wrong] = /^([1-9]\d*) ?(|ms|s|m|h)(?:ec|in|ours?|inutes?|econds?|ecs|ins)?$/i.exec(text) ?? [];
-  const suggestion = amount === undefined || unit !== undefined ? undefined : `${amount}${wrong.toLowerCase() || "s"}`;
+  const likely = Number(amount) < FEWEST_MS ? "s" : "ms";
+  const suggestion = amount === undefined || unit !== undefined
+    ? undefined
+    : `${amount}${wrong.toLowerCase() || likely}`;
   throw new InvalidValueError("a duration such as 500ms, 2s or 1m", suggestion);
 }
 

@@ -16,8 +16,8 @@ const MAX_CHARACTERS = 1000;
 export interface OperandKind {
   /** Throws a ProtocolError or an InvalidValueError if the text is invalid. */
   check(text: string): unknown;
-  /** What to type instead of an invalid text; undefined if nothing is similar. */
-  suggest(text: string): string | undefined;
+  /** What to type instead of an invalid text; undefined if nothing is similar. The last operand may become several. */
+  suggest(text: string, isLast: boolean): string | undefined;
 }
 
 export const PATTERN: OperandKind = {
@@ -33,7 +33,8 @@ export const NAME: OperandKind = {
 /** The name of an event to publish. The data may have got into the same word. */
 export const PUBLISHABLE: OperandKind = {
   check: checkPublishable,
-  suggest(text) {
+  suggest(text, isLast) {
+    if (!isLast) return translate([text], checkPublishable);
     if (text.startsWith("{")) return `NAME ${shellQuote(text)}`;
     const [, name, data] = /^([^\s:]+)[: ]([^\s:][^]*)$/.exec(text) ?? [];
     return name === undefined ? translate([text], checkPublishable) : translate([name], checkPublishable, data);

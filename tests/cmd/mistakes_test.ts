@@ -71,7 +71,7 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ],
   [
     "logger 'create update' -n 3",
-    'mq logger: unexpected argument "create update"; did you mean create update?\nTry: mq logger create update -n 3',
+    'mq logger: unexpected argument "create update"; did you mean create update, without the quotes?\nTry: mq logger create update -n 3',
   ],
   [
     "logger localhost:3001",
@@ -127,6 +127,14 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   [
     "logger --wait 2min",
     'mq logger: --wait takes a duration such as 500ms, 2s or 1m, not "2min"; did you mean 2m?\nTry: mq logger --wait 2m',
+  ],
+  [
+    "app --every 100",
+    'mq app: --every takes a duration such as 500ms, 2s or 1m, not "100"; did you mean 100ms?\nTry: mq app --every 100ms',
+  ],
+  [
+    "pub 'create hello' 1",
+    'mq pub: Cannot read "create hello" as an event\'s name: it takes letters, digits, "_" and "-", joined by single dots\nTry: mq pub --help',
   ],
   ["logger --wait 0s", 'mq logger: --wait takes a duration such as 500ms, 2s or 1m, not "0s"\nTry: mq logger --help'],
   [
