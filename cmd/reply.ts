@@ -111,7 +111,8 @@ class ReplyRunner implements Runner {
       return "replied with that error";
     } catch (error) {
       if (!(error instanceof MqError)) throw error;
-      return `not replied: ${error.message}`;
+      const isSame = ended.endsWith(error.message); // The reply failed for the same reason.
+      return isSame ? "nor could that error be sent" : `not replied: ${error.message}`;
     }
   }
 

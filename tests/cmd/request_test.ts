@@ -252,6 +252,25 @@ Deno.test("mq reply that is to end replies with an error to what waits, once wha
   assertEquals((await program.outcome()).code, 0);
 });
 
+Deno.test("mq reply reports once that there is no connection to reply over", async () => {
+  await using elsewhere = await startBroker({ events: Gate.events });
+  await using gate = await Gate.open(elsewhere);
+  await using server = await startBroker();
+  const commandLine = [...Gate.commandLine, "-s", `127.0.0.1:${elsewhere.port}`];
+  await using program = await startReply(server, "", ...commandLine);
+  const asked = request(server, ["create", "--timeout", "60s"]);
+  await until(() => gate.arrived.length === 1, "the command runs");
+  await server.broker.close();
+  assertEquals((await asked).code, 1);
+  program.kill("SIGINT");
+  await program.stderr.find("waiting for 1 running command");
+  gate.arrived[0].reply("too late");
+  const line = withoutIds(await program.stderr.find("mq reply: create"));
+  const ended = "done, but not replied: There is no connection to the broker";
+  assertEquals(line, `mq reply: create ID: ${ended} (TIME); nor could that error be sent`);
+  assertEquals((await program.outcome()).code, 0);
+});
+
 Deno.test("a handler of mq reply can make a request itself", async () => {
   await using server = await startBroker({ events: ["create", "read"] });
   await using shop = await connect({ hostname: "127.0.0.1", port: server.port });
