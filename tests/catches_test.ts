@@ -45,7 +45,7 @@ function* programs(folder: URL): Generator<URL> {
   }
 }
 
-Deno.test("every error that is caught is looked at, or a comment beside it says why it cannot matter", () => {
+Deno.test("every caught error is handled, or a comment beside it says why it cannot matter", () => {
   const places = ["lib/", "cmd/", "web/", ".ci/"].flatMap((name) => [...programs(new URL(name, root))]).flatMap((
     file,
   ) => unexplained(Deno.readTextFileSync(file)).map((line) => `${file.pathname.replace(root.pathname, "")}:${line}`));

@@ -228,7 +228,7 @@ Deno.test("connect gives up on a refused name even with wait", async () => {
   await assertRejects(() => soon(join(server, { name: "mq", wait: true }), "its end"), ProtocolError);
 });
 
-Deno.test("Client.hello says what the broker is like", async () => {
+Deno.test("Client.hello is the response of the broker to /hello", async () => {
   await using server = await startBroker({ events: ["order.>"], limits: { lineBytes: 100 } });
   await using client = await join(server);
   const { id, server: program, version, limits, events } = client.hello;
@@ -326,7 +326,7 @@ Deno.test("Client.publish throws for data that JSON cannot carry", async () => {
   assertEquals(server.broker.stats().published, 0);
 });
 
-Deno.test("Client.publish throws for a line longer than the broker takes, and goes on", async () => {
+Deno.test("Client.publish throws for a line longer than the broker accepts, and stays connected", async () => {
   await using server = await startBroker({ limits: { lineBytes: 64 } });
   await using client = await join(server);
   const events = client.subscribe("create");
@@ -340,7 +340,7 @@ Deno.test("Client.publish throws for a line longer than the broker takes, and go
   assertEquals(server.broker.stats().refused, 0);
 });
 
-Deno.test("Client.publishConfirmed is refused for a line longer than the broker takes, and goes on", async () => {
+Deno.test("Client.publishConfirmed rejects for a line longer than the broker accepts, and the client stays connected", async () => {
   await using server = await startBroker({ limits: { lineBytes: 64 } });
   await using client = await join(server);
   const longest = "x".repeat(64 - "create ".length);
@@ -407,7 +407,7 @@ Deno.test("Client.publish and publishConfirmed keep the order of events", async 
   await Promise.all(receipts);
 });
 
-Deno.test("Client.subscribe hears the events of several patterns", async () => {
+Deno.test("Client.subscribe receives the events of several patterns", async () => {
   await using server = await startBroker({ events: [">"] });
   await using client = await join(server);
   const events = client.subscribe(["order.*", "user.>", "plain"]);
@@ -420,7 +420,7 @@ Deno.test("Client.subscribe hears the events of several patterns", async () => {
   assertEquals(await takeRest(events), []);
 });
 
-Deno.test("Client.subscribe hears an event that several of its patterns match once", async () => {
+Deno.test("Client.subscribe receives an event once if several patterns match", async () => {
   await using server = await startBroker({ events: [">"] });
   await using client = await join(server);
   const events = client.subscribe(["order.paid", "order.*", ">", "order.*"]);
@@ -505,7 +505,7 @@ Deno.test("Client.subscribe keeps a pattern at the broker until its last subscri
   assertEquals(await patternsOf(client, server), []);
 });
 
-Deno.test("Client.subscribe hears nothing more after it ended, and what comes after it does", async () => {
+Deno.test("Client.subscribe receives nothing after it ended, and a later subscription does", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const first = client.subscribe("create");
@@ -518,7 +518,7 @@ Deno.test("Client.subscribe hears nothing more after it ended, and what comes af
   assertEquals(await takeRest(first), []);
 });
 
-Deno.test("Client.subscribe hears what others publish once it is ready", async () => {
+Deno.test("Client.subscribe receives what others publish once it is ready", async () => {
   await using server = await startBroker();
   await using listener = await join(server);
   await using publisher = await join(server);
@@ -591,7 +591,7 @@ Deno.test("Client.subscribe throws after the client is closed", async () => {
   assertEquals(assertThrows(() => client.subscribe("create"), ConnectionError).code, "closed");
 });
 
-Deno.test("Client.subscribe says it is not ready where the broker refuses, and the client goes on", async () => {
+Deno.test("Client.subscribe rejects ready if the broker refuses, and the client stays connected", async () => {
   await using server = await startBroker({ limits: { patterns: 2 } });
   await using client = await join(server);
   const events = client.subscribe(["create", "update"]);
@@ -629,7 +629,7 @@ Deno.test("Client.subscribe that the broker refuses leaves nothing at the broker
   await client.subscribe("update").ready;
 });
 
-Deno.test("Client.subscribe refuses a pattern that makes a line longer than the broker takes, and goes on", async () => {
+Deno.test("Client.subscribe refuses a pattern that makes a line longer than the broker accepts, and stays connected", async () => {
   await using server = await startBroker({ limits: { lineBytes: 64 } });
   await using client = await join(server);
   const subscribing = async () => await soon(client.subscribe("x".repeat(64)).ready, "a refusal");
@@ -656,7 +656,7 @@ Deno.test("Client.subscribe calls its handler with each event until it is unsubs
   assertEquals(heard, [1, 3]);
 });
 
-Deno.test("Client.subscribe tells what its handler throws or rejects with, and goes on", async () => {
+Deno.test("Client.subscribe reports what its handler throws or rejects with, and continues", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const errors: unknown[] = [];
@@ -769,7 +769,7 @@ Deno.test("Client without meta gives events neither id nor time nor sender", asy
   assertEquals([event.name, event.data], ["create", { id: 1 }]);
 });
 
-Deno.test("Client without echo hears the events of others only", async () => {
+Deno.test("Client without echo receives the events of others only", async () => {
   await using server = await startBroker();
   await using client = await join(server, { echo: false });
   await using other = await join(server);
@@ -789,7 +789,7 @@ Deno.test("Client.flush resolves when the broker has read everything sent before
   assertEquals(server.broker.stats().published, 1000);
 });
 
-Deno.test("Client.stats, clients and why say what the broker says", async () => {
+Deno.test("Client.stats, clients and why return the responses of the broker", async () => {
   await using server = await startBroker();
   await using client = await join(server, { name: "shop" });
   client.subscribe("create");
@@ -970,7 +970,7 @@ Deno.test("Client drains and closes itself at the end of its scope", async () =>
   assertEquals(await takeRest(events), [1]);
 });
 
-Deno.test("Client tells that the broker goes down, comes back to it, and hears its patterns again", async () => {
+Deno.test("Client reports that the broker goes down, reconnects, and renews its subscriptions", async () => {
   const first = await startBroker();
   const { port } = first;
   await using client = await join(first, { name: "shop", reconnect: QUICK });

@@ -9,7 +9,7 @@ Deno.test("a recognized event reaches every connection, its sender included", as
   for (const client of clients) await client.expect("create hello");
 });
 
-Deno.test("an unrecognized event reaches nobody", async () => {
+Deno.test("an unrecognized event is not delivered", async () => {
   await using server = await startBroker();
   const clients = await server.connect(3);
   await clients[0].line("bogus x");
@@ -73,7 +73,7 @@ Deno.test({
   },
 });
 
-Deno.test("a half-closed connection leaves the pool, after what it sent and what waits for it", async () => {
+Deno.test("a half-closed connection leaves the pool after its input is read and its output is written", async () => {
   await using server = await startBroker();
   const [client, other] = await server.connect(2);
   await client.send("create last\n");

@@ -119,7 +119,7 @@ Deno.test("every task that runs cmd/main.ts has a case of its own here, and take
 });
 
 for (const [task, tries] of Object.entries(CASES)) {
-  Deno.test(`deno task ${task} does what it is there for, with the permissions that it has`, async () => {
+  Deno.test(`deno task ${task} works with the permissions that it has`, async () => {
     await using tree = await Tree.copy();
     await tries(tree);
   });

@@ -23,7 +23,7 @@ function hello(token: unknown): string {
 
 // Tokens
 
-Deno.test("tokens: one that is known lets a connection in, and it hears everything", async () => {
+Deno.test("tokens: a connection with a known token is accepted, and receives everything", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [client] = await server.connect(1);
   assertMatch((await client.ask(hello("s3cret")))!, /^\/ok hello /);
@@ -32,7 +32,7 @@ Deno.test("tokens: one that is known lets a connection in, and it hears everythi
 });
 
 for (const line of [hello("wrong"), hello(""), "/hello", "/hello {}", "create 1", "/ping", "/sub create", "/quit"]) {
-  Deno.test(`tokens: ${line} is answered that it does not let in, and the connection is closed`, async () => {
+  Deno.test(`tokens: ${line} is refused, and the connection is closed`, async () => {
     await using server = await startBroker({ tokens: TOKENS });
     const [client] = await server.connect(1);
     assertMatch((await client.ask(line))!, /^\/err hello unauthorized Cannot let you in: /);
@@ -53,7 +53,7 @@ Deno.test("tokens: nothing that stands behind a wrong one is read", async () => 
   assertEquals(server.broker.stats().published, 0);
 });
 
-Deno.test("tokens: one who has not been let in hears nothing", async () => {
+Deno.test("tokens: a connection that has not authenticated receives nothing", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [outside, inside] = await server.connect(2);
   await inside.ask(hello("s3cret"));
@@ -71,7 +71,7 @@ Deno.test("tokens: blank lines and a /hello that cannot be read do no harm", asy
   assertMatch((await client.ask(hello("s3cret")))!, /^\/ok hello /);
 });
 
-Deno.test("tokens: a line may be 4,096 bytes long until it is let in, and as long as any then", async () => {
+Deno.test("tokens: a line may be 4,096 bytes long before authentication, and as long as any other after it", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [patient, long] = await server.connect(2);
   const padded = `/hello {"token":"s3cret"${" ".repeat(4096 - 25)}}`;
@@ -111,7 +111,7 @@ Deno.test("tokens: one that shows none in time is told, and closed", async () =>
   await client.expectEnd();
 });
 
-Deno.test("tokens: one that has been let in may be silent for longer than that", async () => {
+Deno.test("tokens: a connection that has authenticated may be silent for longer than that", async () => {
   await using server = await startBroker({ tokens: TOKENS, limits: { helloMs: 20 } });
   const [inside] = await server.connect(1);
   assertMatch((await inside.ask(hello("s3cret")))!, /^\/ok hello /);
@@ -120,7 +120,7 @@ Deno.test("tokens: one that has been let in may be silent for longer than that",
   assertEquals(await inside.ask("/ping"), "/pong");
 });
 
-Deno.test("tokens: one for publishing publishes, and hears nothing", async () => {
+Deno.test("tokens: a connection with a token for publishing publishes, and receives nothing", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [speaker, hearer] = await server.connect(2);
   await hearer.ask(hello("hear"));
@@ -146,7 +146,7 @@ Deno.test("tokens: one for listening listens, and publishes nothing", async () =
   assertEquals(server.broker.stats().published, 1);
 });
 
-Deno.test("tokens: what one allows stays, whatever a later /hello says", async () => {
+Deno.test("tokens: a later /hello does not change what the token allows", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [client] = await server.connect(1);
   await client.ask(hello("hear"));
@@ -173,7 +173,7 @@ Deno.test("Broker refuses tokens that cannot be shown", async () => {
   await assertRejects(() => startBroker({ tokens: [{ token: "", scope: "all" }] }), MqError, "Cannot use the token");
 });
 
-Deno.test("connect shows its token, and tells of a wrong one at once, even while it waits for a broker", async () => {
+Deno.test("connect sends its token, and rejects at once if it is wrong, even with wait", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const { port } = server;
   await using client = await connect({ hostname: "127.0.0.1", port, token: "s3cret" });
@@ -206,7 +206,7 @@ Deno.test("connections: one more than there is room for is told so and closed, a
   assertEquals(await fourth.ask("/ping"), "/pong");
 });
 
-Deno.test("connections: those that are turned away are told while they are few, and hold up nobody", async () => {
+Deno.test("connections: rejected ones are told why while they are few, and delay no others", async () => {
   await using server = await startBroker({ limits: { connections: 1 } });
   const [inside] = await server.connect(1);
   const others = await Promise.all(Array.from({ length: 150 }, () => RawClient.connect(server.port)));

@@ -29,7 +29,7 @@ async function sender(server: TestBroker): Promise<RawClient> {
   return client;
 }
 
-Deno.test("--slow drop: the newest are dropped, /dropped tells how many in their place, and then all goes on", async () => {
+Deno.test("--slow drop: the newest events are dropped, /dropped reports how many in their place, and delivery continues", async () => {
   await using server = await startBroker(DROP);
   const [listener] = await server.connect(1);
   assertEquals(await listener.ask("/sub create"), "/ok sub");
@@ -65,7 +65,7 @@ Deno.test("--slow drop: mq.slow names the client, its patterns, the bytes and th
   assert(Number(slow.queuedBytes) > 200_000);
 });
 
-Deno.test("--slow drop: a plain listener is told nothing, and goes on", async () => {
+Deno.test("--slow drop: a plain subscriber is told nothing, and stays connected", async () => {
   await using server = await startBroker(DROP);
   const speaker = await sender(server);
   const [listener] = await server.connect(1);
@@ -97,7 +97,7 @@ Deno.test("--slow drop: answers have room where events have none", async () => {
   assertEquals(server.told("mq.disconnect"), []);
 });
 
-Deno.test("--slow drop: one that does not read its answers is closed", async () => {
+Deno.test("--slow drop: a client that does not read its responses is closed", async () => {
   await using server = await startBroker(DROP);
   const [listener] = await server.connect(1);
   await listener.ask("/sub create");

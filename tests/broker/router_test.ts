@@ -153,7 +153,7 @@ Deno.test("Router sends one publisher's events in the order in which it publishe
   assertEquals(await Promise.all(listeners.map((listener) => listener.lines())), [a, lines, b, lines]);
 });
 
-Deno.test("Router writes the events of one turn to a listener at once", async () => {
+Deno.test("Router writes the events of one tick to a subscriber at once", async () => {
   const listener = new FakeListener("a b");
   const router = routerOf(listener);
   for (const line of ["a 1", "b 2", "a 3"]) publish(router, line);
@@ -161,14 +161,14 @@ Deno.test("Router writes the events of one turn to a listener at once", async ()
   assertEquals(listener.written.length, 1);
 });
 
-Deno.test("Router writes nothing before the end of the turn", async () => {
+Deno.test("Router writes nothing before the end of the tick", async () => {
   const listener = new FakeListener("a");
   publish(routerOf(listener), "a 1");
   assertEquals(listener.queue.queuedBytes, 0);
   assertEquals(await listener.lines(), ["a 1"]);
 });
 
-Deno.test("Router writes the events of each turn by themselves", async () => {
+Deno.test("Router writes the events of each tick separately", async () => {
   const listener = new FakeListener("a");
   const router = routerOf(listener);
   for (const line of ["a 1", "a 2", "a 3"]) {
@@ -178,7 +178,7 @@ Deno.test("Router writes the events of each turn by themselves", async () => {
   assertEquals(listener.written.length, 3);
 });
 
-Deno.test("Router.flush writes without waiting for the end of the turn", async () => {
+Deno.test("Router.flush writes without waiting for the end of the tick", async () => {
   const listener = new FakeListener("a");
   const router = routerOf(listener);
   publish(router, "a 1");
@@ -205,7 +205,7 @@ Deno.test("Router counts the events delivered to each listener", async () => {
   assertEquals([two.delivered, one.delivered, none.delivered], [2, 1, 0]);
 });
 
-Deno.test("Router sends a listener that joins within a turn what is published from then on", async () => {
+Deno.test("Router sends a subscriber that joins during a tick what is published from then on", async () => {
   for (const patterns of ["a", ">"]) {
     const [early, late] = [new FakeListener("a"), new FakeListener(patterns)];
     const router = routerOf(early);
@@ -217,7 +217,7 @@ Deno.test("Router sends a listener that joins within a turn what is published fr
   }
 });
 
-Deno.test("Router sends a listener that leaves within a turn what was published until then", async () => {
+Deno.test("Router sends a subscriber that leaves during a tick what was published until then", async () => {
   const [leaving, staying] = [new FakeListener("a"), new FakeListener("a")];
   const router = routerOf(leaving, staying);
   publish(router, "a before");
@@ -227,7 +227,7 @@ Deno.test("Router sends a listener that leaves within a turn what was published 
   assertEquals(await staying.lines(), ["a before", "a after"]);
 });
 
-Deno.test("Router sends the last listener that leaves within a turn what was published until then", async () => {
+Deno.test("Router sends the last subscriber that leaves during a tick what was published until then", async () => {
   const listener = new FakeListener("a");
   const router = routerOf(listener);
   publish(router, "a before");
@@ -236,7 +236,7 @@ Deno.test("Router sends the last listener that leaves within a turn what was pub
   assertEquals(await listener.lines(), ["a before"]);
 });
 
-Deno.test("Router sends a listener that leaves and joins within a turn what it was in for", async () => {
+Deno.test("Router sends a subscriber that leaves and joins during a tick what was published while it was in", async () => {
   const listener = new FakeListener("a");
   const router = routerOf(listener);
   publish(router, "a 1");
@@ -265,7 +265,7 @@ Deno.test("Router.send puts its text behind what was published before and before
   assertEquals(await other.lines(), ["a 1", "a 2"]);
 });
 
-Deno.test("Router.send leaves in the same write as the events of its turn", async () => {
+Deno.test("Router.send leaves in the same write as the events of its tick", async () => {
   const listener = new FakeListener("a");
   const router = routerOf(listener);
   publish(router, "a 1");
@@ -288,7 +288,7 @@ Deno.test("Router.send does not count as an event delivered", async () => {
   assertEquals(listener.delivered, 0);
 });
 
-Deno.test("Router spares a listener without echo its own events, and no one else", async () => {
+Deno.test("Router does not send a subscriber without echo its own events, but all others", async () => {
   const quiet = new FakeListener("a", { echo: false });
   const others = [new FakeListener("a"), new FakeListener("a", { echo: false })];
   const router = routerOf(quiet, ...others);
@@ -304,7 +304,7 @@ Deno.test("Router sends a listener with echo its own events", async () => {
   assertEquals(await listener.lines(), ["a own"]);
 });
 
-Deno.test("Router sends an event with its id and sender to those who asked for them alone", async () => {
+Deno.test("Router sends the id and the sender only to subscribers that asked for them", async () => {
   const [plain, meta] = [new FakeListener("a"), new FakeListener("a", { meta: true })];
   const router = routerOf(plain, meta);
   publish(router, "a  x ", { name: "shop" }, ULID);
@@ -312,7 +312,7 @@ Deno.test("Router sends an event with its id and sender to those who asked for t
   assertEquals(await meta.lines(), [`/event ${ULID} shop a  x `]);
 });
 
-Deno.test("Router gives an event one id, whoever hears it", async () => {
+Deno.test("Router gives an event one id for all subscribers", async () => {
   const listeners = ["a", ">", "a b"].map((patterns) => new FakeListener(patterns, { meta: true }));
   publish(routerOf(...listeners), "a");
   const [first, ...others] = await Promise.all(listeners.map((listener) => listener.lines()));
@@ -328,14 +328,14 @@ Deno.test("Router gives events strictly increasing ids", async () => {
   assertEquals(ids.length, 1000);
 });
 
-Deno.test("Router sends the broker's own events to those who name mq alone", async () => {
+Deno.test("Router sends system events only to subscribers whose patterns name mq", async () => {
   const [all, named] = [new FakeListener("> *.*"), new FakeListener("> mq.*")];
   assertEquals(publish(routerOf(all, named), "mq.connect {}"), 1);
   assertEquals(await all.lines(), []);
   assertEquals(await named.lines(), ["mq.connect {}"]);
 });
 
-Deno.test("Router.route tells the first pattern that recognizes a name", () => {
+Deno.test("Router.route returns the first pattern that recognizes a name", () => {
   const router = new Routing(["create", "order.>", "order.*"]);
   const names = ["create", "order.paid", "order", "bogus"];
   const recognizedBy = names.map((name) => router.route(name).recognizedBy);
@@ -385,7 +385,7 @@ Deno.test("Router.routeAfter finds the route that Router.route finds for the nam
   }
 });
 
-Deno.test("Router.routeAfter guesses the name that came after the last one the last time", () => {
+Deno.test("Router.routeAfter predicts the name that followed the last one before", () => {
   const router = new Routing([">"]);
   const [a, b] = ["a", "b"].map((name) => router.route(name));
   assert(router.routeAfter(a, "b 1") === b);
@@ -395,7 +395,7 @@ Deno.test("Router.routeAfter guesses the name that came after the last one the l
   assert(router.routeAfter(b, "b 4") === b);
 });
 
-Deno.test("Router.routeAfter looks a name up that it did not guess, and guesses that one the next time", () => {
+Deno.test("Router.routeAfter looks up a name that it did not predict, and predicts it the next time", () => {
   const router = new Routing([">"]);
   const [a, b, c] = ["a", "b", "c"].map((name) => router.route(name));
   for (const [line, route] of [["b 1", b], ["c 2", c], ["b 3", b]] as const) {
@@ -460,7 +460,7 @@ Deno.test("Router.routeAfter learns nothing of a route that was forgotten while 
   assertEquals(await listener.lines(), ["one-too-many"]);
 });
 
-Deno.test("Router.routeAfter guesses no name that is not recognized, and nothing after one", () => {
+Deno.test("Router.routeAfter predicts neither an unrecognized name nor what follows one", () => {
   const router = new Routing(["a", "b"]);
   const a = router.route("a");
   const bogus = router.routeAfter(a, "bogus 1");
@@ -496,7 +496,7 @@ Deno.test("Router routes any number of names", async () => {
   assertEquals(await listener.lines(), [...names, ...names]);
 });
 
-Deno.test("Router tells a listener whose queue is full, and spares the others", async () => {
+Deno.test("Router tells only the subscriber whose queue is full", async () => {
   const [full, other] = [stuck("a"), new FakeListener("a")];
   publish(routerOf(full, other), "a long");
   await endOfTurn();
@@ -504,7 +504,7 @@ Deno.test("Router tells a listener whose queue is full, and spares the others", 
   assertEquals([full.queue.queuedBytes, await other.lines()], [5, ["a long"]]);
 });
 
-Deno.test("Router.publish counts those for whom the event is queued, and nobody who has no room for it", async () => {
+Deno.test("Router.publish counts only the subscribers for which the event is queued", async () => {
   const half = new FakeListener("a", { limitBytes: 40, burstMs: 0, ready: new Promise(() => {}) });
   half.queue.push(new Uint8Array(21));
   half.queue.flush();
@@ -517,7 +517,7 @@ Deno.test("Router.publish counts those for whom the event is queued, and nobody 
   assertEquals([router.delivered, half.queue.queuedBytes], [7, 38]);
 });
 
-Deno.test("Router delivers early what gathers for a listener of little room, and tells whoever publishes to pause", async () => {
+Deno.test("Router delivers early to a subscriber with little room, and makes publishers pause", async () => {
   const [small, other] = [new FakeListener("a", { limitBytes: 300 }), new FakeListener("a")];
   const router = routerOf(small, other);
   const lines = Array.from({ length: 40 }, (_, index) => `a ${index} ${"x".repeat(20)}`);
@@ -532,7 +532,7 @@ Deno.test("Router delivers early what gathers for a listener of little room, and
   assertEquals([await small.lines(), await other.lines(), small.overflows], [lines, lines, 0]);
 });
 
-Deno.test("Router lets nobody pause again and again for a listener that does not read", async () => {
+Deno.test("Router does not make publishers pause repeatedly for a slow consumer", async () => {
   const stopped = new FakeListener("a", { limitBytes: 300, ready: new Promise(() => {}) });
   const router = routerOf(stopped);
   let pauses = 0;
@@ -546,7 +546,7 @@ Deno.test("Router lets nobody pause again and again for a listener that does not
   assert(pauses < 3 && stopped.lostEvents > 70, `${pauses} pauses, ${stopped.lostEvents} events lost`);
 });
 
-Deno.test("Router counts the events that no listener has room for, until one has, and those who join hear them", async () => {
+Deno.test("Router counts the events that no subscriber has room for, and new subscribers receive events meanwhile", async () => {
   const { promise: ready, resolve } = Promise.withResolvers<void>();
   const full = new FakeListener("a", { limitBytes: 12, burstMs: 0, ready });
   const router = routerOf(full);
@@ -569,7 +569,7 @@ Deno.test("Router counts the events that no listener has room for, until one has
   assertEquals(await full.lines(), ["a first", "a sixth"]);
 });
 
-Deno.test("Router.send tells a listener whose queue is full", async () => {
+Deno.test("Router.send tells a subscriber whose queue is full", async () => {
   const full = stuck("a");
   const router = routerOf(full);
   router.send(full, "/ok 123\n");
@@ -646,7 +646,7 @@ Deno.test("Router gives an event to each classic listener in its form, and the m
   assertEquals(lines, ['a {"id":1}', "a 1"]);
 });
 
-Deno.test("Router leaves out what is too long for classic listeners, and says so", async () => {
+Deno.test("Router leaves out events that are too long for classic subscribers, and reports that", async () => {
   const [classic, modern] = [new FakeListener(">", { format: classicCodec("text").format }), new FakeListener(">")];
   const router = routerOf(classic, modern);
   const [fits, tooLong] = [MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES + 1].map((bytes) => `a ${"x".repeat(bytes - 2)}`);

@@ -43,7 +43,7 @@ Deno.test("Sampler takes all again soon after a flood", () => {
   assert(came - taken.length <= 10, `${taken.length} of ${came}`);
 });
 
-Deno.test("Sampler takes from each of four publishers that take turns", () => {
+Deno.test("Sampler takes events of each of four alternating publishers", () => {
   const { taken } = sample(new Sampler(60), 4000, 20);
   const shares = [0, 0, 0, 0];
   for (const event of taken) shares[event % 4]++;

@@ -59,7 +59,7 @@ Deno.test("Client of a broker that asks and is asked stays connected", async () 
   assertEquals([disconnects, client.connected], [0, true]);
 });
 
-Deno.test("Client.publish throws when too much waits for a broker that does not read, and goes on when it does", async () => {
+Deno.test("Client.publish throws while too much waits for a broker that does not read, and works again once it reads", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ queueBytes: 1_000_000 });
   const data = "x".repeat(100_000);

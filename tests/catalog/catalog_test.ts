@@ -295,7 +295,7 @@ function channelOf({ pattern, schema }: Catalog["entries"][number]): [key: strin
 
 // The broker
 
-Deno.test("Broker recognizes the events of its catalog, and tells them", async () => {
+Deno.test("Broker recognizes and lists the events of its catalog", async () => {
   const catalog = await parseCatalog(await read("small.json"));
   await using server = await startBroker({ catalog });
   assertEquals(server.broker.events, ["order.state", "user", "order.*", ">"]);
@@ -313,7 +313,7 @@ Deno.test("Client.publish rejects with invalid-data where the broker's catalog s
   assertEquals((await client.publishConfirmed("a", { id: 1 })).receivers, 0);
 });
 
-Deno.test("Broker counts data that does not fit for each connection and event, and tells of it", async () => {
+Deno.test("Broker counts and reports invalid data for each connection and event", async () => {
   await using server = await startBroker({ catalog: await parseCatalog('{"*":{"schema":{"type":"integer"}}}') });
   const [one, other] = await server.connect(2);
   await one.line("a x\na y\nb z\na 1");

@@ -41,7 +41,7 @@ async function takeInbox(peer: Peer): Promise<string> {
   return inbox;
 }
 
-Deno.test("Client.request asks once for the pattern of all its answers, and resolves to each", async () => {
+Deno.test("Client.request subscribes once to the pattern of all replies", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await meet(fake);
   const tea = client.request("price", "tea");
@@ -55,7 +55,7 @@ Deno.test("Client.request asks once for the pattern of all its answers, and reso
   assertEquals(answers.map(({ data, from }) => [data, from]), [[{ cents: 250 }, "shop"], [{ cents: 400 }, "till"]]);
 });
 
-Deno.test("Client.request takes an answer that comes before the receipt", async () => {
+Deno.test("Client.request accepts a reply that comes before the receipt", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await meet(fake);
   const asked = client.request("price");
@@ -65,7 +65,7 @@ Deno.test("Client.request takes an answer that comes before the receipt", async 
   assertEquals((await soon(asked, "the answer")).data, 250);
 });
 
-Deno.test("Client.request takes the first answer, and drops the second and those that come late", async () => {
+Deno.test("Client.request resolves to the first reply, and drops the second and late ones", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await meet(fake);
   const asked = client.request("price");
@@ -95,7 +95,7 @@ Deno.test("Client.request rejects at once where nobody receives it", async () =>
   assertEquals([error.code, error.message], ["no-responders", 'Nobody receives "price", so nobody can reply']);
 });
 
-Deno.test("Client.request rejects with what an answer of an error says", async () => {
+Deno.test("Client.request rejects with the text of an error reply", async () => {
   const reasons = [["There is no tea", "There is no tea"], ["", "no reason was given"], ['"a\\nb"', "a\\u{a}b"]];
   for (const [text, reason] of reasons) {
     await using fake = new FakeBroker();
@@ -109,7 +109,7 @@ Deno.test("Client.request rejects with what an answer of an error says", async (
   }
 });
 
-Deno.test("Client.request says what the broker refuses: the event, or the pattern of the answers", async () => {
+Deno.test("Client.request rejects with what the broker refuses: the event, or the pattern of the replies", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await meet(fake);
   const mayNotHear = client.request("price");
@@ -219,7 +219,7 @@ Deno.test("Client.request refuses a time that cannot be, a name that is none and
   await peer.expect("create");
 });
 
-Deno.test("MqEvent.reply answers through the client that received the event", async () => {
+Deno.test("MqEvent.reply publishes the reply through the client that received the event", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await meet(fake);
   const events = client.subscribe("price");
@@ -262,7 +262,7 @@ Deno.test("Client.request is refused to a client that may not publish or not sub
   assertEquals(server.broker.stats().published, 0);
 });
 
-Deno.test("Client.request rejects at once where nobody subscribes to the event, and after the time where nobody replies", async () => {
+Deno.test("Client.request rejects at once if nobody subscribes to the event, and after the timeout if nobody replies", async () => {
   await using server = await startBroker();
   await using client = await connect({ hostname: "127.0.0.1", port: server.port });
   assertEquals((await assertRejects(() => client.request("create"), MqError)).code, "no-responders");

@@ -16,7 +16,7 @@ async function nextData(events: AsyncIterator<MqEvent>): Promise<unknown> {
   return (await soon(events.next(), "an event")).value?.data;
 }
 
-Deno.test("connect says first who it is, then that it wants to hear nothing", async () => {
+Deno.test("connect sends /hello first, and then /unsub >", async () => {
   await using fake = new FakeBroker();
   const { opened } = fake.dial({ name: "shop", meta: false, echo: false });
   const peer = await fake.accept();
@@ -188,7 +188,7 @@ Deno.test("Client answers the broker's pings", async () => {
   await peer.expect("/pong", "/pong a b");
 });
 
-Deno.test("Client sends what it publishes in one turn together, and in order", async () => {
+Deno.test("Client sends what it publishes in one tick together, and in order", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   client.publish("create", 1);
@@ -199,7 +199,7 @@ Deno.test("Client sends what it publishes in one turn together, and in order", a
   assertEquals(await soon(publishing, "the receipt"), { id: "01", receivers: 7 });
 });
 
-Deno.test("Client reads events in both forms between answers", async () => {
+Deno.test("Client reads events in both forms between responses", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const events = client.subscribe(">");
@@ -226,7 +226,7 @@ Deno.test("Client says nothing of hops to a broker that knows nothing of them", 
   assertEquals((await receipt).receivers, 7);
 });
 
-Deno.test("Client tells what the broker says unasked as a notice, and takes it for nobody's answer", async () => {
+Deno.test("Client reports errors that are no response as notices", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const noticed = happened(client, "notice");
@@ -241,7 +241,7 @@ Deno.test("Client tells what the broker says unasked as a notice, and takes it f
   await soon(flushed, "the answer");
 });
 
-Deno.test("Client gives the broker's last words as the reason of a disconnect", async () => {
+Deno.test("Client reports the close message of the broker as the reason of a disconnect", async () => {
   const speeches: [said: string[], reason: string][] = [
     [["/bye The broker is going down"], "The broker is going down"],
     [["/err - slow-consumer Closed: too much waited"], "Closed: too much waited"],
@@ -322,7 +322,7 @@ const questions: [what: string, ask: (client: Client, signal: AbortSignal) => Pr
 ];
 
 for (const [what, ask, line] of questions) {
-  Deno.test(`Client.${what} stops waiting when its signal is aborted, and the late answer is nobody's`, async () => {
+  Deno.test(`Client.${what} stops waiting when its signal is aborted, and ignores the late response`, async () => {
     await using fake = new FakeBroker();
     const { client, peer } = await fake.meet();
     const controller = new AbortController();
@@ -348,7 +348,7 @@ for (const [what, ask, line] of questions) {
   });
 }
 
-Deno.test("Client comes back when the connection broke, and counts its tries", async () => {
+Deno.test("Client reconnects when the connection broke, and counts its attempts", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const [disconnected, reconnected] = [happened(client, "disconnect"), happened(client, "reconnect")];
@@ -361,7 +361,7 @@ Deno.test("Client comes back when the connection broke, and counts its tries", a
   assertEquals(client.connected, true);
 });
 
-Deno.test("Client comes back as often as the connection breaks", async () => {
+Deno.test("Client reconnects as often as the connection breaks", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   let current = peer;
@@ -373,7 +373,7 @@ Deno.test("Client comes back as often as the connection breaks", async () => {
   }
 });
 
-Deno.test("Client subscribes again when it comes back, to what it is still subscribed to", async () => {
+Deno.test("Client renews its current subscriptions when it reconnects", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const events = client.subscribe(["create", "order.*"]);
@@ -387,7 +387,7 @@ Deno.test("Client subscribes again when it comes back, to what it is still subsc
   assertEquals(await nextData(events), 7);
 });
 
-Deno.test("Client is not back before the broker has taken in what it hears", async () => {
+Deno.test("Client has not reconnected before the broker has confirmed its subscriptions", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   client.subscribe("create");
@@ -404,7 +404,7 @@ Deno.test("Client is not back before the broker has taken in what it hears", asy
   await soon(reconnected, "the reconnect");
 });
 
-Deno.test("Client hears what it subscribed to while it was away", async () => {
+Deno.test("Client receives what it subscribed to while it was disconnected", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part();
   const events = client.subscribe("create");
@@ -424,7 +424,7 @@ Deno.test("Client.subscribe that ends while the client is away need not get read
   await soon(Promise.allSettled([events.ready]), "an end of getting ready");
 });
 
-Deno.test("Client hears what it subscribed to while it introduced itself again", async () => {
+Deno.test("Client receives what it subscribed to during the greeting of a reconnect", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part();
   const peer = await fake.accept();
@@ -437,7 +437,7 @@ Deno.test("Client hears what it subscribed to while it introduced itself again",
   await soon(ready, "ready");
 });
 
-Deno.test("Client leaves at the broker what it unsubscribed from while it introduced itself again", async () => {
+Deno.test("Client unsubscribes from what it gave up during the greeting of a reconnect", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const events = client.subscribe("create");
@@ -450,7 +450,7 @@ Deno.test("Client leaves at the broker what it unsubscribed from while it introd
   await next.expect("/unsub create");
 });
 
-Deno.test("Client with meta hears none of the bare events that come before the broker knows that it wants meta", async () => {
+Deno.test("Client with meta ignores the events without meta that arrive before the response to /hello", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const events = client.subscribe("create");
@@ -599,7 +599,7 @@ Deno.test("Client is closed after as many tries as it was told", async () => {
   await client.close();
 });
 
-Deno.test("Client is closed when nobody answers any more", async () => {
+Deno.test("Client is closed when no broker answers any more", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ reconnect: { ...QUICK, attempts: 2 } });
   const closed = client.closed;
@@ -638,7 +638,7 @@ Deno.test("Client says of a receipt that it never asked for that it gave up, not
   assertNotEquals(error.code, "unconfirmed");
 });
 
-Deno.test("Client is closed when the broker it comes back to refuses it", async () => {
+Deno.test("Client is closed when the broker refuses it after a reconnect", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part();
   const closed = client.closed;
@@ -688,7 +688,7 @@ Deno.test("Client.close hands over the events that come before the broker's good
   assertEquals((await soon(events.next(), "the end")).done, true);
 });
 
-Deno.test("Client.drain unsubscribes, receives what comes before the answer, and says goodbye when its handlers are done", async () => {
+Deno.test("Client.drain unsubscribes, receives what comes before the response, and sends /quit when its handlers are done", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const { promise: handled, resolve } = Promise.withResolvers<void>();
@@ -794,7 +794,7 @@ Deno.test("Client.close rejects where an event of before a reconnect is not know
   await client.close();
 });
 
-Deno.test("Client.flush tells of events of before a reconnect, once", async () => {
+Deno.test("Client.flush reports events from before a reconnect, once", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   client.publish("create", 1);
@@ -826,7 +826,7 @@ Deno.test("Client.close rejects where the client was closed with events that nev
   await assertRejects(() => soon(client.close(), "the end"), ConnectionError, "of 1 event published");
 });
 
-Deno.test("Client has the broker confirm what it publishes without receipts, so that little is uncertain", async () => {
+Deno.test("Client has the broker confirm events without receipts from time to time", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ reconnect: NEVER });
   for (let number = 1; number <= 130; number++) client.publish("create", number);
@@ -839,7 +839,7 @@ Deno.test("Client has the broker confirm what it publishes without receipts, so 
   await assertRejects(() => soon(client.close(), "the end"), ConnectionError, "of 30 events");
 });
 
-Deno.test("Subscription is ready when the broker has taken it in, and hears what came before that, too", async () => {
+Deno.test("Subscription is ready when the broker has confirmed it, and receives what came before that, too", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const events = client.subscribe("create");
@@ -851,7 +851,7 @@ Deno.test("Subscription is ready when the broker has taken it in, and hears what
   await soon(events.ready, "the answer");
 });
 
-Deno.test("Client.close while it is away ends at once where nothing waits", async () => {
+Deno.test("Client.close resolves at once while it is disconnected and nothing waits", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part({ reconnect: NEVER });
   await soon(client.close(), "the end");
@@ -918,7 +918,7 @@ Deno.test("Client.hello throws before there was a broker", async () => {
   assertEquals(client.hello, HELLO);
 });
 
-Deno.test("Client tells that its connection broke even where that was at once, before its caller could listen", async () => {
+Deno.test("Client reports that its connection broke even if it broke before the caller could add a listener", async () => {
   await using fake = await new FakeBroker();
   const { client, opened } = fake.dial({ reconnect: false });
   const connected = async () => (await opened, client);

@@ -76,7 +76,7 @@ Deno.test("Subscription is its own iterator", () => {
   assertEquals(subscription[Symbol.asyncIterator]() === subscription, true);
 });
 
-Deno.test("Subscription drops what comes when as much waits as may, and counts it", async () => {
+Deno.test("Subscription drops and counts events past maxWaiting", async () => {
   const { subscription } = subscribe({ maxWaiting: 2 });
   push(subscription, "1", "2", "3", "4");
   assertEquals(subscription.dropped, 2);
@@ -84,7 +84,7 @@ Deno.test("Subscription drops what comes when as much waits as may, and counts i
   assertEquals(await rest(subscription), ["1", "2"]);
 });
 
-Deno.test("Subscription drops what comes when as many bytes wait as may, and counts it", async () => {
+Deno.test("Subscription drops and counts events past maxWaitingBytes", async () => {
   const { subscription } = subscribe({ maxWaitingBytes: 250 }); // Each of these events counts as 107.
   push(subscription, "1", "2", "3");
   assertEquals(subscription.dropped, 1);
@@ -172,7 +172,7 @@ Deno.test("Subscription ends at the end of its scope", async () => {
   assertEquals([ends(), await subscription.next()], [1, DONE]);
 });
 
-Deno.test("Subscription.finish lets what waits be taken", async () => {
+Deno.test("Subscription.finish keeps waiting events for a loop", async () => {
   const { subscription, ends } = subscribe();
   push(subscription, "1", "2");
   subscription.finish();
@@ -193,7 +193,7 @@ Deno.test("Subscription takes no notice of what is pushed after its end", async 
   assertEquals([await rest(subscription), subscription.dropped], [[], 0]);
 });
 
-Deno.test("Subscription tells of its end once", async () => {
+Deno.test("Subscription reports its end once", async () => {
   const controller = new AbortController();
   const { subscription, ends } = subscribe({ signal: controller.signal });
   subscription.finish();
@@ -203,7 +203,7 @@ Deno.test("Subscription tells of its end once", async () => {
   assertEquals(ends(), 1);
 });
 
-Deno.test("Subscription ends when its signal is aborted, and lets what waits be taken", async () => {
+Deno.test("Subscription ends when its signal is aborted, and keeps waiting events for a loop", async () => {
   const controller = new AbortController();
   const { subscription, ends } = subscribe({ signal: controller.signal });
   push(subscription, "1");
@@ -225,7 +225,7 @@ Deno.test("Subscription.ready resolves once the broker has taken it in, and reje
   assertEquals((await assertRejects(() => ended.ready, ConnectionError)).code, "closed");
 });
 
-Deno.test("Subscription tells once that too much waits, and again when half of it was taken in between", async () => {
+Deno.test("Subscription reports once that too much waits, and again after half of it was taken", async () => {
   const { subscription, told } = subscribe({ maxWaiting: 4 });
   push(subscription, "1", "2", "3", "4", "5", "6");
   await subscription.next();
@@ -256,7 +256,7 @@ Deno.test("Subscription calls a handler that returns no promise as the events co
   assertEquals([texts, subscription.dropped], [["1", "2", "3"], 0]);
 });
 
-Deno.test("Subscription has its handler at as many events at a time as it was told", async () => {
+Deno.test("Subscription handles as many events at a time as its concurrency", async () => {
   const handling = new Handling();
   const { subscription } = subscribe({ handler: handling.handler, concurrency: 2 });
   push(subscription, "1", "2", "3", "4");
@@ -265,14 +265,14 @@ Deno.test("Subscription has its handler at as many events at a time as it was to
   assertEquals(handling.texts, ["1", "2", "3"]);
 });
 
-Deno.test("Subscription drops what its handler has no time for and what finds no room", () => {
+Deno.test("Subscription drops events that its handler is too slow for", () => {
   const handling = new Handling();
   const { subscription, told } = subscribe({ handler: handling.handler, maxWaiting: 2 });
   push(subscription, "1", "2", "3", "4", "5");
   assertEquals([subscription.waiting, subscription.dropped, told], [2, 2, ["slow 2 1"]]);
 });
 
-Deno.test("Subscription tells what its handler throws or rejects with, and goes on", async () => {
+Deno.test("Subscription reports what its handler throws or rejects with, and continues", async () => {
   const { subscription, told } = subscribe({
     handler: ({ text }) => {
       if (text === "thrown") throw new RangeError(text);
@@ -284,7 +284,7 @@ Deno.test("Subscription tells what its handler throws or rejects with, and goes 
   assertEquals(told, ["RangeError: thrown", "drain", "RangeError: rejected", "RangeError: again"]);
 });
 
-Deno.test("Subscription with a handler tells that the broker refuses it", () => {
+Deno.test("Subscription with a handler reports that the broker refuses it", () => {
   const refusal = new ProtocolError("forbidden", "No");
   const [handled, iterated] = [subscribe({ handler: () => {} }), subscribe()];
   for (const { subscription } of [handled, iterated]) subscription.onRefused(refusal);
@@ -310,7 +310,7 @@ Deno.test("Subscription.drain waits until its handler has handled what waits", a
   assertEquals(handling.texts, ["1", "2"]);
 });
 
-Deno.test("Subscription.drain without a handler waits for nobody to take what waits", async () => {
+Deno.test("Subscription.drain without a handler does not wait for events to be taken", async () => {
   const { subscription } = subscribe();
   push(subscription, "1", "2");
   await Promise.all([subscription.drain(), subscription.drain()]);
@@ -332,7 +332,7 @@ Deno.test("Subscription with a handler drains at the end of its scope", async ()
   assertEquals([texts, told], [["1", "2"], ["drain"]]);
 });
 
-Deno.test("Subscription.unsubscribe throws away what its handler has not begun with", async () => {
+Deno.test("Subscription.unsubscribe discards events that its handler has not begun with", async () => {
   const handling = new Handling();
   const { subscription } = subscribe({ handler: handling.handler });
   push(subscription, "1", "2");
@@ -342,7 +342,7 @@ Deno.test("Subscription.unsubscribe throws away what its handler has not begun w
   assertEquals(handling.texts, ["1"]);
 });
 
-Deno.test("Subscription whose client is closed calls its handler no more, and lets a loop take what waits", async () => {
+Deno.test("Subscription of a closed client no longer calls its handler, and keeps waiting events for a loop", async () => {
   const handling = new Handling();
   const [handled, iterated] = [subscribe({ handler: handling.handler }).subscription, subscribe().subscription];
   for (const subscription of [handled, iterated]) {
@@ -353,7 +353,7 @@ Deno.test("Subscription whose client is closed calls its handler no more, and le
   assertEquals([handling.texts, await rest(iterated)], [["1"], ["1", "2"]]);
 });
 
-Deno.test("Subscription refuses limits that are none", () => {
+Deno.test("Subscription refuses invalid limits", () => {
   for (const options of [{ maxWaiting: 0 }, { maxWaitingBytes: NaN }, { concurrency: -1 }]) {
     assertThrows(() => subscribe(options), RangeError, "it takes 1 or more");
   }

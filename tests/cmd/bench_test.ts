@@ -100,7 +100,7 @@ Deno.test("a load sends whole cycles of names, and its listeners get theirs", as
   assertEquals([server.broker.stats().published, server.broker.stats().delivered], [120, 6 * 25]);
 });
 
-Deno.test("a load goes on for the time it is given", async () => {
+Deno.test("a load continues for the given time", async () => {
   await using server = await startBroker({ events: [">"] });
   const { published, delivered, ms } = await runLoad(server.broker.addr!, mqWire(), LOAD, { forMs: 30 });
   assertEquals(published, delivered);
@@ -123,7 +123,7 @@ Deno.test("a load on a broker that goes away is an error", async () => {
   await assertRejects(() => run, ConnectionError);
 });
 
-Deno.test("a load where nobody listens is an error", async () => {
+Deno.test("a load without listeners is an error", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const address = listener.addr;
   listener.close();

@@ -25,7 +25,7 @@ async function loadedWith(file: string): Promise<string[]> {
   return [...found].map((specifier) => specifier.replace(root.href, "")).sort();
 }
 
-Deno.test("the table loads of each command the one that it names", () => {
+Deno.test("each entry of the table loads the command that it names", () => {
   for (const [index, { load: _, ...title }] of ALL.entries()) {
     const { name, suggestFor, summary } = loaded[index];
     assertEquals({ name, summary, ...suggestFor ? { suggestFor } : {} }, title);

@@ -84,7 +84,7 @@ Deno.test("mq server --events FILE reads AsyncAPI in YAML, and says once what it
   for (const warning of warnings) assert(warning.startsWith(`mq server: warning: ${path}, line `), warning);
 });
 
-Deno.test("mq app --events FILE warns of slips, of twenty at most, and goes on", async () => {
+Deno.test("mq app --events FILE warns of at most twenty mistakes in it, and continues", async () => {
   const path = file("slips.yml");
   await using server = await startBroker({ events: ["a"] });
   const { code, stderr } = await mq(["app", "--events", path, "-n", "1", "-s", `127.0.0.1:${server.port}`]);
@@ -199,7 +199,7 @@ Deno.test("mq app --events FILE says for which event no valid data can be genera
   });
 });
 
-Deno.test("mq app goes on when the broker has another catalog, and says what it refuses", async () => {
+Deno.test("mq app continues when the broker has another catalog, and reports what it refuses", async () => {
   await using server = await startBroker({ catalog: await parseCatalog('{">":{"schema":{"type":"null"}}}') });
   const { code, stderr } = await mq(
     [

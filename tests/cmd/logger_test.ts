@@ -23,7 +23,7 @@ Deno.test("mq logger prints events as they came when its output is piped", async
   }
 });
 
-Deno.test("mq logger hears only what its patterns match", async () => {
+Deno.test("mq logger prints only events that its patterns match", async () => {
   await using server = await startBroker({ events: [">"] });
   await using logger = await startLogger(server, "create", "order.*");
   const [client] = await server.connect(1);
@@ -89,7 +89,7 @@ Deno.test("mq logger -n ends after that many events", async () => {
   assertEquals(await logger.outcome(), { code: 0, stdout: "create 1\ncreate 2\n", stderr: "" });
 });
 
-Deno.test("mq logger ends with 0 when nobody reads its output any more", async () => {
+Deno.test("mq logger exits with 0 when its output is no longer read", async () => {
   await using server = await startBroker();
   await using logger = await startLogger(server);
   const [client] = await server.connect(1);
@@ -147,7 +147,7 @@ Deno.test("mq logger ends on Ctrl-C while it waits for a broker", async () => {
   assertEquals((await logger.outcome()).code, 0);
 });
 
-Deno.test("mq logger says on a terminal what it hears once the broker has confirmed it", async () => {
+Deno.test("mq logger reports on a terminal what it is subscribed to once the broker has confirmed it", async () => {
   await using server = await startBroker();
   const ending = new AbortController();
   const heard: unknown[] = [];

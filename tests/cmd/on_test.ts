@@ -137,7 +137,7 @@ Deno.test("mq on keeps the order of events while one of them is tried again", as
   assertEquals((await program.outcome()).code, 0);
 });
 
-Deno.test("mq on says of each run how it ended, and goes on", async () => {
+Deno.test("mq on reports how each run ended, and continues", async () => {
   await using server = await startBroker();
   const script = 'read -r how; case $how in code) exit 7;; signal) kill -TERM $$;; hang) sleep 600;; esac; echo "$how"';
   await using program = await startOn(server, "-n 4 --timeout 1s", "sh", "-c", script);
@@ -168,7 +168,7 @@ for (
   });
 }
 
-Deno.test("a handler of mq on need not read what it is given", async () => {
+Deno.test("a handler of mq on need not read its stdin", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "-n 1", "true");
   const [client] = await server.connect(1);
@@ -297,7 +297,7 @@ for (const flags of ["", "--concurrency 2"]) {
   });
 }
 
-Deno.test("mq on adds nothing to what ends in the middle of a line, unless others may go on with it", async () => {
+Deno.test("mq on completes an unfinished line only if other handlers may write after it", async () => {
   assertEquals(await printedBy("", "printf abc"), "61 62 63");
   assertEquals(await printedBy("--concurrency 2", "printf abc"), "61 62 63 0a");
 });
@@ -373,7 +373,7 @@ Deno.test("a handler of mq on that publishes what it handles by mq pub stops, wi
   assertEquals(server.broker.stats().published, 17); // And no dead letter.
 });
 
-Deno.test("mq on handles what fifteen handlers have passed on, and tells its own what to publish with", async () => {
+Deno.test("mq on handles what fifteen handlers have republished, and gives its own the count", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "-n 2", "sh", "-c", 'echo "$MQ_HOPS"');
   const at = ["-s", `127.0.0.1:${server.port}`];
@@ -470,7 +470,7 @@ Deno.test("mq on, interrupted, gives up what waits for its next try", async () =
   assertEquals([code, stderr.trim().split("\n").at(-1)], [0, "mq on: 1 event not handled"]);
 });
 
-Deno.test("mq on that has no terminal, as nohup starts it, goes on when one is closed", async () => {
+Deno.test("mq on without a terminal, as under nohup, survives a closed terminal", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "", "cat");
   const [client] = await server.connect(1);
@@ -481,7 +481,7 @@ Deno.test("mq on that has no terminal, as nohup starts it, goes on when one is c
   }
 });
 
-Deno.test("mq on ends its handlers as a pipe does when nobody reads what they print any more", async () => {
+Deno.test("mq on ends its handlers as a pipe does when their output is no longer read", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "--timeout 1h", "yes");
   const [client] = await server.connect(1);
@@ -494,7 +494,7 @@ Deno.test("mq on ends its handlers as a pipe does when nobody reads what they pr
   assertEquals([code, stderr], [0, ""]);
 });
 
-Deno.test("mq on handles as many events at a time as it is told, and a second Ctrl-C kills them at once", async () => {
+Deno.test("mq on handles as many events at a time as --concurrency, and a second Ctrl-C kills them at once", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "--concurrency 2 -n 3", "sh", "-c", 'sleep 600 & echo "$$ $!"; wait');
   const [client] = await server.connect(1);
@@ -508,7 +508,7 @@ Deno.test("mq on handles as many events at a time as it is told, and a second Ct
   for (const pid of pids) await until(async () => !await runs(pid), `process ${pid} is gone`);
 });
 
-Deno.test("mq on tells how many events were dropped because too many waited", async () => {
+Deno.test("mq on reports how many events were dropped because too many waited", async () => {
   await using server = await startBroker();
   await using client = await connect({ hostname: "127.0.0.1", port: server.port });
   const nothing = () => {};

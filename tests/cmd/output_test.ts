@@ -68,13 +68,13 @@ Deno.test("mq whose stdout is closed takes it for /dev/null, as the system hands
 });
 
 for (const [flags, what] of [[[], "for people"], [["--json"], "for programs"]] as const) {
-  Deno.test(`mq server whose log ${what} finds no room goes on, and says so once`, async () => {
+  Deno.test(`mq server whose log ${what} finds no room stays up, and reports that once`, async () => {
     const port = freePort();
     await using program = redirected("> /dev/full", ["server", "--port", `${port}`, ...flags]);
     await survive(program, port, "No space left on device");
   });
 
-  Deno.test(`mq server whose log ${what} nobody reads any more goes on, and says so once`, async () => {
+  Deno.test(`mq server whose log ${what} nobody reads any more stays up, and reports that once`, async () => {
     const port = freePort();
     await using program = unread(["server", "--port", `${port}`, ...flags]);
     await survive(program, port, "its reader has closed it");

@@ -33,7 +33,7 @@ Deno.test("mq pub - publishes one event for each line of stdin, in order", async
   await listener.expect(...lines.map((line) => `create ${line}`));
 });
 
-Deno.test("mq pub - ends on Ctrl-C, and when the broker goes, though stdin goes on", async () => {
+Deno.test("mq pub - ends on Ctrl-C, and when the broker goes down, though stdin is still open", async () => {
   await using server = await startBroker();
   const [listener] = await server.connect(1);
   const start = () => new Program(["pub", "create", "-", "-s", `127.0.0.1:${server.port}`]);
@@ -53,7 +53,7 @@ Deno.test("mq pub - ends on Ctrl-C, and when the broker goes, though stdin goes 
   assertEquals([code, stderr], [1, "mq pub: The broker is going down: 1 event confirmed\n"]);
 });
 
-Deno.test("mq pub - goes on after a line that is refused, and fails in the end", async () => {
+Deno.test("mq pub - continues after a refused line, and exits with 1", async () => {
   await using server = await startBroker({ limits: { lineBytes: 100 } });
   const [listener] = await server.connect(1);
   const stdin = `1\n${"x".repeat(200)}\n3\n`;

@@ -119,7 +119,7 @@ for (
     ["takes too long", "sleep 60", "took longer than 200ms and was killed"],
   ]
 ) {
-  Deno.test(`mq reply replies with an error where its command ${what}, and goes on`, async () => {
+  Deno.test(`mq reply replies with an error if its command ${what}, and continues`, async () => {
     await using server = await startBroker();
     const command = `read -r data; [ "$data" = good ] || { ${script}; exit; }; echo fine`;
     await using program = await startReply(server, "-n 2 --timeout 200ms", "sh", "-c", command);
@@ -143,7 +143,7 @@ Deno.test("mq reply replies with an error where what its command prints does not
   assertMatch(stderr, /failed: done, but not replied: Cannot publish \d+ bytes: the broker takes lines of 256\n$/);
 });
 
-Deno.test("mq reply says which events are no requests, and does not count them", async () => {
+Deno.test("mq reply reports events that are no requests, and does not count them", async () => {
   await using server = await startBroker();
   await using program = await startReply(server, "-n 1", "cat");
   const [client] = await server.connect(1);
@@ -165,7 +165,7 @@ Deno.test("mq reply replies with an error to a request that 16 handlers have pas
   assertEquals((await program.outcome()).code, 1);
 });
 
-Deno.test("mq reply says that nobody waited for a reply any more", async () => {
+Deno.test("mq reply reports that no client waited for the reply any more", async () => {
   await using server = await startBroker();
   await using program = await startReply(server, "-n 1", "cat");
   const [client] = await server.connect(1);
@@ -215,7 +215,7 @@ class Gate implements AsyncDisposable {
   }
 }
 
-Deno.test("mq reply handles as many requests at a time as it is told", async () => {
+Deno.test("mq reply handles as many requests at a time as --concurrency", async () => {
   await using server = await startBroker({ events: Gate.events });
   await using gate = await Gate.open(server);
   await using _program = await startReply(server, "--concurrency 2", ...Gate.commandLine);

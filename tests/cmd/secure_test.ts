@@ -96,7 +96,7 @@ Deno.test("mq logger and mq pub work with tokens for listening and for publishin
   assertEquals((await logger.outcome()).stdout, "create 1\n");
 });
 
-Deno.test("mq logger ends with 1 when the broker comes back and lets it in no more", async () => {
+Deno.test("mq logger exits with 1 when the broker no longer accepts it after a restart", async () => {
   await using first = await Server.start(["--token-file", file("token.txt")]);
   const { port } = first;
   await using logger = new Program(["logger", "-s", `127.0.0.1:${port}`], { MQ_TOKEN: "s3cret" });
@@ -142,7 +142,7 @@ Deno.test("mq over TLS: logger and pub exchange an event, mq bench runs, and eac
   assertEquals(failures, ["the peer does not speak TLS"]); // The log names the first of each host.
 });
 
-Deno.test("mq over TLS to a plain broker is one sentence, and the broker goes on", async () => {
+Deno.test("mq over TLS to a broker without TLS prints one sentence, and the broker stays up", async () => {
   await using server = await Server.start([]);
   const address = `127.0.0.1:${server.port}`;
   for (const command of [["pub", "create"], ["logger"], ["app"], ["bench", "latency"]]) {

@@ -23,7 +23,7 @@ async function logged(program: Program): Promise<string> {
   return text.replace(/127\.0\.0\.1:\d+/, "ADDRESS").replace(/after .*:/, "after TIME:");
 }
 
-Deno.test("mq server says where it listens, what it recognizes and what to do next", async () => {
+Deno.test("mq server prints where it listens, what it recognizes and what to do next", async () => {
   const { program, port, head } = await start();
   await using _ = program;
   assertMatch(
@@ -140,7 +140,7 @@ Deno.test("mq server --classic says where old clients come in, and that nothing 
   );
 });
 
-Deno.test("mq server --classic alone is for old clients, and tells of their stuck messages", async () => {
+Deno.test("mq server --classic alone is for old clients, and reports their incomplete messages", async () => {
   await using program = new Program(["server", "--port", "0", "--classic", "json", "--events", "create,in transit"]);
   const [, port] = /:(\d+)(?: and \S+)? for classic clients \(json\)$/.exec((await program.stdout.next())!)!;
   assertEquals(await program.stdout.next(), "Recognized events: create, in-transit");
@@ -262,7 +262,7 @@ Deno.test("mq server sends what it has answered /ok for before SIGTERM to every 
   assertEquals((await program.outcome()).code, 0);
 });
 
-Deno.test("mq server says for whom it waits, and ends at once on a second signal, with its exit code", async () => {
+Deno.test("mq server reports which connections it waits for, and exits at once on a second signal", async () => {
   const { program, port } = await start("--drain-time", "1h");
   await using _ = program;
   const client = await RawClient.connect(port);
@@ -277,7 +277,7 @@ Deno.test("mq server says for whom it waits, and ends at once on a second signal
   client.close();
 });
 
-Deno.test("mq server says once of each fault that it is one, and goes on", async () => {
+Deno.test("mq server reports each kind of internal error once, and stays up", async () => {
   const said: string[] = [];
   let isBroken = false;
   const stdout = new Output({ write: (bytes) => Promise.resolve(bytes.length) }, { isTerminal: false });
@@ -313,7 +313,7 @@ Deno.test("mq server does not wait for a plain connection that has got everythin
   }
 });
 
-Deno.test("mq server sends a plain connection all that is queued, though that goes on sending and never closes", async () => {
+Deno.test("mq server sends a plain connection everything queued, even if that never stops sending and never closes", async () => {
   const { program, port } = await start();
   await using _ = program;
   const [listener, publisher] = [await RawClient.connect(port), await RawClient.connect(port)];
@@ -333,7 +333,7 @@ Deno.test("mq server sends a plain connection all that is queued, though that go
   assertEquals((await program.outcome()).code, 0);
 });
 
-Deno.test("mq server takes what comes at once, as Ctrl-C does twice through npx, for one signal", async () => {
+Deno.test("mq server takes two signals at once, as npx passes Ctrl-C on, for one", async () => {
   const { program, port } = await start();
   await using _ = program;
   const client = await RawClient.connect(port);

@@ -70,7 +70,7 @@ const TOKENS: [token: string, isRight: boolean][] = [
 ];
 
 for (const [way, show] of Object.entries(WAYS)) {
-  Deno.test(`10.2 by ${way} the right token lets in, with white space around it, too, and no other does`, async () => {
+  Deno.test(`10.2 by ${way} the right token is accepted, also with white space around it, and no other is`, async () => {
     await using test = await startWeb({ tokens: [{ token: TOKEN, scope: "all" }] });
     for (const [token, isRight] of TOKENS) assertEquals(await show(test, token), isRight, JSON.stringify(token));
   });

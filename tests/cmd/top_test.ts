@@ -98,7 +98,7 @@ Deno.test("compare tells how long a connection has lasted though this machine's 
   assertEquals(clients.map(({ connectedMs }) => connectedMs), [3_600_000, 0, 60_000]);
 });
 
-Deno.test("compare tells who is slow, and who only looks on", () => {
+Deno.test("compare marks slow consumers and observers", () => {
   const before = snapshot([client("shop"), client("gone")]);
   const now = snapshot([
     client("shop", { dropped: 3 }),
@@ -187,7 +187,7 @@ Deno.test("drawAll shows the broker and all of its connections, as wide as they 
   assertEquals(drawAll(figures(), SUBJECT, BY_NAME, Infinity).split("\n"), lines(drawing));
 });
 
-Deno.test("drawScreen in 80 columns has no room for addresses, and says which keys there are", () => {
+Deno.test("drawScreen in 80 columns omits addresses, and lists the keys", () => {
   const drawing = `
     mq/0.5.0 at localhost:3001  up 1m 40s  CPU 0 %  82 MB
     5 connections  12,300 published/s  20 delivered/s
@@ -205,7 +205,7 @@ Deno.test("drawScreen in 80 columns has no room for addresses, and says which ke
   assertEquals(screen(figures(), SUBJECT, view, { columns: 80, rows: 11 }), lines(drawing));
 });
 
-Deno.test("drawScreen in 40 columns keeps who publishes and gets how much, and says which are shown", () => {
+Deno.test("drawScreen in 40 columns keeps names and rates, and says which rows are shown", () => {
   const drawing = `
     mq/0.5.0 at localhost:3001  up 1m 40s  …
     5 connections (2-4 shown)  12,300 publi…
@@ -229,7 +229,7 @@ Deno.test("drawScreen fills a terminal of any size, and never a line or a column
   }
 });
 
-Deno.test("drawScreen lets nothing through that a terminal would obey", () => {
+Deno.test("drawScreen prints no control characters of clients", () => {
   const bad = "\x1b[31m\x07\x9b1m\r\n\u202e";
   const { stats, clients } = figures();
   const hostile = clients.map((client) => ({ ...client, name: bad, address: bad, patterns: [bad] }));
@@ -398,7 +398,7 @@ for (
   });
 }
 
-Deno.test("mq top goes on where there are no keys", async () => {
+Deno.test("mq top works without a keyboard", async () => {
   await using server = await crowd(1);
   await using watched = new Watched(server.port);
   await watched.closeStdin();
@@ -407,7 +407,7 @@ Deno.test("mq top goes on where there are no keys", async () => {
   await watched.shows(/3 connections/);
 });
 
-Deno.test("mq top says that the broker is lost, and finds it again", async () => {
+Deno.test("mq top reports that it lost the connection, and reconnects", async () => {
   const first = await crowd(1);
   const { port } = first;
   await using watched = new Watched(port);
@@ -445,7 +445,7 @@ Deno.test("mq top leaves the terminal as it was when the broker takes it no more
   assert(!watched.terminal.isTaken);
 });
 
-Deno.test("mq top says that the broker does not answer", async () => {
+Deno.test("mq top reports that the broker does not answer", async () => {
   await using broker = new FakeBroker();
   await using watched = new Watched(broker.port);
   const peer = await broker.welcome();
@@ -571,7 +571,7 @@ Deno.test("HttpCounter counts a limited number of publishers", () => {
   assertEquals(counter.publishers, []);
 });
 
-Deno.test("drawAll shows the patterns of answers to requests as one", () => {
+Deno.test("drawAll shows the patterns of replies to requests as one", () => {
   const patterns = ["create", "_INBOX.a.*", "_INBOX.b.*"];
   assertMatch(
     drawAll(compare(undefined, snapshot([client("asker", { patterns })])), SUBJECT, BY_NAME, Infinity),

@@ -53,7 +53,7 @@ Deno.test("what comes over HTTP is in the log of mq server, and Ctrl-C ends it a
   assertStringIncludes(stdout, "Draining 2 connections");
 });
 
-Deno.test("mq server --web --json tells where the page is", async () => {
+Deno.test("mq server --web --json prints the URL of the page", async () => {
   await using program = new Program(["server", "--port", "0", "--web", "127.0.0.1:0", "--json"]);
   const { data: { web } } = JSON.parse((await program.stdout.next())!);
   assertEquals(web.length, 1);
@@ -81,7 +81,7 @@ Deno.test("mq server --web asks for the token, and speaks TLS, as the broker doe
   assertEquals([response.status, JSON.parse(await response.text()).error], [401, "unauthorized"]);
 });
 
-Deno.test("mq server --web-origin lets in the page of that origin, and no other", async () => {
+Deno.test("mq server --web-origin accepts pages of that origin, and no other", async () => {
   const { program, url } = await startServer("--web-origin", "http://a.example,https://b.example:8443");
   await using _ = program;
   const { port } = new URL(url);

@@ -31,7 +31,7 @@ function lines(drawing: string): string {
   return drawing.replace(/^\n/, "").replace(/^ {4}/gm, "").trimEnd();
 }
 
-Deno.test("drawWhy shows who hears an event, by which pattern, what waits for whom, and who does not hear it", () => {
+Deno.test("drawWhy shows who receives an event, by which pattern, how much is queued, and who does not receive it", () => {
   const why: Why = {
     name: "order.created",
     recognized: true,
@@ -211,7 +211,7 @@ Deno.test("drawWhy advises a broker with a catalog to add to it", () => {
   assert(drawn.includes("To admit it: add nope to its catalog\n"), drawn);
 });
 
-Deno.test("drawWhy tells of three thousand events no more than of a few", () => {
+Deno.test("drawWhy prints no more about three thousand events than about a few", () => {
   const events = Array.from({ length: 3000 }, (_, index) => `event-${index}`);
   const why: Why = { ...answer(0, 0), name: "nope", recognized: false, by: null };
   const drawn = drawWhy(why, infos(events), 20);
@@ -219,7 +219,7 @@ Deno.test("drawWhy tells of three thousand events no more than of a few", () => 
   assert(drawn.length < 500);
 });
 
-Deno.test("drawWhy lets nothing through that a terminal would obey", () => {
+Deno.test("drawWhy prints no control characters of clients", () => {
   const bad = "\x1b[31m\x07\x9b1m\n\u202e";
   const why = { ...answer(2, 2), name: bad, by: bad };
   for (const connection of [...why.hears, ...why.ignores]) connection.name = bad;
@@ -232,7 +232,7 @@ Deno.test("drawWhy lets nothing through that a terminal would obey", () => {
   }
 });
 
-Deno.test("mq why draws who hears an event, itself left out", async () => {
+Deno.test("mq why draws who receives an event, without itself", async () => {
   await using server = await startBroker();
   const [, shop] = await server.connect(2);
   await shop.ask('/hello {"name":"shop"}');
@@ -248,7 +248,7 @@ Deno.test("mq why draws who hears an event, itself left out", async () => {
   assertEquals(outcome, { code: 0, stdout: lines(drawing) + "\n", stderr: "" });
 });
 
-Deno.test("mq why --json prints the broker's answer on one line, itself left out", async () => {
+Deno.test("mq why --json prints the response on one line, without itself", async () => {
   await using server = await startBroker();
   const [, silent] = await server.connect(2);
   await silent.ask("/unsub >");

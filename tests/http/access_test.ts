@@ -27,7 +27,7 @@ Deno.test("checkAccess knows a gateway by addresses, as localhost, and by the na
   assertEquals(check({ host: "teacher.local:8080" }, { origins: ["http://teacher.local:8080"] }), undefined);
 });
 
-Deno.test("checkAccess lets in the gateway's own page, those that are allowed, and no other", () => {
+Deno.test("checkAccess accepts the gateway's own page, allowed origins, and no others", () => {
   const from = (origin: string, policy?: Partial<AccessPolicy>) => check({ host: "localhost:8080", origin }, policy);
   assertEquals(from("http://localhost:8080"), undefined);
   for (
@@ -48,7 +48,7 @@ Deno.test("checkAccess lets in the gateway's own page, those that are allowed, a
   assertEquals(check({ host: "localhost", origin: "http://localhost" }), undefined);
 });
 
-Deno.test("checkAccess lets in no picture of another page, but a link on it", () => {
+Deno.test("checkAccess refuses a picture on another page, but accepts a link", () => {
   const site = (site: string, mode: string) =>
     check({ host: "localhost:8080", "sec-fetch-site": site, "sec-fetch-mode": mode });
   assertEquals(site("same-origin", "cors"), undefined);

@@ -45,7 +45,7 @@ Deno.test("a gateway without a page has none", async () => {
   assertEquals(await test.refused("/"), [404, "not-found"]);
 });
 
-Deno.test("13.7 /healthz and /stats tell how the broker is", async () => {
+Deno.test("13.7 /healthz and /stats report the state of the broker", async () => {
   await using test = await startWeb();
   const { status, body } = await test.ask("/healthz");
   assertEquals([status, body], [200, "ok\n"]);
@@ -56,7 +56,7 @@ Deno.test("13.7 /healthz and /stats tell how the broker is", async () => {
   assertEquals(Object.keys(JSON.parse(stats.body)), Object.keys(test.server.broker.stats()));
 });
 
-Deno.test("13.8 the refusal of another path or method names those that there are", async () => {
+Deno.test("13.8 the error for an unknown path or method names those that exist", async () => {
   await using test = await startWeb();
   for (const path of ["/nope", "/pub", "/page.js/", "/..%2fetc/passwd", "/constructor"]) {
     assertEquals(await test.refused(path), [404, "not-found"], path);
@@ -182,7 +182,7 @@ Deno.test("13.10 the gateway's own page may do everything", async () => {
   assertEquals(await socket.lines.next(), "HTTP/1.1 101 Switching Protocols\r");
 });
 
-Deno.test("13.10 a page of an origin that is allowed may do everything, too, and its browser is told so", async () => {
+Deno.test("13.10 a page of an allowed origin may do everything, and its browser is told so", async () => {
   await using test = await startWeb({}, { origins: ["https://A.example"] });
   const origin = "https://a.example";
   const answer = await test.forged("POST /pub/create", { origin }, "1");
@@ -197,7 +197,7 @@ Deno.test("13.10 a page of an origin that is allowed may do everything, too, and
   assertEquals((await test.forged("GET /stats", { origin: "https://b.example" })).status, 403);
 });
 
-Deno.test("13.11 without a right token, where the broker has tokens, only the page and /healthz answer", async () => {
+Deno.test("13.11 without a valid token only the page and /healthz are served", async () => {
   await using test = await startWeb({ tokens: TOKENS });
   for (const authorization of [undefined, "Bearer guess", "Basic everything", "Bearer everything2"]) {
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
@@ -211,7 +211,7 @@ Deno.test("13.11 without a right token, where the broker has tokens, only the pa
   for (const path of ["/", "/page.js", "/healthz"]) assertEquals((await test.ask(path)).status, 200, path);
 });
 
-Deno.test("13.11 a token allows what its scope says", async () => {
+Deno.test("13.11 a token allows only what its scope allows", async () => {
   await using test = await startWeb({ tokens: TOKENS });
   const headers = (token: string) => ({ authorization: `Bearer ${token}` });
   const post = (token: string) => test.ask("/pub/create", { method: "POST", headers: headers(token), body: "1" });
@@ -241,7 +241,7 @@ Deno.test("with a certificate the gateway speaks TLS", async () => {
   assertEquals([response.status, JSON.parse(await response.text()).receivers], [202, 0]);
 });
 
-Deno.test("serveWeb says what is wrong with where it should listen, and for whom", async () => {
+Deno.test("serveWeb explains invalid addresses and origins", async () => {
   await using test = await startWeb();
   const { broker } = test.server;
   const code = async (options: Parameters<typeof serveWeb>[1]) =>

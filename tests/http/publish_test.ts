@@ -31,7 +31,7 @@ Deno.test("13.4 POST /pub/NAME publishes its body, and answers with the receipt"
   assertEquals(test.server.broker.stats().connections, 1);
 });
 
-Deno.test("13.3 a POST is told as one mq.http, and is no connection", async () => {
+Deno.test("13.3 a POST is published as one mq.http, and is no connection", async () => {
   await using test = await startWeb();
   const [observer, listener] = await test.server.connect(2);
   assertEquals(await observer.ask("/sub mq.http"), "/ok sub");
@@ -103,7 +103,7 @@ Deno.test("13.4 a POST whose body is not the data as it stands is refused with w
   assertEquals(test.server.broker.stats().published, 0);
 });
 
-Deno.test("13.4 a POST of any type of text is taken as it stands, and one that waits to be told to go on", async () => {
+Deno.test("13.4 a POST of any text type is accepted, also with Expect: 100-continue", async () => {
   await using test = await startWeb();
   const [listener] = await test.server.connect(1);
   for (
@@ -129,7 +129,7 @@ Deno.test("13.4 a POST of any type of text is taken as it stands, and one that w
   await listener.expect("create 7");
 });
 
-Deno.test("13.3 what the broker refuses of a POST is told, and what it does not recognize", async () => {
+Deno.test("13.3 refused and unrecognized POSTs are published as mq.refused and mq.unrecognized", async () => {
   await using test = await startWeb({ catalog: CATALOG, limits: { lineBytes: 1000 } });
   await test.pub("archive", "1");
   await test.pub("create", "1");
@@ -203,7 +203,7 @@ Deno.test("13.15 the rate limit holds for each token by itself, where the broker
   assertEquals((await publish("two")).status, 202);
 });
 
-Deno.test("13.3 13.11 a POST with a token for listening only is refused, and that is told", async () => {
+Deno.test("13.3 13.11 a POST with a token for listening only is refused and reported", async () => {
   await using test = await startWeb({ tokens: [{ token: "listens", scope: "listen" }] });
   const headers = { authorization: "Bearer listens" };
   const answer = await test.ask("/pub/create", { method: "POST", headers, body: "1" });
@@ -215,7 +215,7 @@ function requestWith(body: BodyInit, headers: Record<string, string> = {}): Requ
   return new Request("http://localhost/pub/create", { method: "POST", body, headers });
 }
 
-Deno.test("readBody takes one line end off, and no more", async () => {
+Deno.test("readBody removes one line end, and no more", async () => {
   const read = (text: string) => readBody(requestWith(text), 100);
   assertEquals(await read("x"), "x");
   assertEquals(await read("x\n"), "x");

@@ -6,7 +6,7 @@ import { parseBrokerLine } from "../../lib/protocol/lines.ts";
 import { Lines, until } from "../helpers.ts";
 import { startWeb, type TestWeb } from "./fixtures.ts";
 
-Deno.test("13.5 13.6 messageOf makes an event of each event, and a comment of what else there is to tell", async () => {
+Deno.test("13.5 13.6 messageOf makes an event of each event, and comments of other lines", async () => {
   const format = (line: string) => {
     const message = messageOf(parseBrokerLine(line));
     return new Response(ReadableStream.from(message ? [message] : []).pipeThrough(new ServerSentEventStream())).text();
@@ -99,7 +99,7 @@ Deno.test("/events that is not read is a slow consumer, and other consumers are 
   await listener.expect("create after");
 });
 
-Deno.test("13.6 /events of a broker that drops events of slow consumers tells how many, and goes on", async () => {
+Deno.test("13.6 /events of a broker that drops events of slow consumers reports how many, and continues", async () => {
   await using test = await startWeb({ limits: { lineBytes: 50_000, outboxBytes: 64 * 1024 }, slow: "drop" });
   const [publisher] = await test.server.connect(1);
   await publisher.ask("/unsub >");

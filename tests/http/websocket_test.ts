@@ -85,7 +85,7 @@ Deno.test("13.11 a WebSocket without the token that the broker asks for is close
   await silent.expect(undefined);
 });
 
-Deno.test("13.8 a WebSocket past the limit of connections is told so", async () => {
+Deno.test("13.8 a WebSocket past the limit of connections is closed with the reason", async () => {
   await using test = await startWeb({ limits: { connections: 1 } });
   const first = await test.socket();
   await first.ask("/ping");
@@ -142,7 +142,7 @@ Deno.test("13.2 a WebSocket that sends faster than it may publish is closed befo
   await until(() => test.server.broker.stats().connections === 0, "it is disconnected");
 });
 
-Deno.test("a listener on a WebSocket gets all that it reads, however much at once", async () => {
+Deno.test("a subscriber on a WebSocket that reads receives everything, however much comes at once", async () => {
   await using test = await startWeb();
   const [publisher] = await test.server.connect(1);
   const socket = await test.socket();

@@ -74,7 +74,7 @@ for (const args of ["logger", "app", "on create -- true", "pub create", "why cre
   });
 }
 
-Deno.test("mq pub says of a suspended broker that a program accepts connections and does not answer", async () => {
+Deno.test("mq pub reports that the program of a suspended broker accepts connections and does not answer", async () => {
   await using server = new Program(["server", "--port", "0", "--host", "127.0.0.1"]);
   const [, port] = /:(\d+)/.exec((await server.stdout.next())!)!;
   server.kill("SIGSTOP");
@@ -85,7 +85,7 @@ Deno.test("mq pub says of a suspended broker that a program accepts connections 
   ]);
 });
 
-Deno.test("mq logger says of the port of a broker's page that it speaks HTTP", async () => {
+Deno.test("mq logger reports that the port of a broker's page speaks HTTP", async () => {
   await using server = new Program(["server", "--port", "0", "--host", "127.0.0.1", "--web", "127.0.0.1:0"]);
   const [, port] = /http:\/\/127\.0\.0\.1:(\d+)/.exec(await server.stdout.find("Web page:"))!;
   const { code, stderr } = await mq(["logger", "-s", `127.0.0.1:${port}`]);

@@ -22,7 +22,7 @@ function beat(pulse: FakePulse): (ticks: number) => string[] {
   };
 }
 
-Deno.test("Heartbeat pings after the silence and times out after the answer time, each once", () => {
+Deno.test("Heartbeat pings after silenceMs and times out after answerMs, each once", () => {
   const pass = beat(new FakePulse());
   assertEquals(pass(2), []);
   assertEquals(pass(1), ["ping"]);

@@ -180,7 +180,7 @@ for (const [what, input, lines] of LIMITED) {
   });
 }
 
-Deno.test("LineReader reports an over-long line as an error after which the connection goes on, with the limit", async () => {
+Deno.test("LineReader reports an over-long line with the limit, and continues after it", async () => {
   const [error] = await faults(new LineReader(new Source(["123456789\n"]), { maxLineBytes: 8 }));
   assertStringIncludes(error.message, "8 bytes");
   assertEquals(error instanceof FatalProtocolError, false);

@@ -58,7 +58,7 @@ Deno.test("MessageScanner finds objects wherever they are cut", () => {
   assertEquals(scan(...text), objects);
 });
 
-Deno.test("MessageScanner refuses what is too long, object or text, and goes on behind it", () => {
+Deno.test("MessageScanner refuses an object or a text that is too long, and continues after it", () => {
   const long = "x".repeat(MAX_MESSAGE_BYTES);
   assertEquals(scan(`create ${long}\ncreate 1`), ["line-too-long", "create 1"]);
   assertEquals(scan(`{"event":"${long}"}{"event":"a"}`), ["line-too-long", '{"event":"a"}']);

@@ -310,7 +310,7 @@ Deno.test("WriteQueue writes nothing more after its sink has failed", async () =
   assertEquals([await queue.drained(), sink.written], [false, [bytes(1)]]);
 });
 
-Deno.test("WriteQueue goes on counting what its failed sink did not take", async () => {
+Deno.test("WriteQueue still counts what its failed sink did not take", async () => {
   const queue = new WriteQueue(new Sink().fail(), NO_LIMIT);
   queue.push(bytes(1));
   queue.flush();
@@ -355,7 +355,7 @@ function bytes(...values: number[]): Uint8Array {
   return new Uint8Array(values);
 }
 
-Deno.test("WriteQueue with a pace writes each line by itself, none sooner after the one before", async () => {
+Deno.test("WriteQueue with a pace writes each line separately, at that distance at least", async () => {
   const paceMs = 20;
   const long = "x".repeat(200);
   const writes: { text: string; at: number }[] = [];

@@ -145,7 +145,7 @@ for (const [message, text] of NAMELESS) {
   });
 }
 
-Deno.test("ClassicCodec does not take an object that says its event for one without a name", () => {
+Deno.test("ClassicCodec does not read an object that names its event as one without a name", () => {
   const options = { defaultName: "create" };
   assertEquals(meaningOf(read('{"event":"bogus","payload":1}', options)), ["bogus", "bogus", "1"]);
   assertThrows(() => read("[object Object]", options), ProtocolError, "without JSON.stringify");
@@ -158,7 +158,7 @@ for (const defaultName of ["bogus", "create.*", ">", "", "*"]) {
   });
 }
 
-Deno.test("ClassicCodec says which names are a guess", () => {
+Deno.test("ClassicCodec marks names that are a guess", () => {
   assertEquals(read("hello world").isGuess, true);
   assertEquals(read('{"type":"chat"}').isGuess, true);
   for (const message of ["create 1", '{"event":"bogus"}', '{"type":"create"}']) {
@@ -234,7 +234,8 @@ for (
     "in transit: 7",
   ]
 ) {
-  Deno.test(`a text is heard as it came: ${JSON.stringify(message)}`, () => assertEquals(heard(message).text, message));
+  Deno.test(`a text is received as it was sent: ${JSON.stringify(message)}`, () =>
+    assertEquals(heard(message).text, message));
 }
 
 for (const message of ["create  two  spaces", "create\ttabbed", "create 1", "create", 'create   {"id": 1}']) {
@@ -252,7 +253,7 @@ for (
     '{"create":1}',
   ]
 ) {
-  Deno.test(`JSON is heard as it came: ${message}`, () => assertEquals(heard(message).json, message));
+  Deno.test(`JSON is received as it was sent: ${message}`, () => assertEquals(heard(message).json, message));
 }
 
 Deno.test("ClassicCodec writes what came in the other form by its name and data", () => {
@@ -371,7 +372,7 @@ const glued = (message: string) => {
 };
 
 for (const message of ONE) {
-  Deno.test(`ClassicCodec takes this for one message: ${message}`, () => assertEquals(glued(message), undefined));
+  Deno.test(`ClassicCodec reads this as one message: ${message}`, () => assertEquals(glued(message), undefined));
 }
 
 for (const [message, name] of TWO) {

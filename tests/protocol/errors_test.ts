@@ -32,7 +32,7 @@ for (const { Class, name, bases } of CLASSES) {
   });
 }
 
-Deno.test("ProtocolError, ConnectionError and TimeoutError are told apart", () => {
+Deno.test("ProtocolError, ConnectionError and TimeoutError are distinct classes", () => {
   const siblings = [ProtocolError, ConnectionError, TimeoutError];
   const kinds = siblings.map((Class) => siblings.filter((other) => new Class("closed", "") instanceof other));
   assertEquals(kinds, siblings.map((Class) => [Class]));

@@ -51,7 +51,7 @@ Deno.test("DEFAULT_EVENTS are publishable names", () => {
   for (const name of DEFAULT_EVENTS) checkPublishable(name);
 });
 
-Deno.test("MqEvent carries what it was made of", () => {
+Deno.test("MqEvent has the properties it was made with", () => {
   const { name, text, id, from } = new MqEvent("create", " 1 ", { id: ULID, from: "shop" });
   assertEquals([name, text, id, from], ["create", " 1 ", ULID, "shop"]);
 });
@@ -73,7 +73,7 @@ Deno.test("MqEvent without an id has neither id, sender nor time", () => {
   assertEquals([id, from, at], [undefined, undefined, undefined]);
 });
 
-Deno.test("MqEvent.json is the data, which must be JSON, and says what it saw where it is none", () => {
+Deno.test("MqEvent.json returns data that is JSON, and throws with the text if it is not", () => {
   assertEquals(new MqEvent("create", ' {"id":1}').json<{ id: number }>().id, 1);
   assertEquals(new MqEvent("create", "null").json(), null);
   for (const [text, seen] of [["hello", '"hello"'], ["{id:1}", '"{id:1}"'], ["", "there is none"]]) {
@@ -97,7 +97,7 @@ Deno.test("MqEvent.reply and replyError publish under the name that the event gi
   ]);
 });
 
-Deno.test("MqEvent.reply says so where no reply is requested, or the event was not received", () => {
+Deno.test("MqEvent.reply throws if no reply is requested, or the event was not received", () => {
   const [plain, made] = [new MqEvent("price", "", {}, () => {}), new MqEvent("price", "", { reply: "a" })];
   const reasons: [event: MqEvent, reason: string][] = [
     [plain, "no reply is requested"],

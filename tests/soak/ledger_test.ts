@@ -45,7 +45,7 @@ function idOf(number: number): string {
 }
 
 for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-  Deno.test(`what was heard in full is clean after ${signal}`, () => {
+  Deno.test(`what was received in full is clean after ${signal}`, () => {
     assertEquals(new Books().publish(3).listen(0).hear(1, 2, 3).close(signal), {});
   });
 
@@ -53,7 +53,7 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     assertEquals(new Books().publish(5).listen(1, 4).hear(2, 3).close(signal), {});
   });
 
-  Deno.test(`a gap is lost after ${signal}, though something after it was heard`, () => {
+  Deno.test(`a gap is lost after ${signal}, though something after it was received`, () => {
     const books = new Books().publish(3).listen(0).hear(1, 3);
     assertEquals(books.close(signal), { lost: 1 });
     assertEquals(books.told, ["ear did not hear event 2 (002)"]);
@@ -63,7 +63,7 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     assertEquals(new Books().publish(3).listen(0, 3).listen(3).hear(1).close(signal), { lost: 1 });
   });
 
-  Deno.test(`what is heard twice is a duplicate after ${signal}`, () => {
+  Deno.test(`what is received twice is a duplicate after ${signal}`, () => {
     assertEquals(new Books().publish(2).listen(0).hear(1, 2, 1).close(signal), { duplicated: 1 });
   });
 
@@ -77,7 +77,7 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     assertEquals(books.told, ["Event 9 was published by nobody, but 1 heard it"]);
   });
 
-  Deno.test(`what was refused and is heard is unexplained after ${signal}`, () => {
+  Deno.test(`what was refused and is received is unexplained after ${signal}`, () => {
     const books = new Books();
     books.ledger.settle(books.ledger.send(), "refused");
     assertEquals(books.hear(1).close(signal), { unexplained: 1 });
@@ -89,7 +89,7 @@ Deno.test("the missing end is lost when the broker drained, and lost in a kill w
   assertEquals(new Books().publish(5).listen(0).hear(1, 2).close("SIGKILL"), { lostInKill: 3 });
 });
 
-Deno.test("what was not confirmed may be heard when the broker was killed, not when it drained", () => {
+Deno.test("what was not confirmed may be received when the broker was killed, not when it drained", () => {
   for (const [signal, found] of [["SIGKILL", {}], ["SIGTERM", { unexplained: 1 }]] as const) {
     const books = new Books();
     books.ledger.settle(books.ledger.send(), "unconfirmed");
@@ -97,7 +97,7 @@ Deno.test("what was not confirmed may be heard when the broker was killed, not w
   }
 });
 
-Deno.test("an event that more hear than it was sent to, under two ids or under two names is unexplained", () => {
+Deno.test("an event that more receive than it was sent to, under two ids or under two names is unexplained", () => {
   const books = new Books().publish(3).hear(1, 3);
   const [red, green] = [1, 2].map(() => books.ledger.hearing("other", NAMES));
   red.hear({ id: "001", name: "red", publisher: 1, number: 1 });
@@ -112,7 +112,7 @@ Deno.test("an event that more hear than it was sent to, under two ids or under t
   ]);
 });
 
-Deno.test("a name that was not asked for is unexplained; one that was not asked for and not heard is not lost", () => {
+Deno.test("a name that was not asked for is unexplained; one that was not asked for and not received is not lost", () => {
   const books = new Books().publish(1, "blue").listen(0);
   assertEquals(books.close("SIGTERM"), {});
   books.hearing.hear({ id: "002", name: "blue", publisher: 1, number: 2 });

@@ -37,13 +37,13 @@ Deno.test("formatTime returns the time of day of a ULID", () => {
   assertEquals(formatTime("01ARYZ6S41TSV4RRFFQ69G5FAV"), new Date(1469918176385).toLocaleTimeString("en-GB"));
 });
 
-Deno.test("groupName groups the answers to requests", () => {
+Deno.test("groupName groups the replies to requests", () => {
   const names = ["_INBOX.01ARYZ6S41TSV4RRFFQ69G5FAV.1", "_INBOX.x", "_INBOX", "_INBOXES.x", "order._INBOX.x"];
   assertEquals(names.map(groupName), ["_INBOX", "_INBOX", "_INBOX", "_INBOXES.x", "order._INBOX.x"]);
   assertEquals(names.map(isInboxName), [true, true, false, false, false]);
 });
 
-Deno.test("describePatterns describes everything, some and nothing, and answers to requests once", () => {
+Deno.test("describePatterns describes everything, some and nothing, and replies to requests once", () => {
   assertEquals([[], [">"], [">", "mq.>"]].map((patterns) => describePatterns(patterns)), [
     "nothing",
     "everything",

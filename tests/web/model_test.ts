@@ -120,7 +120,7 @@ Deno.test("Model explains a refused event in the broker's words", () => {
   assertEquals([name, drop?.why, drop?.text], ["order.paid", "refused: invalid-data", `${text}.`]);
 });
 
-Deno.test("Model tells of a refused connection, which never was among its own", () => {
+Deno.test("Model reports a refused connection, which never was among its own", () => {
   const data = { id: "", name: "mq", code: "too-many-connections", text: "This broker has no room", times: 1 };
   assertEquals(
     sentence(tell(makeModel(), "refused", data)),
@@ -128,7 +128,7 @@ Deno.test("Model tells of a refused connection, which never was among its own", 
   );
 });
 
-Deno.test("Model tells of slow consumers, dropped events, throttled publishers and the broker's end", () => {
+Deno.test("Model reports slow consumers, dropped events, throttled publishers and the broker's end", () => {
   const model = makeModel();
   model.reconcile([client("a", [])], 0);
   const about = { id: "a", name: "shop" };
@@ -173,7 +173,7 @@ Deno.test("Model accepts the names of JavaScript's own properties", () => {
 
 // Requests and replies
 
-Deno.test("Model finds the subscriber of an answer to a request, and does not cache its name", () => {
+Deno.test("Model finds the subscriber of a reply to a request, and does not cache its name", () => {
   const model = makeModel();
   model.reconcile([client("a", ["_INBOX.a.*"]), client("b", ["create"])], 0);
   assertEquals(subscribers(model, "_INBOX.a.1"), ["a by _INBOX.a.*"]);
@@ -216,7 +216,7 @@ Deno.test("Model counts the POSTs that are missing from a sample", () => {
   assertEquals(model.participant("http")?.published, 11);
 });
 
-Deno.test("Model has http idle after five seconds without a POST, until the next one", () => {
+Deno.test("Model shows http as idle after five seconds without a POST, until the next one", () => {
   const model = makeModel();
   const isIdle = () => model.participant("http")!.isIdle;
   tell(model, "http", post("1"), { now: 1000 });
@@ -249,7 +249,7 @@ Deno.test("Model shows other publishers without a connection by their names, but
   assertEquals(model.participant("job-29"), undefined);
 });
 
-Deno.test("Model does not take a connection that has left for a publisher without one", () => {
+Deno.test("Model does not take a closed connection for a publisher without a connection", () => {
   const model = makeModel();
   assertEquals(eventOf(take(model, { from: UNKNOWN_ID })).fromName, "unknown");
   assertEquals(model.participants, []);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { SlotAllocator } from "../../web/slot_allocator.ts";
 
-Deno.test("SlotAllocator keeps the slots of those that stay", () => {
+Deno.test("SlotAllocator keeps the slots of connections that stay", () => {
   const slots = new SlotAllocator();
   slots.assign(["a", "b", "c"], 4);
   slots.assign(["b", "c", "d", "e", "f"], 4);
