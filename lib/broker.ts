@@ -167,7 +167,7 @@ export class Broker implements AsyncDisposable {
    * @throws {ProtocolError} With the code `bad-name`, `reserved-name`, `line-too-long`, `forbidden`, `rate-limited`,
    * `unrecognized` or `invalid-data`.
    * @throws {MqError} With the code `draining`, if the broker is going down.
-   * @throws {TypeError} If JSON has no form for the data, or raw data has a line end in it.
+   * @throws {TypeError} If JSON has no form for the data, raw data has a line end in it, or `from` is not one word.
    * @throws {RangeError} If there are more hops than an event can have.
    *
    * @example
@@ -185,10 +185,9 @@ export class Broker implements AsyncDisposable {
     if (!isClientName(from)) throw new TypeError(`Cannot publish in the name of ${quote(from)}: it takes one word`);
     const publisher = this.#directPublishers.publisher(from, scope, limitBy);
     try {
-      const line = eventLine(name, data, { raw: options.raw, maxBytes: this.#limits.lineBytes });
-      const event = new Publication(line, from, headersOf(options));
+      const event = this.#makeEvent(name, data, options, publisher);
       const receivers = this.#publish(event, publisher);
-      if (receivers === undefined) throw unrecognized(line, this.events);
+      if (receivers === undefined) throw unrecognized(event.line, this.events);
       const receipt = { id: event.id, receivers };
       if (address !== undefined) this.#systemEvents.publishedDirectly(publisher, address, { name, ...receipt });
       return receipt;
@@ -199,6 +198,25 @@ export class Broker implements AsyncDisposable {
     }
   }
 
+  /** Makes the event of a publisher without a connection. A malformed one needs permission, too, and counts for its rate. */
+  #makeEvent(name: string, data: Json | undefined, options: DirectPublishOptions, publisher: Publisher): Publication {
+    try {
+      const line = eventLine(name, data, { raw: options.raw, maxBytes: this.#limits.lineBytes });
+      return new Publication(line, publisher.name, headersOf(options));
+    } catch (error) {
+      this.#admit(publisher);
+      throw error;
+    }
+  }
+
+  /** Checks whether a publisher may publish, and takes an event from its rate. */
+  #admit(publisher: Publisher): void {
+    if (!publisher.mayPublish) {
+      throw new ProtocolError("forbidden", "Cannot publish: this token is for listening only");
+    }
+    if (publisher.takeEvent()) this.#systemEvents.throttled(publisher, this.#limits.eventsPerSecond);
+  }
+
   /**
    * The one way in: every event that is published passes here, whether it came as a line, as a message of another codec,
    * with `/pub`, over HTTP or from the program. Here it is decided whether the publisher may publish it, whether it keeps
@@ -207,10 +225,7 @@ export class Broker implements AsyncDisposable {
    * @returns For how many subscribers it is queued; undefined if nothing recognizes it, so that it was dropped.
    */
   #publish(event: Publication, publisher: Publisher, isGuess?: boolean): number | undefined {
-    if (!publisher.mayPublish) {
-      throw new ProtocolError("forbidden", "Cannot publish: this token is for listening only");
-    }
-    if (publisher.takeEvent()) this.#systemEvents.throttled(publisher, this.#limits.eventsPerSecond);
+    this.#admit(publisher);
     const { catalog, onPublish } = this.#options;
     const { line } = event;
     const route = this.#router.routeAfter(publisher.route, line);

@@ -12,7 +12,7 @@ import type {
   PublishOptions,
   RequestOptions,
 } from "./client/options.ts";
-import { checkTimeout, Requests } from "./client/requests.ts";
+import { checkTimeout, type PublishRequest, Requests } from "./client/requests.ts";
 import { parseResponse, type Session } from "./client/session.ts";
 import { BufferedSubscription, type SubscribeOptions, type Subscription } from "./client/subscription.ts";
 import type { Json } from "./protocol/data.ts";
@@ -77,6 +77,8 @@ export async function connect(options: ConnectOptions = {}): Promise<Client> {
 export class Client extends EventTarget implements AsyncDisposable {
   readonly #connection: ClientConnection;
   readonly #dispatcher = new Dispatcher<Receiver>();
+  /** The subscriptions with a handler that has not handled all of their events; some of them may have ended. */
+  readonly #handling = new Set<BufferedSubscription>();
   #requests: Requests | undefined;
   #references = 0;
   #drained: Promise<void> | undefined;
@@ -101,7 +103,7 @@ export class Client extends EventTarget implements AsyncDisposable {
       onConnect: (session) => this.#resume(session),
       onDisconnect: (reason) => this.#disconnected(reason),
       onReconnect: (attempts) => void this.#emit("reconnect", { attempts }),
-      onClosed: (reason, failure) => dispatcher.handlers.forEach((receiver) => receiver.onClosed(reason, failure)),
+      onClosed: (reason, failure) => this.#receivers.forEach((receiver) => receiver.onClosed(reason, failure)),
     });
   }
 
@@ -201,7 +203,7 @@ export class Client extends EventTarget implements AsyncDisposable {
    * @param data Its data; undefined for none.
    * @param options The timeout, the headers of the event, and a signal.
    * @returns The reply.
-   * @throws {MqError} With the code `no-responders`, if nobody receives the request; `request-failed`, if the reply is an
+   * @throws {MqError} With the code `disconnected`, before the first connection; `no-responders`, if nobody receives the request; `request-failed`, if the reply is an
    * error ({@linkcode MqEvent.replyError}); `unsupported`, if the broker does not support requests.
    * @throws {TimeoutError} With the code `timeout`, if no reply arrives in time.
    * @throws {ConnectionError} With the code `unconfirmed`, if the connection broke before the receipt arrived;
@@ -230,7 +232,8 @@ export class Client extends EventTarget implements AsyncDisposable {
     options.signal?.throwIfAborted();
     checkTimeout(options.timeoutMs);
     const line = this.#eventLine(name, data, options);
-    const publish = (reply: string, onSend: () => void) => this.#confirm(name, line, { ...options, reply }, onSend);
+    const publish: PublishRequest = (reply, onSend, signal) =>
+      this.#confirm(name, line, { ...options, reply, signal }, onSend);
     return await this.#openRequests().request(name, publish, options);
   }
 
@@ -268,12 +271,15 @@ export class Client extends EventTarget implements AsyncDisposable {
     this.#checkSubscribable();
     const subscription = new BufferedSubscription(list, options, {
       onEnd: (subscription) => this.#remove(subscription),
+      onIdle: (subscription) => void this.#handling.delete(subscription),
       onRefused: (error) => void this.#emit("notice", error),
       onSlow: (subscription) => this.#emitSlow(subscription),
       onError: (error) => void (this.#emit("error", error) && reportError(error)),
       onDrain: (subscription) => this.#unsubscribe(subscription),
     });
-    if (!subscription.ended) this.#add(subscription);
+    if (subscription.ended) return subscription;
+    this.#add(subscription);
+    if (options.handler) this.#handling.add(subscription);
     return subscription;
   }
 
@@ -389,10 +395,15 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   async #drain(): Promise<void> {
-    const subscriptions = this.#dispatcher.handlers.filter((receiver) => receiver instanceof BufferedSubscription);
+    const subscriptions = [...this.#receivers].filter((receiver) => receiver instanceof BufferedSubscription);
     await Promise.all(subscriptions.map((subscription) => subscription.drain()));
     if ((this.#connection.session?.unconfirmed ?? 0) > 0) await this.#connection.settle();
     await this.close();
+  }
+
+  /** All that receive events, or have not handled all that they received. */
+  get #receivers(): Set<Receiver> {
+    return new Set([...this.#dispatcher.handlers, ...this.#handling]);
   }
 
   async #confirm(name: string, event: string, options: ConfirmOptions, onSend?: () => void): Promise<Receipt> {

@@ -1,6 +1,6 @@
 /** The rules of the line protocol, in the order of docs/protocol.md, over bare sockets. */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { Broker, MqError, ProtocolError, type SystemEvent } from "../mod.ts";
+import { Broker, type DirectPublishOptions, MqError, ProtocolError, type SystemEvent } from "../mod.ts";
 import { DEFAULT_LIMITS } from "../lib/protocol/limits.ts";
 import { VERSION } from "../lib/protocol/version.ts";
 import { type RawClient, startBroker, type TestBroker, until } from "./helpers.ts";
@@ -1033,4 +1033,14 @@ Deno.test("Broker counts what goes to observers for themselves, and not as deliv
   assertEquals((await observer.lines.next())?.split(" ").slice(-2), ["create", "1"]);
   assertEquals(server.broker.stats().delivered, 1);
   assertEquals(server.broker.clients().map(({ delivered }) => delivered), [1, 1]);
+});
+
+Deno.test("Broker.publish checks permission and rate before the form of an event, as for a line", async () => {
+  await using broker = new Broker({ limits: { eventsPerSecond: 1 } });
+  const codeOf = (name: string, options: DirectPublishOptions) =>
+    assertThrows(() => broker.publish(name, 1, options), ProtocolError).code;
+  assertEquals(codeOf("a..b", { scope: "listen" }), "forbidden");
+  assertEquals(codeOf("a..b", { limitBy: "ada" }), "bad-name");
+  assertEquals(codeOf("a..b", { limitBy: "ada" }), "rate-limited");
+  assertEquals(codeOf("create", { limitBy: "ada" }), "rate-limited");
 });

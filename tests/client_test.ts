@@ -1043,3 +1043,50 @@ Deno.test("Client comes back with more patterns than fit one line", async () => 
   await soon(reconnected, "the reconnect");
   assertEquals(await patternsOf(client, second), patterns);
 });
+
+for (
+  const [what, end] of [
+    ["whose signal was aborted", (_subscription: Subscription, controller: AbortController) => controller.abort()],
+    ["that drains", (subscription: Subscription) => void subscription.drain()],
+  ] as const
+) {
+  for (const method of ["close", "drain"] as const) {
+    Deno.test(`Client.${method} ${method === "close" ? "stops" : "waits for"} the handler of a subscription ${what}`, async () => {
+      await using server = await startBroker();
+      const client = await join(server);
+      const controller = new AbortController();
+      const gates = Array.from({ length: 3 }, () => Promise.withResolvers<void>());
+      const handled: unknown[] = [];
+      const handler = ({ data }: MqEvent) => {
+        handled.push(data);
+        return gates[handled.length - 1].promise;
+      };
+      const subscription = client.subscribe("create", { handler, signal: controller.signal });
+      await subscription.ready;
+      for (const data of [1, 2, 3]) client.publish("create", data);
+      await client.flush();
+      assertEquals([handled, subscription.waiting], [[1], 2]);
+      end(subscription, controller);
+      const ended = client[method]();
+      if (method === "close") await ended;
+      for (const { resolve } of gates) resolve();
+      await ended;
+      await client.closed;
+      assertEquals([handled, subscription.waiting], [method === "close" ? [1] : [1, 2, 3], 0]);
+    });
+  }
+}
+
+Deno.test("Client.request that timed out while there was no connection is not sent later", async () => {
+  const server = await startBroker();
+  const { port } = server;
+  await using client = await join(server, { reconnect: QUICK });
+  await server[Symbol.asyncDispose]();
+  await assertRejects(() => client.request("create", 1, { timeoutMs: 20 }), MqError, "No reply");
+  const published: string[] = [];
+  await using _again = await startBrokerAt("127.0.0.1", port, { onPublish: (name) => published.push(name) });
+  await client.flush();
+  client.publish("create", 2);
+  await client.flush();
+  assertEquals(published, ["create"]);
+});

@@ -146,7 +146,7 @@ export class ClientConnection {
    * Sends a control line, or queues it until there is a connection, and waits for the response.
    *
    * @param line The line, without its LF.
-   * @param signal Stops waiting when it is aborted.
+   * @param signal Stops waiting when it is aborted; a line that is still queued then is not sent.
    * @param onSend Called when the line is sent.
    * @returns The JSON of the response; may be empty.
    * @throws {ProtocolError} The error of the response.
@@ -155,7 +155,9 @@ export class ClientConnection {
   async command(line: string, signal?: AbortSignal, onSend = () => {}): Promise<string> {
     signal?.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<string>();
+    let isOver = false;
     const send = (session: Session) => {
+      if (isOver) return;
       onSend();
       session.command(line).then(resolve, reject);
     };
@@ -164,6 +166,7 @@ export class ClientConnection {
     try {
       return await promise;
     } finally {
+      isOver = true;
       forget();
     }
   }

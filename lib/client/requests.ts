@@ -27,8 +27,8 @@ interface Request {
   isSent: boolean;
 }
 
-/** Publishes a request, and calls `onSend` as soon as there is a connection. */
-export type PublishRequest = (replyTo: string, onSend: () => void) => Promise<Receipt>;
+/** Publishes a request as soon as there is a connection, and calls `onSend` then; not if the signal is aborted before. */
+export type PublishRequest = (replyTo: string, onSend: () => void, signal: AbortSignal) => Promise<Receipt>;
 
 /**
  * Publishes requests and receives their replies, with one pattern for all of them.
@@ -87,23 +87,25 @@ export class Requests implements Receiver {
     { timeoutMs = REQUEST_TIMEOUT_MS, signal }: Pick<RequestOptions, "timeoutMs" | "signal"> = {},
   ): Promise<MqEvent> {
     const replyTo = `${this.#prefix}.${++this.#count}`;
+    const over = new AbortController();
     try {
-      return await within(timeoutMs, this.#ask(name, replyTo, publish), signal);
+      return await within(timeoutMs, this.#ask(name, replyTo, publish, over.signal), signal);
     } catch (cause) {
       if (!(cause instanceof TimeoutError)) throw cause;
       throw new TimeoutError("timeout", `No reply to ${quote(name)} within ${timeoutMs} ms`, { cause });
     } finally {
       this.#pending.delete(replyTo); // A reply that arrives later is dropped.
+      over.abort(); // What was not sent is not sent any more.
     }
   }
 
-  async #ask(name: string, replyTo: string, publish: PublishRequest): Promise<MqEvent> {
+  async #ask(name: string, replyTo: string, publish: PublishRequest, over: AbortSignal): Promise<MqEvent> {
     const request: Request = { name, reply: Promise.withResolvers(), isSent: false };
     request.reply.promise.catch(() => {}); // The receipt is waited for first.
     this.#pending.set(replyTo, request);
     await this.#ready.promise;
     if (!this.#pending.has(replyTo)) return await request.reply.promise; // It has timed out meanwhile.
-    const { receivers } = await publish(replyTo, () => request.isSent = true);
+    const { receivers } = await publish(replyTo, () => request.isSent = true, over);
     if (receivers === 0) throw new MqError("no-responders", `Nobody receives ${quote(name)}, so nobody can reply`);
     return await request.reply.promise;
   }

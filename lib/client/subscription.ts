@@ -139,6 +139,8 @@ export interface Subscription extends AsyncIterableIterator<MqEvent>, AsyncDispo
 export interface SubscriptionObserver {
   /** Called once, when the subscription has ended. */
   onEnd(subscription: BufferedSubscription): void;
+  /** Called when it has ended, and no event waits or is being handled. */
+  onIdle(subscription: BufferedSubscription): void;
   /** Called if the broker refuses a subscription with a handler. Without one, the loop throws the error. */
   onRefused(error: ProtocolError): void;
   /** Called when an event is dropped, but not again before half of what may wait has been taken. */
@@ -282,6 +284,7 @@ export class BufferedSubscription implements Subscription, Receiver {
   onClosed(reason: ConnectionError, failure?: MqError): void {
     if (this.#handler && failure === undefined) { while (this.#take() !== undefined); }
     this.finish(reason, failure);
+    this.#tellIdle();
   }
 
   /**
@@ -344,7 +347,9 @@ export class BufferedSubscription implements Subscription, Receiver {
   }
 
   #tellIdle(): void {
-    if (this.#ended && this.#handling === 0 && this.#waiting.length === 0) this.#idle.resolve();
+    if (!this.#ended || this.#handling > 0 || this.#waiting.length > 0) return;
+    this.#idle.resolve();
+    this.#observer.onIdle(this);
   }
 }
 

@@ -313,7 +313,8 @@ export class MqEvent {
    * Publishes an error as the reply: {@linkcode Client.request} rejects with the code `request-failed`.
    *
    * @param text The message of the error, one sentence for people.
-   * @throws As {@linkcode MqEvent.reply}.
+   * @throws As {@linkcode MqEvent.reply}; also ProtocolError with the code `bad-name`, if the name of the reply is longer than
+   * 249 bytes, so that `.error` does not fit behind it. {@linkcode Client.request} makes shorter ones.
    */
   replyError(text: string): void {
     this.#answer(`${this.#checkedReplyTo()}.${ERROR_TOKEN}`, text);
@@ -321,7 +322,7 @@ export class MqEvent {
 
   #checkedReplyTo(): string {
     if (this.replyTo !== undefined) return this.replyTo;
-    throw new MqError("not-a-request", `Cannot reply to ${quote(this.name)}: no reply is requested`);
+    throw new MqError("not-a-request", `Cannot reply to ${quote(this.name)}: it came without the name of a reply`);
   }
 
   #answer(name: string, data: Json | undefined): void {

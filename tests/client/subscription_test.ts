@@ -15,6 +15,7 @@ function subscribe(options: SubscribeOptions = {}): {
   const told: string[] = [];
   const subscription = new BufferedSubscription(["create"], options, {
     onEnd: () => void ends++,
+    onIdle: () => {},
     onRefused: ({ code }) => void told.push(code),
     onSlow: ({ waiting, dropped }) => void told.push(`slow ${waiting} ${dropped}`),
     onError: (error) => void told.push(String(error)),

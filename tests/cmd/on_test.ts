@@ -512,7 +512,14 @@ Deno.test("mq on reports how many events were dropped because too many waited", 
   await using server = await startBroker();
   await using client = await connect({ hostname: "127.0.0.1", port: server.port });
   const nothing = () => {};
-  const observer = { onEnd: nothing, onRefused: nothing, onSlow: nothing, onError: nothing, onDrain: async () => {} };
+  const observer = {
+    onEnd: nothing,
+    onIdle: nothing,
+    onRefused: nothing,
+    onSlow: nothing,
+    onError: nothing,
+    onDrain: async () => {},
+  };
   const waiting = new BufferedSubscription(["create"], { maxWaiting: 2 }, observer);
   for (const id of "12345") waiting.onEvent(new MqEvent("create", "", { id: id.repeat(26), from: "shop" }));
   waiting.finish();

@@ -100,7 +100,7 @@ Deno.test("MqEvent.reply and replyError publish under the name that the event gi
 Deno.test("MqEvent.reply throws if no reply is requested, or the event was not received", () => {
   const [plain, made] = [new MqEvent("price", "", {}, () => {}), new MqEvent("price", "", { reply: "a" })];
   const reasons: [event: MqEvent, reason: string][] = [
-    [plain, "no reply is requested"],
+    [plain, "it came without the name of a reply"],
     [made, "it was not received by a client"],
   ];
   for (const [event, reason] of reasons) {
