@@ -50,7 +50,7 @@ async function rest(subscription: BufferedSubscription): Promise<string[]> {
   return texts;
 }
 
-Deno.test("Subscription hands out events in the order they were pushed", async () => {
+Deno.test("Subscription yields events in the order in which they were pushed", async () => {
   const { subscription } = subscribe();
   push(subscription, "1", "2", "3");
   subscription.finish();
@@ -64,7 +64,7 @@ Deno.test("Subscription.next waits for the next event", async () => {
   assertEquals([(await first).value.text, (await second).value.text], ["1", "2"]);
 });
 
-Deno.test("Subscription hands out the event itself", async () => {
+Deno.test("Subscription yields the event itself, not a copy", async () => {
   const { subscription } = subscribe();
   const event = new MqEvent("create", "1");
   subscription.onEvent(event);
@@ -76,7 +76,7 @@ Deno.test("Subscription is its own iterator", () => {
   assertEquals(subscription[Symbol.asyncIterator]() === subscription, true);
 });
 
-Deno.test("Subscription drops what comes when as much waits as may, and counts it", async () => {
+Deno.test("Subscription drops new events at the limit of queued events, and counts them", async () => {
   const { subscription } = subscribe({ maxWaiting: 2 });
   push(subscription, "1", "2", "3", "4");
   assertEquals(subscription.dropped, 2);
@@ -84,7 +84,7 @@ Deno.test("Subscription drops what comes when as much waits as may, and counts i
   assertEquals(await rest(subscription), ["1", "2"]);
 });
 
-Deno.test("Subscription drops what comes when as many bytes wait as may, and counts it", async () => {
+Deno.test("Subscription drops new events at the limit of queued bytes, and counts them", async () => {
   const { subscription } = subscribe({ maxWaitingBytes: 250 }); // Each of these events counts as 107.
   push(subscription, "1", "2", "3");
   assertEquals(subscription.dropped, 1);
@@ -95,7 +95,7 @@ Deno.test("Subscription drops what comes when as many bytes wait as may, and cou
   assertEquals(await rest(subscription), ["2", "4"]);
 });
 
-Deno.test("Subscription takes an event that is larger than all that may wait, where nothing waits", async () => {
+Deno.test("Subscription accepts an event larger than the limit if its queue is empty", async () => {
   const { subscription } = subscribe({ maxWaitingBytes: 1 });
   push(subscription, "1", "2");
   await subscription.next();
@@ -104,7 +104,7 @@ Deno.test("Subscription takes an event that is larger than all that may wait, wh
   assertEquals([await rest(subscription), subscription.dropped], [["3"], 1]);
 });
 
-Deno.test("Subscription has room again for each event that is taken", async () => {
+Deno.test("Subscription has room for another event after each one taken", async () => {
   const { subscription } = subscribe({ maxWaiting: 1 });
   push(subscription, "1");
   await subscription.next();
@@ -112,7 +112,7 @@ Deno.test("Subscription has room again for each event that is taken", async () =
   assertEquals([(await subscription.next()).value.text, subscription.dropped], ["2", 1]);
 });
 
-Deno.test("Subscription does not count an event as waiting that a next() waits for", async () => {
+Deno.test("Subscription does not count an event for a pending next() as queued", async () => {
   const { subscription } = subscribe({ maxWaiting: 1 });
   const first = subscription.next();
   push(subscription, "1", "2");
@@ -120,7 +120,7 @@ Deno.test("Subscription does not count an event as waiting that a next() waits f
   assertEquals(subscription.dropped, 0);
 });
 
-Deno.test("Subscription lets 100,000 events wait by default", () => {
+Deno.test("Subscription queues up to 100,000 events by default", () => {
   const { subscription } = subscribe();
   const event = new MqEvent("create", "");
   for (let count = 0; count < 100_003; count++) subscription.onEvent(event);
@@ -143,14 +143,14 @@ Deno.test("Subscription ends when the loop over it throws", async () => {
   assertEquals(ends(), 1);
 });
 
-Deno.test("Subscription.return throws away what waits", async () => {
+Deno.test("Subscription.return discards queued events", async () => {
   const { subscription, ends } = subscribe();
   push(subscription, "1", "2");
   assertEquals(await subscription.return(), DONE);
   assertEquals([await subscription.next(), ends()], [DONE, 1]);
 });
 
-Deno.test("Subscription.return ends a next() that waits", async () => {
+Deno.test("Subscription.return ends a pending next()", async () => {
   const { subscription } = subscribe();
   const next = subscription.next();
   await subscription.return();
@@ -172,28 +172,28 @@ Deno.test("Subscription ends at the end of its scope", async () => {
   assertEquals([ends(), await subscription.next()], [1, DONE]);
 });
 
-Deno.test("Subscription.finish lets what waits be taken", async () => {
+Deno.test("Subscription.finish leaves queued events to be read", async () => {
   const { subscription, ends } = subscribe();
   push(subscription, "1", "2");
   subscription.finish();
   assertEquals([ends(), await rest(subscription)], [1, ["1", "2"]]);
 });
 
-Deno.test("Subscription.finish ends a next() that waits", async () => {
+Deno.test("Subscription.finish ends a pending next()", async () => {
   const { subscription } = subscribe();
   const next = subscription.next();
   subscription.finish();
   assertEquals(await next, DONE);
 });
 
-Deno.test("Subscription takes no notice of what is pushed after its end", async () => {
+Deno.test("Subscription ignores what is pushed after its end", async () => {
   const { subscription } = subscribe();
   subscription.finish();
   push(subscription, "1");
   assertEquals([await rest(subscription), subscription.dropped], [[], 0]);
 });
 
-Deno.test("Subscription tells of its end once", async () => {
+Deno.test("Subscription reports its end once", async () => {
   const controller = new AbortController();
   const { subscription, ends } = subscribe({ signal: controller.signal });
   subscription.finish();
@@ -203,7 +203,7 @@ Deno.test("Subscription tells of its end once", async () => {
   assertEquals(ends(), 1);
 });
 
-Deno.test("Subscription ends when its signal is aborted, and lets what waits be taken", async () => {
+Deno.test("Subscription ends when its signal is aborted, and leaves queued events to be read", async () => {
   const controller = new AbortController();
   const { subscription, ends } = subscribe({ signal: controller.signal });
   push(subscription, "1");
@@ -212,12 +212,12 @@ Deno.test("Subscription ends when its signal is aborted, and lets what waits be 
   assertEquals([ends(), await rest(subscription)], [1, ["1"]]);
 });
 
-Deno.test("Subscription with a signal aborted before has ended", async () => {
+Deno.test("Subscription with an already aborted signal has ended", async () => {
   const { subscription, ends } = subscribe({ signal: AbortSignal.abort() });
   assertEquals([ends(), await subscription.next()], [1, DONE]);
 });
 
-Deno.test("Subscription.ready resolves once the broker has taken it in, and rejects if it ends before", async () => {
+Deno.test("Subscription.ready resolves once the broker has confirmed it, and rejects if it ends before", async () => {
   const [ready, ended] = [subscribe().subscription, subscribe().subscription];
   ready.onReady();
   await ready.ready;
@@ -225,7 +225,7 @@ Deno.test("Subscription.ready resolves once the broker has taken it in, and reje
   assertEquals((await assertRejects(() => ended.ready, ConnectionError)).code, "closed");
 });
 
-Deno.test("Subscription tells once that too much waits, and again when half of it was taken in between", async () => {
+Deno.test("Subscription reports a full queue once, and again after half of it was read", async () => {
   const { subscription, told } = subscribe({ maxWaiting: 4 });
   push(subscription, "1", "2", "3", "4", "5", "6");
   await subscription.next();
@@ -249,14 +249,14 @@ Deno.test("Subscription calls its handler at once, with one event after another"
   assertEquals(handling.texts, ["1", "2", "3", "4"]);
 });
 
-Deno.test("Subscription calls a handler that returns no promise as the events come", () => {
+Deno.test("Subscription calls a handler that returns no promise for each event at once", () => {
   const texts: string[] = [];
   const { subscription } = subscribe({ handler: ({ text }) => texts.push(text), maxWaiting: 1 });
   push(subscription, "1", "2", "3");
   assertEquals([texts, subscription.dropped], [["1", "2", "3"], 0]);
 });
 
-Deno.test("Subscription has its handler at as many events at a time as it was told", async () => {
+Deno.test("Subscription calls its handler for at most as many events at a time as its concurrency", async () => {
   const handling = new Handling();
   const { subscription } = subscribe({ handler: handling.handler, concurrency: 2 });
   push(subscription, "1", "2", "3", "4");
@@ -265,14 +265,14 @@ Deno.test("Subscription has its handler at as many events at a time as it was to
   assertEquals(handling.texts, ["1", "2", "3"]);
 });
 
-Deno.test("Subscription drops what its handler has no time for and what finds no room", () => {
+Deno.test("Subscription drops events beyond its concurrency and its queue", () => {
   const handling = new Handling();
   const { subscription, told } = subscribe({ handler: handling.handler, maxWaiting: 2 });
   push(subscription, "1", "2", "3", "4", "5");
   assertEquals([subscription.waiting, subscription.dropped, told], [2, 2, ["slow 2 1"]]);
 });
 
-Deno.test("Subscription tells what its handler throws or rejects with, and goes on", async () => {
+Deno.test("Subscription reports what its handler throws or rejects with, and continues", async () => {
   const { subscription, told } = subscribe({
     handler: ({ text }) => {
       if (text === "thrown") throw new RangeError(text);
@@ -284,7 +284,7 @@ Deno.test("Subscription tells what its handler throws or rejects with, and goes 
   assertEquals(told, ["RangeError: thrown", "drain", "RangeError: rejected", "RangeError: again"]);
 });
 
-Deno.test("Subscription with a handler tells that the broker refuses it", () => {
+Deno.test("Subscription with a handler reports that the broker refuses it", () => {
   const refusal = new ProtocolError("forbidden", "No");
   const [handled, iterated] = [subscribe({ handler: () => {} }), subscribe()];
   for (const { subscription } of [handled, iterated]) subscription.onRefused(refusal);
@@ -296,7 +296,7 @@ Deno.test("Subscription with a handler cannot be iterated", async () => {
   await assertRejects(() => subscription.next(), TypeError, "has a handler");
 });
 
-Deno.test("Subscription.drain waits until its handler has handled what waits", async () => {
+Deno.test("Subscription.drain waits until its handler has handled the queued events", async () => {
   const handling = new Handling();
   const { subscription, ends, told } = subscribe({ handler: handling.handler });
   push(subscription, "1", "2");
@@ -310,7 +310,7 @@ Deno.test("Subscription.drain waits until its handler has handled what waits", a
   assertEquals(handling.texts, ["1", "2"]);
 });
 
-Deno.test("Subscription.drain without a handler waits for nobody to take what waits", async () => {
+Deno.test("Subscription.drain without a handler does not wait for queued events to be read", async () => {
   const { subscription } = subscribe();
   push(subscription, "1", "2");
   await Promise.all([subscription.drain(), subscription.drain()]);
@@ -332,7 +332,7 @@ Deno.test("Subscription with a handler drains at the end of its scope", async ()
   assertEquals([texts, told], [["1", "2"], ["drain"]]);
 });
 
-Deno.test("Subscription.unsubscribe throws away what its handler has not begun with", async () => {
+Deno.test("Subscription.unsubscribe discards events that its handler has not started", async () => {
   const handling = new Handling();
   const { subscription } = subscribe({ handler: handling.handler });
   push(subscription, "1", "2");
@@ -342,7 +342,7 @@ Deno.test("Subscription.unsubscribe throws away what its handler has not begun w
   assertEquals(handling.texts, ["1"]);
 });
 
-Deno.test("Subscription whose client is closed calls its handler no more, and lets a loop take what waits", async () => {
+Deno.test("Subscription of a closed client no longer calls its handler, but a loop reads queued events", async () => {
   const handling = new Handling();
   const [handled, iterated] = [subscribe({ handler: handling.handler }).subscription, subscribe().subscription];
   for (const subscription of [handled, iterated]) {
@@ -353,7 +353,7 @@ Deno.test("Subscription whose client is closed calls its handler no more, and le
   assertEquals([handling.texts, await rest(iterated)], [["1"], ["1", "2"]]);
 });
 
-Deno.test("Subscription refuses limits that are none", () => {
+Deno.test("Subscription refuses invalid limits", () => {
   for (const options of [{ maxWaiting: 0 }, { maxWaitingBytes: NaN }, { concurrency: -1 }]) {
     assertThrows(() => subscribe(options), RangeError, "it takes 1 or more");
   }
