@@ -16,7 +16,7 @@ Deno.test("RateHistory computes rates from counters by the broker's own clock", 
   assertEquals(rates.data[0], [51]);
 });
 
-Deno.test("RateHistory ignores a second answer of the same time", () => {
+Deno.test("RateHistory ignores a second response of the same time", () => {
   const rates = new RateHistory();
   for (let answer = 0; answer < 2; answer++) rates.answered(stats(1000, 100), 50_000);
   assertEquals(rates.latest, undefined);

@@ -31,7 +31,7 @@ for (const [seconds, text] of CASES) {
     assertEquals(textAfter(...seconds), text));
 }
 
-Deno.test("SampleRatio ignores what was published before its first answer", () => {
+Deno.test("SampleRatio ignores what was published before its first response", () => {
   const ratio = new SampleRatio();
   ratio.answered(1_000_000);
   assertEquals(ratio.text, "");
