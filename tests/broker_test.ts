@@ -29,14 +29,14 @@ async function speaker(server: TestBroker): Promise<RawClient> {
 
 // Lines
 
-Deno.test("lines: an event without data is one", async () => {
+Deno.test("lines: an event may have no data", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   await client.line("create");
   await client.expect("create");
 });
 
-Deno.test("lines: data is what follows the first run of spaces or tabs", async () => {
+Deno.test("lines: data follows the first run of spaces or tabs", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   await client.line('create\t{"id":1}');
@@ -54,7 +54,7 @@ Deno.test("lines: a blank line is ignored", async () => {
   assertEquals(server.broker.stats().refused, 0);
 });
 
-Deno.test("lines: UTF-8 arrives as it was sent", async () => {
+Deno.test("lines: UTF-8 is delivered unchanged", async () => {
   await using server = await startBroker({ events: [">"] });
   const [client] = await server.connect(1);
   await client.line("naïve.事件 \ufeff„déjà vu“ 🦕");
@@ -63,7 +63,7 @@ Deno.test("lines: UTF-8 arrives as it was sent", async () => {
 
 // Names
 
-Deno.test("names: 255 bytes are taken, 256 are refused", async () => {
+Deno.test("names: 255 bytes are accepted, 256 are refused", async () => {
   await using server = await startBroker({ events: [">"] });
   const client = await speaker(server);
   assertEquals((await answer(client, `/pub 1 ${"é".repeat(127)}x`)).receivers, 0);
@@ -96,7 +96,7 @@ for (
     "mqtt.x",
   ]
 ) {
-  Deno.test(`names: ${JSON.stringify(name)} is taken`, async () => {
+  Deno.test(`names: ${JSON.stringify(name)} is accepted`, async () => {
     await using server = await startBroker({ events: [">"] });
     const [listener] = await server.connect(1);
     await listener.line(`${name} data`);
@@ -104,7 +104,7 @@ for (
   });
 }
 
-Deno.test("names: those that begin with mq. cannot be published", async () => {
+Deno.test("names: reserved names, which begin with mq., cannot be published", async () => {
   await using server = await startBroker({ events: [">"] });
   const client = await speaker(server);
   assertMatch((await client.ask("/pub 1 mq.connect {}"))!, /^\/err 1 reserved-name /);
@@ -124,7 +124,7 @@ for (
     ["order", ["order"], ["order.paid", "orders"]],
   ] as const
 ) {
-  Deno.test(`patterns: ${pattern} receives what it matches and nothing else`, async () => {
+  Deno.test(`patterns: ${pattern} matches the names that it should, and no others`, async () => {
     await using server = await startBroker({ events: [">"] });
     const [listener, sender] = await server.connect(2);
     assertEquals(await listener.ask(`/sub ${pattern}`), "/ok sub");
@@ -142,7 +142,7 @@ for (const pattern of ["a.>.b", "a*", ">.a", "a..b", "", "*.", "a b/c", ">>"]) {
   });
 }
 
-Deno.test("patterns: > does not receive the broker's own events, mq.> does", async () => {
+Deno.test("patterns: > does not match the broker's own events", async () => {
   await using server = await startBroker();
   const [all, own] = await server.connect(2);
   assertEquals(await all.ask("/sub > *.*"), "/ok sub");
@@ -155,7 +155,7 @@ Deno.test("patterns: > does not receive the broker's own events, mq.> does", asy
 
 // Recognized events
 
-Deno.test("recognized: create, read, update, delete and error unless told otherwise", async () => {
+Deno.test("recognized: create, read, update, delete and error by default", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   for (const name of ["create", "read", "update", "delete", "error"]) {
@@ -171,7 +171,7 @@ Deno.test("recognized: other patterns replace the default ones", async () => {
   await client.expect("order.paid 2", "user.a.b 4");
 });
 
-Deno.test("recognized: what is not is dropped, counted and told each time", async () => {
+Deno.test("recognized: an unrecognized event is dropped, counted and reported each time", async () => {
   await using server = await startBroker();
   const [watcher, client] = await server.connect(2);
   await watcher.ask("/sub mq.unrecognized");
@@ -182,7 +182,7 @@ Deno.test("recognized: what is not is dropped, counted and told each time", asyn
   assertEquals(server.broker.stats().unrecognized, 2);
 });
 
-Deno.test("recognized: the sender that asked for a receipt is told", async () => {
+Deno.test("recognized: /pub of an unrecognized event gets an error", async () => {
   await using server = await startBroker();
   const client = await speaker(server);
   const reply = await client.ask("/pub 7 bogus x");
@@ -192,7 +192,7 @@ Deno.test("recognized: the sender that asked for a receipt is told", async () =>
   );
 });
 
-Deno.test("recognized: a broker cannot recognize nothing, a malformed pattern or its own events", () => {
+Deno.test("recognized: Broker refuses an empty list, a malformed pattern and reserved names", () => {
   assertThrows(() => new Broker({ events: [] }), RangeError);
   assertThrows(() => new Broker({ events: ["a..b"] }), ProtocolError);
   assertThrows(() => new Broker({ events: ["mq.>"] }), ProtocolError);
@@ -200,7 +200,7 @@ Deno.test("recognized: a broker cannot recognize nothing, a malformed pattern or
 
 // Who hears it
 
-Deno.test("subscriptions: the first /sub replaces everything", async () => {
+Deno.test("subscriptions: the first /sub replaces the default", async () => {
   await using server = await startBroker();
   const [client, sender] = await server.connect(2);
   assertEquals(await client.ask("/sub create"), "/ok sub");
@@ -229,7 +229,7 @@ Deno.test("subscriptions: /unsub > removes all patterns", async () => {
   assertEquals(await second.ask("/ping"), "/pong");
 });
 
-Deno.test("subscriptions: /unsub removes the patterns that it names", async () => {
+Deno.test("subscriptions: /unsub removes the patterns it names", async () => {
   await using server = await startBroker();
   const [client, sender] = await server.connect(2);
   await client.ask("/sub create delete");
@@ -238,7 +238,7 @@ Deno.test("subscriptions: /unsub removes the patterns that it names", async () =
   await client.expect("delete 2");
 });
 
-Deno.test("subscriptions: /unsub of what is not subscribed is refused, and changes nothing", async () => {
+Deno.test("subscriptions: /unsub of a pattern that is not subscribed is refused, and changes nothing", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   await client.ask("/sub create delete");
@@ -249,7 +249,7 @@ Deno.test("subscriptions: /unsub of what is not subscribed is refused, and chang
   assertEquals(server.broker.clients()[0].patterns, ["create", "delete"]);
 });
 
-Deno.test("subscriptions: one bad pattern among many changes nothing", async () => {
+Deno.test("subscriptions: one malformed pattern among many changes nothing", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   await client.ask("/sub create");
@@ -257,7 +257,7 @@ Deno.test("subscriptions: one bad pattern among many changes nothing", async () 
   assertEquals(server.broker.clients()[0].patterns, ["create"]);
 });
 
-Deno.test("subscriptions: an event is received once, however many patterns match", async () => {
+Deno.test("subscriptions: an event is delivered once, however many patterns match", async () => {
   await using server = await startBroker();
   const [client, sender] = await server.connect(2);
   await client.ask("/sub create * >");
@@ -265,7 +265,7 @@ Deno.test("subscriptions: an event is received once, however many patterns match
   await client.expect("create 1", "create 2");
 });
 
-Deno.test("subscriptions: every subscriber receives the events of one publisher in order", async () => {
+Deno.test("subscriptions: every subscriber receives one publisher's events in order", async () => {
   await using server = await startBroker();
   const [all, some, one, sender] = await server.connect(4);
   await some.ask("/sub create delete");
@@ -277,14 +277,14 @@ Deno.test("subscriptions: every subscriber receives the events of one publisher 
   await one.expect(...lines.filter((line) => line.startsWith("delete")));
 });
 
-Deno.test("subscriptions: a subscription is in effect from its response on", async () => {
+Deno.test("subscriptions: a subscription takes effect at its response", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   await client.send("/unsub >\ncreate 1\n/sub create\ncreate 2\n/unsub create\ncreate 3\n/ping\n");
   await client.expect("/ok unsub", "/ok sub", "create 2", "/ok unsub", "/pong");
 });
 
-Deno.test("subscriptions: the number of patterns of a connection is limited", async () => {
+Deno.test("subscriptions: the number of patterns per connection is limited", async () => {
   await using server = await startBroker({ limits: { patterns: 2 } });
   const [client] = await server.connect(1);
   assertEquals(await client.ask("/sub create delete"), "/ok sub");
@@ -321,7 +321,7 @@ Deno.test("control: each control line gets exactly one response, in order", asyn
   await client.expect("/pong b");
 });
 
-Deno.test("control: responses come after the events that were published before", async () => {
+Deno.test("control: a response comes after the events published before it", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   await client.send("create 1\ncreate 2\n/ping\ncreate 3\n");
@@ -338,7 +338,7 @@ Deno.test("control: the response to an unknown verb names it", async () => {
   assertMatch((await client.ask("/event ID me create x"))!, /^\/err event bad-verb /);
 });
 
-Deno.test("/hello: the response has the id, the server, the version, the limits and the events", async () => {
+Deno.test("/hello: returns the connection's id, the server, the version, the limits and the events", async () => {
   await using server = await startBroker({ events: ["order.*"], limits: { lineBytes: 4096 } });
   const [client] = await server.connect(1);
   const hello = await answer(client, '/hello {"name":"shop"}');
@@ -350,7 +350,7 @@ Deno.test("/hello: the response has the id, the server, the version, the limits 
   assertEquals(server.broker.clients()[0].name, "shop");
 });
 
-Deno.test("/hello: properties that are left out stay as they are", async () => {
+Deno.test("/hello: omitted fields keep their values", async () => {
   await using server = await startBroker();
   const [client, sender] = await server.connect(2);
   await answer(client, '/hello {"name":"shop","meta":true}');
@@ -385,7 +385,7 @@ for (
   });
 }
 
-Deno.test("/hello: with meta an event has its id and the name of its sender", async () => {
+Deno.test("/hello: with meta an event has its id and its sender's name", async () => {
   await using server = await startBroker();
   const [listener, sender] = await server.connect(2);
   await answer(listener, '/hello {"meta":true}');
@@ -397,7 +397,7 @@ Deno.test("/hello: with meta an event has its id and the name of its sender", as
   assert(first!.slice(7, 33) < second!.slice(7, 33), "ids increase");
 });
 
-Deno.test("/hello: the broker's own events come from mq", async () => {
+Deno.test("/hello: the sender of the broker's own events is mq", async () => {
   await using server = await startBroker();
   const [listener] = await server.connect(1);
   await answer(listener, '/hello {"meta":true}');
@@ -419,7 +419,7 @@ Deno.test("/hello: ids increase strictly from event to event", async () => {
   }
 });
 
-Deno.test("/hello: without echo a client receives the others' events and not its own", async () => {
+Deno.test("/hello: without echo a client receives others' events and not its own", async () => {
   await using server = await startBroker();
   const [quiet, twin, other] = await server.connect(3);
   await answer(quiet, '/hello {"echo":false}');
@@ -431,7 +431,7 @@ Deno.test("/hello: without echo a client receives the others' events and not its
   await quiet.expect("create theirs");
 });
 
-Deno.test("/pub: the receipt has the id of the event and the number of receivers", async () => {
+Deno.test("/pub: the receipt has the event's id and the number of receivers", async () => {
   await using server = await startBroker();
   const client = await speaker(server);
   const [plain, meta, deaf] = await server.connect(3);
@@ -444,7 +444,7 @@ Deno.test("/pub: the receipt has the id of the event and the number of receivers
   await meta.expect(`/event ${receipt.id} client-1 create hello`);
 });
 
-Deno.test("/pub: the sender counts as a receiver only with echo", async () => {
+Deno.test("/pub: the sender counts among the receivers only if it has echo", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   await client.line("/pub 1 create");
@@ -463,21 +463,21 @@ for (const line of ["/pub", "/pub 1", `/pub ${"x".repeat(65)} create`]) {
   });
 }
 
-Deno.test("/ping: is answered with its text", async () => {
+Deno.test("/ping: the response repeats its text", async () => {
   await using server = await startBroker();
   const client = await speaker(server);
   assertEquals(await client.ask("/ping"), "/pong");
   assertEquals(await client.ask("/ping  a  b "), "/pong a  b ");
 });
 
-Deno.test("/pong: is not answered", async () => {
+Deno.test("/pong: gets no response", async () => {
   await using server = await startBroker();
   const client = await speaker(server);
   await client.line("/pong x");
   assertEquals(await client.ask("/ping"), "/pong");
 });
 
-Deno.test("/stats: responds with the counters of the broker", async () => {
+Deno.test("/stats: returns the broker's counters", async () => {
   await using server = await startBroker();
   const client = await speaker(server);
   const [listener] = await server.connect(1);
@@ -515,7 +515,7 @@ Deno.test("/clients: lists the connections, the oldest first", async () => {
   assertEquals(typeof first.queuedBytes, "number");
 });
 
-Deno.test("/why: lists the pattern that recognizes a name, who would receive it by which pattern, and who would not", async () => {
+Deno.test("/why: returns what recognizes a name, who receives it by which pattern, and who does not", async () => {
   await using server = await startBroker({ events: ["order.>"] });
   const [all, orders, users] = await server.connect(3);
   await orders.ask("/sub user.x order.*");
@@ -536,14 +536,14 @@ Deno.test("/why: lists the pattern that recognizes a name, who would receive it 
   all.close();
 });
 
-Deno.test("/why: an unrecognized event has no receivers, even if patterns match", async () => {
+Deno.test("/why: an unrecognized name has no receivers, even with matching subscribers", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   const why = await answer(client, "/why bogus");
   assertEquals([why.recognized, why.by, why.receivers, why.hears.length], [false, null, 0, 1]);
 });
 
-Deno.test("/why: the broker's own events need no recognition", async () => {
+Deno.test("/why: the broker's own events are always recognized", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   await client.ask("/sub mq.*");
@@ -551,7 +551,7 @@ Deno.test("/why: the broker's own events need no recognition", async () => {
   assertEquals([why.recognized, why.by, why.receivers], [true, "mq.>", 1]);
 });
 
-Deno.test("/help: is a few lines that begin with /#", async () => {
+Deno.test("/help: returns a few lines that begin with /#", async () => {
   await using server = await startBroker();
   const client = await speaker(server);
   await client.send("/help\n/ping\n");
@@ -563,7 +563,7 @@ Deno.test("/help: is a few lines that begin with /#", async () => {
   }
 });
 
-Deno.test("/quit: queued events come first, then /bye, then the connection is closed", async () => {
+Deno.test("/quit: sends what is queued, then /bye, then closes", async () => {
   await using server = await startBroker();
   const [client, other] = await server.connect(2);
   await client.send("create 1\n/quit\ncreate 2\n");
@@ -577,7 +577,7 @@ Deno.test("/quit: queued events come first, then /bye, then the connection is cl
 
 // The broker's own events
 
-Deno.test("mq.*: connect, hello, subscribe, refused and disconnect are published for a connection", async () => {
+Deno.test("mq.*: connect, hello, subscribe, refused and disconnect follow a connection", async () => {
   await using server = await startBroker();
   const [watcher] = await server.connect(1);
   await watcher.ask("/sub mq.>");
@@ -600,7 +600,7 @@ Deno.test("mq.*: connect, hello, subscribe, refused and disconnect are published
   ]);
 });
 
-Deno.test("mq.subscribe: more than a hundred changes at the same time are published as one", async () => {
+Deno.test("mq.subscribe: more than a hundred changes at the same time are reported as one", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   await client.send(Array.from({ length: 400 }, (_, index) => `/sub a.${index}\n`).join(""));
@@ -610,7 +610,7 @@ Deno.test("mq.subscribe: more than a hundred changes at the same time are publis
   assert(told.length < 400, `${told.length} times`);
 });
 
-Deno.test("mq.drain: is published when the broker is going down", async () => {
+Deno.test("mq.drain: reports that the broker is shutting down", async () => {
   await using server = await startBroker();
   const [watcher] = await server.connect(1);
   await watcher.ask("/sub mq.drain");
@@ -621,7 +621,7 @@ Deno.test("mq.drain: is published when the broker is going down", async () => {
   await closed;
 });
 
-Deno.test("mq.drain: comes before the end of connections that are accepted at that moment, and counts them", async () => {
+Deno.test("mq.drain: comes before mq.disconnect of connections accepted at that moment, and counts them", async () => {
   const told: string[] = [];
   const onSystemEvent = (name: string, data: SystemEvent) => {
     told.push(`${name} ${data.name ?? data.connections}`);
@@ -635,7 +635,7 @@ Deno.test("mq.drain: comes before the end of connections that are accepted at th
   assertEquals(told.slice(0, 5), [...events, "mq.disconnect client-2"]);
 });
 
-Deno.test("mq.slow and mq.dropped: are published for a slow consumer that is disconnected", async () => {
+Deno.test("mq.slow and mq.dropped: report a slow consumer that is disconnected", async () => {
   await using server = await startBroker({ limits: { outboxBytes: 200_000, lineBytes: 100_000 } });
   const [slow, sender] = await server.connect(2);
   await sender.ask("/sub mq.>");
@@ -656,7 +656,7 @@ Deno.test("mq.slow and mq.dropped: are published for a slow consumer that is dis
   await sender.lines.find("mq.dropped {");
 });
 
-Deno.test("a slow consumer does not delay others", async () => {
+Deno.test("a subscriber that does not read does not block others", async () => {
   await using server = await startBroker({ limits: { lineBytes: 100_000, outboxBytes: 1_000_000 } });
   const [_stuck, listener, sender] = await server.connect(3);
   await sender.ask("/unsub >");
@@ -669,7 +669,7 @@ Deno.test("a slow consumer does not delay others", async () => {
 
 // Bad input
 
-Deno.test("bad input: a malformed name is answered on a connection that speaks control lines", async () => {
+Deno.test("bad input: a malformed name gets an error on a connection that uses control lines", async () => {
   await using server = await startBroker();
   const client = await speaker(server);
   assertMatch((await client.ask("cre@te x"))!, /^\/err - bad-name Cannot read "cre@te" as an event's name/);
@@ -677,7 +677,7 @@ Deno.test("bad input: a malformed name is answered on a connection that speaks c
   assertEquals(server.told("mq.refused")[0].code, "bad-name");
 });
 
-Deno.test("bad input: an over-long line is discarded up to its end and answered in its place", async () => {
+Deno.test("bad input: an over-long line is discarded to its end, and gets an error in its place", async () => {
   await using server = await startBroker({ limits: { lineBytes: 1000 } });
   const [client] = await server.connect(1);
   await client.ask("/sub create");
@@ -685,7 +685,7 @@ Deno.test("bad input: an over-long line is discarded up to its end and answered 
   await client.expect("create 1", "/err - line-too-long Discarded a line longer than 1000 bytes", "create 2");
 });
 
-Deno.test("bad input: an over-long line that never ends uses no memory and does not disturb others", async () => {
+Deno.test("bad input: an endless line uses no memory and does not affect others", async () => {
   await using server = await startBroker({ limits: { lineBytes: 1000 } });
   const [endless, other] = await server.connect(2);
   await endless.line("create 0");
@@ -697,7 +697,7 @@ Deno.test("bad input: an over-long line that never ends uses no memory and does 
   await other.expect("create 2");
 });
 
-Deno.test("bad input: invalid UTF-8 ends that connection with a reason, after the lines before it", async () => {
+Deno.test("bad input: invalid UTF-8 closes the connection with a reason, after the lines before it", async () => {
   await using server = await startBroker();
   const [client, other] = await server.connect(2);
   await client.send(new Uint8Array([...new TextEncoder().encode("create 1\ncreate "), 0xff, 0x0a]));
@@ -707,7 +707,7 @@ Deno.test("bad input: invalid UTF-8 ends that connection with a reason, after th
   await until(() => server.broker.stats().connections === 1, "it left");
 });
 
-Deno.test("bad input: nothing is read after a first line that is too long, which may be HTTP", async () => {
+Deno.test("bad input: nothing is read after an over-long first line, which may be HTTP", async () => {
   await using server = await startBroker({ limits: { lineBytes: 1000 } });
   const [browser, other] = await server.connect(2);
   await browser.send(`POST /${"a".repeat(2000)} HTTP/1.1\r\n\r\ncreate {"from":"a web page"}\n`);
@@ -717,7 +717,7 @@ Deno.test("bad input: nothing is read after a first line that is too long, which
   await other.expect("create 1");
 });
 
-Deno.test("bad input: a line that is cut off by the end of the connection is ignored and reported", async () => {
+Deno.test("bad input: an unfinished line at the end of a connection is discarded and reported", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   await client.send("create without a line end");
@@ -727,7 +727,7 @@ Deno.test("bad input: a line that is cut off by the end of the connection is ign
   assertEquals(server.broker.stats().published, 0);
 });
 
-Deno.test("bad input: a response too long to be queued is refused, and the connection stays open", async () => {
+Deno.test("bad input: a response too long for the queue becomes an error, and the connection stays open", async () => {
   await using server = await startBroker({ limits: { lineBytes: 30_000, outboxBytes: 70_000 } });
   const client = await speaker(server);
   for (let count = 0; count < 4; count++) {
@@ -741,7 +741,7 @@ Deno.test("bad input: a response too long to be queued is refused, and the conne
   assertEquals(await client.ask("/ping"), "/pong");
 });
 
-Deno.test("bad input: a client that does not read its responses is disconnected, and uses no more than its share of memory", async () => {
+Deno.test("bad input: a client that floods the broker with unread responses is closed", async () => {
   await using server = await startBroker({ limits: { lineBytes: 50_000, outboxBytes: 100_000 } });
   const [flooder, other] = await server.connect(2);
   const line = "/help\n".repeat(10_000);
@@ -753,7 +753,7 @@ Deno.test("bad input: a client that does not read its responses is disconnected,
   await other.expect("create 1");
 });
 
-Deno.test("bad input: names that come and go keep no memory of the lines they came in", async () => {
+Deno.test("bad input: cached names do not keep the lines they came from in memory", async () => {
   await using server = await startBroker({ events: [">"] });
   const [client] = await server.connect(1);
   await client.ask("/unsub >");
@@ -781,7 +781,7 @@ for (const request of ["GET / HTTP/1.1", "POST /create HTTP/1.0", "PRI * HTTP/2.
   });
 }
 
-Deno.test("bad input: names that JavaScript knows are names like others", async () => {
+Deno.test("bad input: the names of JavaScript's own properties are ordinary names", async () => {
   await using server = await startBroker();
   const client = await speaker(server);
   for (const name of ["constructor", "__proto__", "toString", "hasOwnProperty"]) {
@@ -801,7 +801,7 @@ Deno.test("Broker.listen on localhost listens on both loopback addresses, on one
   }
 });
 
-Deno.test("Broker.listen says which port is in use", async () => {
+Deno.test("Broker.listen reports a port that is in use", async () => {
   await using server = await startBroker();
   await using second = new Broker();
   const error = await assertRejects(() => second.listen({ hostname: "127.0.0.1", port: server.port }), MqError);
@@ -809,13 +809,13 @@ Deno.test("Broker.listen says which port is in use", async () => {
   assertEquals(error.message, `Cannot listen on 127.0.0.1:${server.port}: another program does already`);
 });
 
-Deno.test("Broker.listen says what is wrong with an address", async () => {
+Deno.test("Broker.listen rejects an address that is not local with cannot-listen", async () => {
   await using broker = new Broker();
   const error = await assertRejects(() => broker.listen({ hostname: "192.0.2.1", port: 0 }), MqError);
   assertEquals(error.code, "cannot-listen");
 });
 
-Deno.test("Broker.close sends what is queued before it closes", async () => {
+Deno.test("Broker.close sends what is queued before it closes connections", async () => {
   await using server = await startBroker();
   const [listener, sender] = await server.connect(2);
   const lines = Array.from({ length: 500 }, (_, index) => `create ${index} ${"x".repeat(1000)}`);
@@ -842,7 +842,7 @@ Deno.test("Broker.close does not wait beyond the deadline for a client that does
   await server[Symbol.asyncDispose]();
 });
 
-Deno.test("Broker.close tells a slow consumer how many events were dropped", async () => {
+Deno.test("Broker.close sends /dropped before /bye to a client that missed events", async () => {
   await using server = await startBroker({ slow: "drop", limits: { lineBytes: 1000, outboxBytes: 2000 } });
   const slow = new MemoryClient(server.broker, true);
   slow.send("/sub create");
@@ -861,7 +861,7 @@ Deno.test("Broker.close tells a slow consumer how many events were dropped", asy
 });
 
 for (const when of ["mq.connect", "mq.hello", "mq.subscribe", "mq.refused", "mq.drain", "mq.disconnect"]) {
-  Deno.test(`Broker may be closed and called from within onSystemEvent, here by ${when}`, async () => {
+  Deno.test(`Broker can be closed and called from onSystemEvent, here at ${when}`, async () => {
     const told: string[] = [];
     const outcomes: Promise<unknown>[] = [];
     let late: MemoryClient | undefined;
@@ -885,7 +885,7 @@ for (const when of ["mq.connect", "mq.hello", "mq.subscribe", "mq.refused", "mq.
   });
 }
 
-Deno.test("Broker may be closed from within onPublish, and the event still goes to all subscribers", async () => {
+Deno.test("Broker can be closed from onPublish, and the event still reaches its subscribers", async () => {
   const broker: Broker = new Broker({ onPublish: () => void broker.close() });
   const [listener, publisher] = [new MemoryClient(broker), new MemoryClient(broker)];
   publisher.send("/pub 1 create x", "/pub 2 create y");
@@ -896,7 +896,7 @@ Deno.test("Broker may be closed from within onPublish, and the event still goes 
   assertEquals(broker.stats().delivered, 2 * broker.stats().published);
 });
 
-Deno.test("Broker passes what its functions throw to onError, and stays open", async () => {
+Deno.test("Broker reports what its callbacks throw to onError, and continues", async () => {
   const errors: string[] = [];
   const onError = (error: unknown) => void errors.push((error as Error).message);
   const fail = (what: string) => () => {
@@ -913,7 +913,7 @@ Deno.test("Broker passes what its functions throw to onError, and stays open", a
   assertEquals(errors, ["activity", "publish", "activity", "activity"]);
 });
 
-Deno.test("Broker passes what its async functions reject with to onError", async () => {
+Deno.test("Broker reports the rejections of async callbacks to onError", async () => {
   const errors: string[] = [];
   const onError = (error: unknown) => void errors.push((error as Error).message);
   const fail = (what: string) => () => Promise.reject(new Error(what));
@@ -925,7 +925,7 @@ Deno.test("Broker passes what its async functions reject with to onError", async
   assertEquals([errors, server.broker.stats().errors], [["activity", "publish"], 2]);
 });
 
-Deno.test("Broker passes an internal error to onError, and closes only the connection concerned", async () => {
+Deno.test("Broker reports an internal error to onError, and closes only that connection", async () => {
   const errors: unknown[] = [];
   await using server = await startBroker({ onError: (error) => errors.push(error) });
   const [other] = await server.connect(1);
@@ -939,7 +939,7 @@ Deno.test("Broker passes an internal error to onError, and closes only the conne
   assertEquals(await other.ask("/ping"), "/pong");
 });
 
-Deno.test("Broker stays open when callbacks of the program throw", async () => {
+Deno.test("Broker continues when callbacks throw and there is no onError", async () => {
   const reported: unknown[] = [];
   const report = (event: ErrorEvent) => {
     event.preventDefault();
@@ -959,14 +959,14 @@ Deno.test("Broker stays open when callbacks of the program throw", async () => {
   assert(reported.length >= 3, "connect, publish and disconnect are reported");
 });
 
-Deno.test("Broker publishes nothing for a connection that subscribes to the same again", async () => {
+Deno.test("Broker reports repeated subscriptions to the same pattern once", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   for (let times = 0; times < 3; times++) await client.ask("/sub create");
   assertEquals(server.told("mq.subscribe").length, 1);
 });
 
-Deno.test("Broker leaves no ghost of a connection that is closed for being slow while it subscribes", async () => {
+Deno.test("Broker keeps no trace of a connection that is closed as slow while it subscribes", async () => {
   await using server = await startBroker({ limits: { lineBytes: 100, outboxBytes: 700 } });
   const slow = new MemoryClient(server.broker, true);
   await until(() => {
@@ -986,7 +986,7 @@ Deno.test("Broker refuses limits that are not positive whole numbers", () => {
   assertThrows(() => new Broker({ limits: { drainMs: 1.5 } }), RangeError, "drainMs");
 });
 
-Deno.test("Broker refuses a queue that has no room for the longest line, and takes one that just has", async () => {
+Deno.test("Broker refuses a queue smaller than the longest line needs, and accepts the minimum", async () => {
   for (const limits of [{ outboxBytes: 64 * 1024 }, { lineBytes: 1000, outboxBytes: 1511 }]) {
     const error = assertThrows(() => new Broker({ limits }), RangeError);
     assertMatch(error.message, /outboxBytes to \d+: with lineBytes at \d+ it takes \d+ or more/);
@@ -1002,7 +1002,7 @@ Deno.test("Broker refuses a queue that has no room for the longest line, and tak
   for (const data of [line.slice(0, -7), line]) assertEquals((await listener.lines.next())!.endsWith(` ${data}`), true);
 });
 
-Deno.test("/pub: a receipt does not count a subscriber whose queue is full", async () => {
+Deno.test("/pub: a receipt counts connections that queued the event, not those with a full queue", async () => {
   await using server = await startBroker({ slow: "drop", limits: { lineBytes: 1000, outboxBytes: 2000 } });
   const [reader, publisher] = await server.connect(2);
   await publisher.ask("/unsub >");
@@ -1024,7 +1024,7 @@ Deno.test("/pub: a receipt does not count a subscriber whose queue is full", asy
   assertEquals((await answer(publisher, "/pub 9 create")).receivers, 2);
 });
 
-Deno.test("Broker counts what goes to observers for themselves, and not as delivered", async () => {
+Deno.test("Broker does not count events sent to observers as delivered", async () => {
   await using server = await startBroker();
   const [observer, listener] = await server.connect(2);
   await observer.ask('/hello {"name":"page","observe":100}');

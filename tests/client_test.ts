@@ -94,21 +94,21 @@ function hasIpv6Loopback(): boolean {
   }
 }
 
-Deno.test("connect finds a broker by URL", async () => {
+Deno.test("connect connects to a broker by URL", async () => {
   await using server = await startBroker();
   await using client = await connect({ url: `mq://127.0.0.1:${server.port}` });
   assertEquals(client.address, `127.0.0.1:${server.port}`);
   assertEquals(client.connected, true);
 });
 
-Deno.test("connect finds a broker by host name and port", async () => {
+Deno.test("connect connects to a broker by host name and port", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   assertEquals(client.address, `127.0.0.1:${server.port}`);
   assertEquals(server.broker.stats().connections, 1);
 });
 
-Deno.test("connect rejects what is no mq URL", async () => {
+Deno.test("connect rejects an invalid mq URL", async () => {
   for (const url of ["", "http://127.0.0.1:3001", "mq://127.0.0.1:0", "mq://127.0.0.1:65536", "mq://a b:3001"]) {
     const error = await assertRejects(() => connect({ url }), MqError, JSON.stringify(url));
     assertEquals(error.code, "bad-address");
@@ -122,14 +122,14 @@ Deno.test("connect rejects with unreachable when no broker answers", async () =>
   assertInstanceOf(error.cause, Deno.errors.ConnectionRefused);
 });
 
-Deno.test("connect finds a broker that listens on 127.0.0.1 only as localhost", async () => {
+Deno.test("connect with localhost connects to a broker that listens only on 127.0.0.1", async () => {
   await using server = await startBrokerAt("127.0.0.1", 0);
   await using client = await join(server, { hostname: "localhost" });
   await client.flush();
 });
 
 Deno.test({
-  name: "connect finds a broker that listens on ::1 only as localhost",
+  name: "connect with localhost connects to a broker that listens only on ::1",
   ignore: !hasIpv6Loopback(),
   async fn() {
     await using server = await startBrokerAt("::1", 0);
@@ -139,7 +139,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "connect takes an IPv6 address in a URL",
+  name: "connect accepts an IPv6 address in a URL",
   ignore: !hasIpv6Loopback(),
   async fn() {
     await using server = await startBrokerAt("::1", 0);
@@ -158,12 +158,12 @@ Deno.test("connect with wait waits for a broker that starts later", async () => 
   await client.flush();
 });
 
-Deno.test("connect with wait tries as often as it was told", async () => {
+Deno.test("connect with wait makes the given number of attempts", async () => {
   const waiting = join({ port: freePort() }, { wait: true, reconnect: { ...QUICK, attempts: 3 } });
   assertEquals((await assertRejects(() => soon(waiting, "its end"), ConnectionError)).code, "unreachable");
 });
 
-Deno.test("connect does not begin with a signal that is aborted already", async () => {
+Deno.test("connect does nothing with an already aborted signal", async () => {
   await using server = await startBroker();
   const reason = new Error("Changed my mind");
   assertEquals(await assertRejects(() => join(server, { signal: AbortSignal.abort(reason) })), reason);
@@ -179,7 +179,7 @@ Deno.test("connect can be aborted while it dials", async () => {
   await until(() => server.broker.stats().connections === 0, "nothing is left of it");
 });
 
-Deno.test("connect forgets its signal once it is connected", async () => {
+Deno.test("connect ignores its signal once it is connected", async () => {
   await using server = await startBroker();
   const controller = new AbortController();
   await using client = await join(server, { signal: controller.signal });
@@ -207,7 +207,7 @@ Deno.test("Client.open can be called again after it failed", async () => {
   assertEquals(client.connected, true);
 });
 
-Deno.test("connect introduces the client by its name", async () => {
+Deno.test("connect sends the client's name", async () => {
   await using server = await startBroker();
   await using _named = await join(server, { name: "shop" });
   await using _nameless = await join(server);
@@ -223,12 +223,12 @@ Deno.test("connect rejects a name that the broker refuses", async () => {
   await until(() => server.broker.stats().connections === 0, "nothing is left of it");
 });
 
-Deno.test("connect gives up on a refused name even with wait", async () => {
+Deno.test("connect rejects a refused name even with wait", async () => {
   await using server = await startBroker();
   await assertRejects(() => soon(join(server, { name: "mq", wait: true }), "its end"), ProtocolError);
 });
 
-Deno.test("Client.hello is the response of the broker to /hello", async () => {
+Deno.test("Client.hello returns the broker's response to /hello", async () => {
   await using server = await startBroker({ events: ["order.>"], limits: { lineBytes: 100 } });
   await using client = await join(server);
   const { id, server: program, version, limits, events } = client.hello;
@@ -237,14 +237,14 @@ Deno.test("Client.hello is the response of the broker to /hello", async () => {
   assertEquals([version, limits.lineBytes, events], [1, 100, ["order.>"]]);
 });
 
-Deno.test("connect leaves a client that subscribes to nothing hearing nothing", async () => {
+Deno.test("connect leaves a client without subscriptions receiving nothing", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   assertEquals(server.broker.clients()[0].patterns, []);
   assertEquals((await client.publishConfirmed("create", 1)).receivers, 0);
 });
 
-Deno.test("Client.publish carries every kind of JSON value", async () => {
+Deno.test("Client.publish sends every kind of JSON value", async () => {
   const values: Json[] = [
     ...[null, true, false, 0, -1.5, 1e300, 5e-324, Number.MAX_SAFE_INTEGER],
     ...["", "plain", "two words", "42", "null", "{", '"quoted"', " padded ", "tab\t", "line\nend", "\r", "\0", "\\"],
@@ -259,7 +259,7 @@ Deno.test("Client.publish carries every kind of JSON value", async () => {
   assertEquals(await take(events, values.length), values);
 });
 
-Deno.test("Client.publish without data is an event without data", async () => {
+Deno.test("Client.publish without data sends an event without data", async () => {
   await using server = await startBroker();
   const [raw] = await server.connect(1);
   await using client = await join(server);
@@ -269,7 +269,7 @@ Deno.test("Client.publish without data is an event without data", async () => {
   assertEquals(await take(events, 1), [undefined]);
 });
 
-Deno.test("Client.publish writes data as people would type it", async () => {
+Deno.test("Client.publish writes data as a person would type it", async () => {
   await using server = await startBroker();
   const [raw] = await server.connect(1);
   await using client = await join(server);
@@ -279,7 +279,7 @@ Deno.test("Client.publish writes data as people would type it", async () => {
   await raw.expect("create hello world", 'create {"id":1}', 'create "42"');
 });
 
-Deno.test("Client.publish with raw puts the text on the line as it is", async () => {
+Deno.test("Client.publish with raw sends the text as it is", async () => {
   await using server = await startBroker();
   const [raw] = await server.connect(1);
   await using client = await join(server);
@@ -290,7 +290,7 @@ Deno.test("Client.publish with raw puts the text on the line as it is", async ()
   await raw.expect("create 42", 'create {"id": 1 } ', "create", 'create "x" ');
 });
 
-Deno.test("Client.publish with raw refuses what is not one line of text", async () => {
+Deno.test("Client.publish with raw refuses anything but one line of text", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   for (const data of ["a\ncreate b", "a\r", 42, null, { id: 1 }]) {
@@ -300,7 +300,7 @@ Deno.test("Client.publish with raw refuses what is not one line of text", async 
   assertEquals(server.broker.stats().published, 0);
 });
 
-Deno.test("Client.publish throws at once for a name that is none", async () => {
+Deno.test("Client.publish throws at once for an invalid name", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const names = ["", "two words", "a..b", ".a", "create\n", "/ping", "a.*", ">", "x".repeat(256), "é".repeat(128)];
@@ -314,7 +314,7 @@ Deno.test("Client.publish throws at once for a name that is none", async () => {
   assertEquals(server.broker.stats().refused, 0);
 });
 
-Deno.test("Client.publish throws for data that JSON cannot carry", async () => {
+Deno.test("Client.publish throws for data that JSON cannot represent", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const circle: unknown[] = [];
@@ -340,7 +340,7 @@ Deno.test("Client.publish throws for a line longer than the broker accepts, and 
   assertEquals(server.broker.stats().refused, 0);
 });
 
-Deno.test("Client.publishConfirmed rejects for a line longer than the broker accepts, and the client stays connected", async () => {
+Deno.test("Client.publishConfirmed rejects a line longer than the broker accepts, and stays connected", async () => {
   await using server = await startBroker({ limits: { lineBytes: 64 } });
   await using client = await join(server);
   const longest = "x".repeat(64 - "create ".length);
@@ -350,7 +350,7 @@ Deno.test("Client.publishConfirmed rejects for a line longer than the broker acc
   assertEquals((await client.stats()).published, 0);
 });
 
-Deno.test("Client.publishConfirmed resolves to a receipt: the event's id and how many it was sent to", async () => {
+Deno.test("Client.publishConfirmed resolves to a receipt: the event's id and the number of receivers", async () => {
   await using server = await startBroker();
   await server.connect(2);
   await using client = await join(server);
@@ -373,7 +373,7 @@ Deno.test("Client.publishConfirmed rejects if the broker does not recognize the 
   await client.publishConfirmed("create", 1);
 });
 
-Deno.test("Client.publishConfirmed rejects for a name that is none", async () => {
+Deno.test("Client.publishConfirmed rejects for an invalid name", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const error = await assertRejects(() => client.publishConfirmed("a b", 1), ProtocolError);
@@ -420,7 +420,7 @@ Deno.test("Client.subscribe receives the events of several patterns", async () =
   assertEquals(await takeRest(events), []);
 });
 
-Deno.test("Client.subscribe receives an event once if several patterns match", async () => {
+Deno.test("Client.subscribe receives an event once when several of its patterns match", async () => {
   await using server = await startBroker({ events: [">"] });
   await using client = await join(server);
   const events = client.subscribe(["order.paid", "order.*", ">", "order.*"]);
@@ -440,7 +440,7 @@ Deno.test("Client.subscribe gives each subscription its own copy of an event", a
   assertEquals(await take(two, 3), [1, 2, 3]);
 });
 
-Deno.test("Client.subscribe throws for what is no pattern, and subscribes to nothing", async () => {
+Deno.test("Client.subscribe throws for a malformed pattern, and does not subscribe", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   for (const patterns of [[], "", "a b", [""], ["a.>.b"], ["create", "*x"], ["create\n/quit"]]) {
@@ -449,7 +449,7 @@ Deno.test("Client.subscribe throws for what is no pattern, and subscribes to not
   assertEquals(await patternsOf(client, server), []);
 });
 
-Deno.test("Client.subscribe throws for a maxWaiting that is none, and subscribes to nothing", async () => {
+Deno.test("Client.subscribe throws for an invalid maxWaiting, and does not subscribe", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   for (const maxWaiting of [-1, 0, NaN]) assertThrows(() => client.subscribe("create", { maxWaiting }), RangeError);
@@ -459,7 +459,7 @@ Deno.test("Client.subscribe throws for a maxWaiting that is none, and subscribes
   await client.flush();
 });
 
-Deno.test("Client.subscribe ends at the broker when its loop is left", async () => {
+Deno.test("Client.subscribe unsubscribes when its loop is left", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const events = client.subscribe(["create", "update"]);
@@ -471,7 +471,7 @@ Deno.test("Client.subscribe ends at the broker when its loop is left", async () 
   assertEquals([hears.length, ignores.length], [0, 1]);
 });
 
-Deno.test("Client.subscribe ends at the broker when its loop throws", async () => {
+Deno.test("Client.subscribe unsubscribes when its loop throws", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const events = client.subscribe("create");
@@ -482,7 +482,7 @@ Deno.test("Client.subscribe ends at the broker when its loop throws", async () =
   assertEquals(await patternsOf(client, server), []);
 });
 
-Deno.test("Client.subscribe ends at the broker at the end of its scope", async () => {
+Deno.test("Client.subscribe unsubscribes at the end of its scope", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   {
@@ -492,7 +492,7 @@ Deno.test("Client.subscribe ends at the broker at the end of its scope", async (
   assertEquals(await patternsOf(client, server), []);
 });
 
-Deno.test("Client.subscribe keeps a pattern at the broker until its last subscription ends", async () => {
+Deno.test("Client.subscribe keeps a pattern until its last subscription ends", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const [first, second] = [client.subscribe("create"), client.subscribe(["create", "update"])];
@@ -528,7 +528,7 @@ Deno.test("Client.subscribe receives what others publish once it is ready", asyn
   assertEquals(await take(events, 1), [1]);
 });
 
-Deno.test("Client.subscribe ends when its signal is aborted, after what waits", async () => {
+Deno.test("Client.subscribe ends when its signal is aborted, after the queued events", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const controller = new AbortController();
@@ -541,7 +541,7 @@ Deno.test("Client.subscribe ends when its signal is aborted, after what waits", 
   assertEquals(await patternsOf(client, server), []);
 });
 
-Deno.test("Client.subscribe ends while it waits for an event when its signal is aborted", async () => {
+Deno.test("Client.subscribe ends a pending next() when its signal is aborted", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const controller = new AbortController();
@@ -550,7 +550,7 @@ Deno.test("Client.subscribe ends while it waits for an event when its signal is 
   assertEquals(await soon(next, "the end"), { value: undefined, done: true });
 });
 
-Deno.test("Client.subscribe with a signal that is aborted already is over at once", async () => {
+Deno.test("Client.subscribe with an already aborted signal ends at once", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const events = client.subscribe("create", { signal: AbortSignal.abort() });
@@ -559,7 +559,7 @@ Deno.test("Client.subscribe with a signal that is aborted already is over at onc
   assertEquals(await patternsOf(client, server), []);
 });
 
-Deno.test("Client.subscribe drops the newest events where too many wait, and counts them", async () => {
+Deno.test("Client.subscribe drops the newest events when its queue is full, and counts them", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const events = client.subscribe("create", { maxWaiting: 3 });
@@ -572,7 +572,7 @@ Deno.test("Client.subscribe drops the newest events where too many wait, and cou
   assertEquals(events.dropped, 7);
 });
 
-Deno.test("Client.subscribe ends when the client is closed, after what waits", async () => {
+Deno.test("Client.subscribe ends when the client is closed, after the queued events", async () => {
   await using server = await startBroker();
   const client = await join(server);
   const [waiting, idle] = [client.subscribe("create"), client.subscribe("delete")];
@@ -591,7 +591,7 @@ Deno.test("Client.subscribe throws after the client is closed", async () => {
   assertEquals(assertThrows(() => client.subscribe("create"), ConnectionError).code, "closed");
 });
 
-Deno.test("Client.subscribe rejects ready if the broker refuses, and the client stays connected", async () => {
+Deno.test("Client.subscribe rejects ready if the broker refuses it, and the client stays connected", async () => {
   await using server = await startBroker({ limits: { patterns: 2 } });
   await using client = await join(server);
   const events = client.subscribe(["create", "update"]);
@@ -601,7 +601,7 @@ Deno.test("Client.subscribe rejects ready if the broker refuses, and the client 
   assertEquals(await take(events, 1), [1]);
 });
 
-Deno.test("Client.subscribe throws in its loop where the broker refuses", async () => {
+Deno.test("Client.subscribe throws in its loop if the broker refuses it", async () => {
   await using server = await startBroker({ limits: { patterns: 1 } });
   await using client = await join(server);
   const error = await assertRejects(() => soon(takeRest(client.subscribe(["create", "delete"])), "the end"));
@@ -609,7 +609,7 @@ Deno.test("Client.subscribe throws in its loop where the broker refuses", async 
   assertEquals(error.code, "too-many-patterns");
 });
 
-Deno.test("Client.subscribe with a handler tells as a notice that the broker refuses", async () => {
+Deno.test("Client.subscribe with a handler reports a refusal by the broker as a notice", async () => {
   await using server = await startBroker({ limits: { patterns: 1 } });
   await using client = await join(server);
   const noticed = happened(client, "notice");
@@ -618,7 +618,7 @@ Deno.test("Client.subscribe with a handler tells as a notice that the broker ref
   assertEquals((await soon(noticed, "the notice")).code, "too-many-patterns");
 });
 
-Deno.test("Client.subscribe that the broker refuses leaves nothing at the broker", async () => {
+Deno.test("Client.subscribe that the broker refuses leaves no subscription at the broker", async () => {
   await using server = await startBroker({ limits: { patterns: 1 } });
   await using client = await join(server);
   const first = client.subscribe("create");
@@ -629,7 +629,7 @@ Deno.test("Client.subscribe that the broker refuses leaves nothing at the broker
   await client.subscribe("update").ready;
 });
 
-Deno.test("Client.subscribe refuses a pattern that makes a line longer than the broker accepts, and stays connected", async () => {
+Deno.test("Client.subscribe refuses a pattern longer than the broker's line limit, and stays connected", async () => {
   await using server = await startBroker({ limits: { lineBytes: 64 } });
   await using client = await join(server);
   const subscribing = async () => await soon(client.subscribe("x".repeat(64)).ready, "a refusal");
@@ -679,7 +679,7 @@ Deno.test("Client.subscribe reports what its handler throws or rejects with, and
   assertEquals(errors.filter((error) => error === rejected).length, 2);
 });
 
-Deno.test("Client.subscribe reports what its handler throws as uncaught unless somebody prevents it", async () => {
+Deno.test("Client.subscribe reports what its handler throws as uncaught unless that is prevented", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const { promise, resolve } = Promise.withResolvers<unknown>();
@@ -714,7 +714,7 @@ Deno.test("Client gives events their id, time and sender", async () => {
   assert(event.at!.getTime() >= before && event.at!.getTime() <= Date.now());
 });
 
-Deno.test("Client publishes with hops, and gives events those that are behind them", async () => {
+Deno.test("Client publishes with hops, and events have the hops they were published with", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const events = client.subscribe("create");
@@ -728,7 +728,7 @@ Deno.test("Client publishes with hops, and gives events those that are behind th
   assertEquals((await Promise.all(published)).map(({ receivers }) => receivers), [1, 1]);
 });
 
-Deno.test("Client.publishConfirmed refuses hops that cannot be", async () => {
+Deno.test("Client.publishConfirmed refuses hops out of range", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   for (const hops of [-1, 1.5, 256, NaN]) {
@@ -737,7 +737,7 @@ Deno.test("Client.publishConfirmed refuses hops that cannot be", async () => {
   assertEquals(server.broker.stats().published, 0);
 });
 
-Deno.test("Client has one listener on a signal, however many publishes wait for it, and none when all are done", async () => {
+Deno.test("Client adds one listener to a signal for all its publishes, and removes it after the last", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const signal = new ListenedSignal();
@@ -747,7 +747,7 @@ Deno.test("Client has one listener on a signal, however many publishes wait for 
   assertEquals([signal.added, signal.removed], [1, 1]);
 });
 
-Deno.test("Client stops waiting for all receipts whose signal is aborted, and for no others", async () => {
+Deno.test("Client stops waiting for all receipts with an aborted signal, and for no others", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const [ending, other] = [new AbortController(), new AbortController()];
@@ -769,7 +769,7 @@ Deno.test("Client without meta gives events neither id nor time nor sender", asy
   assertEquals([event.name, event.data], ["create", { id: 1 }]);
 });
 
-Deno.test("Client without echo receives the events of others only", async () => {
+Deno.test("Client without echo receives only the events of others", async () => {
   await using server = await startBroker();
   await using client = await join(server, { echo: false });
   await using other = await join(server);
@@ -789,7 +789,7 @@ Deno.test("Client.flush resolves when the broker has read everything sent before
   assertEquals(server.broker.stats().published, 1000);
 });
 
-Deno.test("Client.stats, clients and why return the responses of the broker", async () => {
+Deno.test("Client.stats, clients and why return the broker's responses", async () => {
   await using server = await startBroker();
   await using client = await join(server, { name: "shop" });
   client.subscribe("create");
@@ -802,7 +802,7 @@ Deno.test("Client.stats, clients and why return the responses of the broker", as
   assertEquals(await client.why("create"), server.broker.explainRouting("create"));
 });
 
-Deno.test("Client.why rejects for a name that is none, and sends nothing else", async () => {
+Deno.test("Client.why rejects for an invalid name, and sends nothing", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   for (const name of ["", "a b", "a..b", "x\ncreate 1", "create\n/stats"]) {
@@ -822,7 +822,7 @@ Deno.test("Client.close sends everything published before", async () => {
   assertEquals(server.told("mq.disconnect")[0].reason, "quit");
 });
 
-Deno.test("Client.close lets receipts come that are under way", async () => {
+Deno.test("Client.close waits for pending receipts", async () => {
   await using server = await startBroker();
   const client = await join(server);
   const publishing = client.publishConfirmed("create", 1);
@@ -830,7 +830,7 @@ Deno.test("Client.close lets receipts come that are under way", async () => {
   assertEquals((await publishing).receivers, 0);
 });
 
-Deno.test("Client.close can be called again, and while it closes", async () => {
+Deno.test("Client.close can be called again, also while it closes", async () => {
   await using server = await startBroker();
   const client = await join(server);
   client.publish("create");
@@ -872,7 +872,7 @@ function slowHandler(): { handler: (event: MqEvent) => Promise<void>; begun: Pro
   return { handler, begun: begun.promise, end: ended.resolve };
 }
 
-Deno.test("Client.drain waits for handlers, and lets them publish and ask", async () => {
+Deno.test("Client.drain waits for handlers, and lets them publish and make requests", async () => {
   await using server = await startBroker();
   const client = await join(server);
   const { handler, begun, end } = slowHandler();
@@ -894,7 +894,7 @@ Deno.test("Client.drain waits for handlers, and lets them publish and ask", asyn
   assertEquals([sums, server.broker.stats().published], [[3, 4], 4]);
 });
 
-Deno.test("Client.drain handles what the broker has sent before it has unsubscribed", async () => {
+Deno.test("Client.drain handles what the broker sent before it unsubscribed", async () => {
   await using server = await startBroker();
   const [client, publisher] = [await join(server), await join(server)];
   const heard: unknown[] = [];
@@ -933,7 +933,7 @@ Deno.test("Client.close during Client.drain does not wait for handlers", async (
   await soon(drained, "the end");
 });
 
-Deno.test("Subscription.drain leaves the other subscriptions, and those to the same pattern", async () => {
+Deno.test("Subscription.drain does not affect other subscriptions, even to the same pattern", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const [first, second] = [client.subscribe("create"), client.subscribe(["create", "update"])];
@@ -944,7 +944,7 @@ Deno.test("Subscription.drain leaves the other subscriptions, and those to the s
   assertEquals([await takeRest(first), await take(second, 2)], [[1], [1, 2]]);
 });
 
-Deno.test("Client tells which subscription is slow, once", async () => {
+Deno.test("Client reports which subscription is slow, once", async () => {
   await using server = await startBroker();
   await using client = await join(server);
   const told: ClientEventMap["slow"]["detail"][] = [];
@@ -970,7 +970,7 @@ Deno.test("Client drains and closes itself at the end of its scope", async () =>
   assertEquals(await takeRest(events), [1]);
 });
 
-Deno.test("Client reports that the broker goes down, reconnects, and renews its subscriptions", async () => {
+Deno.test("Client reports that the broker shuts down, reconnects and resubscribes", async () => {
   const first = await startBroker();
   const { port } = first;
   await using client = await join(first, { name: "shop", reconnect: QUICK });
@@ -995,7 +995,7 @@ Deno.test("Client reports that the broker goes down, reconnects, and renews its 
   await client.flush();
 });
 
-Deno.test("Client sends what was published while the broker was away", async () => {
+Deno.test("Client sends what was published while the broker was down", async () => {
   const first = await startBroker();
   const { port } = first;
   await using client = await join(first, { reconnect: QUICK });
@@ -1014,7 +1014,7 @@ Deno.test("Client sends what was published while the broker was away", async () 
   assertEquals(await take(events, 3), [1, 2, 3]);
 });
 
-Deno.test("Client comes back without a subscription that the broker refused", async () => {
+Deno.test("Client reconnects without a subscription that the broker refused", async () => {
   const limits = { patterns: 1 };
   const first = await startBroker({ limits });
   const { port } = first;
@@ -1030,7 +1030,7 @@ Deno.test("Client comes back without a subscription that the broker refused", as
   await client.flush();
 });
 
-Deno.test("Client comes back with more patterns than fit one line", async () => {
+Deno.test("Client reconnects with more patterns than fit one line", async () => {
   const limits = { lineBytes: 64 };
   const patterns = ["x".repeat(40), "y".repeat(40)];
   const first = await startBroker({ limits });

@@ -56,12 +56,12 @@ async function readRules(): Promise<string[]> {
   return [...protocol.matchAll(/^(?:### )?(\d+\.\d+) /gm)].map(([, rule]) => rule);
 }
 
-Deno.test("every numbered rule of docs/protocol.md that is about lines has a script, and every script a rule", async () => {
+Deno.test("every numbered rule of docs/protocol.md about lines has a script, and every script a rule", async () => {
   const rules = (await readRules()).filter((rule) => !isOfWeb(rule));
   assertEquals([...new Set(SCRIPTS.map(({ rule }) => rule))], rules);
 });
 
-Deno.test("every rule of docs/protocol.md about WebSocket and HTTP has a test in tests/http, and each there a rule", async () => {
+Deno.test("every rule of docs/protocol.md about WebSocket and HTTP has a test in tests/http, and vice versa", async () => {
   const names: string[] = [];
   for await (const { name } of Deno.readDir(`${ROOT}tests/http`)) {
     const text = await Deno.readTextFile(`${ROOT}tests/http/${name}`);
@@ -101,7 +101,7 @@ for (const [text, message] of MALFORMED) {
   });
 }
 
-Deno.test("toBytes writes out what stands in angle brackets", () => {
+Deno.test("toBytes decodes notation in angle brackets", () => {
   const text = "<I><SP><TAB><U+00E9><0xFF><3 times ab><CR><LF>";
   const expected = [...encode("7 \té"), 0xff, ...encode("ababab\r\n")];
   assertEquals([...toBytes(text, 7)], expected);
@@ -155,7 +155,7 @@ const MATCHES: [expected: string, line: string, isMatch: boolean][] = [
 ];
 
 for (const [expected, line, isMatch] of MATCHES) {
-  Deno.test(`${JSON.stringify(expected)} is ${isMatch ? "" : "not "}met by ${JSON.stringify(line)}`, () => {
+  Deno.test(`${JSON.stringify(expected)} ${isMatch ? "matches" : "does not match"} ${JSON.stringify(line)}`, () => {
     assertEquals(new Values().match(expected, line), isMatch);
   });
 }
@@ -208,7 +208,7 @@ function playSteps(steps: string, port: number, patienceMs?: number): Promise<vo
   return play(parseScript("1.1-x.txt", `# 1.1 One\n${steps}`), { hostname: "127.0.0.1", port, patienceMs });
 }
 
-Deno.test("play passes a server that does what the script says", async () => {
+Deno.test("play passes a server that follows the script", async () => {
   await using puppet = new Puppet("/pong\nmore\nlast\n");
   await playSteps("a> /ping\na< /pong\na<< last\na is closed\nb> /ping\nb< /pong\n2 times b<< <TEXT>", puppet.port);
 });
@@ -226,7 +226,7 @@ const COMPLAINTS: [answer: string, steps: string, complaint: string][] = [
 ];
 
 for (const [answer, steps, complaint] of COMPLAINTS) {
-  Deno.test(`play says what is wrong where ${JSON.stringify(answer)} comes for ${JSON.stringify(steps)}`, async () => {
+  Deno.test(`play reports what is wrong with ${JSON.stringify(answer)} for ${JSON.stringify(steps)}`, async () => {
     await using puppet = new Puppet(answer);
     const error = await assertRejects(() => playSteps(`a> /ping\n${steps}`, puppet.port), Failure);
     assertEquals(error.message, complaint);
@@ -234,7 +234,7 @@ for (const [answer, steps, complaint] of COMPLAINTS) {
 }
 
 for (const steps of ["a> /ping\na< /pong\na< last", "a> /ping\na< /pong\na is closed", "a> /ping\na< /pong"]) {
-  Deno.test(`play does not wait for ever for what is missing in ${JSON.stringify(steps)}`, async () => {
+  Deno.test(`play times out if a response is missing in ${JSON.stringify(steps)}`, async () => {
     await using puppet = new Puppet("/pong\n", { hangs: true });
     const error = await assertRejects(() => playSteps(steps, puppet.port, 200), Failure);
     assertMatch(error.message, /^1\.1-x\.txt:.* a should .*, but nothing has come for 200 ms$/);
@@ -264,7 +264,7 @@ Deno.test("run.ts passes this broker", async () => {
   assertEquals(code, 0);
 });
 
-Deno.test("run.ts plays the scripts that need the flags that it is told of, and no others", async () => {
+Deno.test("run.ts plays scripts that need flags only if told that the broker has them", async () => {
   await using broker = await start("--events '>'");
   const { code, lines } = await ran([`127.0.0.1:${broker.addr!.port}`, "2.4", "4.4", "--needs", "--events >"]);
   assertEquals(lines, [
@@ -275,7 +275,7 @@ Deno.test("run.ts plays the scripts that need the flags that it is told of, and 
   assertEquals(code, 0);
 });
 
-Deno.test("run.ts fails a server that does something else", async () => {
+Deno.test("run.ts fails a server that does not follow the protocol", async () => {
   await using puppet = new Puppet("/pong\n");
   const { code, lines } = await ran([`127.0.0.1:${puppet.port}`, "5.9", "tests/conformance/6.3-drain.txt", "4.2"]);
   assertEquals(lines, [
@@ -287,12 +287,12 @@ Deno.test("run.ts fails a server that does something else", async () => {
   assertEquals(code, 1);
 });
 
-Deno.test("run.ts has not succeeded where it has played nothing", async () => {
+Deno.test("run.ts fails if it has played nothing", async () => {
   await using puppet = new Puppet("");
   assertEquals((await ran([`127.0.0.1:${puppet.port}`, "6.3"])).code, 1);
 });
 
-Deno.test("run.ts says once that there is no broker", async () => {
+Deno.test("run.ts reports once that there is no broker", async () => {
   const { code, lines } = await ran(["127.0.0.1:1"]);
   assertEquals([code, lines.length], [1, 1]);
   assertStringIncludes(lines[0], "There is no broker: a should connect, but it cannot connect: Connection refused");
@@ -307,7 +307,7 @@ const MISUSES: [argv: string[], message: string][] = [
 ];
 
 for (const [argv, message] of MISUSES) {
-  Deno.test(`run.ts says what is wrong with ${JSON.stringify(argv)}`, async () => {
+  Deno.test(`run.ts reports what is wrong with ${JSON.stringify(argv)}`, async () => {
     const { code, lines } = await ran(argv);
     assertEquals([code, lines[0].split("\n")[0]], [2, message]);
   });

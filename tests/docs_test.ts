@@ -23,7 +23,7 @@ import { VERSION } from "../lib/protocol/version.ts";
 const root = new URL("../", import.meta.url);
 const read = (path: string) => Deno.readTextFile(new URL(path, root));
 
-Deno.test("docs/protocol.md gives the limits that the broker has", async () => {
+Deno.test("docs/protocol.md states the broker's actual limits", async () => {
   const protocol = await read("docs/protocol.md");
   const { lineBytes, outboxBytes, connections, patterns, helloMs, silenceMs, answerMs, drainMs } = DEFAULT_LIMITS;
   for (
@@ -67,13 +67,13 @@ function inThousands(value: number): string {
   return value.toLocaleString("en-US");
 }
 
-Deno.test("docs/protocol.md lists every code that the broker answers with, and no other", async () => {
+Deno.test("docs/protocol.md lists every error code of the broker, and no other", async () => {
   const protocol = await read("docs/protocol.md");
   const [, table] = /^## 8\. Codes$([^]*?)^## /m.exec(protocol)!;
   assertEquals([...table.matchAll(/^\| `([\w-]+)`/gm)].map(([, code]) => code), [...WIRE_CODES]);
 });
 
-Deno.test("docs/protocol.md gives the status of each refusal over HTTP", async () => {
+Deno.test("docs/protocol.md lists the HTTP status of each error", async () => {
   const [, table] = /^13\.8 ([^]*?)^13\.9 /m.exec(await read("docs/protocol.md"))!;
   const rows = [...table.matchAll(/^\| `([\w-]+)` +\| (\d+) /gm)].map(([, code, status]) => [code, Number(status)]);
   assertEquals(rows, [...STATUSES].map(([code, [status]]) => [code, status]));
@@ -88,7 +88,7 @@ Deno.test("docs/protocol.md has a section for every verb that /help names", asyn
   }
 });
 
-Deno.test("docs/protocol.md names the events that are recognized unless told otherwise", async () => {
+Deno.test("docs/protocol.md lists the events that are recognized by default", async () => {
   const protocol = (await read("docs/protocol.md")).replaceAll(/\s+/g, " ");
   const names = DEFAULT_EVENTS.map((name) => `\`${name}\``);
   assert(protocol.includes(`${names.slice(0, -1).join(", ")} and ${names.at(-1)} unless`));
@@ -108,7 +108,7 @@ Deno.test("deno.jsr.json differs from deno.json only in where the standard libra
   }
 });
 
-Deno.test("the README's catalog is one, and refuses what it says", async () => {
+Deno.test("the README's catalog is valid, and refuses the data that the README says", async () => {
   const readme = await read("README.md");
   const [, json] = /^```json catalog.json\n([^]*?)^```$/m.exec(readme)!;
   const [, name, data, reason] = /^mq pub (\S+) '(.*?)' +# is refused: (.*)$/m.exec(readme)!;
@@ -122,24 +122,24 @@ Deno.test("the catalog in docs/catalog.md is valid and has no warnings", async (
   assertEquals([entries.map(({ pattern }) => pattern), warnings], [["order.created", "order.*"], []]);
 });
 
-Deno.test("docs/catalog.md lists what addresses of AsyncAPI become", async () => {
+Deno.test("docs/catalog.md lists the patterns for AsyncAPI addresses", async () => {
   const rows = [...(await read("docs/catalog.md")).matchAll(/^\| `(\S.*?)` +\| (?:`(\S+)`|the channel's key) +\|$/gm)];
   assertEquals(rows.length, 8);
   for (const [, address, pattern] of rows) assertEquals(patternOfAddress(address), pattern);
 });
 
-Deno.test("docs/catalog.md shows a warning as it is", async () => {
+Deno.test("docs/catalog.md quotes an actual warning", async () => {
   const [, warning] = /^mq server: warning: (shop\.yml, .*)$/m.exec(await read("docs/catalog.md"))!;
   const yaml = "a:\n  schema:\n\n\n\n\n    requird: [id]";
   assertEquals((await parseCatalog(yaml, "shop.yml")).warnings, [warning]);
 });
 
-Deno.test("every task that runs a broker has V8 keep its memory in the same way", () => {
+Deno.test("every task that runs a broker sets the same V8 memory options", () => {
   const tasks: Record<string, { command: string }> = denoJson.tasks;
   for (const name of ["demo", "mq", "server"]) assert(tasks[name].command.includes(` ${V8_FLAGS} `), name);
 });
 
-Deno.test("every task of deno.json says what it does, and those that the README names are there", async () => {
+Deno.test("every task of deno.json has a description, and the README's tasks exist", async () => {
   const tasks: Record<string, { description: string }> = denoJson.tasks;
   for (const [name, { description }] of Object.entries(tasks)) assert(description.length > 0, name);
   for (const [, name] of (await read("README.md")).matchAll(/deno(?:@\S+)? task ([\w:]+)/g)) {

@@ -44,12 +44,12 @@ function specifiersOf(code: string): string[] {
 
 const files = [...filesOf()];
 
-Deno.test("every file of lib/ is in a room", () => {
+Deno.test("every file of lib/ is in a known folder", () => {
   for (const file of files) assert(Object.hasOwn(MAY_IMPORT, roomOf(file)), file);
 });
 
 for (const [room, allowed] of Object.entries(MAY_IMPORT)) {
-  Deno.test(`lib/${room} imports nothing of lib/ but ${[room, ...allowed].join(", ")}`, () => {
+  Deno.test(`lib/${room} imports nothing of lib/ except ${[room, ...allowed].join(", ")}`, () => {
     const own = files.filter((file) => roomOf(file) === room);
     assert(own.length > 0);
     const against = own.flatMap((file) => importsOf(file).map((target) => ({ file, target })))
@@ -58,7 +58,7 @@ for (const [room, allowed] of Object.entries(MAY_IMPORT)) {
   });
 }
 
-Deno.test("web/ imports nothing of lib/ but lib/protocol", () => {
+Deno.test("web/ imports nothing of lib/ except lib/protocol", () => {
   const web = new URL("../web/", root);
   const against = [...Deno.readDirSync(web)].filter(({ name }) => name.endsWith(".ts")).flatMap(({ name }) =>
     specifiersOf(Deno.readTextFileSync(new URL(name, web)))

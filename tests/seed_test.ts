@@ -2,14 +2,14 @@
 import { assertEquals } from "@std/assert";
 import { has, Program, startBroker, until } from "./helpers.ts";
 
-Deno.test("a recognized event reaches every connection, its sender included", async () => {
+Deno.test("a recognized event reaches every connection, including its sender", async () => {
   await using server = await startBroker();
   const clients = await server.connect(3);
   await clients[0].line("create hello");
   for (const client of clients) await client.expect("create hello");
 });
 
-Deno.test("an unrecognized event is not delivered", async () => {
+Deno.test("an unrecognized event reaches no connection", async () => {
   await using server = await startBroker();
   const clients = await server.connect(3);
   await clients[0].line("bogus x");
@@ -18,7 +18,7 @@ Deno.test("an unrecognized event is not delivered", async () => {
   assertEquals(server.broker.stats().unrecognized, 1);
 });
 
-Deno.test("a line that comes in three packets is one event", async () => {
+Deno.test("a line split over three packets is one event", async () => {
   await using server = await startBroker();
   const [sender, listener] = await server.connect(2);
   sender.conn.setNoDelay();
@@ -36,21 +36,21 @@ Deno.test("two lines in one packet are two events", async () => {
   await listener.expect("create one", "delete two");
 });
 
-Deno.test("a line that ends in CR LF arrives without the CR", async () => {
+Deno.test("a line that ends in CR LF is delivered without the CR", async () => {
   await using server = await startBroker();
   const [sender, listener] = await server.connect(2);
   await sender.send("create one\r\ncreate two\r\n");
   await listener.expect("create one", "create two");
 });
 
-Deno.test("data with several spaces arrives byte for byte", async () => {
+Deno.test("data with several spaces is delivered byte for byte", async () => {
   await using server = await startBroker();
   const [sender, listener] = await server.connect(2);
   await sender.line("create  a   b\t c  ");
   await listener.expect("create  a   b\t c  ");
 });
 
-Deno.test("a closed connection leaves the pool", async () => {
+Deno.test("a closed connection is removed from the pool", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   client.close();
@@ -59,7 +59,7 @@ Deno.test("a closed connection leaves the pool", async () => {
 });
 
 Deno.test({
-  name: "a reset connection leaves the pool",
+  name: "a reset connection is removed from the pool",
   ignore: !has("node"), // Deno's own sockets cannot send a reset on purpose.
   async fn() {
     await using server = await startBroker();
@@ -73,7 +73,7 @@ Deno.test({
   },
 });
 
-Deno.test("a half-closed connection leaves the pool after its input is read and its output is written", async () => {
+Deno.test("a half-closed connection is removed from the pool after its pending input and output", async () => {
   await using server = await startBroker();
   const [client, other] = await server.connect(2);
   await client.send("create last\n");
@@ -84,7 +84,7 @@ Deno.test("a half-closed connection leaves the pool after its input is read and 
   assertEquals(server.broker.stats().connections, 1);
 });
 
-Deno.test("an event cut off by the end of the connection is not an event", async () => {
+Deno.test("an event without a line end at the end of the connection is discarded", async () => {
   await using server = await startBroker();
   const [client, other] = await server.connect(2);
   await client.send("create whole\ncreate ha");

@@ -98,7 +98,7 @@ const BY_HAND = new Map([
   ["compile:all", "it downloads an executable for each system from Deno's own site"],
 ]);
 
-Deno.test("every task of deno.json is tried: here, by .ci/run, or by hand for a reason", async () => {
+Deno.test("every task of deno.json is tested: here, by .ci/run, or by hand for a reason", async () => {
   const ci = await Deno.readTextFile(new URL(".ci/run", root));
   for (const task of Object.keys(config.tasks)) {
     const isOfCi = new RegExp(`deno task ${task}(?![\\w:])`).test(ci);
@@ -109,7 +109,7 @@ Deno.test("every task of deno.json is tried: here, by .ci/run, or by hand for a 
   for (const task of [...Object.keys(CASES), ...BY_HAND.keys()]) assert(Object.hasOwn(config.tasks, task), task);
 });
 
-Deno.test("every task that runs cmd/main.ts has a case of its own here, and takes nothing but what is in the cache", () => {
+Deno.test("every task that runs cmd/main.ts has its own test here, and uses only what is in the cache", () => {
   for (const [task, { command }] of Object.entries(config.tasks)) {
     if (command.includes("deno run") && command.includes("cmd/main.ts")) assert(Object.hasOwn(CASES, task), task);
     for (const [, flag] of command.matchAll(/deno (?:run|test|bench) (\S+)/g)) {
@@ -125,7 +125,7 @@ for (const [task, tries] of Object.entries(CASES)) {
   });
 }
 
-Deno.test("deno task page leaves the page as it was where it cannot make a new one", async () => {
+Deno.test("deno task page leaves the page unchanged if it cannot build a new one", async () => {
   await using tree = await Tree.copy();
   await tree.write("dist/page/page.js", "old");
   await tree.write("web/page.ts", "this is no program");
@@ -133,7 +133,7 @@ Deno.test("deno task page leaves the page as it was where it cannot make a new o
   assertEquals(await tree.read("dist/page/page.js"), "old");
 });
 
-Deno.test("deno task compile leaves dist/mq as it was where it cannot make a new one", async () => {
+Deno.test("deno task compile leaves dist/mq unchanged if it cannot build a new one", async () => {
   await using tree = await Tree.copy();
   const old = "\x7fELF, which deno compile takes for an executable, and so for one that it may replace".padEnd(100);
   await tree.write("dist/mq", old);
@@ -141,7 +141,7 @@ Deno.test("deno task compile leaves dist/mq as it was where it cannot make a new
   assertEquals(await tree.read("dist/mq"), old);
 });
 
-Deno.test("deno task compile:all leaves what is in dist as it was where it cannot make it anew", async () => {
+Deno.test("deno task compile:all leaves dist unchanged if it cannot build everything", async () => {
   await using tree = await Tree.copy();
   const system = `${Deno.build.os.replace("darwin", "macos")}-${Deno.build.arch.replace("aarch64", "arm64")}`;
   const files = [`dist/mq-${config.version}-${system}`, "dist/SHA256SUMS"];

@@ -34,7 +34,7 @@ class Packages implements AsyncDisposable {
   }
 }
 
-Deno.test("unusedFiles names what no import and no require leads to, a folder of such as a whole", async () => {
+Deno.test("unusedFiles lists files that nothing imports or requires, and wholly unused folders as one", async () => {
   await using packages = await Packages.make({
     "a/1.0.0/package.json": `{"main":"lib/main"}`,
     "a/1.0.0/LICENSE": LARGE,

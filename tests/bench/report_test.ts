@@ -12,19 +12,19 @@ const ROW: Row = {
   peer: [100_000, 200_000, 100_000],
 };
 
-Deno.test("median is the middle one, or the mean of the two in the middle", () => {
+Deno.test("median is the middle value, or the mean of the two in the middle", () => {
   assertEquals([median([3, 1, 2]), median([4, 1, 2, 3]), median([5])], [2, 2.5, 5]);
 });
 
-Deno.test("ratios are those of the pairs, not of the medians", () => {
+Deno.test("ratios compares pairs, not medians", () => {
   assertEquals(ratios(ROW), [3, 1, 4]);
 });
 
-Deno.test("formatRow gives the ratio, its spread, and the medians", () => {
+Deno.test("formatRow returns the ratio, its spread and the medians", () => {
   assertEquals(formatRow(ROW), "3 (1 to 4)  one to one: 300,000 against 100,000 deliveries/s");
 });
 
-Deno.test("formatPage writes machine, versions, method and figures, and names what was missing", () => {
+Deno.test("formatPage writes machine, versions, method and figures, and names missing peers", () => {
   const report: Report = {
     date: "2026-01-02",
     machine: [["processor", "Abacus, 2 cores"], ["nats-server", "2.9.10"]],

@@ -23,7 +23,7 @@ function hello(token: unknown): string {
 
 // Tokens
 
-Deno.test("tokens: a connection with a known token is accepted, and receives everything", async () => {
+Deno.test("tokens: a known token is accepted, and its connection receives every event", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [client] = await server.connect(1);
   assertMatch((await client.ask(hello("s3cret")))!, /^\/ok hello /);
@@ -44,7 +44,7 @@ for (const line of [hello("wrong"), hello(""), "/hello", "/hello {}", "create 1"
   });
 }
 
-Deno.test("tokens: nothing that stands behind a wrong one is read", async () => {
+Deno.test("tokens: the broker reads nothing after a wrong token", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [client] = await server.connect(1);
   await client.send(`${hello("wrong")}\n${hello("s3cret")}\ncreate 1\n`);
@@ -53,7 +53,7 @@ Deno.test("tokens: nothing that stands behind a wrong one is read", async () => 
   assertEquals(server.broker.stats().published, 0);
 });
 
-Deno.test("tokens: a connection that has not authenticated receives nothing", async () => {
+Deno.test("tokens: a client that is not authenticated receives nothing", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [outside, inside] = await server.connect(2);
   await inside.ask(hello("s3cret"));
@@ -62,7 +62,7 @@ Deno.test("tokens: a connection that has not authenticated receives nothing", as
   assertMatch((await outside.ask(hello("s3cret")))!, /^\/ok hello /);
 });
 
-Deno.test("tokens: blank lines and a /hello that cannot be read do no harm", async () => {
+Deno.test("tokens: blank lines and a malformed /hello do not end the connection", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [client] = await server.connect(1);
   await client.send("\n \n");
@@ -71,7 +71,7 @@ Deno.test("tokens: blank lines and a /hello that cannot be read do no harm", asy
   assertMatch((await client.ask(hello("s3cret")))!, /^\/ok hello /);
 });
 
-Deno.test("tokens: a line may be 4,096 bytes long before authentication, and as long as any other after it", async () => {
+Deno.test("tokens: a line may have 4,096 bytes before authentication, and the usual limit after it", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [patient, long] = await server.connect(2);
   const padded = `/hello {"token":"s3cret"${" ".repeat(4096 - 25)}}`;
@@ -83,7 +83,7 @@ Deno.test("tokens: a line may be 4,096 bytes long before authentication, and as 
   await long.expectEnd();
 });
 
-Deno.test("tokens: what is sent right behind a long /hello may be as long as any line", async () => {
+Deno.test("tokens: a line sent right after a long /hello may have any length within the limit", async () => {
   const token = "x".repeat(1024);
   await using server = await startBroker({ tokens: [{ token, scope: "all" }] });
   const [client] = await server.connect(1);
@@ -93,7 +93,7 @@ Deno.test("tokens: what is sent right behind a long /hello may be as long as any
   await client.expect(line);
 });
 
-Deno.test("tokens: an HTTP request is still refused as one", async () => {
+Deno.test("tokens: an HTTP request still gets the HTTP refusal", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [client] = await server.connect(1);
   await client.send("POST / HTTP/1.1\r\n\r\ncreate 1\r\n");
@@ -101,7 +101,7 @@ Deno.test("tokens: an HTTP request is still refused as one", async () => {
   assertEquals(server.broker.stats().published, 0);
 });
 
-Deno.test("tokens: one that shows none in time is told, and closed", async () => {
+Deno.test("tokens: a client that sends no token in time gets an error, and is closed", async () => {
   await using server = await startBroker({ tokens: TOKENS, limits: { helloMs: 20 } });
   const [client] = await server.connect(1);
   assertEquals(
@@ -111,7 +111,7 @@ Deno.test("tokens: one that shows none in time is told, and closed", async () =>
   await client.expectEnd();
 });
 
-Deno.test("tokens: a connection that has authenticated may be silent for longer than that", async () => {
+Deno.test("tokens: an authenticated client may be silent for longer than the hello timeout", async () => {
   await using server = await startBroker({ tokens: TOKENS, limits: { helloMs: 20 } });
   const [inside] = await server.connect(1);
   assertMatch((await inside.ask(hello("s3cret")))!, /^\/ok hello /);
@@ -120,7 +120,7 @@ Deno.test("tokens: a connection that has authenticated may be silent for longer 
   assertEquals(await inside.ask("/ping"), "/pong");
 });
 
-Deno.test("tokens: a connection with a token for publishing publishes, and receives nothing", async () => {
+Deno.test("tokens: a token for publishing allows publishing, and no subscriptions", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [speaker, hearer] = await server.connect(2);
   await hearer.ask(hello("hear"));
@@ -133,7 +133,7 @@ Deno.test("tokens: a connection with a token for publishing publishes, and recei
   assertEquals(server.broker.clients()[0].patterns, []);
 });
 
-Deno.test("tokens: one for listening listens, and publishes nothing", async () => {
+Deno.test("tokens: a token for listening allows subscriptions, and no publishing", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [hearer, speaker] = await server.connect(2);
   await hearer.ask(hello("hear"));
@@ -146,7 +146,7 @@ Deno.test("tokens: one for listening listens, and publishes nothing", async () =
   assertEquals(server.broker.stats().published, 1);
 });
 
-Deno.test("tokens: a later /hello does not change what the token allows", async () => {
+Deno.test("tokens: a later /hello does not change the scope", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [client] = await server.connect(1);
   await client.ask(hello("hear"));
@@ -155,13 +155,13 @@ Deno.test("tokens: a later /hello does not change what the token allows", async 
   assertMatch((await client.ask("create 1"))!, /^\/err - forbidden /);
 });
 
-Deno.test("tokens: a broker without any takes whatever token it is shown", async () => {
+Deno.test("tokens: a broker without tokens accepts any token", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   assertMatch((await client.ask(hello("anything")))!, /^\/ok hello /);
 });
 
-Deno.test("tokens: they are in no activity and in no answer", async () => {
+Deno.test("tokens: no system event and no response contains a token", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const [inside, outside] = await server.connect(2);
   const answers = [await inside.ask(hello("s3cret")), await inside.ask("/clients"), await outside.ask(hello("wr0ng"))];
@@ -169,11 +169,11 @@ Deno.test("tokens: they are in no activity and in no answer", async () => {
   for (const { token } of [...TOKENS, { token: "wr0ng" }]) assert(!told.includes(`"${token}`), token);
 });
 
-Deno.test("Broker refuses tokens that cannot be shown", async () => {
+Deno.test("Broker refuses an empty token", async () => {
   await assertRejects(() => startBroker({ tokens: [{ token: "", scope: "all" }] }), MqError, "Cannot use the token");
 });
 
-Deno.test("connect sends its token, and rejects at once if it is wrong, even with wait", async () => {
+Deno.test("connect sends its token, and rejects a wrong one at once, even with wait", async () => {
   await using server = await startBroker({ tokens: TOKENS });
   const { port } = server;
   await using client = await connect({ hostname: "127.0.0.1", port, token: "s3cret" });
@@ -186,7 +186,7 @@ Deno.test("connect sends its token, and rejects at once if it is wrong, even wit
 
 // How many
 
-Deno.test("connections: one more than there is room for is told so and closed, and comes in when another leaves", async () => {
+Deno.test("connections: a connection past the limit gets an error and is closed, until another leaves", async () => {
   await using server = await startBroker({ limits: { connections: 2 } });
   const [first, second] = await server.connect(2);
   const third = await RawClient.connect(server.port);
@@ -206,7 +206,7 @@ Deno.test("connections: one more than there is room for is told so and closed, a
   assertEquals(await fourth.ask("/ping"), "/pong");
 });
 
-Deno.test("connections: rejected ones are told why while they are few, and delay no others", async () => {
+Deno.test("connections: rejected connections get an error while they are few, and block nobody", async () => {
   await using server = await startBroker({ limits: { connections: 1 } });
   const [inside] = await server.connect(1);
   const others = await Promise.all(Array.from({ length: 150 }, () => RawClient.connect(server.port)));
@@ -217,7 +217,7 @@ Deno.test("connections: rejected ones are told why while they are few, and delay
   for (const client of others) client.close();
 });
 
-Deno.test("connections: the client is told that there is no room", async () => {
+Deno.test("connections: connect rejects with the broker's reason when there is no room", async () => {
   await using server = await startBroker({ limits: { connections: 1 } });
   await server.connect(1);
   const connecting = () => connect({ hostname: "127.0.0.1", port: server.port });
@@ -251,7 +251,7 @@ for (const hostname of ["localhost", "127.0.0.1"]) {
   });
 }
 
-Deno.test("TLS: a client that does not trust the certificate says so, and so does the broker", async () => {
+Deno.test("TLS: client and broker both report an untrusted certificate", async () => {
   const { broker, port, told } = await startTls();
   await using _ = broker;
   const error = await assertRejects(() => connect({ url: `mqs://localhost:${port}` }), ConnectionError);
@@ -261,7 +261,7 @@ Deno.test("TLS: a client that does not trust the certificate says so, and so doe
   assertMatch(JSON.stringify(told[0]), /"code":"tls","text":"No TLS with 127\.0\.0\.1:\d+: the certificate is not/);
 });
 
-Deno.test("TLS: a plain client of a broker that speaks TLS is told what to do", async () => {
+Deno.test("TLS: a plain client of a TLS broker gets a hint to use mqs://", async () => {
   const { broker, port, told } = await startTls();
   await using _ = broker;
   const error = await assertRejects(() => connect({ port, wait: true }), ConnectionError);
@@ -271,7 +271,7 @@ Deno.test("TLS: a plain client of a broker that speaks TLS is told what to do", 
   assertMatch(JSON.stringify(told[0]), /the peer does not speak TLS/);
 });
 
-Deno.test("TLS: a client of a plain broker is told that there is none, and so is the broker", async () => {
+Deno.test("TLS: a TLS client of a plain broker gets no-tls, and the broker reports it", async () => {
   await using server = await startBroker();
   const url = `mqs://127.0.0.1:${server.port}`;
   const error = await assertRejects(() => connect({ url, wait: true }), ConnectionError);
@@ -281,7 +281,7 @@ Deno.test("TLS: a client of a plain broker is told that there is none, and so is
   assertEquals(server.told("mq.refused").map(({ code }) => code), ["tls"]);
 });
 
-Deno.test("TLS: a connection that does not shake hands in time is told of, and takes the place of one until it goes", async () => {
+Deno.test("TLS: an unfinished handshake is reported, and counts as a connection until it ends", async () => {
   const { broker, port, told } = await startTls({ limits: { helloMs: 50, connections: 2 } });
   await using _ = broker;
   const silent = await RawClient.connect(port);
@@ -296,14 +296,14 @@ Deno.test("TLS: a connection that does not shake hands in time is told of, and t
   await until(() => join().then((next) => next.close().then(() => true), () => false), "there is room again");
 });
 
-Deno.test("TLS: a broker that closes does not wait for those that never shake hands", async () => {
+Deno.test("TLS: Broker.close does not wait for unfinished handshakes", async () => {
   const { broker, port } = await startTls({ limits: { helloMs: 50 } });
   const silent = await RawClient.connect(port);
   await broker.close();
   silent.close();
 });
 
-Deno.test("TLS: one for which there is no room is closed", async () => {
+Deno.test("TLS: a connection past the limit is closed", async () => {
   const { broker, port, told } = await startTls({ limits: { connections: 1 } });
   await using _ = broker;
   await using client = await connect({ url: `mqs://localhost:${port}`, caCerts: [CERTIFICATE] });
@@ -315,7 +315,7 @@ Deno.test("TLS: one for which there is no room is closed", async () => {
 for (
   const [what, options, tls] of [["a token", { tokens: [{ token: "x", scope: "all" }] }], ["TLS", {}, TLS]] as const
 ) {
-  Deno.test(`classic: Broker.listen refuses to let them in where there is ${what}`, async () => {
+  Deno.test(`classic: Broker.listen refuses classic clients together with ${what}`, async () => {
     await using broker = new Broker(options);
     const error = await assertRejects(() => broker.listen({ port: 0, tls, codec: classic("text") }), MqError);
     assertEquals([error.code, broker.addr], ["classic", undefined]);
@@ -325,7 +325,7 @@ for (
 for (
   const [what, tls] of [["no certificate", { ...TLS, cert: "x" }], ["no key", { ...TLS, key: "x" }]] as const
 ) {
-  Deno.test(`TLS: Broker.listen refuses what is ${what}`, async () => {
+  Deno.test(`TLS: Broker.listen refuses ${what}`, async () => {
     const error = await assertRejects(
       () => new Broker().listen({ port: 0, tls }),
       MqError,

@@ -29,7 +29,7 @@ async function sender(server: TestBroker): Promise<RawClient> {
   return client;
 }
 
-Deno.test("--slow drop: the newest events are dropped, /dropped reports how many in their place, and delivery continues", async () => {
+Deno.test("--slow drop: the newest events are dropped, /dropped gives their count in their place", async () => {
   await using server = await startBroker(DROP);
   const [listener] = await server.connect(1);
   assertEquals(await listener.ask("/sub create"), "/ok sub");
@@ -65,7 +65,7 @@ Deno.test("--slow drop: mq.slow names the client, its patterns, the bytes and th
   assert(Number(slow.queuedBytes) > 200_000);
 });
 
-Deno.test("--slow drop: a plain subscriber is told nothing, and stays connected", async () => {
+Deno.test("--slow drop: a plain connection gets no /dropped, and stays connected", async () => {
   await using server = await startBroker(DROP);
   const speaker = await sender(server);
   const [listener] = await server.connect(1);
@@ -75,7 +75,7 @@ Deno.test("--slow drop: a plain subscriber is told nothing, and stays connected"
   for (let line = ""; line !== "create after"; line = await nextLine(listener)) assert(!line.startsWith("/"), line);
 });
 
-Deno.test("--slow drop: what was dropped for one that leaves is told, too", async () => {
+Deno.test("--slow drop: events dropped for a client that disconnects are reported, too", async () => {
   await using server = await startBroker(DROP);
   const [listener] = await server.connect(1);
   await flood(server, await sender(server));
@@ -87,7 +87,7 @@ Deno.test("--slow drop: what was dropped for one that leaves is told, too", asyn
   assertEquals(bytes, droppedBytes);
 });
 
-Deno.test("--slow drop: answers have room where events have none", async () => {
+Deno.test("--slow drop: responses have room when the event queue is full", async () => {
   await using server = await startBroker(DROP);
   const [listener] = await server.connect(1);
   await listener.ask("/sub create");
@@ -110,7 +110,7 @@ Deno.test("--slow drop: a client that does not read its responses is closed", as
   await listener.lines.find("/err - slow-consumer");
 });
 
-Deno.test("--slow disconnect: the log and the client are told why, and what waited is thrown away", async () => {
+Deno.test("--slow disconnect: the log and the client get the reason, and the queue is discarded", async () => {
   await using server = await startBroker({ limits: { lineBytes: 100_000, outboxBytes: 200_000 } });
   const [listener] = await server.connect(1);
   await flood(server, await sender(server));
@@ -139,7 +139,7 @@ for (
     ["events of all lengths", 1024 * 1024, minOutboxBytes(1024 * 1024), [10, 1000, 100_000, 1024 * 1024]],
   ] as const
 ) {
-  Deno.test(`a listener that reads keeps its connection: ${what}`, async () => {
+  Deno.test(`a subscriber that reads stays connected: ${what}`, async () => {
     await using server = await startBroker({ limits: { lineBytes, outboxBytes } });
     const [plain, meta, publisher] = await server.connect(3);
     assertMatch((await meta.ask('/hello {"name":"meta","meta":true}'))!, /^\/ok hello /);
@@ -159,7 +159,7 @@ for (
   });
 }
 
-Deno.test("a listener that reads keeps its connection: many publish the longest events at the same time", async () => {
+Deno.test("a subscriber that reads stays connected: many publish the longest events at the same time", async () => {
   const lineBytes = 63 * 1024;
   await using server = await startBroker({ limits: { lineBytes, outboxBytes: minOutboxBytes(lineBytes) } });
   const [listener, ...publishers] = await server.connect(5);
@@ -175,7 +175,7 @@ Deno.test("a listener that reads keeps its connection: many publish the longest 
   assertEquals([slow, published, delivered], [0, 240, 240]);
 });
 
-Deno.test("a client that reads its answers keeps its connection, however many it asks for at once", async () => {
+Deno.test("a client that reads its responses stays connected, however many it requests at once", async () => {
   await using server = await startBroker({ limits: { lineBytes: 1000, outboxBytes: 2000 } });
   const [client] = await server.connect(1);
   await client.send("/help\n".repeat(2000) + "/ping done\n");
@@ -183,7 +183,7 @@ Deno.test("a client that reads its answers keeps its connection, however many it
   assertEquals(server.told("mq.slow"), []);
 });
 
-Deno.test("rate: what comes faster than allowed is taken later, all of it, in order, and told once", async () => {
+Deno.test("rate: events above the rate are delayed, not lost, in order, and reported once", async () => {
   await using server = await startBroker({ limits: { eventsPerSecond: 200 } });
   const [fast, listener] = await server.connect(2);
   await fast.ask("/unsub >");
@@ -196,7 +196,7 @@ Deno.test("rate: what comes faster than allowed is taken later, all of it, in or
   assertEquals([throttled.name, throttled.eventsPerSecond, more], ["client-1", 200, []]);
 });
 
-Deno.test("rate: receipts count as well, and others are not slowed down", async () => {
+Deno.test("rate: events with receipts count as well, and other clients are not slowed down", async () => {
   await using server = await startBroker({ limits: { eventsPerSecond: 2 } });
   const [fast, other] = await server.connect(2);
   await fast.ask("/unsub >");
@@ -208,7 +208,7 @@ Deno.test("rate: receipts count as well, and others are not slowed down", async 
   assertMatch((await fast.lines.next())!, /^\/ok 4 /);
 });
 
-Deno.test("rate: one that waits to be read is not taken for silent", async () => {
+Deno.test("rate: a throttled client is not considered silent", async () => {
   const limits = { eventsPerSecond: 4, silenceMs: 40, answerMs: 40 };
   await using server = await startBroker({ limits });
   const [fast] = await server.connect(1);
@@ -218,7 +218,7 @@ Deno.test("rate: one that waits to be read is not taken for silent", async () =>
   assertEquals(seen, ["/ok unsub", "/pong done"]);
 });
 
-Deno.test("rate: a broker that closes does not wait for what it has not read", async () => {
+Deno.test("rate: Broker.close does not wait for events that it has not read", async () => {
   const server = await startBroker({ limits: { eventsPerSecond: 1 } });
   const [fast] = await server.connect(1);
   await fast.send("create 1\n".repeat(1000));
@@ -227,7 +227,7 @@ Deno.test("rate: a broker that closes does not wait for what it has not read", a
   await server[Symbol.asyncDispose]();
 });
 
-Deno.test("silence: one that speaks control lines is asked, and closed if it does not answer", async () => {
+Deno.test("silence: a silent client that uses control lines gets /ping, and is closed without a response", async () => {
   await using server = await startBroker({ limits: { silenceMs: 40, answerMs: 40 } });
   const [client] = await server.connect(1);
   assertEquals(await client.ask("/unsub >"), "/ok unsub");
@@ -237,7 +237,7 @@ Deno.test("silence: one that speaks control lines is asked, and closed if it doe
   assertEquals(server.told("mq.disconnect")[0].reason, "silent");
 });
 
-Deno.test("silence: any line answers", async () => {
+Deno.test("silence: any line counts as a response to /ping", async () => {
   await using server = await startBroker({ limits: { silenceMs: 40, answerMs: 400 } });
   const [client] = await server.connect(1);
   assertEquals(await client.ask("/unsub >"), "/ok unsub");
@@ -248,7 +248,7 @@ Deno.test("silence: any line answers", async () => {
   assertEquals(server.told("mq.disconnect"), []);
 });
 
-Deno.test("silence: a plain connection may be silent for as long as it likes", async () => {
+Deno.test("silence: a plain connection may be silent for any length of time", async () => {
   await using server = await startBroker({ limits: { silenceMs: 20, answerMs: 20 } });
   const [plain, other] = await server.connect(2);
   assertEquals(await other.ask("/unsub >"), "/ok unsub");

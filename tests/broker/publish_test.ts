@@ -30,7 +30,7 @@ Deno.test("Broker.publish sends an event to its subscribers, with its id and pub
   await meta.expect(`/event ${id} shop create {"id":1}`);
 });
 
-Deno.test("Broker.publish encodes data as a client does, or takes it as it is", async () => {
+Deno.test("Broker.publish encodes data as a client does, or uses raw data as it is", async () => {
   await using server = await startBroker();
   const [client] = await server.connect(1);
   await client.ask("/ping");
@@ -43,7 +43,7 @@ Deno.test("Broker.publish encodes data as a client does, or takes it as it is", 
   assertThrows(() => server.broker.publish("create", 1, { raw: true }), TypeError);
 });
 
-Deno.test("Broker.publish tells hops and the name for replies to those who asked for them alone", async () => {
+Deno.test("Broker.publish sends hops and the reply name only to those who asked for them", async () => {
   await using server = await startBroker();
   const [meta, hops, reply, both] = await server.connect(4);
   await meta.ask('/hello {"meta":true}');
@@ -59,7 +59,7 @@ Deno.test("Broker.publish tells hops and the name for replies to those who asked
   for (const client of [meta, hops, reply, both]) await client.expect(`/event ${plain.id} broker create 2`);
 });
 
-Deno.test("Broker.publish counts like any other event, and calls onPublish", async () => {
+Deno.test("Broker.publish counts its event like any other, and calls onPublish", async () => {
   const published: unknown[] = [];
   await using broker = new Broker({ onPublish: (...event) => void published.push(event) });
   broker.publish("create", 1, { from: "shop" });
@@ -86,7 +86,7 @@ for (const [code, name, data, options, brokerOptions] of REFUSALS) {
   });
 }
 
-Deno.test("Broker.publish refuses a publisher's name that is not one word, hops out of range, and a reply that is no name", async () => {
+Deno.test("Broker.publish refuses a publisher name of several words, hops out of range, an invalid reply name", async () => {
   await using broker = new Broker();
   for (const from of ["two words", "", "mq", "x".repeat(65)]) {
     assertThrows(() => broker.publish("create", 1, { from }), TypeError);
@@ -96,13 +96,13 @@ Deno.test("Broker.publish refuses a publisher's name that is not one word, hops 
   assertEquals(refusal(() => broker.publish("create", 1, { reply: "mq.x" })).code, "reserved-name");
 });
 
-Deno.test("Broker.publish throws once the broker is going down", async () => {
+Deno.test("Broker.publish throws once the broker is draining", async () => {
   const broker = new Broker();
   await broker.close();
   assertEquals(assertThrows(() => broker.publish("create"), MqError).code, "draining");
 });
 
-Deno.test("Broker.publish tells mq.http where an address is given, and nothing where it is not", async () => {
+Deno.test("Broker.publish reports mq.http if an address is given, and nothing otherwise", async () => {
   const { broker, told } = brokerWith();
   await using _ = broker;
   broker.publish("create", 1);
@@ -112,7 +112,7 @@ Deno.test("Broker.publish tells mq.http where an address is given, and nothing w
   assertEquals(told, [["mq.http", event]]);
 });
 
-Deno.test("Broker.publish tells what was refused or not recognized under the publisher's name, and how often", async () => {
+Deno.test("Broker.publish reports refused and unrecognized events under the publisher's name", async () => {
   const { broker, told } = brokerWith();
   await using _ = broker;
   const options = { from: "http", limitBy: "127.0.0.1" };
@@ -131,7 +131,7 @@ Deno.test("Broker.publish tells what was refused or not recognized under the pub
   assertEquals([broker.stats().unrecognized, broker.stats().refused], [2, 2]);
 });
 
-Deno.test("Broker.publish keeps each source to its rate, and others to theirs", async () => {
+Deno.test("Broker.publish limits each source to its rate, independently of others", async () => {
   const { broker, told } = brokerWith({ limits: { eventsPerSecond: 3 } });
   await using _ = broker;
   const publish = (limitBy?: string) => broker.publish("create", 1, { from: "http", limitBy });
@@ -147,7 +147,7 @@ Deno.test("Broker.publish keeps each source to its rate, and others to theirs", 
   ]]);
 });
 
-Deno.test("Broker.publish remembers the rate of a source, however many others publish", async () => {
+Deno.test("Broker.publish keeps the rate limit of a source, however many others publish", async () => {
   await using broker = new Broker({ limits: { eventsPerSecond: 1 } });
   broker.publish("create", 1, { limitBy: "busy" });
   for (let source = 0; source < 20_000; source++) {
@@ -156,7 +156,7 @@ Deno.test("Broker.publish remembers the rate of a source, however many others pu
   }
 });
 
-Deno.test("a name of _INBOX is recognized, whatever else is, and data to it is not validated", async () => {
+Deno.test("a name of _INBOX is always recognized, and its data is not validated", async () => {
   for (const options of [{ events: ["create"] }, { catalog: CATALOG }]) {
     await using broker = new Broker(options);
     assertEquals(broker.explainRouting("_INBOX.a.1").by, "_INBOX.>");

@@ -1,12 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { RateLimiter } from "../../lib/broker/rate_limiter.ts";
 
-Deno.test("RateLimiter lets a second's worth through at once, then pauses for each", () => {
+Deno.test("RateLimiter allows one second's worth at once, then pauses for each event", () => {
   const limiter = new RateLimiter(10, () => 0);
   assertEquals(Array.from({ length: 12 }, () => limiter.take()), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 100, 200]);
 });
 
-Deno.test("RateLimiter keeps to its rate in the long run, whatever the timers do", () => {
+Deno.test("RateLimiter keeps to its rate in the long run, even if timers are late", () => {
   let now = 0;
   const limiter = new RateLimiter(1000, () => now);
   let taken = 0;
@@ -17,7 +17,7 @@ Deno.test("RateLimiter keeps to its rate in the long run, whatever the timers do
   assert(taken > 9_900 && taken <= 11_001, `${taken} in ${now} ms`);
 });
 
-Deno.test("RateLimiter saves up no more than a second's worth", () => {
+Deno.test("RateLimiter accumulates at most one second's worth", () => {
   let now = 0;
   const limiter = new RateLimiter(2, () => now);
   now = 60_000;

@@ -119,20 +119,20 @@ function endOfTurn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve));
 }
 
-Deno.test("Router sends an event to each listener with a pattern that matches", async () => {
+Deno.test("Router sends an event to each subscriber with a pattern that matches", async () => {
   const listeners = ["order.*", ">", "order.paid user.*", "user.*"].map((patterns) => new FakeListener(patterns));
   assertEquals(publish(routerOf(...listeners), 'order.paid {"id":1}'), 3);
   const line = ['order.paid {"id":1}'];
   assertEquals(await Promise.all(listeners.map((listener) => listener.lines())), [line, line, line, []]);
 });
 
-Deno.test("Router sends an event once to a listener with several patterns that match", async () => {
+Deno.test("Router sends an event once to a subscriber with several patterns that match", async () => {
   const listener = new FakeListener("> order.* order.> order.paid");
   assertEquals(publish(routerOf(listener), "order.paid"), 1);
   assertEquals(await listener.lines(), ["order.paid"]);
 });
 
-Deno.test("Router sends nothing to a listener without patterns", async () => {
+Deno.test("Router sends nothing to a subscriber without patterns", async () => {
   const listener = new FakeListener("");
   assertEquals(publish(routerOf(listener), "create"), 0);
   assertEquals(await listener.lines(), []);
@@ -187,7 +187,7 @@ Deno.test("Router.flush writes without waiting for the end of the tick", async (
   assertEquals(await listener.lines(), ["a 1"]);
 });
 
-Deno.test("Router writes the same bytes to all listeners with the same patterns, in whatever order", async () => {
+Deno.test("Router writes the same bytes to all subscribers with the same patterns, in any order", async () => {
   const listeners = ["a b", "b a", "a b"].map((patterns) => new FakeListener(patterns));
   const router = routerOf(...listeners);
   const lines = [`a ${"1".repeat(1000)}`, "b 2"]; // What is small may be copied.
@@ -197,7 +197,7 @@ Deno.test("Router writes the same bytes to all listeners with the same patterns,
   for (const other of others) assert(other === first);
 });
 
-Deno.test("Router counts the events delivered to each listener", async () => {
+Deno.test("Router counts the events delivered to each subscriber", async () => {
   const [two, one, none] = ["a b", "b", "c"].map((patterns) => new FakeListener(patterns));
   const router = routerOf(two, one, none);
   for (const line of ["a 1", "b 2"]) publish(router, line);
@@ -205,7 +205,7 @@ Deno.test("Router counts the events delivered to each listener", async () => {
   assertEquals([two.delivered, one.delivered, none.delivered], [2, 1, 0]);
 });
 
-Deno.test("Router sends a subscriber that joins during a tick what is published from then on", async () => {
+Deno.test("Router sends a subscriber that joins within a tick only what is published after that", async () => {
   for (const patterns of ["a", ">"]) {
     const [early, late] = [new FakeListener("a"), new FakeListener(patterns)];
     const router = routerOf(early);
@@ -217,7 +217,7 @@ Deno.test("Router sends a subscriber that joins during a tick what is published 
   }
 });
 
-Deno.test("Router sends a subscriber that leaves during a tick what was published until then", async () => {
+Deno.test("Router sends a subscriber that leaves within a tick what was published before that", async () => {
   const [leaving, staying] = [new FakeListener("a"), new FakeListener("a")];
   const router = routerOf(leaving, staying);
   publish(router, "a before");
@@ -227,7 +227,7 @@ Deno.test("Router sends a subscriber that leaves during a tick what was publishe
   assertEquals(await staying.lines(), ["a before", "a after"]);
 });
 
-Deno.test("Router sends the last subscriber that leaves during a tick what was published until then", async () => {
+Deno.test("Router sends the last subscriber that leaves within a tick what was published before that", async () => {
   const listener = new FakeListener("a");
   const router = routerOf(listener);
   publish(router, "a before");
@@ -236,7 +236,7 @@ Deno.test("Router sends the last subscriber that leaves during a tick what was p
   assertEquals(await listener.lines(), ["a before"]);
 });
 
-Deno.test("Router sends a subscriber that leaves and joins during a tick what was published while it was in", async () => {
+Deno.test("Router sends a subscriber that leaves and joins within a tick what is published while joined", async () => {
   const listener = new FakeListener("a");
   const router = routerOf(listener);
   publish(router, "a 1");
@@ -247,7 +247,7 @@ Deno.test("Router sends a subscriber that leaves and joins during a tick what wa
   assertEquals(await listener.lines(), ["a 1", "a 3"]);
 });
 
-Deno.test("Router.leave of a listener that is not in it does nothing", async () => {
+Deno.test("Router.leave ignores a subscriber that has not joined", async () => {
   const [listener, stranger] = [new FakeListener("a"), new FakeListener("a")];
   const router = routerOf(listener);
   router.leave(stranger);
@@ -255,7 +255,7 @@ Deno.test("Router.leave of a listener that is not in it does nothing", async () 
   assertEquals(await listener.lines(), ["a"]);
 });
 
-Deno.test("Router.send puts its text behind what was published before and before what is published after", async () => {
+Deno.test("Router.send puts its text after earlier events and before later ones", async () => {
   const [asking, other] = [new FakeListener("a"), new FakeListener("a")];
   const router = routerOf(asking, other);
   publish(router, "a 1");
@@ -265,7 +265,7 @@ Deno.test("Router.send puts its text behind what was published before and before
   assertEquals(await other.lines(), ["a 1", "a 2"]);
 });
 
-Deno.test("Router.send leaves in the same write as the events of its tick", async () => {
+Deno.test("Router.send writes together with the events of its tick", async () => {
   const listener = new FakeListener("a");
   const router = routerOf(listener);
   publish(router, "a 1");
@@ -275,20 +275,20 @@ Deno.test("Router.send leaves in the same write as the events of its tick", asyn
   assertEquals(listener.written.length, 1);
 });
 
-Deno.test("Router.send reaches a listener that is not in the router", async () => {
+Deno.test("Router.send reaches a subscriber that has not joined", async () => {
   const stranger = new FakeListener("");
   routerOf().send(stranger, "/ok\n");
   assertEquals(await stranger.lines(), ["/ok"]);
 });
 
-Deno.test("Router.send does not count as an event delivered", async () => {
+Deno.test("Router.send does not count as a delivered event", async () => {
   const listener = new FakeListener("a");
   routerOf(listener).send(listener, "/ok\n");
   await endOfTurn();
   assertEquals(listener.delivered, 0);
 });
 
-Deno.test("Router does not send a subscriber without echo its own events, but all others", async () => {
+Deno.test("Router does not send a subscriber without echo its own events, and sends them to all others", async () => {
   const quiet = new FakeListener("a", { echo: false });
   const others = [new FakeListener("a"), new FakeListener("a", { echo: false })];
   const router = routerOf(quiet, ...others);
@@ -298,13 +298,13 @@ Deno.test("Router does not send a subscriber without echo its own events, but al
   for (const other of others) assertEquals(await other.lines(), ["a own", "a other"]);
 });
 
-Deno.test("Router sends a listener with echo its own events", async () => {
+Deno.test("Router sends a subscriber with echo its own events", async () => {
   const listener = new FakeListener("a");
   assertEquals(publish(routerOf(listener), "a own", listener), 1);
   assertEquals(await listener.lines(), ["a own"]);
 });
 
-Deno.test("Router sends the id and the sender only to subscribers that asked for them", async () => {
+Deno.test("Router sends id and sender of an event only to those who asked for them", async () => {
   const [plain, meta] = [new FakeListener("a"), new FakeListener("a", { meta: true })];
   const router = routerOf(plain, meta);
   publish(router, "a  x ", { name: "shop" }, ULID);
@@ -312,7 +312,7 @@ Deno.test("Router sends the id and the sender only to subscribers that asked for
   assertEquals(await meta.lines(), [`/event ${ULID} shop a  x `]);
 });
 
-Deno.test("Router gives an event one id for all subscribers", async () => {
+Deno.test("Router gives an event the same id for every subscriber", async () => {
   const listeners = ["a", ">", "a b"].map((patterns) => new FakeListener(patterns, { meta: true }));
   publish(routerOf(...listeners), "a");
   const [first, ...others] = await Promise.all(listeners.map((listener) => listener.lines()));
@@ -328,7 +328,7 @@ Deno.test("Router gives events strictly increasing ids", async () => {
   assertEquals(ids.length, 1000);
 });
 
-Deno.test("Router sends system events only to subscribers whose patterns name mq", async () => {
+Deno.test("Router sends the broker's own events only to patterns that begin with mq", async () => {
   const [all, named] = [new FakeListener("> *.*"), new FakeListener("> mq.*")];
   assertEquals(publish(routerOf(all, named), "mq.connect {}"), 1);
   assertEquals(await all.lines(), []);
@@ -342,14 +342,14 @@ Deno.test("Router.route returns the first pattern that recognizes a name", () =>
   assertEquals(recognizedBy, ["create", "order.>", undefined, undefined]);
 });
 
-Deno.test("Router.route recognizes names that objects have like any other", () => {
+Deno.test("Router.route recognizes names of Object properties like any other", () => {
   const router = new Routing(["constructor"]);
   const names = ["constructor", "__proto__", "toString", "hasOwnProperty"];
   const recognizedBy = names.map((name) => router.route(name).recognizedBy);
   assertEquals(recognizedBy, ["constructor", undefined, undefined, undefined]);
 });
 
-Deno.test("Router sends events whose names objects have like any other", async () => {
+Deno.test("Router sends events named like Object properties", async () => {
   const [listener, other] = [new FakeListener("constructor __proto__"), new FakeListener("toString")];
   const router = routerOf(listener, other);
   for (const line of ["constructor 1", "__proto__ 2", "toString 3"]) publish(router, line);
@@ -364,7 +364,7 @@ Deno.test("Router.route refuses a malformed name each time", () => {
   }
 });
 
-Deno.test("Router.route remembers no name that only the broker may publish, unless it is the broker that does", () => {
+Deno.test("Router.route caches a reserved name only if the broker publishes it", () => {
   const router = new Routing([">"]);
   const known = router.route("create");
   for (let index = 0; index <= 10_000; index++) router.route(`mq.${index}`);
@@ -385,7 +385,7 @@ Deno.test("Router.routeAfter finds the route that Router.route finds for the nam
   }
 });
 
-Deno.test("Router.routeAfter predicts the name that followed the last one before", () => {
+Deno.test("Router.routeAfter predicts the name that followed the last one the last time", () => {
   const router = new Routing([">"]);
   const [a, b] = ["a", "b"].map((name) => router.route(name));
   assert(router.routeAfter(a, "b 1") === b);
@@ -404,7 +404,7 @@ Deno.test("Router.routeAfter looks up a name that it did not predict, and predic
   }
 });
 
-Deno.test("Router.routeAfter does not take a name for another that begins like it", () => {
+Deno.test("Router.routeAfter does not mistake a name for another with the same prefix", () => {
   const router = new Routing([">"]);
   const names = ["create", "created", "create.x", "creat", "create-x"];
   const last = router.route("a");
@@ -418,7 +418,7 @@ Deno.test("Router.routeAfter does not take a name for another that begins like i
   }
 });
 
-Deno.test("Router.routeAfter knows of the listeners that have come and gone since", async () => {
+Deno.test("Router.routeAfter considers subscribers that have joined or left since", async () => {
   for (const patterns of ["b", "*", "a"]) { // Those of an group that is there, and of others.
     const [early, late] = [new FakeListener("b"), new FakeListener(`${patterns} b`)];
     const router = routerOf(early);
@@ -437,7 +437,7 @@ Deno.test("Router.routeAfter knows of the listeners that have come and gone sinc
   }
 });
 
-Deno.test("Router.routeAfter learns nothing of a route that does not hold any more", async () => {
+Deno.test("Router.routeAfter does not learn from a stale route", async () => {
   const listeners = ["b", "b c", "*"].map((patterns) => new FakeListener(patterns));
   const router = new Routing([">"]);
   const last = router.route("a");
@@ -449,7 +449,7 @@ Deno.test("Router.routeAfter learns nothing of a route that does not hold any mo
   assertEquals(await listeners[2].lines(), ["b 2"]);
 });
 
-Deno.test("Router.routeAfter learns nothing of a route that was forgotten while the next was looked up", async () => {
+Deno.test("Router.routeAfter does not learn from a route that was evicted while the next was looked up", async () => {
   const router = new Routing([">"]);
   const names = Array.from({ length: 10_000 }, (_, index) => `n${index}`);
   const routes = names.map((name) => router.route(name));
@@ -460,7 +460,7 @@ Deno.test("Router.routeAfter learns nothing of a route that was forgotten while 
   assertEquals(await listener.lines(), ["one-too-many"]);
 });
 
-Deno.test("Router.routeAfter predicts neither an unrecognized name nor what follows one", () => {
+Deno.test("Router.routeAfter predicts no unrecognized name, and nothing after one", () => {
   const router = new Routing(["a", "b"]);
   const a = router.route("a");
   const bogus = router.routeAfter(a, "bogus 1");
@@ -472,7 +472,7 @@ Deno.test("Router.routeAfter predicts neither an unrecognized name nor what foll
   assert(a.next === router.route("b"));
 });
 
-Deno.test("Router.routeAfter refuses a malformed name each time, and keeps its guess", () => {
+Deno.test("Router.routeAfter refuses a malformed name each time, and keeps its prediction", () => {
   const router = new Routing([">"]);
   const last = router.routeAfter(undefined, "a");
   const next = router.routeAfter(last, "b");
@@ -484,7 +484,7 @@ Deno.test("Router.routeAfter refuses a malformed name each time, and keeps its g
   assert(last.next === next);
 });
 
-Deno.test("Router refuses to recognize what is not a pattern", () => {
+Deno.test("Router refuses a malformed pattern for recognized events", () => {
   assertEquals(assertThrows(() => new Routing(["create", "a..b"]), ProtocolError).code, "bad-pattern");
 });
 
@@ -496,7 +496,7 @@ Deno.test("Router routes any number of names", async () => {
   assertEquals(await listener.lines(), [...names, ...names]);
 });
 
-Deno.test("Router tells only the subscriber whose queue is full", async () => {
+Deno.test("Router reports a full queue to its subscriber, and still delivers to the others", async () => {
   const [full, other] = [stuck("a"), new FakeListener("a")];
   publish(routerOf(full, other), "a long");
   await endOfTurn();
@@ -504,7 +504,7 @@ Deno.test("Router tells only the subscriber whose queue is full", async () => {
   assertEquals([full.queue.queuedBytes, await other.lines()], [5, ["a long"]]);
 });
 
-Deno.test("Router.publish counts only the subscribers for which the event is queued", async () => {
+Deno.test("Router.publish counts the subscribers with room for the event, not those with a full queue", async () => {
   const half = new FakeListener("a", { limitBytes: 40, burstMs: 0, ready: new Promise(() => {}) });
   half.queue.push(new Uint8Array(21));
   half.queue.flush();
@@ -517,7 +517,7 @@ Deno.test("Router.publish counts only the subscribers for which the event is que
   assertEquals([router.delivered, half.queue.queuedBytes], [7, 38]);
 });
 
-Deno.test("Router delivers early to a subscriber with little room, and makes publishers pause", async () => {
+Deno.test("Router delivers early to a subscriber with a small queue, and asks the publisher to pause", async () => {
   const [small, other] = [new FakeListener("a", { limitBytes: 300 }), new FakeListener("a")];
   const router = routerOf(small, other);
   const lines = Array.from({ length: 40 }, (_, index) => `a ${index} ${"x".repeat(20)}`);
@@ -532,7 +532,7 @@ Deno.test("Router delivers early to a subscriber with little room, and makes pub
   assertEquals([await small.lines(), await other.lines(), small.overflows], [lines, lines, 0]);
 });
 
-Deno.test("Router does not make publishers pause repeatedly for a slow consumer", async () => {
+Deno.test("Router does not make publishers pause repeatedly for a subscriber that does not read", async () => {
   const stopped = new FakeListener("a", { limitBytes: 300, ready: new Promise(() => {}) });
   const router = routerOf(stopped);
   let pauses = 0;
@@ -546,7 +546,7 @@ Deno.test("Router does not make publishers pause repeatedly for a slow consumer"
   assert(pauses < 3 && stopped.lostEvents > 70, `${pauses} pauses, ${stopped.lostEvents} events lost`);
 });
 
-Deno.test("Router counts the events that no subscriber has room for, and new subscribers receive events meanwhile", async () => {
+Deno.test("Router counts lost events while all queues are full, and delivers to those who join", async () => {
   const { promise: ready, resolve } = Promise.withResolvers<void>();
   const full = new FakeListener("a", { limitBytes: 12, burstMs: 0, ready });
   const router = routerOf(full);
@@ -569,7 +569,7 @@ Deno.test("Router counts the events that no subscriber has room for, and new sub
   assertEquals(await full.lines(), ["a first", "a sixth"]);
 });
 
-Deno.test("Router.send tells a subscriber whose queue is full", async () => {
+Deno.test("Router.send reports a full queue to its subscriber", async () => {
   const full = stuck("a");
   const router = routerOf(full);
   router.send(full, "/ok 123\n");
@@ -579,7 +579,7 @@ Deno.test("Router.send tells a subscriber whose queue is full", async () => {
   assertEquals(full.overflows, 1);
 });
 
-Deno.test("Router leaves no ghost of a listener that leaves while it is about to join", async () => {
+Deno.test("Router keeps no trace of a subscriber that leaves while it joins", async () => {
   const overflow = () => {
     router.route("another"); // As the broker does, when it tells that a listener is slow.
     router.leave(newcomer);
@@ -593,7 +593,7 @@ Deno.test("Router leaves no ghost of a listener that leaves while it is about to
   assertEquals([await newcomer.lines(), await other.lines(), full.lostEvents], [[], ["a 1", "a 2"], 2]);
 });
 
-Deno.test("Router lets a listener leave when its queue is full", async () => {
+Deno.test("Router lets a subscriber leave when its queue is full", async () => {
   const [full, other] = [
     stuck("a", { overflow: (listener) => router.leave(listener) }),
     new FakeListener("a"),
@@ -605,7 +605,7 @@ Deno.test("Router lets a listener leave when its queue is full", async () => {
   assertEquals(await other.lines(), ["a long", "a 2"]);
 });
 
-Deno.test("Router lets a listener join while the last with the same patterns leaves, its queue full", async () => {
+Deno.test("Router lets a subscriber join while the last with the same patterns leaves with a full queue", async () => {
   const full = stuck("a", { overflow: (listener) => router.leave(listener) });
   const router = routerOf(full);
   publish(router, "a long");
@@ -615,7 +615,7 @@ Deno.test("Router lets a listener join while the last with the same patterns lea
   assertEquals(await joining.lines(), ["a 2"]);
 });
 
-Deno.test("Router keeps the order when a delivery makes a listener leave and that is published", async () => {
+Deno.test("Router keeps the order when a delivery makes a subscriber leave and that is published", async () => {
   const full = stuck("mq.>", {
     overflow: (listener) => {
       if (listener.overflows > 1) return;
@@ -630,7 +630,7 @@ Deno.test("Router keeps the order when a delivery makes a listener leave and tha
   assertEquals(await other.lines(), ["mq.connect 1", "mq.connect 2", "mq.slow"]);
 });
 
-Deno.test("Router gives an event to each classic listener in its form, and the message that it came as to those of JSON", async () => {
+Deno.test("Router sends events to classic subscribers in their form, or as the original JSON message", async () => {
   const codec = classicCodec("json");
   const listeners = [classicCodec("text").format, codec.format, undefined].map((format) =>
     new FakeListener(">", { format })
@@ -646,7 +646,7 @@ Deno.test("Router gives an event to each classic listener in its form, and the m
   assertEquals(lines, ['a {"id":1}', "a 1"]);
 });
 
-Deno.test("Router leaves out events that are too long for classic subscribers, and reports that", async () => {
+Deno.test("Router omits events that are too long for classic subscribers, and reports it", async () => {
   const [classic, modern] = [new FakeListener(">", { format: classicCodec("text").format }), new FakeListener(">")];
   const router = routerOf(classic, modern);
   const [fits, tooLong] = [MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES + 1].map((bytes) => `a ${"x".repeat(bytes - 2)}`);

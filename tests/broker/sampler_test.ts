@@ -15,13 +15,13 @@ function sample(sampler: Sampler, perSecond: number, seconds: number, startMs = 
   return { taken, came };
 }
 
-Deno.test("Sampler takes all there is while there is little", () => {
+Deno.test("Sampler keeps every event at a low rate", () => {
   const { taken, came } = sample(new Sampler(60), 40, 10);
   assertEquals(taken.length, came);
 });
 
 for (const perSecond of [100, 1000, 20_000, 200_000]) {
-  Deno.test(`Sampler takes about its share of ${perSecond} events a second`, () => {
+  Deno.test(`Sampler keeps about its share of ${perSecond} events a second`, () => {
     const sampler = new Sampler(60);
     sample(sampler, perSecond, 1);
     const { taken } = sample(sampler, perSecond, 20, 1000);
@@ -29,21 +29,21 @@ for (const perSecond of [100, 1000, 20_000, 200_000]) {
   });
 }
 
-Deno.test("Sampler takes few of a burst that comes all at once", () => {
+Deno.test("Sampler keeps few events of a sudden burst", () => {
   const sampler = new Sampler(60);
   let taken = 0;
   for (let index = 0; index < 1_000_000; index++) if (sampler.take() !== undefined) taken++;
   assert(taken >= 60 && taken < 400, `${taken}`);
 });
 
-Deno.test("Sampler takes all again soon after a flood", () => {
+Deno.test("Sampler keeps every event again soon after a flood", () => {
   const sampler = new Sampler(60);
   sample(sampler, 200_000, 3);
   const { taken, came } = sample(sampler, 10, 10, 3000);
   assert(came - taken.length <= 10, `${taken.length} of ${came}`);
 });
 
-Deno.test("Sampler takes events of each of four alternating publishers", () => {
+Deno.test("Sampler keeps events of each of four publishers that alternate", () => {
   const { taken } = sample(new Sampler(60), 4000, 20);
   const shares = [0, 0, 0, 0];
   for (const event of taken) shares[event % 4]++;

@@ -5,7 +5,7 @@ import { DEFAULT_LIMITS } from "../../lib/protocol/limits.ts";
 import { FakeBroker, happened } from "../fake_broker.ts";
 import { soon, startBroker } from "../helpers.ts";
 
-Deno.test("Client asks a silent broker for a sign of life, and leaves it if none comes, for the next", async () => {
+Deno.test("Client pings a silent broker, and connects to the next if there is no response", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ heartbeat: { silenceMs: 40, answerMs: 40 } });
   const disconnected = happened(client, "disconnect");
@@ -16,7 +16,7 @@ Deno.test("Client asks a silent broker for a sign of life, and leaves it if none
   await soon(reconnected, "the reconnect");
 });
 
-Deno.test("Client stays with a broker that answers, or says anything else", async () => {
+Deno.test("Client stays connected to a broker that responds, or sends anything else", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ heartbeat: { silenceMs: 40, answerMs: 400 } });
   let disconnects = 0;
@@ -30,7 +30,7 @@ Deno.test("Client stays with a broker that answers, or says anything else", asyn
   assertEquals(disconnects, 0);
 });
 
-Deno.test("Client rejects the receipts that a silent broker owes", async () => {
+Deno.test("Client rejects pending receipts when the broker is silent", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ heartbeat: { silenceMs: 40, answerMs: 40 }, reconnect: false });
   const publishing = client.publishConfirmed("create", 1);
@@ -39,13 +39,13 @@ Deno.test("Client rejects the receipts that a silent broker owes", async () => {
   assertEquals(await soon(outcome, "its end"), "unconfirmed");
 });
 
-Deno.test("Client finds a broker that is gone within 45 s unless told otherwise", () => {
+Deno.test("Client detects within 45 s by default that a broker is gone", () => {
   const { silenceMs, answerMs } = DEFAULT_LIMITS;
   const tickMs = 1000;
   assert(silenceMs + answerMs + 2 * tickMs <= 45_000);
 });
 
-Deno.test("Client of a broker that asks and is asked stays connected", async () => {
+Deno.test("Client and broker that ping each other stay connected", async () => {
   const times = { silenceMs: 20, answerMs: 400 };
   await using server = await startBroker({ limits: times });
   await using client = await connect({ hostname: "127.0.0.1", port: server.port, heartbeat: times });
@@ -59,7 +59,7 @@ Deno.test("Client of a broker that asks and is asked stays connected", async () 
   assertEquals([disconnects, client.connected], [0, true]);
 });
 
-Deno.test("Client.publish throws while too much waits for a broker that does not read, and works again once it reads", async () => {
+Deno.test("Client.publish throws while the queue of a stalled broker is full, and works again later", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ queueBytes: 1_000_000 });
   const data = "x".repeat(100_000);
@@ -84,7 +84,7 @@ Deno.test("Client.publish throws while too much waits for a broker that does not
   await peer.expect("create after");
 });
 
-Deno.test("Client.flush and Client.stats do not fail because too much waits", async () => {
+Deno.test("Client.flush and Client.stats do not fail because the queue is full", async () => {
   await using server = await startBroker();
   await using client = await connect({ hostname: "127.0.0.1", port: server.port, queueBytes: 20 });
   client.publish("create", "123456789");
@@ -93,7 +93,7 @@ Deno.test("Client.flush and Client.stats do not fail because too much waits", as
   assertEquals((await client.stats()).published, 1);
 });
 
-Deno.test("Client tells how many events the broker dropped for it, in their place", async () => {
+Deno.test("Client reports how many events the broker dropped for it, in their place", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const heard: unknown[] = [];

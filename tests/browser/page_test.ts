@@ -84,7 +84,7 @@ Deno.test({ name: "the page shows the broker, a logger and two apps by name, and
   await until(async () => await flights(page) > 0, "dots move");
 });
 
-Deno.test({ name: "the list has each event with its publisher, and shows the details of one", ignore }, async () => {
+Deno.test({ name: "the list shows each event with its publisher, and the details of one", ignore }, async () => {
   await using stage = await Stage.set();
   await using opened = await stage.open();
   const { page } = opened;
@@ -169,7 +169,7 @@ Deno.test({ name: "an event that is not recognized is shown as dropped", ignore 
     .waitFor();
 });
 
-Deno.test({ name: "the card of an app that is killed disappears, and that of a new one appears", ignore }, async () => {
+Deno.test({ name: "the card of a killed app disappears, and that of a new one appears", ignore }, async () => {
   await using stage = await Stage.set();
   await using opened = await stage.open();
   const { page } = opened;
@@ -215,7 +215,7 @@ Deno.test({ name: "a slow consumer is marked", ignore }, async () => {
   await cardOf(page, "sloth").waitFor({ state: "detached" });
 });
 
-Deno.test({ name: "POSTs come from a card for http, which is grey when there are no more", ignore }, async () => {
+Deno.test({ name: "POSTs come from a card for http, which turns grey when there are no more", ignore }, async () => {
   await using server = await Server.start();
   await using logger = server.run("logger");
   await using browser = await TestBrowser.launch();
@@ -246,7 +246,7 @@ Deno.test({ name: "POSTs come from a card for http, which is grey when there are
   assertEquals(await violations(page), []);
 });
 
-Deno.test({ name: "answers to requests are shown under one name", ignore }, async () => {
+Deno.test({ name: "replies to requests are shown under one name", ignore }, async () => {
   await using server = await Server.start();
   await using browser = await TestBrowser.launch();
   await using opened = await browser.open(server.url);
@@ -266,7 +266,7 @@ Deno.test({ name: "answers to requests are shown under one name", ignore }, asyn
   client.close();
 });
 
-Deno.test({ name: "markup in a name, in a client's name and in data stays text", ignore }, async () => {
+Deno.test({ name: "markup in names, client names and data is shown as text", ignore }, async () => {
   await using stage = await Stage.set();
   await using opened = await stage.open();
   const { page } = opened;
@@ -306,7 +306,7 @@ Deno.test({ name: "the page asks for a token where the broker requires one", ign
   await page.locator("#overlay").waitFor({ state: "hidden" });
 });
 
-Deno.test({ name: "a page of another origin cannot talk to the broker", ignore }, async () => {
+Deno.test({ name: "a page of another origin cannot connect to the broker", ignore }, async () => {
   await using stage = await Stage.set();
   await using other = await Server.start();
   await using opened = await stage.browser.open(`${other.url}healthz`);
@@ -371,8 +371,7 @@ async function violations(page: Page): Promise<string[]> {
 }
 
 Deno.test({
-  name:
-    "13.10 in a browser, a page of an allowed origin listens and publishes with the headers of EventSource polyfills",
+  name: "13.10 in a browser, a page of an allowed origin subscribes and publishes with EventSource polyfill headers",
   ignore,
   async fn() {
     const other = Deno.serve(

@@ -163,7 +163,7 @@ for (const [file, { events, warnings = [], valid, invalid }] of Object.entries(D
     }
   });
 
-  Deno.test(`mq app generates events that are valid by ${file}`, async () => {
+  Deno.test(`mq app generates valid events for ${file}`, async () => {
     const catalog = await read(file);
     for (const { name, data } of (await catalogSamples(1, catalog)).take(50)) {
       assertEquals(reason(catalog, formatEvent(name, encodeData(data))), undefined, name);
@@ -171,11 +171,11 @@ for (const [file, { events, warnings = [], valid, invalid }] of Object.entries(D
   });
 }
 
-Deno.test("the table has every document of the folder", () => {
+Deno.test("the table covers every document in the folder", () => {
   assertEquals(Object.keys(DOCUMENTS).toSorted(), [...Deno.readDirSync(FOLDER)].map(({ name }) => name).toSorted());
 });
 
-Deno.test("parseCatalog takes descriptions and examples from messages and their traits", async () => {
+Deno.test("parseCatalog reads descriptions and examples from messages and their traits", async () => {
   const { entries: [lamp] } = await read("street_lamps_mqtt.yml");
   assertEquals(lamp.description, "Where what is measured comes in.");
   assertEquals(lamp.example, { lumens: 300, sentAt: "2026-01-31T09:30:00Z" });
@@ -218,7 +218,7 @@ const ADDRESSES: [address: string, pattern: string | undefined][] = [
 ];
 
 for (const [address, pattern] of ADDRESSES) {
-  Deno.test(`patternOfAddress makes ${pattern} of ${JSON.stringify(address)}`, () => {
+  Deno.test(`patternOfAddress returns ${pattern} for ${JSON.stringify(address)}`, () => {
     assertEquals(patternOfAddress(address), pattern);
   });
 }
@@ -292,7 +292,7 @@ for (const [name, text, events, warnings] of WARNED) {
   });
 }
 
-Deno.test("parseCatalog gives the line of a broken reference, in components too", async () => {
+Deno.test("parseCatalog reports the line of a broken reference, in components too", async () => {
   const text = document(
     "  a: {messages: {m: {payload: {$ref: '#/components/schemas/s'}}}}",
     "components: {schemas: {s: {properties: {",

@@ -64,7 +64,7 @@ const TABLE: [name: string, data: Json | undefined, verdict: "good" | "bad"][] =
   ["order.paid", { id: 7, to: "ada" }, "bad"],
 ];
 
-Deno.test("the table holds fifty data for ten schemas, good and bad for each", () => {
+Deno.test("the table holds fifty values for ten schemas, valid and invalid for each", () => {
   assertEquals(TABLE.length, 50);
   const entries = Object.entries<{ schema?: Json }>(JSON.parse(TEXT)).filter(([, { schema }]) => schema !== undefined);
   const verdicts = (pattern: string) =>

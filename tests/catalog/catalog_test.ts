@@ -103,12 +103,12 @@ function unique(schema: Record<string, unknown>): unknown {
 }
 
 for (const [schema, line, expected] of REASONS) {
-  Deno.test(`Catalog.check says of ${line} by ${JSON.stringify(schema)} that ${expected}`, async () => {
+  Deno.test(`Catalog.check of ${line} with ${JSON.stringify(schema)}: ${expected}`, async () => {
     assertEquals(reason(await catalogOf(schema), line), expected && `Cannot take a: ${expected}`);
   });
 }
 
-Deno.test("Catalog.check explains on one short line without control characters, whatever the data has", async () => {
+Deno.test("Catalog.check reports errors on one short line without control characters, for any data", async () => {
   const catalog = await catalogOf({ additionalProperties: { type: "string" } });
   const line = `a ${JSON.stringify({ ["\n/ok 1\x1b[2J\u202e" + "x".repeat(10_000)]: 1 })}`;
   assertMatch(
@@ -126,7 +126,7 @@ Deno.test("Catalog.check refuses data that is nested too deeply", async () => {
   assertEquals(reason(catalog, nested(400_000)), "Cannot take a: its data must not be nested that deeply");
 });
 
-Deno.test("Catalog.check refuses data that is nested too deeply, and does not explain errors in long data, with TypeBox", async () => {
+Deno.test("Catalog.check refuses too deeply nested data, and does not explain long data, with TypeBox", async () => {
   const catalog = await catalogOf(unique({ items: { $ref: "#" } }));
   assertEquals(
     reason(catalog, `a ${"[".repeat(400_000)}${"]".repeat(400_000)}`),
@@ -140,7 +140,7 @@ Deno.test("Catalog.check refuses data that is nested too deeply, and does not ex
   );
 });
 
-Deno.test("Catalog tries names first, then patterns in their order", async () => {
+Deno.test("Catalog looks up names first, then patterns in their order", async () => {
   const catalog = await parseCatalog('{">":{},"b.*":{},"a.x":{},"1":{},"a.*":{}}');
   assertEquals(catalog.entries.map(({ pattern }) => pattern), ["1", "a.x", ">", "b.*", "a.*"]);
   assertEquals(catalog.find("a.x")?.pattern, "a.x");
@@ -148,7 +148,7 @@ Deno.test("Catalog tries names first, then patterns in their order", async () =>
   assertEquals((await parseCatalog('{"a.*":{},"a.>":{}}')).find("b"), undefined);
 });
 
-Deno.test("Catalog accepts names that are properties of every object", async () => {
+Deno.test("Catalog accepts the names of Object properties", async () => {
   const catalog = await parseCatalog('{"constructor":{"schema":{"type":"integer"}},"__proto__":{"schema":false}}');
   assertEquals(reason(catalog, "constructor 1"), undefined);
   assertEquals(reason(catalog, "constructor x"), "Cannot take constructor: its data must be integer");
@@ -237,7 +237,7 @@ for (const [text, message] of [...BROKEN, ...BROKEN_ASYNCAPI]) {
   });
 }
 
-Deno.test("parseCatalog reads files from Windows, and finds their lines", async () => {
+Deno.test("parseCatalog reads files with CRLF line ends, and reports their lines", async () => {
   assertEquals((await parseCatalog('\ufeff{"a":{}}')).entries.length, 1);
   await assertRejects(() => parseCatalog('{"a":{},\r\n"b":1}'), MqError, "The catalog, line 2: ");
 });
@@ -279,7 +279,7 @@ for (const [line, expected] of CHECKED) {
   });
 }
 
-Deno.test("the schemas of a catalog from AsyncAPI stand by themselves", async () => {
+Deno.test("the schemas of a catalog from AsyncAPI are self-contained", async () => {
   const { entries } = await parseCatalog(await read("asyncapi.json"));
   const again = await parseCatalog(
     JSON.stringify({ asyncapi: "3.0.0", channels: Object.fromEntries(entries.map(channelOf)) }),
@@ -295,7 +295,7 @@ function channelOf({ pattern, schema }: Catalog["entries"][number]): [key: strin
 
 // The broker
 
-Deno.test("Broker recognizes and lists the events of its catalog", async () => {
+Deno.test("Broker recognizes the events of its catalog, and lists them", async () => {
   const catalog = await parseCatalog(await read("small.json"));
   await using server = await startBroker({ catalog });
   assertEquals(server.broker.events, ["order.state", "user", "order.*", ">"]);
@@ -304,7 +304,7 @@ Deno.test("Broker recognizes and lists the events of its catalog", async () => {
   assertEquals(server.broker.explainRouting("order.paid").by, "order.*");
 });
 
-Deno.test("Client.publish rejects with invalid-data where the broker's catalog says so", async () => {
+Deno.test("Client.publish rejects with invalid-data if the broker's catalog refuses the data", async () => {
   await using server = await startBroker({ catalog: await catalogOf({ required: ["id"] }) });
   await using client = await connect({ hostname: "127.0.0.1", port: server.port });
   const error = await assertRejects(() => client.publishConfirmed("a", {}), ProtocolError);
@@ -313,7 +313,7 @@ Deno.test("Client.publish rejects with invalid-data where the broker's catalog s
   assertEquals((await client.publishConfirmed("a", { id: 1 })).receivers, 0);
 });
 
-Deno.test("Broker counts and reports invalid data for each connection and event", async () => {
+Deno.test("Broker counts invalid data for each connection and event, and reports it", async () => {
   await using server = await startBroker({ catalog: await parseCatalog('{"*":{"schema":{"type":"integer"}}}') });
   const [one, other] = await server.connect(2);
   await one.line("a x\na y\nb z\na 1");
@@ -332,7 +332,7 @@ Deno.test("Broker counts and reports invalid data for each connection and event"
   assertEquals(server.broker.stats().refused, 4);
 });
 
-Deno.test("Broker refuses to answer /events where that would not fit among what may wait", async () => {
+Deno.test("Broker refuses a response to /events that does not fit the queue", async () => {
   const catalog = await catalogOf({ enum: ["x".repeat(70_000)] });
   await using server = await startBroker({ catalog, limits: { lineBytes: 50_000, outboxBytes: 60_000 } });
   const [client] = await server.connect(1);

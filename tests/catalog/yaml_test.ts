@@ -29,12 +29,12 @@ const VALUES: [text: string, value: Json][] = [
 ];
 
 for (const [text, value] of VALUES) {
-  Deno.test(`parseYaml takes ${JSON.stringify(text)} as ${JSON.stringify(value)}`, () => {
+  Deno.test(`parseYaml reads ${JSON.stringify(text)} as ${JSON.stringify(value)}`, () => {
     assertEquals(parseYaml(text).value, value);
   });
 }
 
-Deno.test("parseYaml takes a key that is a property of every object", () => {
+Deno.test("parseYaml accepts a key that is an Object property", () => {
   assertEquals(Object.entries(parseYaml("__proto__: 1\nconstructor: 2").value as object), [
     ["__proto__", 1],
     ["constructor", 2],
@@ -93,7 +93,7 @@ for (const [text, message] of BROKEN) {
   });
 }
 
-Deno.test("parseCatalog tells JSON from YAML by the name of the file, else by the first character", async () => {
+Deno.test("parseCatalog distinguishes JSON and YAML by the file's name, else by the first character", async () => {
   const patterns = async (text: string, name?: string) =>
     (await parseCatalog(text, name)).entries.map(({ pattern }) => pattern);
   assertEquals(await patterns("a: {}"), ["a"]);
@@ -108,7 +108,7 @@ Deno.test("parseCatalog tells JSON from YAML by the name of the file, else by th
   }
 });
 
-Deno.test("parseCatalog finds lines in YAML from Windows", async () => {
+Deno.test("parseCatalog reports lines in YAML with CRLF line ends", async () => {
   await assertRejects(() => parseCatalog("a: {}\r\nb: 1\r\n"), MqError, "The catalog, line 2: ");
 });
 

@@ -22,20 +22,20 @@ class Recorder implements Handler {
   }
 }
 
-Deno.test("Dispatcher hands an event to every handler with a pattern that matches", () => {
+Deno.test("Dispatcher passes an event to every handler with a pattern that matches", () => {
   const handlers = [new Recorder("order.*"), new Recorder("user.*", "order.paid"), new Recorder("user.*")];
   dispatch(dispatcherOf(...handlers), "order.paid");
   assertEquals(handlers.map(({ names }) => names), [["order.paid"], ["order.paid"], []]);
 });
 
-Deno.test("Dispatcher hands on the event itself", () => {
+Deno.test("Dispatcher passes the event itself, not a copy", () => {
   const handler = new Recorder("create");
   const event = new MqEvent("create", "1");
   dispatcherOf(handler).dispatch(event);
   assertEquals(handler.events[0] === event, true);
 });
 
-Deno.test("Dispatcher hands an event once to a handler with several patterns that match", () => {
+Deno.test("Dispatcher passes an event once to a handler with several patterns that match", () => {
   const handler = new Recorder(">", "order.*", "order.paid");
   dispatch(dispatcherOf(handler), "order.paid");
   assertEquals(handler.names, ["order.paid"]);
@@ -49,19 +49,19 @@ Deno.test("Dispatcher calls handlers in the order in which they were added", () 
   assertEquals(called, [1, 2, 3]);
 });
 
-Deno.test("Dispatcher hands the broker's own events to those who name mq alone", () => {
+Deno.test("Dispatcher passes the broker's own events only to patterns that begin with mq", () => {
   const handlers = [new Recorder(">"), new Recorder("mq.>")];
   dispatch(dispatcherOf(...handlers), "mq.connect");
   assertEquals(handlers.map(({ names }) => names), [[], ["mq.connect"]]);
 });
 
-Deno.test("Dispatcher hands on events with names that objects have", () => {
+Deno.test("Dispatcher passes events named like Object properties", () => {
   const handler = new Recorder("constructor", "__proto__");
   dispatch(dispatcherOf(handler), "constructor", "__proto__", "toString");
   assertEquals(handler.names, ["constructor", "__proto__"]);
 });
 
-Deno.test("Dispatcher hands a name it knows to a handler added since", () => {
+Deno.test("Dispatcher passes a name it knows to a handler added since", () => {
   const dispatcher = dispatcherOf(new Recorder("create"));
   dispatch(dispatcher, "create");
   const late = new Recorder("create");
@@ -70,7 +70,7 @@ Deno.test("Dispatcher hands a name it knows to a handler added since", () => {
   assertEquals(late.names, ["create"]);
 });
 
-Deno.test("Dispatcher hands nothing more to a handler that was removed", () => {
+Deno.test("Dispatcher passes nothing more to a handler that was removed", () => {
   const [gone, kept] = [new Recorder("create"), new Recorder("create")];
   const dispatcher = dispatcherOf(gone, kept);
   dispatch(dispatcher, "create");
@@ -79,7 +79,7 @@ Deno.test("Dispatcher hands nothing more to a handler that was removed", () => {
   assertEquals([gone.names.length, kept.names.length], [1, 2]);
 });
 
-Deno.test("Dispatcher hands an event to the others when a handler removes itself", () => {
+Deno.test("Dispatcher passes an event to the others when a handler removes itself", () => {
   const dispatcher = new Dispatcher();
   const once: Handler = { patterns: [new Pattern(">")], onEvent: () => void dispatcher.remove(once) };
   const other = new Recorder(">");
@@ -89,7 +89,7 @@ Deno.test("Dispatcher hands an event to the others when a handler removes itself
   assertEquals(other.names, ["create"]);
 });
 
-Deno.test("Dispatcher hands on any number of names", () => {
+Deno.test("Dispatcher handles any number of names", () => {
   const handler = new Recorder("*");
   const names = Array.from({ length: 10_001 }, (_, index) => `n${index}`);
   dispatch(dispatcherOf(handler), ...names, ...names);
@@ -105,14 +105,14 @@ Deno.test("Dispatcher.patterns keeps a pattern until its last handler is removed
   assertEquals(dispatcher.patterns, []);
 });
 
-Deno.test("Dispatcher.remove of a handler that is not there does nothing", () => {
+Deno.test("Dispatcher.remove of an unknown handler does nothing", () => {
   const [handler, stranger] = [new Recorder("a"), new Recorder("a")];
   const dispatcher = dispatcherOf(handler);
   dispatcher.remove(stranger);
   assertEquals(dispatcher.patterns, ["a"]);
 });
 
-Deno.test("Dispatcher.remove of a handler removed before does nothing", () => {
+Deno.test("Dispatcher.remove of an already removed handler does nothing", () => {
   const [first, second] = [new Recorder("a"), new Recorder("a")];
   const dispatcher = dispatcherOf(first, second);
   dispatcher.remove(first);
@@ -120,7 +120,7 @@ Deno.test("Dispatcher.remove of a handler removed before does nothing", () => {
   assertEquals(dispatcher.patterns, ["a"]);
 });
 
-Deno.test("Dispatcher.release leaves out the patterns of a handler, which still gets its events until it is removed", () => {
+Deno.test("Dispatcher.release removes a handler's patterns, but keeps the handler until it is removed", () => {
   const [released, kept] = [new Recorder("a", "b"), new Recorder("b")];
   const dispatcher = dispatcherOf(released, kept);
   dispatcher.release(released);

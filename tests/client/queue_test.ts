@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { Queue } from "../../lib/client/queue.ts";
 
-Deno.test("Queue gives what it got in the same order, however much waits and whenever it is taken", () => {
+Deno.test("Queue is first in, first out, for any number of items", () => {
   const amounts = fc.array(fc.record({ pushed: fc.nat(3000), taken: fc.nat(3000) }), { maxLength: 20 });
   fc.assert(
     fc.property(amounts, (steps) => {
@@ -20,7 +20,7 @@ Deno.test("Queue gives what it got in the same order, however much waits and whe
   );
 });
 
-Deno.test("Queue gives undefined that was put into it, and then has one less", () => {
+Deno.test("Queue returns undefined that was pushed, and then has one item less", () => {
   const queue = new Queue<undefined>();
   queue.push(undefined);
   assertEquals([queue.length, queue.shift(), queue.length], [1, undefined, 0]);

@@ -41,7 +41,7 @@ async function takeInbox(peer: Peer): Promise<string> {
   return inbox;
 }
 
-Deno.test("Client.request subscribes once to the pattern of all replies", async () => {
+Deno.test("Client.request subscribes once to the pattern of all its replies, and resolves to each reply", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await meet(fake);
   const tea = client.request("price", "tea");
@@ -84,7 +84,7 @@ Deno.test("Client.request resolves to the first reply, and drops the second and 
   assertEquals((await soon(last, "the answer")).data, 500);
 });
 
-Deno.test("Client.request rejects at once where nobody receives it", async () => {
+Deno.test("Client.request rejects at once if it has no receivers", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await meet(fake);
   const asked = client.request("price");
@@ -95,7 +95,7 @@ Deno.test("Client.request rejects at once where nobody receives it", async () =>
   assertEquals([error.code, error.message], ["no-responders", 'Nobody receives "price", so nobody can reply']);
 });
 
-Deno.test("Client.request rejects with the text of an error reply", async () => {
+Deno.test("Client.request rejects with the message of an error reply", async () => {
   const reasons = [["There is no tea", "There is no tea"], ["", "no reason was given"], ['"a\\nb"', "a\\u{a}b"]];
   for (const [text, reason] of reasons) {
     await using fake = new FakeBroker();
@@ -109,7 +109,7 @@ Deno.test("Client.request rejects with the text of an error reply", async () => 
   }
 });
 
-Deno.test("Client.request rejects with what the broker refuses: the event, or the pattern of the replies", async () => {
+Deno.test("Client.request rejects with the broker's reason if the event or the reply pattern is refused", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await meet(fake);
   const mayNotHear = client.request("price");
@@ -125,7 +125,7 @@ Deno.test("Client.request rejects with what the broker refuses: the event, or th
   assertEquals((await assertRejects(() => soon(unrecognized, "the end"), ProtocolError)).code, "unrecognized");
 });
 
-Deno.test("Client.request is unconfirmed where the connection breaks before the receipt, else disconnected", async () => {
+Deno.test("Client.request rejects as unconfirmed or disconnected if the connection breaks", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await meet(fake, { reconnect: NEVER });
   const asked = [client.request("price", 1), client.request("price", 2)];
@@ -137,7 +137,7 @@ Deno.test("Client.request is unconfirmed where the connection breaks before the 
   assertEquals(await soon(Promise.all(codes), "the ends"), ["disconnected", "unconfirmed"]);
 });
 
-Deno.test("Client.request that is made while the client is away waits for the connection", async () => {
+Deno.test("Client.request made while disconnected waits for the connection", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await meet(fake, { reconnect: QUICK });
   const first = client.request("price", 1, { timeoutMs: 60_000 });
@@ -155,7 +155,7 @@ Deno.test("Client.request that is made while the client is away waits for the co
   assertEquals((await soon(second, "the answer")).data, 500);
 });
 
-Deno.test("Client.request that has timed out while the client was away is not sent once it is back", async () => {
+Deno.test("Client.request that timed out while disconnected is not sent after the reconnect", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await meet(fake, { reconnect: QUICK });
   const disconnected = happened(client, "disconnect");
@@ -192,7 +192,7 @@ Deno.test("Client.request stops waiting when its signal is aborted or the client
   assertEquals((await assertRejects(() => client.request("price"), ConnectionError)).code, "closed");
 });
 
-Deno.test("Client.request says plainly that the broker knows nothing of requests", async () => {
+Deno.test("Client.request rejects with unsupported if the broker does not support requests", async () => {
   await using fake = new FakeBroker();
   const { client } = await fake.meet();
   for (const ask of [() => client.request("price"), () => client.publishConfirmed("price", 1, { reply: "a" })]) {
@@ -202,7 +202,7 @@ Deno.test("Client.request says plainly that the broker knows nothing of requests
   }
 });
 
-Deno.test("Client.request refuses a time that cannot be, a name that is none and data that JSON cannot carry", async () => {
+Deno.test("Client.request refuses an invalid timeout, an invalid name and data that JSON cannot represent", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await meet(fake);
   for (const timeoutMs of [0, -1, NaN, Infinity, 2 ** 31]) {
@@ -219,7 +219,7 @@ Deno.test("Client.request refuses a time that cannot be, a name that is none and
   await peer.expect("create");
 });
 
-Deno.test("MqEvent.reply publishes the reply through the client that received the event", async () => {
+Deno.test("MqEvent.reply replies through the client that received the event", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await meet(fake);
   const events = client.subscribe("price");
@@ -250,7 +250,7 @@ Deno.test("Client.request reaches a handler through a broker with a catalog, and
   assertEquals(server.broker.clients().map(({ patterns }) => patterns.length), [1, 1]);
 });
 
-Deno.test("Client.request is refused to a client that may not publish or not subscribe", async () => {
+Deno.test("Client.request is refused to a client that may not publish or may not subscribe", async () => {
   await using server = await startBroker({
     tokens: [{ token: "writer", scope: "publish" }, { token: "reader", scope: "listen" }],
   });
@@ -262,7 +262,7 @@ Deno.test("Client.request is refused to a client that may not publish or not sub
   assertEquals(server.broker.stats().published, 0);
 });
 
-Deno.test("Client.request rejects at once if nobody subscribes to the event, and after the timeout if nobody replies", async () => {
+Deno.test("Client.request rejects at once without receivers, and after the timeout without a reply", async () => {
   await using server = await startBroker();
   await using client = await connect({ hostname: "127.0.0.1", port: server.port });
   assertEquals((await assertRejects(() => client.request("create"), MqError)).code, "no-responders");

@@ -16,7 +16,7 @@ async function nextData(events: AsyncIterator<MqEvent>): Promise<unknown> {
   return (await soon(events.next(), "an event")).value?.data;
 }
 
-Deno.test("connect sends /hello first, and then /unsub >", async () => {
+Deno.test("connect first sends /hello, then unsubscribes from everything", async () => {
   await using fake = new FakeBroker();
   const { opened } = fake.dial({ name: "shop", meta: false, echo: false });
   const peer = await fake.accept();
@@ -68,7 +68,7 @@ const impostors: [who: string, said: string, options: ConnectOptions, play: (pee
 ];
 
 for (const [who, said, options, play] of impostors) {
-  Deno.test(`connect says what was received of a program that ${who}`, async () => {
+  Deno.test(`connect reports what it received from a program that ${who}`, async () => {
     await using fake = new FakeBroker();
     const { opened } = fake.dial(options);
     await play(await fake.accept());
@@ -87,7 +87,7 @@ Deno.test("connect rejects when the peer closes at once, as a broker that shuts 
 });
 
 for (const tls of [false, true]) {
-  Deno.test(`connect says that a program accepted the connection and did not answer${tls ? ", over TLS" : ""}`, async () => {
+  Deno.test(`connect reports a program that accepts the connection and does not respond${tls ? ", over TLS" : ""}`, async () => {
     await using fake = new FakeBroker();
     const { opened } = fake.dial({ timeoutMs: 20, tls });
     const error = await assertRejects(() => soon(opened, "an error"), ConnectionError);
@@ -96,7 +96,7 @@ for (const tls of [false, true]) {
   });
 }
 
-Deno.test("connect rejects with what the broker says of a client that it refuses", async () => {
+Deno.test("connect rejects with the broker's reason when the broker refuses the client", async () => {
   await using fake = new FakeBroker();
   const { opened } = fake.dial();
   const peer = await fake.accept();
@@ -107,7 +107,7 @@ Deno.test("connect rejects with what the broker says of a client that it refuses
   assertEquals(await peer.lines.next(), null);
 });
 
-Deno.test("connect can be aborted while it waits for an answer", async () => {
+Deno.test("connect can be aborted while it waits for a response", async () => {
   await using fake = new FakeBroker();
   const controller = new AbortController();
   const { opened } = fake.dial({ signal: controller.signal });
@@ -130,7 +130,7 @@ Deno.test("connect can be aborted while it waits for a broker", async () => {
   assertEquals(await assertRejects(() => soon(opened, "its end")), reason);
 });
 
-Deno.test("connect can be aborted in the very moment in which it is connected", async () => {
+Deno.test("connect can be aborted at the moment in which it is connected", async () => {
   await using fake = new FakeBroker();
   for (let microtasks = 0; microtasks < 30; microtasks++) {
     const controller = new AbortController();
@@ -143,7 +143,7 @@ Deno.test("connect can be aborted in the very moment in which it is connected", 
   }
 });
 
-Deno.test("connect with wait tries again where something closes at once, as often as it was told", async () => {
+Deno.test("connect with wait retries when the connection is closed at once, up to its attempts", async () => {
   await using fake = new FakeBroker();
   const { opened } = fake.dial({ wait: true, reconnect: { ...QUICK, attempts: 3 } });
   for (let tries = 1; tries <= 3; tries++) {
@@ -162,7 +162,7 @@ Deno.test("connect with wait takes the first broker that speaks mq", async () =>
   assertEquals(client.connected, true);
 });
 
-Deno.test("Client.close ends a connecting that is under way", async () => {
+Deno.test("Client.close ends a connection attempt", async () => {
   await using fake = new FakeBroker();
   const { client, opened } = fake.dial();
   await fake.accept();
@@ -170,7 +170,7 @@ Deno.test("Client.close ends a connecting that is under way", async () => {
   assertEquals((await assertRejects(() => soon(opened, "its end"), ConnectionError)).code, "closed");
 });
 
-Deno.test("Client.close ends a waiting for a broker", async () => {
+Deno.test("Client.close ends waiting for a broker", async () => {
   await using fake = new FakeBroker();
   const { client, opened } = fake.dial({ wait: true, reconnect: NEVER });
   await (await fake.accept()).hangUp();
@@ -179,7 +179,7 @@ Deno.test("Client.close ends a waiting for a broker", async () => {
   assertEquals((await assertRejects(() => soon(opened, "its end"), ConnectionError)).code, "closed");
 });
 
-Deno.test("Client answers the broker's pings", async () => {
+Deno.test("Client responds to the broker's pings", async () => {
   await using fake = new FakeBroker();
   const { peer } = await fake.meet();
   await peer.say("/ping x");
@@ -217,7 +217,7 @@ Deno.test("Client reads events in both forms between responses", async () => {
   ]);
 });
 
-Deno.test("Client says nothing of hops to a broker that knows nothing of them", async () => {
+Deno.test("Client omits hops for a broker that does not support them", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const receipt = client.publishConfirmed("create", 1, { hops: 3 });
@@ -226,7 +226,7 @@ Deno.test("Client says nothing of hops to a broker that knows nothing of them", 
   assertEquals((await receipt).receivers, 7);
 });
 
-Deno.test("Client reports errors that are no response as notices", async () => {
+Deno.test("Client reports an unsolicited error as a notice, and not as a response", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const noticed = happened(client, "notice");
@@ -241,7 +241,7 @@ Deno.test("Client reports errors that are no response as notices", async () => {
   await soon(flushed, "the answer");
 });
 
-Deno.test("Client reports the close message of the broker as the reason of a disconnect", async () => {
+Deno.test("Client gives the broker's close message as the reason of a disconnect", async () => {
   const speeches: [said: string[], reason: string][] = [
     [["/bye The broker is going down"], "The broker is going down"],
     [["/err - slow-consumer Closed: too much waited"], "Closed: too much waited"],
@@ -272,7 +272,7 @@ Deno.test("Client does not give an old notice as the reason of a disconnect", as
   assertEquals((await soon(disconnected, "the disconnect")).message, "The connection was closed");
 });
 
-Deno.test("Client disconnects from a broker that it cannot understand", async () => {
+Deno.test("Client disconnects from a broker that sends unknown control lines", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const disconnected = happened(client, "disconnect");
@@ -283,7 +283,7 @@ Deno.test("Client disconnects from a broker that it cannot understand", async ()
   assertEquals(await peer.lines.next(), null);
 });
 
-Deno.test("Client.subscribe is ready when the broker has taken it in", async () => {
+Deno.test("Client.subscribe is ready when the broker has confirmed it", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const { ready } = client.subscribe(["create", "update"]);
@@ -293,7 +293,7 @@ Deno.test("Client.subscribe is ready when the broker has taken it in", async () 
   await soon(ready, "ready");
 });
 
-Deno.test("Client.subscribe to a pattern that was just subscribed to is ready no sooner", async () => {
+Deno.test("Client.subscribe to a pattern with a pending subscription is ready when that is confirmed", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   client.subscribe("create");
@@ -304,7 +304,7 @@ Deno.test("Client.subscribe to a pattern that was just subscribed to is ready no
   await soon(ready, "ready");
 });
 
-Deno.test("Client.subscribe names only patterns that are new to the broker", async () => {
+Deno.test("Client.subscribe sends only patterns that are new to the broker", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const first = client.subscribe(["create", "update", "create"]);
@@ -338,7 +338,7 @@ for (const [what, ask, line] of questions) {
     assertEquals((await soon(next, "the answer")).name, "update");
   });
 
-  Deno.test(`Client.${what} sends nothing with a signal that is aborted already`, async () => {
+  Deno.test(`Client.${what} sends nothing with an already aborted signal`, async () => {
     await using fake = new FakeBroker();
     const { client, peer } = await fake.meet();
     const reason = new Error("Changed my mind");
@@ -348,7 +348,7 @@ for (const [what, ask, line] of questions) {
   });
 }
 
-Deno.test("Client reconnects when the connection broke, and counts its attempts", async () => {
+Deno.test("Client reconnects after the connection broke, and counts its attempts", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const [disconnected, reconnected] = [happened(client, "disconnect"), happened(client, "reconnect")];
@@ -373,7 +373,7 @@ Deno.test("Client reconnects as often as the connection breaks", async () => {
   }
 });
 
-Deno.test("Client renews its current subscriptions when it reconnects", async () => {
+Deno.test("Client resubscribes after a reconnect to what it is still subscribed to", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const events = client.subscribe(["create", "order.*"]);
@@ -387,7 +387,7 @@ Deno.test("Client renews its current subscriptions when it reconnects", async ()
   assertEquals(await nextData(events), 7);
 });
 
-Deno.test("Client has not reconnected before the broker has confirmed its subscriptions", async () => {
+Deno.test("Client reports a reconnect only when the broker has confirmed its subscriptions", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   client.subscribe("create");
@@ -404,7 +404,7 @@ Deno.test("Client has not reconnected before the broker has confirmed its subscr
   await soon(reconnected, "the reconnect");
 });
 
-Deno.test("Client receives what it subscribed to while it was disconnected", async () => {
+Deno.test("Client receives events of a subscription made while disconnected", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part();
   const events = client.subscribe("create");
@@ -415,7 +415,7 @@ Deno.test("Client receives what it subscribed to while it was disconnected", asy
   assertEquals(await nextData(events), 7);
 });
 
-Deno.test("Client.subscribe that ends while the client is away need not get ready any more", async () => {
+Deno.test("Client.subscribe that ends while disconnected settles ready", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part();
   const events = client.subscribe("create");
@@ -424,7 +424,7 @@ Deno.test("Client.subscribe that ends while the client is away need not get read
   await soon(Promise.allSettled([events.ready]), "an end of getting ready");
 });
 
-Deno.test("Client receives what it subscribed to during the greeting of a reconnect", async () => {
+Deno.test("Client sends a subscription that was made during the handshake of a reconnect", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part();
   const peer = await fake.accept();
@@ -437,7 +437,7 @@ Deno.test("Client receives what it subscribed to during the greeting of a reconn
   await soon(ready, "ready");
 });
 
-Deno.test("Client unsubscribes from what it gave up during the greeting of a reconnect", async () => {
+Deno.test("Client unsubscribes after a reconnect from what ended during its handshake", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const events = client.subscribe("create");
@@ -450,7 +450,7 @@ Deno.test("Client unsubscribes from what it gave up during the greeting of a rec
   await next.expect("/unsub create");
 });
 
-Deno.test("Client with meta ignores the events without meta that arrive before the response to /hello", async () => {
+Deno.test("Client with meta ignores events without meta that come before the response to /hello", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const events = client.subscribe("create");
@@ -463,7 +463,7 @@ Deno.test("Client with meta ignores the events without meta that arrive before t
   assertEquals(await nextData(events), "whole");
 });
 
-Deno.test("Client resumes a subscription that the connection broke upon, and is ready only then", async () => {
+Deno.test("Client resumes a subscription interrupted by a disconnect, and is ready only then", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const disconnected = happened(client, "disconnect");
@@ -478,7 +478,7 @@ Deno.test("Client resumes a subscription that the connection broke upon, and is 
   assertEquals(await nextData(events), 7);
 });
 
-Deno.test("Client sends what was published while it was away, in order", async () => {
+Deno.test("Client sends what was published while disconnected, in order", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part();
   client.publish("create", 1);
@@ -495,7 +495,7 @@ Deno.test("Client sends what was published while it was away, in order", async (
   await soon(flushed, "the answer");
 });
 
-Deno.test("Client.publish throws while it is away and queueBytes wait already", async () => {
+Deno.test("Client.publish throws while disconnected when queueBytes are already queued", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part({ queueBytes: 20 });
   client.publish("create", "abc");
@@ -519,7 +519,7 @@ Deno.test("Client counts queueBytes in bytes", async () => {
   await (await fake.welcome()).expect("create 日本語");
 });
 
-Deno.test("Client.publishConfirmed says that was under way that the event may or may not be published", async () => {
+Deno.test("Client.publishConfirmed rejects as unconfirmed if the connection breaks before the receipt", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const publishing = client.publishConfirmed("create", 1);
@@ -537,7 +537,7 @@ Deno.test("Client.publishConfirmed says that was under way that the event may or
   await next.expect("create 2");
 });
 
-Deno.test("Client.publishConfirmed asks for a receipt again if the caller does so when it was unconfirmed", async () => {
+Deno.test("Client.publishConfirmed can be called again after an unconfirmed receipt", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const publish = () => client.publishConfirmed("create", 1);
@@ -550,7 +550,7 @@ Deno.test("Client.publishConfirmed asks for a receipt again if the caller does s
   assertEquals((await soon(publishing, "the receipt")).receivers, 7);
 });
 
-Deno.test("Client.publishConfirmed settles in whichever moment of the connection's end it is called", async () => {
+Deno.test("Client.publishConfirmed settles at whichever moment of a disconnect it is called", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const receipts: Promise<string>[] = [];
@@ -576,7 +576,7 @@ Deno.test("Client.publishConfirmed settles in whichever moment of the connection
   await answering;
 });
 
-Deno.test("Client is closed after as many tries as it was told", async () => {
+Deno.test("Client is closed after the given number of attempts", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part({ reconnect: { ...QUICK, attempts: 3 } });
   const closed = client.closed;
@@ -599,7 +599,7 @@ Deno.test("Client is closed after as many tries as it was told", async () => {
   await client.close();
 });
 
-Deno.test("Client is closed when no broker answers any more", async () => {
+Deno.test("Client is closed when no broker responds any more", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ reconnect: { ...QUICK, attempts: 2 } });
   const closed = client.closed;
@@ -608,7 +608,7 @@ Deno.test("Client is closed when no broker answers any more", async () => {
   assertEquals((await soon(closed, "the end"))?.code, "unreachable");
 });
 
-Deno.test("Client is closed at once without reconnect", async () => {
+Deno.test("Client without reconnect is closed at once", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ reconnect: false });
   const events = client.subscribe("create");
@@ -628,7 +628,7 @@ Deno.test("Client is closed at once without reconnect", async () => {
   await client.close();
 });
 
-Deno.test("Client says of a receipt that it never asked for that it gave up, not that it is unconfirmed", async () => {
+Deno.test("Client rejects an event that was never sent with a final error, not as unconfirmed", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ reconnect: false });
   const { promise: publishing, resolve } = Promise.withResolvers<unknown>();
@@ -638,7 +638,7 @@ Deno.test("Client says of a receipt that it never asked for that it gave up, not
   assertNotEquals(error.code, "unconfirmed");
 });
 
-Deno.test("Client is closed when the broker refuses it after a reconnect", async () => {
+Deno.test("Client is closed when the broker refuses it at a reconnect", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part();
   const closed = client.closed;
@@ -650,7 +650,7 @@ Deno.test("Client is closed when the broker refuses it after a reconnect", async
   assertEquals(error.message, "Not you");
 });
 
-Deno.test("Client.close says goodbye behind everything published before", async () => {
+Deno.test("Client.close sends /quit after everything published before", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   client.publish("create", 1);
@@ -662,7 +662,7 @@ Deno.test("Client.close says goodbye behind everything published before", async 
   await soon(closed, "the end");
 });
 
-Deno.test("Client.close does not come back from its own goodbye", async () => {
+Deno.test("Client.close does not reconnect after its own /quit", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   let told = 0;
@@ -675,7 +675,7 @@ Deno.test("Client.close does not come back from its own goodbye", async () => {
   assertEquals(told, 0);
 });
 
-Deno.test("Client.close hands over the events that come before the broker's goodbye", async () => {
+Deno.test("Client.close delivers the events that come before the broker's /bye", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const events = client.subscribe("create");
@@ -688,7 +688,7 @@ Deno.test("Client.close hands over the events that come before the broker's good
   assertEquals((await soon(events.next(), "the end")).done, true);
 });
 
-Deno.test("Client.drain unsubscribes, receives what comes before the response, and sends /quit when its handlers are done", async () => {
+Deno.test("Client.drain unsubscribes, receives earlier events, and sends /quit after its handlers", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const { promise: handled, resolve } = Promise.withResolvers<void>();
@@ -713,7 +713,7 @@ Deno.test("Client.drain unsubscribes, receives what comes before the response, a
   await soon(drained, "the end");
 });
 
-Deno.test("Client.drain while it is away does not wait for a connection, and says how many events were never sent", async () => {
+Deno.test("Client.drain while disconnected ends at once, and reports how many events were never sent", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part({ reconnect: NEVER });
   client.subscribe("create", { handler: () => {} });
@@ -722,7 +722,7 @@ Deno.test("Client.drain while it is away does not wait for a connection, and say
   assertEquals([error.code, await client.closed], ["closed", undefined]);
 });
 
-Deno.test("Client.drain ends where the connection breaks while it waits for the broker", async () => {
+Deno.test("Client.drain ends if the connection breaks while it waits for the broker", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ reconnect: NEVER });
   const events = client.subscribe("create");
@@ -745,7 +745,7 @@ Deno.test("Client.close rejects if the connection breaks before everything publi
   assertEquals((await assertRejects(() => soon(closed, "the end"), ConnectionError)).code, "closed");
 });
 
-Deno.test("Client.close resolves without a goodbye where the broker has shown that it read everything", async () => {
+Deno.test("Client.close resolves without /bye if the broker has confirmed that it read everything", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   client.publish("create", 1);
@@ -759,7 +759,7 @@ Deno.test("Client.close resolves without a goodbye where the broker has shown th
   await soon(closed, "the end");
 });
 
-Deno.test("Client.close while it is away says how many events were never sent", async () => {
+Deno.test("Client.close while disconnected reports how many events were never sent", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part({ reconnect: NEVER });
   const events = client.subscribe("create");
@@ -774,7 +774,7 @@ Deno.test("Client.close while it is away says how many events were never sent", 
   await client.close();
 });
 
-Deno.test("Client.close rejects where an event of before a reconnect is not known to have arrived, and says how many", async () => {
+Deno.test("Client.close rejects with the number of events that a reconnect left unconfirmed", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   client.publish("create", 1);
@@ -794,7 +794,7 @@ Deno.test("Client.close rejects where an event of before a reconnect is not know
   await client.close();
 });
 
-Deno.test("Client.flush reports events from before a reconnect, once", async () => {
+Deno.test("Client.flush reports events that a reconnect left unconfirmed, once", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   client.publish("create", 1);
@@ -816,7 +816,7 @@ Deno.test("Client.flush reports events from before a reconnect, once", async () 
   await soon(closed, "the end");
 });
 
-Deno.test("Client.close rejects where the client was closed with events that never left", async () => {
+Deno.test("Client.close rejects if the client was closed with events that were never sent", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part({ reconnect: { ...QUICK, attempts: 1 } });
   const closed = client.closed;
@@ -826,7 +826,7 @@ Deno.test("Client.close rejects where the client was closed with events that nev
   await assertRejects(() => soon(client.close(), "the end"), ConnectionError, "of 1 event published");
 });
 
-Deno.test("Client has the broker confirm events without receipts from time to time", async () => {
+Deno.test("Client confirms what it publishes without receipts at intervals, so that little is uncertain", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet({ reconnect: NEVER });
   for (let number = 1; number <= 130; number++) client.publish("create", number);
@@ -839,7 +839,7 @@ Deno.test("Client has the broker confirm events without receipts from time to ti
   await assertRejects(() => soon(client.close(), "the end"), ConnectionError, "of 30 events");
 });
 
-Deno.test("Subscription is ready when the broker has confirmed it, and receives what came before that, too", async () => {
+Deno.test("Subscription is ready when the broker has confirmed it, and receives earlier events, too", async () => {
   await using fake = new FakeBroker();
   const { client, peer } = await fake.meet();
   const events = client.subscribe("create");
@@ -851,13 +851,13 @@ Deno.test("Subscription is ready when the broker has confirmed it, and receives 
   await soon(events.ready, "the answer");
 });
 
-Deno.test("Client.close resolves at once while it is disconnected and nothing waits", async () => {
+Deno.test("Client.close while disconnected ends at once if nothing is queued", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part({ reconnect: NEVER });
   await soon(client.close(), "the end");
 });
 
-Deno.test("Client.close ends while it introduces itself again", async () => {
+Deno.test("Client.close ends during the handshake of a reconnect", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part();
   const peer = await fake.accept();
@@ -868,7 +868,7 @@ Deno.test("Client.close ends while it introduces itself again", async () => {
 });
 
 for (const when of ["first", "again"]) {
-  Deno.test(`Client.close can be called in the very moment in which it is connected ${when}`, async () => {
+  Deno.test(`Client.close can be called at the moment of connecting ${when}`, async () => {
     for (let microtasks = 0; microtasks < 30; microtasks++) {
       await using fake = new FakeBroker();
       const client = when === "first" ? fake.dial().client : await fake.part();
@@ -899,7 +899,7 @@ Deno.test("Client.close can be called as the connection breaks", async () => {
   assertEquals(await client.closed, undefined);
 });
 
-Deno.test("Client.close rejects at the end of a scope where events were never sent", async () => {
+Deno.test("Client.close rejects at the end of a scope if events were never sent", async () => {
   await using fake = new FakeBroker();
   const client = await fake.part({ reconnect: NEVER });
   client.publish("create", 1);
@@ -908,7 +908,7 @@ Deno.test("Client.close rejects at the end of a scope where events were never se
   }, ConnectionError);
 });
 
-Deno.test("Client.hello throws before there was a broker", async () => {
+Deno.test("Client.hello throws before the first connection", async () => {
   await using fake = new FakeBroker();
   const { client, opened } = fake.dial();
   const error = assertThrows(() => client.hello, MqError);
@@ -918,7 +918,7 @@ Deno.test("Client.hello throws before there was a broker", async () => {
   assertEquals(client.hello, HELLO);
 });
 
-Deno.test("Client reports that its connection broke even if it broke before the caller could add a listener", async () => {
+Deno.test("Client reports a connection that broke at once, before its caller could add a listener", async () => {
   await using fake = await new FakeBroker();
   const { client, opened } = fake.dial({ reconnect: false });
   const connected = async () => (await opened, client);

@@ -51,7 +51,7 @@ async function rest(subscription: BufferedSubscription): Promise<string[]> {
   return texts;
 }
 
-Deno.test("Subscription hands out events in the order they were pushed", async () => {
+Deno.test("Subscription yields events in the order in which they were pushed", async () => {
   const { subscription } = subscribe();
   push(subscription, "1", "2", "3");
   subscription.finish();
@@ -65,7 +65,7 @@ Deno.test("Subscription.next waits for the next event", async () => {
   assertEquals([(await first).value.text, (await second).value.text], ["1", "2"]);
 });
 
-Deno.test("Subscription hands out the event itself", async () => {
+Deno.test("Subscription yields the event itself, not a copy", async () => {
   const { subscription } = subscribe();
   const event = new MqEvent("create", "1");
   subscription.onEvent(event);
@@ -77,7 +77,7 @@ Deno.test("Subscription is its own iterator", () => {
   assertEquals(subscription[Symbol.asyncIterator]() === subscription, true);
 });
 
-Deno.test("Subscription drops and counts events past maxWaiting", async () => {
+Deno.test("Subscription drops new events at the limit of queued events, and counts them", async () => {
   const { subscription } = subscribe({ maxWaiting: 2 });
   push(subscription, "1", "2", "3", "4");
   assertEquals(subscription.dropped, 2);
@@ -85,7 +85,7 @@ Deno.test("Subscription drops and counts events past maxWaiting", async () => {
   assertEquals(await rest(subscription), ["1", "2"]);
 });
 
-Deno.test("Subscription drops and counts events past maxWaitingBytes", async () => {
+Deno.test("Subscription drops new events at the limit of queued bytes, and counts them", async () => {
   const { subscription } = subscribe({ maxWaitingBytes: 250 }); // Each of these events counts as 107.
   push(subscription, "1", "2", "3");
   assertEquals(subscription.dropped, 1);
@@ -96,7 +96,7 @@ Deno.test("Subscription drops and counts events past maxWaitingBytes", async () 
   assertEquals(await rest(subscription), ["2", "4"]);
 });
 
-Deno.test("Subscription takes an event that is larger than all that may wait, where nothing waits", async () => {
+Deno.test("Subscription accepts an event larger than the limit if its queue is empty", async () => {
   const { subscription } = subscribe({ maxWaitingBytes: 1 });
   push(subscription, "1", "2");
   await subscription.next();
@@ -105,7 +105,7 @@ Deno.test("Subscription takes an event that is larger than all that may wait, wh
   assertEquals([await rest(subscription), subscription.dropped], [["3"], 1]);
 });
 
-Deno.test("Subscription has room again for each event that is taken", async () => {
+Deno.test("Subscription has room for another event after each one taken", async () => {
   const { subscription } = subscribe({ maxWaiting: 1 });
   push(subscription, "1");
   await subscription.next();
@@ -113,7 +113,7 @@ Deno.test("Subscription has room again for each event that is taken", async () =
   assertEquals([(await subscription.next()).value.text, subscription.dropped], ["2", 1]);
 });
 
-Deno.test("Subscription does not count an event as waiting that a next() waits for", async () => {
+Deno.test("Subscription does not count an event for a pending next() as queued", async () => {
   const { subscription } = subscribe({ maxWaiting: 1 });
   const first = subscription.next();
   push(subscription, "1", "2");
@@ -121,7 +121,7 @@ Deno.test("Subscription does not count an event as waiting that a next() waits f
   assertEquals(subscription.dropped, 0);
 });
 
-Deno.test("Subscription lets 100,000 events wait by default", () => {
+Deno.test("Subscription queues up to 100,000 events by default", () => {
   const { subscription } = subscribe();
   const event = new MqEvent("create", "");
   for (let count = 0; count < 100_003; count++) subscription.onEvent(event);
@@ -144,14 +144,14 @@ Deno.test("Subscription ends when the loop over it throws", async () => {
   assertEquals(ends(), 1);
 });
 
-Deno.test("Subscription.return throws away what waits", async () => {
+Deno.test("Subscription.return discards queued events", async () => {
   const { subscription, ends } = subscribe();
   push(subscription, "1", "2");
   assertEquals(await subscription.return(), DONE);
   assertEquals([await subscription.next(), ends()], [DONE, 1]);
 });
 
-Deno.test("Subscription.return ends a next() that waits", async () => {
+Deno.test("Subscription.return ends a pending next()", async () => {
   const { subscription } = subscribe();
   const next = subscription.next();
   await subscription.return();
@@ -173,21 +173,21 @@ Deno.test("Subscription ends at the end of its scope", async () => {
   assertEquals([ends(), await subscription.next()], [1, DONE]);
 });
 
-Deno.test("Subscription.finish keeps waiting events for a loop", async () => {
+Deno.test("Subscription.finish leaves queued events to be read", async () => {
   const { subscription, ends } = subscribe();
   push(subscription, "1", "2");
   subscription.finish();
   assertEquals([ends(), await rest(subscription)], [1, ["1", "2"]]);
 });
 
-Deno.test("Subscription.finish ends a next() that waits", async () => {
+Deno.test("Subscription.finish ends a pending next()", async () => {
   const { subscription } = subscribe();
   const next = subscription.next();
   subscription.finish();
   assertEquals(await next, DONE);
 });
 
-Deno.test("Subscription takes no notice of what is pushed after its end", async () => {
+Deno.test("Subscription ignores what is pushed after its end", async () => {
   const { subscription } = subscribe();
   subscription.finish();
   push(subscription, "1");
@@ -204,7 +204,7 @@ Deno.test("Subscription reports its end once", async () => {
   assertEquals(ends(), 1);
 });
 
-Deno.test("Subscription ends when its signal is aborted, and keeps waiting events for a loop", async () => {
+Deno.test("Subscription ends when its signal is aborted, and leaves queued events to be read", async () => {
   const controller = new AbortController();
   const { subscription, ends } = subscribe({ signal: controller.signal });
   push(subscription, "1");
@@ -213,12 +213,12 @@ Deno.test("Subscription ends when its signal is aborted, and keeps waiting event
   assertEquals([ends(), await rest(subscription)], [1, ["1"]]);
 });
 
-Deno.test("Subscription with a signal aborted before has ended", async () => {
+Deno.test("Subscription with an already aborted signal has ended", async () => {
   const { subscription, ends } = subscribe({ signal: AbortSignal.abort() });
   assertEquals([ends(), await subscription.next()], [1, DONE]);
 });
 
-Deno.test("Subscription.ready resolves once the broker has taken it in, and rejects if it ends before", async () => {
+Deno.test("Subscription.ready resolves once the broker has confirmed it, and rejects if it ends before", async () => {
   const [ready, ended] = [subscribe().subscription, subscribe().subscription];
   ready.onReady();
   await ready.ready;
@@ -226,7 +226,7 @@ Deno.test("Subscription.ready resolves once the broker has taken it in, and reje
   assertEquals((await assertRejects(() => ended.ready, ConnectionError)).code, "closed");
 });
 
-Deno.test("Subscription reports once that too much waits, and again after half of it was taken", async () => {
+Deno.test("Subscription reports a full queue once, and again after half of it was read", async () => {
   const { subscription, told } = subscribe({ maxWaiting: 4 });
   push(subscription, "1", "2", "3", "4", "5", "6");
   await subscription.next();
@@ -250,14 +250,14 @@ Deno.test("Subscription calls its handler at once, with one event after another"
   assertEquals(handling.texts, ["1", "2", "3", "4"]);
 });
 
-Deno.test("Subscription calls a handler that returns no promise as the events come", () => {
+Deno.test("Subscription calls a handler that returns no promise for each event at once", () => {
   const texts: string[] = [];
   const { subscription } = subscribe({ handler: ({ text }) => texts.push(text), maxWaiting: 1 });
   push(subscription, "1", "2", "3");
   assertEquals([texts, subscription.dropped], [["1", "2", "3"], 0]);
 });
 
-Deno.test("Subscription handles as many events at a time as its concurrency", async () => {
+Deno.test("Subscription calls its handler for at most as many events at a time as its concurrency", async () => {
   const handling = new Handling();
   const { subscription } = subscribe({ handler: handling.handler, concurrency: 2 });
   push(subscription, "1", "2", "3", "4");
@@ -266,7 +266,7 @@ Deno.test("Subscription handles as many events at a time as its concurrency", as
   assertEquals(handling.texts, ["1", "2", "3"]);
 });
 
-Deno.test("Subscription drops events that its handler is too slow for", () => {
+Deno.test("Subscription drops events beyond its concurrency and its queue", () => {
   const handling = new Handling();
   const { subscription, told } = subscribe({ handler: handling.handler, maxWaiting: 2 });
   push(subscription, "1", "2", "3", "4", "5");
@@ -297,7 +297,7 @@ Deno.test("Subscription with a handler cannot be iterated", async () => {
   await assertRejects(() => subscription.next(), TypeError, "has a handler");
 });
 
-Deno.test("Subscription.drain waits until its handler has handled what waits", async () => {
+Deno.test("Subscription.drain waits until its handler has handled the queued events", async () => {
   const handling = new Handling();
   const { subscription, ends, told } = subscribe({ handler: handling.handler });
   push(subscription, "1", "2");
@@ -311,7 +311,7 @@ Deno.test("Subscription.drain waits until its handler has handled what waits", a
   assertEquals(handling.texts, ["1", "2"]);
 });
 
-Deno.test("Subscription.drain without a handler does not wait for events to be taken", async () => {
+Deno.test("Subscription.drain without a handler does not wait for queued events to be read", async () => {
   const { subscription } = subscribe();
   push(subscription, "1", "2");
   await Promise.all([subscription.drain(), subscription.drain()]);
@@ -333,7 +333,7 @@ Deno.test("Subscription with a handler drains at the end of its scope", async ()
   assertEquals([texts, told], [["1", "2"], ["drain"]]);
 });
 
-Deno.test("Subscription.unsubscribe discards events that its handler has not begun with", async () => {
+Deno.test("Subscription.unsubscribe discards events that its handler has not started", async () => {
   const handling = new Handling();
   const { subscription } = subscribe({ handler: handling.handler });
   push(subscription, "1", "2");
@@ -343,7 +343,7 @@ Deno.test("Subscription.unsubscribe discards events that its handler has not beg
   assertEquals(handling.texts, ["1"]);
 });
 
-Deno.test("Subscription of a closed client no longer calls its handler, and keeps waiting events for a loop", async () => {
+Deno.test("Subscription of a closed client no longer calls its handler, but a loop reads queued events", async () => {
   const handling = new Handling();
   const [handled, iterated] = [subscribe({ handler: handling.handler }).subscription, subscribe().subscription];
   for (const subscription of [handled, iterated]) {

@@ -3,7 +3,7 @@ import { parseCatalog } from "../../mod.ts";
 import { FakeBroker, RECEIPT } from "../fake_broker.ts";
 import { mq, Program, startBroker } from "../helpers.ts";
 
-Deno.test("mq app publishes the same events for the same seed, and others for another", async () => {
+Deno.test("mq app publishes the same events for the same seed, and others for another seed", async () => {
   await using server = await startBroker();
   const run = (seed: string) =>
     mq(["app", "-s", `127.0.0.1:${server.port}`, "--every", "1ms", "--count", "20", "--seed", seed]);
@@ -13,7 +13,7 @@ Deno.test("mq app publishes the same events for the same seed, and others for an
   assertEquals(first.stdout.trim().split("\n").length, 20);
 });
 
-Deno.test("mq app publishes what it prints, but for what the broker does not recognize", async () => {
+Deno.test("mq app publishes what it prints, except what the broker does not recognize", async () => {
   await using server = await startBroker();
   const [listener] = await server.connect(1);
   const { stdout } = await mq([
@@ -34,7 +34,7 @@ Deno.test("mq app publishes what it prints, but for what the broker does not rec
   assertEquals(server.broker.stats().unrecognized, lines.filter((line) => unrecognized.test(line)).length);
 });
 
-Deno.test("mq app keeps one connection, or with --once-per-connection makes one for each event", async () => {
+Deno.test("mq app keeps one connection, or with --once-per-connection opens one per event", async () => {
   await using server = await startBroker();
   const run = (...args: string[]) =>
     mq(["app", "-s", `127.0.0.1:${server.port}`, "--every", "1ms", "--count", "5", ...args]);
@@ -45,7 +45,7 @@ Deno.test("mq app keeps one connection, or with --once-per-connection makes one 
   assertMatch(stderr, /^mq app: 5 events sent, \d of them not recognized; a connection for each, .* on average\n$/);
 });
 
-Deno.test("mq app --events publishes only those", async () => {
+Deno.test("mq app --events publishes only the given events", async () => {
   await using server = await startBroker({ events: [">"] });
   const { stdout } = await mq(
     ["app", "-s", `127.0.0.1:${server.port}`, "--every", "1ms", "--count", "9", "--events", "order.paid,order.sent"],
@@ -53,7 +53,7 @@ Deno.test("mq app --events publishes only those", async () => {
   assertEquals(stdout.split("\n").filter((line) => line !== "" && !/^order\.(paid|sent) \{/.test(line)), []);
 });
 
-Deno.test("mq app prints nothing as sent while the broker is away, and on Ctrl-C says what was not sent", async () => {
+Deno.test("mq app prints nothing as sent while disconnected, and on Ctrl-C reports what was not sent", async () => {
   const server = await startBroker();
   await using app = new Program(["app", "-s", `127.0.0.1:${server.port}`, "--every", "5ms"]);
   const first = await app.stdout.next();
@@ -68,7 +68,7 @@ Deno.test("mq app prints nothing as sent while the broker is away, and on Ctrl-C
   assert(Number(unsent) > 0);
 });
 
-Deno.test("mq app counts what was taken, refused and uncertain, and prints what was taken", async () => {
+Deno.test("mq app counts accepted, refused and uncertain events, and prints the accepted ones", async () => {
   await using broker = new FakeBroker();
   await using app = new Program(["app", "-s", `127.0.0.1:${broker.port}`, "--every", "1ms", "-n", "4", "--seed", "1"]);
   const peer = await broker.welcome();
@@ -88,7 +88,7 @@ Deno.test("mq app counts what was taken, refused and uncertain, and prints what 
 });
 
 for (const events of ["order.paid", "create"]) {
-  Deno.test(`mq app fails where the broker has taken none of its events, such as ${events}`, async () => {
+  Deno.test(`mq app fails if the broker has accepted none of its events, such as ${events}`, async () => {
     const catalog = await parseCatalog(JSON.stringify({ create: { schema: { type: "null" } } }));
     await using server = await startBroker({ catalog });
     const { code } = await mq(
@@ -98,7 +98,7 @@ for (const events of ["order.paid", "create"]) {
   });
 }
 
-Deno.test("mq app sums up and exits 0 on Ctrl-C", async () => {
+Deno.test("mq app prints a summary and exits 0 on Ctrl-C", async () => {
   await using server = await startBroker();
   await using app = new Program(["app", "-s", `127.0.0.1:${server.port}`, "--every", "5ms"]);
   await app.stdout.next();

@@ -22,7 +22,7 @@ function assertShares({ brokerCpu, ownCpu, brokerRssBytes, limit }: Record<strin
   assert(LIMITS.includes(String(limit)), String(limit));
 }
 
-Deno.test("mq bench throughput counts every event and every delivery of a broker of its own", async () => {
+Deno.test("mq bench throughput counts every event and every delivery of its own broker", async () => {
   const { bench, pubs, subs, topics, size, published, delivered, ...rest } = await figures(
     "throughput --pubs 2 --subs 6 --topics 3 --msgs 3000 --size 10",
   );
@@ -34,7 +34,7 @@ Deno.test("mq bench throughput counts every event and every delivery of a broker
   assertShares(rest);
 });
 
-Deno.test("mq bench throughput measures a broker that runs", async () => {
+Deno.test("mq bench throughput measures a running broker", async () => {
   await using server = await startBroker({ events: ["bench.*"] });
   const { published, delivered } = await figures(`throughput -s 127.0.0.1:${server.port} --msgs 1000 --subs 0`);
   assertEquals([published, delivered], [1000, 0]);
@@ -49,7 +49,7 @@ Deno.test("mq bench throughput prints a table and names the bottleneck", async (
   assertMatch(stdout, /bottleneck.*\.\n$/);
 });
 
-Deno.test("mq bench latency publishes at the rate that was set, and its percentiles grow", async () => {
+Deno.test("mq bench latency publishes at the given rate, and its percentiles increase", async () => {
   const { published, seconds, p50Us, p90Us, p99Us, p999Us, maxUs, lateP99Us, ...rest } = await figures(
     "latency --rate 400 --for 500ms --subs 2",
   );
@@ -61,7 +61,7 @@ Deno.test("mq bench latency publishes at the rate that was set, and its percenti
   assertShares(rest);
 });
 
-Deno.test("mq bench connect compares a connection kept with one for each event, in one sentence", async () => {
+Deno.test("mq bench connect compares one connection with one per event, in one sentence", async () => {
   const { keptUs, eachUs, ratio, ...rest } = await figures("connect --msgs 20");
   assert(Math.abs(Number(eachUs) / Number(keptUs) / Number(ratio) - 1) < 0.001);
   assertShares(rest);
@@ -69,7 +69,7 @@ Deno.test("mq bench connect compares a connection kept with one for each event, 
   assertMatch(stdout, /\n(Keep the connection: .* [\d.]+ times as long|Here a connection for each .*)\.\n$/);
 });
 
-Deno.test("mq bench ends at once when it is interrupted, without a word too many", async () => {
+Deno.test("mq bench ends at once when it is interrupted, without any output", async () => {
   await using server = await startBroker({ events: ["bench.*"] });
   await using program = new Program(["bench", "latency", "--for", "1h", "-s", `127.0.0.1:${server.port}`]);
   while (server.broker.stats().published < 1200) await new Promise((resolve) => setTimeout(resolve, 10));
@@ -92,7 +92,7 @@ for (const [isTerminal, shown] of [[true, "\r\x1b[K1 %\r\x1b[K2 %\r\x1b[Kdone\n"
 
 const LOAD: Load = { pubs: 1, subs: 1, topics: 1, size: 8 };
 
-Deno.test("a load sends whole cycles of names, and its listeners get theirs", async () => {
+Deno.test("a load publishes whole cycles of names, and its listeners receive theirs", async () => {
   await using server = await startBroker({ events: [">"] });
   const load = { pubs: 3, subs: 25, topics: 20, size: 8 };
   const { published, delivered } = await runLoad(server.broker.addr!, mqWire(), load, { msgs: 61 });
@@ -100,21 +100,21 @@ Deno.test("a load sends whole cycles of names, and its listeners get theirs", as
   assertEquals([server.broker.stats().published, server.broker.stats().delivered], [120, 6 * 25]);
 });
 
-Deno.test("a load continues for the given time", async () => {
+Deno.test("a load runs for the given time", async () => {
   await using server = await startBroker({ events: [">"] });
   const { published, delivered, ms } = await runLoad(server.broker.addr!, mqWire(), LOAD, { forMs: 30 });
   assertEquals(published, delivered);
   assert(published > 0 && ms >= 30);
 });
 
-Deno.test("a load on a broker that passes nothing on is given up", async () => {
+Deno.test("a load on a broker that delivers nothing times out", async () => {
   await using server = await startBroker({ events: ["other"] });
   const run = runLoad(server.broker.addr!, mqWire(), LOAD, { msgs: 10 }, { stallMs: 200 });
   const { message } = await assertRejects(() => run, TimeoutError);
   assertStringIncludes(message, "1 of 1 listeners have not received everything");
 });
 
-Deno.test("a load on a broker that goes away is an error", async () => {
+Deno.test("a load fails if its broker shuts down", async () => {
   await using server = await startBroker({ events: [">"] });
   const run = runLoad(server.broker.addr!, mqWire(), LOAD, { forMs: 60_000 });
   run.catch(() => {});
@@ -123,7 +123,7 @@ Deno.test("a load on a broker that goes away is an error", async () => {
   await assertRejects(() => run, ConnectionError);
 });
 
-Deno.test("a load without listeners is an error", async () => {
+Deno.test("a load without listeners fails", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const address = listener.addr;
   listener.close();

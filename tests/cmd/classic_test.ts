@@ -61,7 +61,7 @@ async function expect(program: Program, ...lines: string[]): Promise<void> {
 }
 
 Deno.test(
-  { name: "mq server --classic json: every dialect is heard by all, in the form of each", ignore },
+  { name: "mq server --classic json: clients of every dialect receive all events in their own form", ignore },
   async () => {
     const events = "create,update,delete,read,in transit";
     await using server = await new Server("json", "--events", events).listening();
@@ -93,7 +93,7 @@ Deno.test(
 );
 
 Deno.test(
-  { name: "mq server --classic text: loggers hear NAME DATA, from old clients and from modern ones", ignore },
+  { name: "mq server --classic text: loggers receive NAME DATA from classic and from modern clients", ignore },
   async () => {
     await using server = await new Server("text").listening();
     await using raw = await server.node("logger_raw");
@@ -125,7 +125,7 @@ async function survivesBurst(server: Server, modern: Program): Promise<boolean> 
 Deno.test(
   {
     name:
-      "mq server --classic json: a burst of 200 objects leaves a logger that parses each chunk unharmed, in one of six tries at least",
+      "mq server --classic json: a burst of 200 objects leaves a per-chunk parser unharmed, in one of six attempts at least",
     ignore,
   },
   async () => {
@@ -136,7 +136,7 @@ Deno.test(
   },
 );
 
-Deno.test({ name: "mq server --classic json: a vendor and a driver answer each other's events", ignore }, async () => {
+Deno.test({ name: "mq server --classic json: a vendor and a driver react to each other", ignore }, async () => {
   await using server = await new Server("json", "--events", "pickup,in transit,delivered,thanks").listening();
   await using modern = await server.mq("logger");
   await using driver = await server.node("driver");
@@ -148,7 +148,7 @@ Deno.test({ name: "mq server --classic json: a vendor and a driver answer each o
 });
 
 Deno.test(
-  { name: "mq server --classic: a client that never reads misses events, and is not closed", ignore },
+  { name: "mq server --classic: a client that never reads loses events, and stays connected", ignore },
   async () => {
     await using server = await new Server("text", "--max-line", "32KiB", "--max-queue", "64KiB").listening();
     await using deaf = await server.node("never_reads");
@@ -166,7 +166,7 @@ Deno.test(
   },
 );
 
-Deno.test({ name: "mq server --classic with a catalog: data that does not fit goes to nobody", ignore }, async () => {
+Deno.test({ name: "mq server --classic with a catalog: invalid data is delivered to nobody", ignore }, async () => {
   const catalog = new URL("../files/catalog.json", import.meta.url).pathname;
   await using server = await new Server("json", "--events", catalog).listening();
   await using raw = await server.node("logger_raw");
@@ -195,7 +195,7 @@ const PAIRS: [pair: string, form: string, flags: string[], app: string[], modern
 
 for (const [pair, form, flags, app, modern] of PAIRS) {
   Deno.test(
-    { name: `mq server --classic ${form}: the logger of ${pair} hears its app, and mq pub`, ignore },
+    { name: `mq server --classic ${form}: the logger of ${pair} receives events of its app and of mq pub`, ignore },
     async () => {
       await using server = await new Server(form, "--events", "save,error,chat", ...flags).listening();
       await using logger = await server.node(`pairs/${pair}`, "logger");
@@ -214,7 +214,7 @@ for (
     ["orders", ["--classic-default", "save"], ["order 1: tea", "order 2: nothing"]],
   ] as const
 ) {
-  Deno.test({ name: `mq server --classic json: the logger of ${pair} hears its app`, ignore }, async () => {
+  Deno.test({ name: `mq server --classic json: the logger of ${pair} receives its app`, ignore }, async () => {
     await using server = await new Server("json", "--events", "save", ...flags).listening();
     await using logger = await server.node(`pairs/${pair}`, "logger");
     await server.run(`pairs/${pair}`, "app");
@@ -280,7 +280,7 @@ const ADVICE: [flags: string[], message: string, said: string[]][] = [
 ];
 
 for (const [flags, message, said] of ADVICE) {
-  Deno.test(`mq server --classic json ${flags.join(" ")} says of ${message}: ${said.length} lines`, async () => {
+  Deno.test(`mq server --classic json ${flags.join(" ")} logs for ${message}: ${said.length} lines`, async () => {
     assertEquals(await log(flags, message), said);
   });
 }

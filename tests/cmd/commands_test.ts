@@ -25,14 +25,14 @@ async function loadedWith(file: string): Promise<string[]> {
   return [...found].map((specifier) => specifier.replace(root.href, "")).sort();
 }
 
-Deno.test("each entry of the table loads the command that it names", () => {
+Deno.test("COMMANDS loads for each command its own module", () => {
   for (const [index, { load: _, ...title }] of ALL.entries()) {
     const { name, suggestFor, summary } = loaded[index];
     assertEquals({ name, summary, ...suggestFor ? { suggestFor } : {} }, title);
   }
 });
 
-Deno.test("mq --version loads the table of commands, its output and its terminal, and no package", async () => {
+Deno.test("mq --version loads only the command table, output and terminal modules, and no package", async () => {
   assertEquals(await loadedWith("cmd/main.ts"), [
     "cmd/commands.ts",
     "cmd/main.ts",
@@ -45,7 +45,7 @@ Deno.test("mq --version loads the table of commands, its output and its terminal
   ]);
 });
 
-Deno.test("mq --help loads no command, and nothing of lib/ but the version", async () => {
+Deno.test("mq --help loads no command, and nothing of lib/ except the version", async () => {
   const files = await loadedWith("cmd/help.ts");
   assertEquals(files.filter((file) => file.startsWith("lib/")), ["lib/protocol/version.ts"]);
   assertEquals(files.filter((file) => /^cmd\/(?!shared\/)/.test(file)), ["cmd/commands.ts", "cmd/help.ts"]);
@@ -54,7 +54,7 @@ Deno.test("mq --help loads no command, and nothing of lib/ but the version", asy
 /** Packages that few programs need. */
 const HEAVY = /^npm:\/?(ajv|typebox|js-yaml|jsonc-parser|json-schema-faker|prom-client|hdr-histogram-js|uplot)@/;
 
-Deno.test("what loads one of them is found", async () => {
+Deno.test("a module that loads a package is found", async () => {
   assertEquals((await loadedWith("lib/catalog/parse_yaml.ts")).some((specifier) => HEAVY.test(specifier)), true);
 });
 

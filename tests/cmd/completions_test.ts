@@ -39,7 +39,7 @@ const ON = defineCommand({
   run: () => Promise.resolve(0),
 });
 
-Deno.test("offerAt offers every command, and the second words of those that have two", () => {
+Deno.test("offerAt offers every command, and the subcommands of those that have them", () => {
   const first = [...new Set(COMMANDS.map((command) => wordsOf(command)[0]))];
   assertEquals(words(""), [...first, "help"]);
   assertEquals(words("help "), first);
@@ -52,7 +52,7 @@ Deno.test("offerAt offers every command, and the second words of those that have
   assertEquals(words("complet"), ["completions"]);
 });
 
-Deno.test("offerAt gives a command's summary, and of a group its members", () => {
+Deno.test("offerAt gives a command's summary, and a group's members", () => {
   const { candidates } = offer("b") as Extract<Offer, { from: "table" }>;
   assertEquals(candidates, [{ word: "bench", help: "throughput, latency, connect" }]);
   const [{ summary }] = COMMANDS;
@@ -76,7 +76,7 @@ for (const command of COMMANDS) {
   });
 }
 
-Deno.test("offerAt offers the words that a flag or an operand takes", () => {
+Deno.test("offerAt offers the values that a flag or an operand takes", () => {
   assertEquals(words("server --slow "), ["disconnect", "drop"]);
   assertEquals(words("server --slow=dr"), ["--slow=drop"]);
   assertEquals(words("top --sort d"), ["delivered", "dropped"]);
@@ -86,7 +86,7 @@ Deno.test("offerAt offers the words that a flag or an operand takes", () => {
   assertEquals(words("pub create "), []);
 });
 
-Deno.test("offerAt leaves files to the shell, and what stands behind --", () => {
+Deno.test("offerAt leaves files, and everything after --, to the shell", () => {
   for (const line of ["logger --tls-ca ", "logger --tls-ca=cert", "server --token-file t"]) {
     assertEquals(offer(line), { from: "shell", what: "files" }, line);
   }
@@ -95,7 +95,7 @@ Deno.test("offerAt leaves files to the shell, and what stands behind --", () => 
   assertEquals(offer("on create -- ls -", [ON]), { from: "shell", what: "files" });
 });
 
-Deno.test("offerAt leaves names and patterns to the broker that the line names", () => {
+Deno.test("offerAt takes names and patterns from the broker on the command line", () => {
   const asked = (patterns: boolean, text: string, prefix = "", server?: string): Offer => {
     return { from: "broker", server, patterns, typed: { prefix, text } };
   };
@@ -112,13 +112,13 @@ Deno.test("offerAt leaves names and patterns to the broker that the line names",
   assertEquals(offer("logger --name ").from, "table"); // The name of a client is not one of an event.
 });
 
-Deno.test("offerAt offers flags where a command takes nothing more, and operands beside unknown flags", () => {
+Deno.test("offerAt offers flags after the last operand, and operands after unknown flags", () => {
   assertEquals(words("demo "), ["--for", "--web", "--help"]);
   assertEquals(words("on --quiet --frobnicate -", [ON]), ["--emit", "--log", "--help", "-h"]);
   assertEquals(words("demo now"), []);
 });
 
-Deno.test("eventCandidates are names, or patterns, and nothing that a shell or mq could take for something else", () => {
+Deno.test("eventCandidates are names or patterns without characters special to a shell or to mq", () => {
   const events = [
     "create",
     "order.*",
@@ -147,7 +147,7 @@ Deno.test("eventCandidates are names, or patterns, and nothing that a shell or m
 /** A broker on a busy machine may need longer than somebody at a prompt would wait. */
 const PATIENTLY = ["complete", "--limit", "20s"];
 
-Deno.test("mq complete asks the broker what it recognizes", async () => {
+Deno.test("mq complete asks the broker for its recognized events", async () => {
   await using server = await startBroker({ events: ["create", "order.*"] });
   const at = `127.0.0.1:${server.port}`;
   const ask = async (args: string[], env = {}) => await mq([...PATIENTLY, "--", ...args], { env });
@@ -157,7 +157,7 @@ Deno.test("mq complete asks the broker what it recognizes", async () => {
   assertEquals(await ask(["3", "pub", "-s", at, ""]), { ...answer, stdout: "create\tevent\n" });
 });
 
-Deno.test("mq complete says nothing where no broker answers, or none that speaks", async () => {
+Deno.test("mq complete prints nothing if the broker cannot be reached or does not respond", async () => {
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 }); // It never says a word.
   for (const address of [`127.0.0.1:${silent.addr.port}`, "127.0.0.1:1", "http://here", "mqs://127.0.0.1:1", ""]) {
     const outcome = await mq(["complete", "--", "3", "logger", "-s", address, ""], { env: { MQ_URL: "127.0.0.1:1" } });
@@ -258,7 +258,7 @@ for (const shell of SHELLS) {
     assert((await offered(shell, "mq pub create -- c")).includes("commands"));
   });
 
-  test("what mq answers is data, whatever it is", async () => {
+  test("candidates are treated as data, whatever characters they have", async () => {
     const bad = [
       "$(echo run >&2)",
       "`echo run >&2`",

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { mq, Program } from "../helpers.ts";
 
-Deno.test("mq demo shows a server, a logger and two apps at work, and ends on Ctrl-C", async () => {
+Deno.test("mq demo starts a server, a logger and two apps, and ends on Ctrl-C", async () => {
   await using demo = new Program(["demo"]);
   for (let index = 0; index < 5; index++) await demo.stdout.next(); // Four lines of introduction and a blank one.
   for (
@@ -20,7 +20,7 @@ Deno.test("mq demo shows a server, a logger and two apps at work, and ends on Ct
   assertEquals([code, stderr], [0, ""]);
 });
 
-Deno.test("mq demo that is to end before all are connected ends well", async () => {
+Deno.test("mq demo interrupted before all are connected exits without errors", async () => {
   for (const time of ["1ms", "20ms", "60ms"]) {
     const { code, stderr } = await mq(["demo", "--for", time]);
     assertEquals([code, stderr], [0, ""], time);

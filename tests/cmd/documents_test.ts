@@ -127,14 +127,14 @@ const DOCUMENTS: Record<string, Row[]> = {
 };
 
 for (const [document, rows] of Object.entries(DOCUMENTS)) {
-  Deno.test(`every command of ${document} is typed, or left out for a reason`, async () => {
+  Deno.test(`every command in ${document} is run, or excluded with a reason`, async () => {
     const { commands } = parseCommands(await Deno.readTextFile(new URL(`../../${document}`, import.meta.url)));
     const typed = rows.map(([, command]) => command).filter((command) => !command.startsWith("+"));
     assertEquals(typed, commands.filter((command) => !LEFT_OUT.has(command)));
   });
 
   Deno.test({
-    name: `the commands of ${document} do what it says, in a copy of the repository`,
+    name: `the commands in ${document} do what it says, in a copy of the repository`,
     ignore: !CAN_HOLD_LESSONS || !["nc", "curl", "node", "openssl"].every(has),
     async fn() {
       await using tree = await Tree.copy();
@@ -162,7 +162,7 @@ async function type([terminal, command, ...shown]: Row, room: Classroom): Promis
   }
 }
 
-Deno.test("every document with commands is typed", async () => {
+Deno.test("every document with commands is tested", async () => {
   const folder = new URL("../../docs/", import.meta.url);
   const names = [...Deno.readDirSync(folder)].map(({ name }) => name).filter((name) => name.endsWith(".md"));
   for (const name of names) {

@@ -12,7 +12,7 @@ async function startWithCatalog(path = CATALOG): Promise<TestBroker> {
   return await startBroker({ catalog: await parseCatalog(await Deno.readTextFile(path)) });
 }
 
-Deno.test("mq server --events FILE recognizes the events of a catalog, and refuses data that does not fit", async () => {
+Deno.test("mq server --events FILE recognizes the events of a catalog, and refuses invalid data", async () => {
   await using program = new Program(["server", "--host", "127.0.0.1", "--port", "0", "--events", CATALOG]);
   const [, port] = /listens on 127\.0\.0\.1:(\d+)/.exec((await program.stdout.next())!)!;
   assertMatch(
@@ -34,7 +34,7 @@ Deno.test("mq server --events FILE recognizes the events of a catalog, and refus
   await program.stdout.find(`"archive" is not recognized and was dropped. To admit it: add it to ${CATALOG}`);
 });
 
-Deno.test("mq server logs data that does not fit once for each client and event", async () => {
+Deno.test("mq server logs invalid data once for each client and event", async () => {
   await using program = new Program(["server", "--host", "127.0.0.1", "--port", "0", "--events", CATALOG]);
   const [, port] = /listens on 127\.0\.0\.1:(\d+)/.exec((await program.stdout.next())!)!;
   const stdin = "1\n2\n3\n";
@@ -46,7 +46,7 @@ Deno.test("mq server logs data that does not fit once for each client and event"
 });
 
 for (const command of ["server", "app"]) {
-  Deno.test(`mq ${command} --events FILE says on which line a broken catalog is broken`, async () => {
+  Deno.test(`mq ${command} --events FILE reports the line of an error in the catalog`, async () => {
     const path = file("broken.yml");
     assertEquals(await mq([command, "--events", path]), {
       code: 2,
@@ -57,7 +57,7 @@ for (const command of ["server", "app"]) {
     });
   });
 
-  Deno.test(`mq ${command} --events takes a value with a slash, or the ending of a catalog, for a file`, async () => {
+  Deno.test(`mq ${command} --events treats a value with a slash or a catalog's extension as a file`, async () => {
     for (const path of ["./nosuch", "no/such", "nosuch.json", "nosuch.yml", "NOSUCH.YAML"]) {
       assertEquals(await mq([command, "--events", path]), {
         code: 2,
@@ -70,7 +70,7 @@ for (const command of ["server", "app"]) {
   });
 }
 
-Deno.test("mq server --events FILE reads AsyncAPI in YAML, and says once what it cannot read of it", async () => {
+Deno.test("mq server --events FILE reads AsyncAPI in YAML, and reports once what it does not support", async () => {
   const path = file("asyncapi/other_formats.yml");
   await using program = new Program(["server", "--host", "127.0.0.1", "--port", "0", "--events", path]);
   const [, port] = /listens on 127\.0\.0\.1:(\d+)/.exec((await program.stdout.next())!)!;
@@ -84,7 +84,7 @@ Deno.test("mq server --events FILE reads AsyncAPI in YAML, and says once what it
   for (const warning of warnings) assert(warning.startsWith(`mq server: warning: ${path}, line `), warning);
 });
 
-Deno.test("mq app --events FILE warns of at most twenty mistakes in it, and continues", async () => {
+Deno.test("mq app --events FILE warns of at most twenty schema mistakes, and continues", async () => {
   const path = file("slips.yml");
   await using server = await startBroker({ events: ["a"] });
   const { code, stderr } = await mq(["app", "--events", path, "-n", "1", "-s", `127.0.0.1:${server.port}`]);
@@ -95,7 +95,7 @@ Deno.test("mq app --events FILE warns of at most twenty mistakes in it, and cont
   assertMatch(lines[21], /^mq app: 1 event sent, /);
 });
 
-Deno.test("mq events prints the catalog of a broker, with examples that can be pasted", async () => {
+Deno.test("mq events prints the broker's catalog, with examples that can be pasted", async () => {
   await using server = await startWithCatalog();
   const { code, stdout, stderr } = await mq(["events", "-s", `127.0.0.1:${server.port}`]);
   assertEquals([code, stderr], [0, ""]);
@@ -130,7 +130,7 @@ log.>  What a program has to say.
   );
 });
 
-Deno.test("mq events NAME prints what recognizes it, with its whole schema", async () => {
+Deno.test("mq events NAME prints the pattern that recognizes it, with its whole schema", async () => {
   await using server = await startWithCatalog(file("small.json"));
   const to = ["-s", `127.0.0.1:${server.port}`];
   assertEquals(
@@ -143,14 +143,14 @@ Deno.test("mq events NAME prints what recognizes it, with its whole schema", asy
   );
 });
 
-Deno.test("mq events --json prints what the broker answers, an object a line", async () => {
+Deno.test("mq events --json prints the broker's response, one object per line", async () => {
   await using server = await startWithCatalog(file("asyncapi.json"));
   const { stdout } = await mq(["events", "--json", "-s", `127.0.0.1:${server.port}`]);
   const printed = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
   assertEquals(printed, JSON.parse(JSON.stringify(server.broker.describeEvents())));
 });
 
-Deno.test("mq events prints nothing that a terminal would obey, and quotes what a shell would", async () => {
+Deno.test("mq events escapes control characters, and quotes what is special to a shell", async () => {
   const steering = "\x1b[2J\u202eit's";
   const catalog = await parseCatalog(JSON.stringify({
     a: { description: steering, schema: { enum: [steering] }, example: steering },
@@ -165,7 +165,7 @@ Deno.test("mq events prints nothing that a terminal would obey, and quotes what 
   assert(stdout.endsWith("\n  mq pub b.NAME 'it'\\''s'\n"), stdout);
 });
 
-Deno.test("mq app --events FILE publishes events that conform to the catalog, the same for the same seed", async () => {
+Deno.test("mq app --events FILE publishes events valid by the catalog, the same for the same seed", async () => {
   await using server = await startWithCatalog();
   const run = () =>
     mq(["app", "-s", `127.0.0.1:${server.port}`, "--every", "1ms", "-n", "40", "--seed", "3", "--events", CATALOG]);
@@ -180,7 +180,7 @@ Deno.test("mq app --events FILE publishes events that conform to the catalog, th
   assertEquals([published, refused], [80, 0]);
 });
 
-Deno.test("mq app replaces the wildcards of patterns only where a catalog has nothing but patterns", async () => {
+Deno.test("mq app replaces wildcards in patterns only if a catalog has nothing but patterns", async () => {
   const events = await catalogSamples(1, await parseCatalog('{"order.*":{"schema":{"const":1}}}'));
   for (const { name, data } of events.take(9)) {
     assertMatch(name, /^order\.(alpha|beta|gamma|delta)$/);
@@ -188,7 +188,7 @@ Deno.test("mq app replaces the wildcards of patterns only where a catalog has no
   }
 });
 
-Deno.test("mq app --events FILE says for which event no valid data can be generated", async () => {
+Deno.test("mq app --events FILE names the event for which no valid data can be generated", async () => {
   assertEquals(await mq(["app", "--events", file("unmade.json")]), {
     code: 2,
     stdout: "",
@@ -199,7 +199,7 @@ Deno.test("mq app --events FILE says for which event no valid data can be genera
   });
 });
 
-Deno.test("mq app continues when the broker has another catalog, and reports what it refuses", async () => {
+Deno.test("mq app continues if the broker has another catalog, and reports what it refuses", async () => {
   await using server = await startBroker({ catalog: await parseCatalog('{">":{"schema":{"type":"null"}}}') });
   const { code, stderr } = await mq(
     [

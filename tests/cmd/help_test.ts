@@ -24,7 +24,7 @@ Deno.test("mq help fits terminals of 40 to 120 columns, and breaks no word", () 
   for (let width = 40; width <= 120; width++) checkWidth(helpOfAll(width), helpOfAll(120), width);
 });
 
-Deno.test("help wraps an example so that it can be pasted still", () => {
+Deno.test("help wraps an example so that it can still be pasted", () => {
   const help = helpOf(COMMANDS.find(({ name }) => name === "on")!, 40);
   const [first, ...rest] = help.slice(help.indexOf("mq on 'order.*'")).split("\n");
   assertEquals([first, ...rest.slice(0, 2)], [
@@ -43,7 +43,7 @@ for (const command of COMMANDS) {
     assertEquals(help, { code: 0, stdout: helpOf(command) + "\n", stderr: "" });
   });
 
-  Deno.test(`mq ${command.name}: its help names every flag, and fits 120 columns`, () => {
+  Deno.test(`mq ${command.name}: its help documents every flag, and fits 120 columns`, () => {
     const help = helpOf(command);
     for (const name of Object.keys(command.flags)) assert(help.includes(`--${name}`), name);
     for (const line of help.split("\n")) assert(line.length <= 120, line);

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { has, mq, Program, startBroker, until } from "../helpers.ts";
 
 Deno.test({
-  name: "nc publishes: printf 'create {\"id\":1}\\n' | nc -N 127.0.0.1 PORT",
+  name: "nc can publish: printf 'create {\"id\":1}\\n' | nc -N 127.0.0.1 PORT",
   ignore: !has("nc"),
   async fn() {
     await using server = await startBroker();
@@ -17,7 +17,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "nc is a logger: nc 127.0.0.1 PORT",
+  name: "nc can receive events: nc 127.0.0.1 PORT",
   ignore: !has("nc"),
   async fn() {
     await using server = await startBroker();
@@ -29,7 +29,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "the Node client of the README hears events and publishes them",
+  name: "the README's Node client receives and publishes events",
   ignore: !has("node"),
   async fn() {
     const readme = await Deno.readTextFile(new URL("../../README.md", import.meta.url));

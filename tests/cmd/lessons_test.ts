@@ -8,7 +8,7 @@ const FOLDER = new URL("../../docs/lessons/", import.meta.url);
 const LESSONS = [...Deno.readDirSync(FOLDER)].map(({ name }) => name).filter((name) => /^\d/.test(name)).sort();
 
 Deno.test({
-  name: "the lessons do what they say, one after another in one folder and on the same ports, twice",
+  name: "the lessons do what they say, in sequence in one folder and on the same ports, twice",
   ignore: !CAN_HOLD_LESSONS,
   async fn(test) {
     await using room = await Classroom.open();
@@ -45,7 +45,7 @@ for (const file of LESSONS) {
   });
 }
 
-Deno.test("there are eight lessons, and the first page names them all", async () => {
+Deno.test("there are eight lessons, and the first page lists them all", async () => {
   assertEquals(LESSONS.map((file) => file[0]), ["1", "2", "3", "4", "5", "6", "7", "8"]);
   const index = await Deno.readTextFile(new URL("README.md", FOLDER));
   for (const file of LESSONS) assert(index.includes(`(${file})`), file);
@@ -60,7 +60,7 @@ for (const [file, most] of [["7-your-own-client.md", 15], ["8-your-own-broker.md
   });
 }
 
-Deno.test("parseLesson finds what is typed, shown and written, and what it needs", () => {
+Deno.test("parseLesson finds commands, output and files, and the requirements", () => {
   const lesson = [
     "```sh server",
     "mq server",
@@ -86,7 +86,7 @@ Deno.test("parseLesson finds what is typed, shown and written, and what it needs
   assertThrows(() => parseLesson("```sh\nls\n```"), SyntaxError, "line 2: these commands have no terminal");
 });
 
-Deno.test("isShown takes … for anything, and everything else as it is", () => {
+Deno.test("isShown matches … with anything, and everything else literally", () => {
   assertEquals(isShown("… app create { … }", "12:00:00 app create { id: 1 }\t"), true);
   assertEquals(isShown("a.b", "axb"), false);
   assertEquals(isShown("create", "create 1"), false);

@@ -13,7 +13,7 @@ async function startLogger(server: TestBroker, ...args: string[]): Promise<Progr
   return program;
 }
 
-Deno.test("mq logger prints events as they came when its output is piped", async () => {
+Deno.test("mq logger prints events unchanged when its output is piped", async () => {
   await using server = await startBroker();
   await using logger = await startLogger(server);
   const [client] = await server.connect(1);
@@ -23,7 +23,7 @@ Deno.test("mq logger prints events as they came when its output is piped", async
   }
 });
 
-Deno.test("mq logger prints only events that its patterns match", async () => {
+Deno.test("mq logger receives only what its patterns match", async () => {
   await using server = await startBroker({ events: [">"] });
   await using logger = await startLogger(server, "create", "order.*");
   const [client] = await server.connect(1);
@@ -32,14 +32,14 @@ Deno.test("mq logger prints only events that its patterns match", async () => {
   assertEquals(await logger.stdout.next(), "create 4");
 });
 
-Deno.test("mq logger 'mq.>' prints the broker's own life", async () => {
+Deno.test("mq logger 'mq.>' prints the broker's system events", async () => {
   await using server = await startBroker();
   await using logger = await startLogger(server, "mq.connect");
   await server.connect(1);
   assertMatch((await logger.stdout.next())!, /^mq\.connect \{"id":"\w+","name":"client-2","address":"127/);
 });
 
-Deno.test("mq logger --json prints one object a line", async () => {
+Deno.test("mq logger --json prints one object per line", async () => {
   await using server = await startBroker();
   await using logger = await startLogger(server, "--json");
   const [client] = await server.connect(1);
@@ -52,7 +52,7 @@ Deno.test("mq logger --json prints one object a line", async () => {
   assertEquals(JSON.parse((await logger.stdout.next())!).data, null);
 });
 
-Deno.test("mq logger --verbose shows time and sender, and does not obey control characters", async () => {
+Deno.test("mq logger --verbose shows time and sender, and escapes control characters", async () => {
   await using server = await startBroker();
   await using logger = await startLogger(server, "--verbose");
   const [client] = await server.connect(1);
@@ -62,7 +62,7 @@ Deno.test("mq logger --verbose shows time and sender, and does not obey control 
   assertMatch((await logger.stdout.next())!, /^\S+ {2}shop {2}delete$/);
 });
 
-Deno.test("mq logger shows data as it came, however deep it is and however long its numbers are", async () => {
+Deno.test("mq logger shows data unchanged, even if deeply nested or with long numbers", async () => {
   await using server = await startBroker();
   await using people = await startLogger(server, "--verbose");
   await using programs = await startLogger(server, "--json");
@@ -89,7 +89,7 @@ Deno.test("mq logger -n ends after that many events", async () => {
   assertEquals(await logger.outcome(), { code: 0, stdout: "create 1\ncreate 2\n", stderr: "" });
 });
 
-Deno.test("mq logger exits with 0 when its output is no longer read", async () => {
+Deno.test("mq logger exits 0 when its output is closed", async () => {
   await using server = await startBroker();
   await using logger = await startLogger(server);
   const [client] = await server.connect(1);
@@ -105,7 +105,7 @@ Deno.test("mq logger exits with 0 when its output is no longer read", async () =
 });
 
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  Deno.test(`mq logger ends with 0 on ${signal}, and with 1 if it was to log more`, async () => {
+  Deno.test(`mq logger exits 0 on ${signal}, and 1 if it was to log more`, async () => {
     await using server = await startBroker();
     await using endless = await startLogger(server);
     await using counting = await startLogger(server, "-n", "5");
@@ -117,7 +117,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("mq logger waits for a broker, survives its restart and says so", async () => {
+Deno.test("mq logger waits for a broker, reconnects after its restart and reports both", async () => {
   const broker = new Broker();
   const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
   await broker.close();
@@ -147,7 +147,7 @@ Deno.test("mq logger ends on Ctrl-C while it waits for a broker", async () => {
   assertEquals((await logger.outcome()).code, 0);
 });
 
-Deno.test("mq logger reports on a terminal what it is subscribed to once the broker has confirmed it", async () => {
+Deno.test("mq logger on a terminal prints its patterns once the broker has confirmed them", async () => {
   await using server = await startBroker();
   const ending = new AbortController();
   const heard: unknown[] = [];

@@ -401,7 +401,7 @@ const AT_A_TIME = 4;
 
 for (let start = 0; start < MISTAKES.length; start += AT_A_TIME) {
   const some = MISTAKES.slice(start, start + AT_A_TIME);
-  Deno.test(`mq says what is wrong with ${some.map(([line]) => line).join("; ")}`, async () => {
+  Deno.test(`mq reports what is wrong with ${some.map(([line]) => line).join("; ")}`, async () => {
     const outcomes = await Promise.all(some.map(([line]) => mq(wordsOf(line))));
     assertEquals(outcomes, some.map(([, stderr]) => ({ code: 2, stdout: "", stderr: `${stderr}\n` })));
   });
@@ -415,7 +415,7 @@ Deno.test("mq refuses flags and command lines that are not UTF-8", async () => {
   }
 });
 
-Deno.test("mq quotes of a mistake no more than fits a sentence, and nothing that a terminal would obey", async () => {
+Deno.test("mq quotes at most one sentence's worth of a mistake, and escapes control characters", async () => {
   const long = "\x1b[31m".repeat(10_000);
   for (
     const args of [[long], ["server", long], ["logger", `--${long}`], ["logger", "--wait", long], ["logger", long]]

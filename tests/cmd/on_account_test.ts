@@ -8,7 +8,7 @@ import { startOn } from "./start_on.ts";
 const EVENTS = Deno.env.has("MQ_BIN") ? 1000 : 200;
 
 Deno.test({
-  name: `of ${EVENTS} events, each is handled or told as failed exactly once, and nothing is left running`,
+  name: `of ${EVENTS} events, each is handled or reported as failed exactly once, and no process is left`,
   ignore: !has("pgrep"),
   async fn() {
     const handler = new URL("../files/handler.cjs", import.meta.url).pathname;

@@ -38,7 +38,7 @@ Deno.test("delayAfter doubles from 250 ms up to 30 s, give or take a quarter", (
   assertEquals([delayAfter(3, 0), delayAfter(3, 1)], [750, 1250]);
 });
 
-Deno.test("dataOf makes the data of one event of an output, or of one for each line", () => {
+Deno.test("dataOf returns the data of one event for an output, or of one per line", () => {
   for (
     const [output, one, many] of [
       ["", [], []],
@@ -56,7 +56,7 @@ Deno.test("dataOf makes the data of one event of an output, or of one for each l
   }
 });
 
-Deno.test("batches waits for no more than a thousand texts at a time, and for no more than a mebibyte of them", () => {
+Deno.test("batches limits a batch to a thousand texts and one mebibyte", () => {
   const lengths = (texts: string[]) => [...batches(texts)].map((batch) => batch.length);
   assertEquals(lengths([]), []);
   assertEquals(lengths(Array(2500).fill("x")), [1000, 1000, 500]);
@@ -65,7 +65,7 @@ Deno.test("batches waits for no more than a thousand texts at a time, and for no
   assertEquals([...batches(["a", more, "b", "c"])], [["a"], [more], ["b", "c"]]);
 });
 
-Deno.test("mq on gives a handler the event's data on stdin as a line, byte for byte, and what is known of it in variables", async () => {
+Deno.test("mq on passes the event's data on stdin as a line, byte for byte, and its metadata in variables", async () => {
   await using server = await startBroker();
   const script = 'printf "%s\\n" "$(cat; echo .)" "$MQ_EVENT $MQ_FROM $MQ_ATTEMPT $MQ_URL" "$MQ_ID" "$MQ_AT"';
   await using program = await startOn(server, "-n 2", "sh", "-c", script);
@@ -88,7 +88,7 @@ for (
   ]
 ) {
   Deno.test({
-    name: `${name} reads the data that mq on gives it`,
+    name: `${name} reads the data that mq on passes to it`,
     ignore: name === "node" && !has("node"),
     async fn() {
       await using server = await startBroker();
@@ -100,7 +100,7 @@ for (
   });
 }
 
-Deno.test("mq on --emit publishes what cat prints as the data that came", async () => {
+Deno.test("mq on --emit with cat publishes the data that it received", async () => {
   await using server = await startBroker();
   const texts = ["hello", "blanks behind  ", '{"id": 12345678901234567890}', '"a\\nb"', "a\t"];
   await using program = await startOn(server, `-n ${texts.length} --emit update`, "cat");
@@ -114,7 +114,7 @@ Deno.test("mq on --emit publishes what cat prints as the data that came", async 
   assertEquals((await program.outcome()).code, 0);
 });
 
-Deno.test("a handler of mq on reaches the same broker by mq pub", async () => {
+Deno.test("mq pub in a handler of mq on publishes to the same broker", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "-n 1", ...MAIN, "pub", "update", "from the handler");
   const [listener] = await server.connect(1);
@@ -123,7 +123,7 @@ Deno.test("a handler of mq on reaches the same broker by mq pub", async () => {
   assertEquals((await program.outcome()).code, 0);
 });
 
-Deno.test("mq on keeps the order of events while one of them is tried again", async () => {
+Deno.test("mq on keeps the order of events while one of them is retried", async () => {
   await using server = await startBroker();
   const script = 'read -r id; echo "$id.$MQ_ATTEMPT"; [ "$id" != 2 ] || [ "$MQ_ATTEMPT" = 3 ]';
   await using program = await startOn(server, "-n 3 --retry 2", "sh", "-c", script);
@@ -156,7 +156,7 @@ for (
     [["/"], '"/" may not be executed'],
   ] as const
 ) {
-  Deno.test(`mq on says that ${why}, as the way that run ended`, async () => {
+  Deno.test(`mq on reports that ${why}, as the result of the run`, async () => {
     await using server = await startBroker();
     await using program = await startOn(server, "-n 2", ...commandLine);
     const [client] = await server.connect(1);
@@ -168,7 +168,7 @@ for (
   });
 }
 
-Deno.test("a handler of mq on need not read its stdin", async () => {
+Deno.test("a handler of mq on may ignore its input", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "-n 1", "true");
   const [client] = await server.connect(1);
@@ -176,7 +176,7 @@ Deno.test("a handler of mq on need not read its stdin", async () => {
   assertEquals(await nextRun(program), "mq on: create ID: done (TIME)");
 });
 
-Deno.test("what a handler of mq on leaves running is killed when it ends, and when its time is over", async () => {
+Deno.test("background processes of a handler of mq on are killed when it ends or times out", async () => {
   await using server = await startBroker();
   const script = 'read -r how; sleep 600 & echo "$! $$"; [ "$how" = well ] || wait';
   await using program = await startOn(server, "-n 2 --timeout 1s", "sh", "-c", script);
@@ -188,8 +188,7 @@ Deno.test("what a handler of mq on leaves running is killed when it ends, and wh
 });
 
 Deno.test({
-  name:
-    "a process that left the handler's group lives on, and mq on does not wait for it though it holds its output open",
+  name: "mq on neither kills nor awaits a process that left the handler's group, even if it holds its output open",
   ignore: !has("setsid"),
   async fn() {
     await using server = await startBroker();
@@ -215,7 +214,7 @@ Deno.test("mq on --emit publishes what a handler prints, if it succeeds", async 
   assertEquals((await program.outcome()).stdout, "");
 });
 
-Deno.test("mq on --emit-lines publishes an event for each line that is not empty", async () => {
+Deno.test("mq on --emit-lines publishes an event for each nonempty line", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "-n 2 --emit update --emit-lines", "sh", "-c", "cat; echo; echo; echo 2");
   const [listener] = await server.connect(1);
@@ -253,7 +252,7 @@ for (
     ["--emit update --emit-lines", "echo good; printf '\\303'; printf '\\251\\n'; printf '\\200\\n'", 9],
   ] as const
 ) {
-  Deno.test(`mq on ${flags} publishes nothing of what ${script} prints, which is not UTF-8`, async () => {
+  Deno.test(`mq on ${flags} publishes nothing of the output of ${script}, which is not UTF-8`, async () => {
     await using server = await startBroker({ events: ["create", "update", "failed"] });
     await using program = await startOn(server, `-n 1 ${flags} --dead failed`, "sh", "-c", script);
     const [listener] = await server.connect(1);
@@ -269,7 +268,7 @@ for (
   });
 }
 
-Deno.test("mq on --emit publishes text of any language, without the mark before it", async () => {
+Deno.test("mq on --emit publishes text of any language, without its byte order mark", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "-n 1 --emit update", "printf", '\\357\\273\\277{"é":"日本"}');
   const [listener] = await server.connect(1);
@@ -289,7 +288,7 @@ async function printedBy(flags: string, script: string): Promise<string> {
 }
 
 for (const flags of ["", "--concurrency 2"]) {
-  Deno.test(`mq on ${flags} passes on what a handler prints, though it is no text`.replace("  ", " "), async () => {
+  Deno.test(`mq on ${flags} copies a handler's output, even if it is not text`.replace("  ", " "), async () => {
     assertEquals(
       await printedBy(flags, "printf 'caf\\351\\0\\r\\n\\303'; printf '\\251\\n'"),
       "63 61 66 e9 00 0d 0a c3 a9 0a",
@@ -297,13 +296,13 @@ for (const flags of ["", "--concurrency 2"]) {
   });
 }
 
-Deno.test("mq on completes an unfinished line only if other handlers may write after it", async () => {
+Deno.test("mq on completes an unfinished line only if another handler may write after it", async () => {
   assertEquals(await printedBy("", "printf abc"), "61 62 63");
   assertEquals(await printedBy("--concurrency 2", "printf abc"), "61 62 63 0a");
 });
 
 for (const flags of ["", "--concurrency 2"]) {
-  Deno.test(`mq on ${flags} passes on a line of any length as it comes`.replace("  ", " "), async () => {
+  Deno.test(`mq on ${flags} copies a line of any length as it is written`.replace("  ", " "), async () => {
     await using server = await startBroker({ limits: { lineBytes: 2000 } });
     const script = "head -c 3000000 /dev/zero | tr '\\0' x; exec sleep 600";
     await using program = await startOn(server, `-n 1 ${flags}`, "sh", "-c", script);
@@ -314,7 +313,7 @@ for (const flags of ["", "--concurrency 2"]) {
   });
 }
 
-Deno.test("mq on --dead publishes what failed for good, with what there is to know of it", async () => {
+Deno.test("mq on --dead publishes what finally failed, with its metadata", async () => {
   await using server = await startBroker({ events: ["create", "failed"], limits: { lineBytes: 1000 } });
   await using client = await connect({ hostname: "127.0.0.1", port: server.port, name: "shop" });
   const dead = client.subscribe("failed");
@@ -340,7 +339,7 @@ const LOOP =
 for (
   const [flag, handler] of [["emit", "cat"], ["emit", "printf 1"], ["dead", "false"]] as const
 ) {
-  Deno.test(`two mq on --${flag} that feed each other with ${handler} stop, and say so`, async () => {
+  Deno.test(`two mq on --${flag} that feed each other with ${handler} stop, and report it`, async () => {
     await using server = await startBroker();
     const at = ["-s", `127.0.0.1:${server.port}`];
     const start = (heard: string, published: string) =>
@@ -359,7 +358,7 @@ for (
   });
 }
 
-Deno.test("a handler of mq on that publishes what it handles by mq pub stops, with a record of it", async () => {
+Deno.test("a handler of mq on that publishes its own event by mq pub stops, with a record of it", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "-n 17 --json --dead update", ...MAIN, "pub", "create", "again");
   const [client] = await server.connect(1);
@@ -373,7 +372,7 @@ Deno.test("a handler of mq on that publishes what it handles by mq pub stops, wi
   assertEquals(server.broker.stats().published, 17); // And no dead letter.
 });
 
-Deno.test("mq on handles what fifteen handlers have republished, and gives its own the count", async () => {
+Deno.test("mq on handles an event with 15 hops, and sets MQ_HOPS for its handler", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "-n 2", "sh", "-c", 'echo "$MQ_HOPS"');
   const at = ["-s", `127.0.0.1:${server.port}`];
@@ -382,7 +381,7 @@ Deno.test("mq on handles what fifteen handlers have republished, and gives its o
   assertEquals(await program.outcome().then(({ code, stdout }) => [code, stdout]), [0, "1\n16\n"]);
 });
 
-Deno.test("mq on --json prints a record of each run, and what handlers print goes to stderr", async () => {
+Deno.test("mq on --json prints a record of each run, and its handlers' output goes to stderr", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "-n 1 --retry 1 --json", "sh", "-c", "cat; exit 3");
   const [client] = await server.connect(1);
@@ -396,7 +395,7 @@ Deno.test("mq on --json prints a record of each run, and what handlers print goe
   assertEquals(await program.outcome(), { code: 1, stdout: "", stderr: '{"id":1.0}\n{"id":1.0}\n' });
 });
 
-Deno.test("mq on prints whole lines, though handlers print at the same time and piece by piece", async () => {
+Deno.test("mq on prints whole lines even if handlers write at the same time and in pieces", async () => {
   await using server = await startBroker();
   const script = "for i in 1 2 3 4 5; do printf a; printf b; printf 'c\\n'; done; printf end";
   await using program = await startOn(server, "-n 20 --concurrency 4", "sh", "-c", script);
@@ -406,7 +405,7 @@ Deno.test("mq on prints whole lines, though handlers print at the same time and 
   assertEquals(stdout.trim().split("\n").toSorted(), [...Array(100).fill("abc"), ...Array(20).fill("end")]);
 });
 
-Deno.test("mq on, interrupted, waits for the handler that runs and says what it did not handle", async () => {
+Deno.test("mq on, interrupted, waits for the running handler and reports what it did not handle", async () => {
   await using server = await startBroker();
   const wait = [...MAIN, "logger", "-n", "1", "update", "-s", `127.0.0.1:${server.port}`];
   await using program = await startOn(server, "", ...wait);
@@ -424,7 +423,7 @@ Deno.test("mq on, interrupted, waits for the handler that runs and says what it 
   assertEquals(outcome, { code: 0, stdout: "update go on\n", stderr: "mq on: 2 events not handled\n" });
 });
 
-Deno.test("mq on, interrupted while it publishes a hundred thousand lines, waits for it, and a second Ctrl-C does not", async () => {
+Deno.test("mq on, interrupted while it publishes many lines, waits; a second Ctrl-C ends it at once", async () => {
   await using server = await startBroker({ limits: { eventsPerSecond: 100 } });
   await using program = await startOn(server, "--emit update --emit-lines", "seq", "100000");
   const [client] = await server.connect(1);
@@ -436,7 +435,7 @@ Deno.test("mq on, interrupted while it publishes a hundred thousand lines, waits
   assertEquals(await program.outcome(), { code: 130, stdout: "", stderr: "" });
 });
 
-Deno.test("mq on --emit-lines says how many of the lines were published where not all were", async () => {
+Deno.test("mq on --emit-lines reports how many of the lines were published if some were refused", async () => {
   const catalog = await parseCatalog('{"create":{},"update":{"schema":{"type":"integer"}}}');
   await using server = await startBroker({ catalog });
   await using program = await startOn(server, "-n 1 --emit update --emit-lines", "printf", "1\\nx\\n3\\ny\\n5\\n");
@@ -448,7 +447,7 @@ Deno.test("mq on --emit-lines says how many of the lines were published where no
   assertEquals(server.broker.stats().published, 4);
 });
 
-Deno.test("mq on --emit-lines publishes more lines than may wait to be sent", async () => {
+Deno.test("mq on --emit-lines publishes more lines than its queue has room for", async () => {
   await using server = await startBroker({ limits: { outboxBytes: 100_000_000 } });
   const script = "seq 20000 | sed 's/$/ '$(head -c 1000 /dev/zero | tr '\\0' x)/"; // The client holds 16 MiB.
   await using program = await startOn(server, "-n 1 --emit update --emit-lines", "sh", "-c", script);
@@ -459,7 +458,7 @@ Deno.test("mq on --emit-lines publishes more lines than may wait to be sent", as
   assertEquals(server.broker.stats().published, 20_001);
 });
 
-Deno.test("mq on, interrupted, gives up what waits for its next try", async () => {
+Deno.test("mq on, interrupted, abandons pending retries", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "--retry 100", "false");
   const [client] = await server.connect(1);
@@ -470,7 +469,7 @@ Deno.test("mq on, interrupted, gives up what waits for its next try", async () =
   assertEquals([code, stderr.trim().split("\n").at(-1)], [0, "mq on: 1 event not handled"]);
 });
 
-Deno.test("mq on without a terminal, as under nohup, survives a closed terminal", async () => {
+Deno.test("mq on without a terminal, as under nohup, continues when one is closed", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "", "cat");
   const [client] = await server.connect(1);
@@ -481,7 +480,7 @@ Deno.test("mq on without a terminal, as under nohup, survives a closed terminal"
   }
 });
 
-Deno.test("mq on ends its handlers as a pipe does when their output is no longer read", async () => {
+Deno.test("mq on stops its handlers as a pipe would when its output is closed", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "--timeout 1h", "yes");
   const [client] = await server.connect(1);
@@ -494,7 +493,7 @@ Deno.test("mq on ends its handlers as a pipe does when their output is no longer
   assertEquals([code, stderr], [0, ""]);
 });
 
-Deno.test("mq on handles as many events at a time as --concurrency, and a second Ctrl-C kills them at once", async () => {
+Deno.test("mq on runs the given number of handlers at a time, and a second Ctrl-C kills them at once", async () => {
   await using server = await startBroker();
   await using program = await startOn(server, "--concurrency 2 -n 3", "sh", "-c", 'sleep 600 & echo "$$ $!"; wait');
   const [client] = await server.connect(1);
@@ -508,7 +507,7 @@ Deno.test("mq on handles as many events at a time as --concurrency, and a second
   for (const pid of pids) await until(async () => !await runs(pid), `process ${pid} is gone`);
 });
 
-Deno.test("mq on reports how many events were dropped because too many waited", async () => {
+Deno.test("mq on reports how many events were dropped because its queue was full", async () => {
   await using server = await startBroker();
   await using client = await connect({ hostname: "127.0.0.1", port: server.port });
   const nothing = () => {};
@@ -543,7 +542,7 @@ Deno.test("mq on reports how many events were dropped because too many waited", 
   ]);
 });
 
-Deno.test("mq on gathers no more than 64 MiB behind a slow handler, and says meanwhile what it drops", async () => {
+Deno.test("mq on queues at most 64 MiB behind a slow handler, and reports what it drops", async () => {
   await using server = await startBroker({ limits: { outboxBytes: 200_000_000 } });
   await using program = await startOn(server, "", "sleep", "600");
   const [client] = await server.connect(1);
@@ -552,14 +551,14 @@ Deno.test("mq on gathers no more than 64 MiB behind a slow handler, and says mea
   assertMatch((await program.stderr.next())!, /^mq on: dropped \d events?: they arrive faster than they are handled$/);
 });
 
-Deno.test("mq on ends with 0 on Ctrl-C while it waits for a broker", async () => {
+Deno.test("mq on exits 0 on Ctrl-C while it waits for a broker", async () => {
   await using program = new Program(["on", "create", "-s", "127.0.0.1:1", "--", "cat"]);
   assertMatch((await program.stderr.next())!, /^mq on: No broker answers at 127\.0\.0\.1:1; waiting for it/);
   program.kill("SIGINT");
   assertEquals(await program.outcome(), { code: 0, stdout: "", stderr: "" });
 });
 
-Deno.test("mq on lives through a restart of its broker, and so do its handlers", async () => {
+Deno.test("mq on and its handlers survive a restart of the broker", async () => {
   const events = ["create", "update", "delete"];
   await using server = await startBroker({ events });
   const { port } = server;

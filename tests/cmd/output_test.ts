@@ -36,26 +36,26 @@ const LINES: readonly (readonly [line: string, speaksTo?: "broker"])[] = [
   ["bench connect --msgs 20"],
 ];
 
-Deno.test("the table of outputs that fail has every command but the broker", () => {
+Deno.test("the table of failing outputs has every command except server", () => {
   const missing = COMMANDS.filter(({ name }) => !LINES.some(([line]) => `${line} `.startsWith(`${name} `)));
   assertEquals(missing.map(({ name }) => name), ["server"]);
 });
 
 for (const [line, speaksTo] of LINES) {
-  Deno.test(`mq ${line} > /dev/full says that there is no space, and fails`, async () => {
+  Deno.test(`mq ${line} > /dev/full reports that there is no space, and fails`, async () => {
     const { code, stderr } = await run(line, speaksTo, (args) => redirected("> /dev/full", args));
     assertEquals(code, 1);
     assertMatch(stderr, /(^|\n)mq[ a-z]*: Cannot write the output: No space left on device\n$/);
     assertEquals(stderr.split("Cannot write").length, 2);
   });
 
-  Deno.test(`mq ${line} whose reader has left is done`, async () => {
+  Deno.test(`mq ${line} exits when its reader has closed the pipe`, async () => {
     const { code, stderr } = await run(line, speaksTo, unread);
     assertEquals([code, stderr.includes("Cannot write")], [0, false]);
   });
 }
 
-Deno.test("mq whose stderr cannot be written either does what it does, with the same exit code", async () => {
+Deno.test("mq with an unwritable stderr does the same, with the same exit code", async () => {
   for (const where of ["2> /dev/full", "2>&-"]) {
     assertEquals((await end(redirected(where, ["--version"]))).code, 0);
     assertEquals((await end(redirected(`> /dev/full ${where}`, ["--version"]))).code, 1);
@@ -63,18 +63,18 @@ Deno.test("mq whose stderr cannot be written either does what it does, with the 
   }
 });
 
-Deno.test("mq whose stdout is closed takes it for /dev/null, as the system hands it on", async () => {
+Deno.test("mq with a closed stdout writes to /dev/null, which the system opens instead", async () => {
   assertEquals(await end(redirected(">&-", ["--version"])), { code: 0, stdout: "", stderr: "" });
 });
 
 for (const [flags, what] of [[[], "for people"], [["--json"], "for programs"]] as const) {
-  Deno.test(`mq server whose log ${what} finds no room stays up, and reports that once`, async () => {
+  Deno.test(`mq server continues when its log ${what} cannot be written, and reports it once`, async () => {
     const port = freePort();
     await using program = redirected("> /dev/full", ["server", "--port", `${port}`, ...flags]);
     await survive(program, port, "No space left on device");
   });
 
-  Deno.test(`mq server whose log ${what} nobody reads any more stays up, and reports that once`, async () => {
+  Deno.test(`mq server continues when its log ${what} has no reader any more, and reports it once`, async () => {
     const port = freePort();
     await using program = unread(["server", "--port", `${port}`, ...flags]);
     await survive(program, port, "its reader has closed it");
@@ -94,7 +94,7 @@ async function survive(program: Program, port: number, why: string): Promise<voi
   assertEquals(await program.outcome(), { code: 0, stdout: "", stderr: "" });
 }
 
-Deno.test("SinkWriter that outlives failures says what is missing once it can write again", async () => {
+Deno.test("SinkWriter that survives failures reports what is missing once it can write again", async () => {
   const outcomes: (number | Error)[] = [
     3,
     new Deno.errors.BrokenPipe("gone"),
@@ -116,7 +116,7 @@ Deno.test("SinkWriter that outlives failures says what is missing once it can wr
   assertEquals(told, ["gone"]);
 });
 
-Deno.test("SinkWriter waits for a pipe that does not block, and writes in order", async () => {
+Deno.test("SinkWriter waits for a nonblocking pipe, and writes in order", async () => {
   let written = "";
   const again = [new Deno.errors.WouldBlock(), new Deno.errors.WouldBlock()];
   const write = (bytes: Uint8Array) => {

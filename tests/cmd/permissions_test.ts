@@ -8,7 +8,7 @@ const COMMANDS = await loadAll();
 
 const ALL = ["net", "env", "read", "write", "run", "sys", "ffi"] as const;
 
-Deno.test("the executable is given the network, files to read, programs to start and five variables, nothing else", () => {
+Deno.test("the executable may use the network, read files, run programs and read five variables, nothing else", () => {
   assertEquals(PERMISSIONS, [
     "--allow-net",
     "--allow-read",
@@ -37,7 +37,7 @@ Deno.test("every command drops the permissions that it does not declare", async 
   }
 });
 
-Deno.test("mq server can start no program, write no file and read none, not even again one that it was given", async () => {
+Deno.test("mq server can run no program, write no file and read none, not even a given file again", async () => {
   const { left, attempts } = await probe(
     "server",
     "--token-file",
@@ -54,14 +54,14 @@ Deno.test("mq server can start no program, write no file and read none, not even
   });
 });
 
-Deno.test("mq server --web and mq demo have read their page, and can read nothing more", async () => {
+Deno.test("mq server --web and mq demo can read no file after they have read the page", async () => {
   for (const args of [["server", "--web", "0"], ["demo"]]) {
     const { left, attempts } = await probe(...args);
     assertEquals([left, attempts["read a file"]], [["net"], "NotCapable"], args.join(" "));
   }
 });
 
-Deno.test("no command needs more than the network, but for those that start programs: a broker of their own, or what they are told", () => {
+Deno.test("no command needs more than the network, except those that run programs", () => {
   for (const { name, permissions, operands } of COMMANDS) {
     const starts = name.startsWith("bench ") || operands.commandLine !== undefined;
     const most = starts ? ["net", "run"] : ["net"];

@@ -3,7 +3,7 @@ import { requoted } from "../../cmd/shared/typed.ts";
 import { FakeBroker, RECEIPT } from "../fake_broker.ts";
 import { mq, type Outcome, Program, programLine, startBroker } from "../helpers.ts";
 
-Deno.test("mq pub publishes data byte for byte, and says nothing when somebody listens", async () => {
+Deno.test("mq pub publishes data byte for byte, and prints nothing if there is a receiver", async () => {
   await using server = await startBroker();
   const [listener] = await server.connect(1);
   const to = ["-s", `127.0.0.1:${server.port}`];
@@ -15,7 +15,7 @@ Deno.test("mq pub publishes data byte for byte, and says nothing when somebody l
   await listener.expect("create");
 });
 
-Deno.test("mq pub puts data of many lines on one", async () => {
+Deno.test("mq pub puts data of several lines on one line", async () => {
   await using server = await startBroker();
   const [listener] = await server.connect(1);
   const to = ["-s", `127.0.0.1:${server.port}`];
@@ -33,7 +33,7 @@ Deno.test("mq pub - publishes one event for each line of stdin, in order", async
   await listener.expect(...lines.map((line) => `create ${line}`));
 });
 
-Deno.test("mq pub - ends on Ctrl-C, and when the broker goes down, though stdin is still open", async () => {
+Deno.test("mq pub - ends on Ctrl-C or when the broker shuts down, even if stdin is still open", async () => {
   await using server = await startBroker();
   const [listener] = await server.connect(1);
   const start = () => new Program(["pub", "create", "-", "-s", `127.0.0.1:${server.port}`]);
@@ -53,7 +53,7 @@ Deno.test("mq pub - ends on Ctrl-C, and when the broker goes down, though stdin 
   assertEquals([code, stderr], [1, "mq pub: The broker is going down: 1 event confirmed\n"]);
 });
 
-Deno.test("mq pub - continues after a refused line, and exits with 1", async () => {
+Deno.test("mq pub - continues after a refused line, and fails in the end", async () => {
   await using server = await startBroker({ limits: { lineBytes: 100 } });
   const [listener] = await server.connect(1);
   const stdin = `1\n${"x".repeat(200)}\n3\n`;
@@ -92,14 +92,14 @@ for (const [what, bytes, heard, said = ""] of INPUTS) {
   });
 }
 
-Deno.test("mq pub keeps the white space around what was typed", async () => {
+Deno.test("mq pub keeps the white space of its argument", async () => {
   await using server = await startBroker();
   const [listener] = await server.connect(1);
   await mq(["pub", "create", "  a  ", "-s", `127.0.0.1:${server.port}`]);
   await listener.expect('create "  a  "');
 });
 
-Deno.test("mq pub - says that stdin cannot be read", async () => {
+Deno.test("mq pub - reports that stdin cannot be read", async () => {
   await using server = await startBroker();
   const args = ["pub", "create", "-", "-s", `127.0.0.1:${server.port}`];
   const { code, stderr } = await end(
@@ -118,7 +118,7 @@ const UNQUOTED: [typed: string, warning: string | undefined, words?: string][] =
 ];
 
 for (const [typed, remedy, words = typed] of UNQUOTED) {
-  Deno.test(`mq pub says that unquoted ${typed} goes out as text, and how to quote it`, async () => {
+  Deno.test(`mq pub warns that unquoted ${typed} is published as text, and shows how to quote it`, async () => {
     await using server = await startBroker();
     const [listener] = await server.connect(1);
     const { code, stderr } = await inBash(`create ${words} -s 127.0.0.1:${server.port}`);
@@ -140,13 +140,13 @@ const TOO_MANY: [typed: string, remedy: string][] = [
 ];
 
 for (const [typed, remedy] of TOO_MANY) {
-  Deno.test(`mq pub says how to quote ${typed}, of which a shell makes several words`, async () => {
+  Deno.test(`mq pub shows how to quote ${typed}, which a shell splits into several words`, async () => {
     const { code, stderr } = await inBash(`create ${typed}`);
     assertEquals([code, stderr.endsWith(`in single quotes: ${remedy}\n`)], [2, true], stderr);
   });
 }
 
-Deno.test("requoted makes no JSON of what it cannot tell", () => {
+Deno.test("requoted returns undefined for text that it cannot make JSON", () => {
   for (const text of ["", "hello", "{", "{a:1,}", '{"a:1}', "{at:12:30}", "[a}"]) {
     assertEquals(requoted(text), undefined);
   }
@@ -169,7 +169,7 @@ Deno.test("mq pub --json-data refuses data that is not JSON", async () => {
   await listener.expect('create {"id":1}', "create", "create [4]", "create");
 });
 
-Deno.test("mq pub - says of how many lines that begin like JSON they went out as text", async () => {
+Deno.test("mq pub - reports how many lines that begin like JSON were published as text", async () => {
   await using server = await startBroker();
   const [listener] = await server.connect(1);
   const { code, stderr } = await mq(["pub", "create", "-", "-s", `127.0.0.1:${server.port}`], {
@@ -188,7 +188,7 @@ Deno.test("mq pub refuses an argument that was not UTF-8", async () => {
   assertEquals([code, stdout], [2, ""]);
 });
 
-Deno.test("mq pub - says how many events are confirmed and how many uncertain when the broker dies", async () => {
+Deno.test("mq pub - reports how many events are confirmed and how many uncertain when the broker dies", async () => {
   await using broker = new FakeBroker();
   await using program = new Program(["pub", "create", "-", "-s", `127.0.0.1:${broker.port}`]);
   const peer = await broker.welcome();
@@ -204,7 +204,7 @@ Deno.test("mq pub - says how many events are confirmed and how many uncertain wh
   });
 });
 
-Deno.test("mq pub - says on Ctrl-C how many events are confirmed and how many uncertain", async () => {
+Deno.test("mq pub - reports on Ctrl-C how many events are confirmed and how many uncertain", async () => {
   await using broker = new FakeBroker();
   await using program = new Program(["pub", "create", "-", "-s", `127.0.0.1:${broker.port}`]);
   const peer = await broker.welcome();

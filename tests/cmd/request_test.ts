@@ -31,7 +31,7 @@ async function replying(
   return client;
 }
 
-Deno.test("mq request prints the data of the reply, and mq reply what has happened", async () => {
+Deno.test("mq request prints the data of the reply, and mq reply prints each run", async () => {
   await using server = await startBroker();
   await using program = await startReply(server, "-n 2", "sh", "-c", 'read -r data; echo "$MQ_EVENT: $data"');
   assertEquals(await request(server, ["create", "two words"]), { code: 0, stdout: "create: two words\n", stderr: "" });
@@ -44,7 +44,7 @@ Deno.test("mq request prints the data of the reply, and mq reply what has happen
   ]);
 });
 
-Deno.test("mq request prints what was replied as it stands on the line, an empty line for no data", async () => {
+Deno.test("mq request prints the reply's data unchanged, and an empty line for no data", async () => {
   await using server = await startBroker();
   await using _shop = await replying(server, (event) => event.reply(event.data));
   for (
@@ -64,7 +64,7 @@ Deno.test("mq request --json prints the reply with its id, time and sender", asy
   assertMatch(event, /^_INBOX\.[0-9A-Z]{26}\.1$/);
 });
 
-Deno.test("mq request - publishes a request for each line, one after another, and says which one failed", async () => {
+Deno.test("mq request - publishes a request for each line, one after another, and reports the one that failed", async () => {
   await using server = await startBroker();
   const seen: string[] = [];
   await using _shop = await replying(server, (event) => {
@@ -84,7 +84,7 @@ Deno.test("mq request - publishes a request for each line, one after another, an
   assertMatch(json.stderr, /^mq request: line 2: Not JSON: .+\n$/);
 });
 
-Deno.test("mq request fails at once where nobody receives it, and names what would reply", async () => {
+Deno.test("mq request fails at once without receivers, and suggests mq reply", async () => {
   await using server = await startBroker();
   assertEquals(await request(server, ["create"]), {
     code: 1,
@@ -94,7 +94,7 @@ Deno.test("mq request fails at once where nobody receives it, and names what wou
   });
 });
 
-Deno.test("mq request ends with 124 where no reply comes in time", async () => {
+Deno.test("mq request exits 124 if no reply comes in time", async () => {
   await using server = await startBroker();
   await using _mute = await replying(server, () => {});
   const outcome = await request(server, ["create", "--timeout", "50ms"]);
@@ -102,7 +102,7 @@ Deno.test("mq request ends with 124 where no reply comes in time", async () => {
   assertEquals((await request(server, ["create", "-", "--timeout", "50ms"], "1\n2\n")).code, 124);
 });
 
-Deno.test("mq request fails where its broker goes away", async () => {
+Deno.test("mq request fails if its broker shuts down", async () => {
   await using server = await startBroker();
   await using _mute = await replying(server, () => {});
   await using program = new Program(["request", "create", "-s", `127.0.0.1:${server.port}`, "--timeout", "60s"]);
@@ -135,7 +135,7 @@ for (
   });
 }
 
-Deno.test("mq reply replies with an error where what its command prints does not fit a line", async () => {
+Deno.test("mq reply replies with an error if its command's output does not fit a line", async () => {
   await using server = await startBroker({ limits: { lineBytes: 256 } });
   await using _program = await startReply(server, "", "sh", "-c", 'printf "%0250d" 1');
   const { code, stderr } = await request(server, ["create"]);
@@ -143,7 +143,7 @@ Deno.test("mq reply replies with an error where what its command prints does not
   assertMatch(stderr, /failed: done, but not replied: Cannot publish \d+ bytes: the broker takes lines of 256\n$/);
 });
 
-Deno.test("mq reply reports events that are no requests, and does not count them", async () => {
+Deno.test("mq reply reports events that are not requests, and does not count them", async () => {
   await using server = await startBroker();
   await using program = await startReply(server, "-n 1", "cat");
   const [client] = await server.connect(1);
@@ -156,7 +156,7 @@ Deno.test("mq reply reports events that are no requests, and does not count them
   assertEquals((await program.outcome()).code, 0);
 });
 
-Deno.test("mq reply replies with an error to a request that 16 handlers have passed on", async () => {
+Deno.test("mq reply replies with an error to a request that 16 handlers have republished", async () => {
   await using server = await startBroker();
   await using program = await startReply(server, "-n 1", "cat");
   const { code, stderr } = await request(server, ["create", "--hops", "16"]);
@@ -165,7 +165,7 @@ Deno.test("mq reply replies with an error to a request that 16 handlers have pas
   assertEquals((await program.outcome()).code, 1);
 });
 
-Deno.test("mq reply reports that no client waited for the reply any more", async () => {
+Deno.test("mq reply reports that nobody waits for a reply any more", async () => {
   await using server = await startBroker();
   await using program = await startReply(server, "-n 1", "cat");
   const [client] = await server.connect(1);
@@ -176,7 +176,7 @@ Deno.test("mq reply reports that no client waited for the reply any more", async
   assertEquals((await program.outcome()).code, 0);
 });
 
-Deno.test("mq reply --json prints each run as mq on does", async () => {
+Deno.test("mq reply --json prints each run like mq on", async () => {
   await using server = await startBroker();
   await using program = await startReply(server, "-n 1 --json", "cat");
   await request(server, ["create", "7"]);
@@ -215,7 +215,7 @@ class Gate implements AsyncDisposable {
   }
 }
 
-Deno.test("mq reply handles as many requests at a time as --concurrency", async () => {
+Deno.test("mq reply handles the given number of requests at a time", async () => {
   await using server = await startBroker({ events: Gate.events });
   await using gate = await Gate.open(server);
   await using _program = await startReply(server, "--concurrency 2", ...Gate.commandLine);
@@ -226,7 +226,7 @@ Deno.test("mq reply handles as many requests at a time as --concurrency", async 
   assertEquals(outcomes.map(({ stdout }) => stdout), ["a\n", "b\n"]);
 });
 
-Deno.test("mq reply that is to end replies with an error to what waits, once what runs has ended", async () => {
+Deno.test("mq reply, interrupted, replies with an error to queued requests after the running ones", async () => {
   await using server = await startBroker({ events: Gate.events });
   await using gate = await Gate.open(server);
   await using program = await startReply(server, "", ...Gate.commandLine);

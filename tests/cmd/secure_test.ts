@@ -41,7 +41,7 @@ class Server implements AsyncDisposable {
 const COMMANDS = ["pub create", "logger", "app --count 1", "bench connect --msgs 10", "logger --json create"];
 
 for (const command of COMMANDS) {
-  Deno.test(`mq ${command} without a token, or with a wrong one, says so and exits 1`, async () => {
+  Deno.test(`mq ${command} without a token, or with a wrong one, reports it and exits 1`, async () => {
     await using server = await Server.start(["--token-file", file("token.txt")]);
     const name = command.startsWith("bench") ? "bench connect" : command.split(" ")[0];
     const args = [...command.split(" "), "-s", `127.0.0.1:${server.port}`];
@@ -64,7 +64,7 @@ for (const command of COMMANDS) {
   });
 }
 
-Deno.test("mq server takes the token of MQ_TOKEN, too, and one that comes late is told so", async () => {
+Deno.test("mq server accepts the token of MQ_TOKEN, and rejects one that comes too late", async () => {
   await using server = await Server.start(["--hello-time", "2s"], { MQ_TOKEN: "s3cret" });
   const late = await RawClient.connect(server.port);
   const sentence = "/err hello unauthorized Cannot let you in: no token came within 2000 ms";
@@ -76,7 +76,7 @@ Deno.test("mq server takes the token of MQ_TOKEN, too, and one that comes late i
   assertEquals((await mq(args, { env: { MQ_TOKEN: "s3cret" } })).code, 0);
 });
 
-Deno.test("mq logger and mq pub work with tokens for listening and for publishing", async () => {
+Deno.test("mq logger and mq pub work with tokens for listening and for publishing only", async () => {
   await using server = await Server.start(["--token-file", file("token.txt")]);
   const at = ["-s", `127.0.0.1:${server.port}`];
   await using logger = new Program(["logger", ...at, "-n", "1"], { MQ_TOKEN: "hear" });
@@ -96,7 +96,7 @@ Deno.test("mq logger and mq pub work with tokens for listening and for publishin
   assertEquals((await logger.outcome()).stdout, "create 1\n");
 });
 
-Deno.test("mq logger exits with 1 when the broker no longer accepts it after a restart", async () => {
+Deno.test("mq logger exits 1 when the restarted broker rejects its token", async () => {
   await using first = await Server.start(["--token-file", file("token.txt")]);
   const { port } = first;
   await using logger = new Program(["logger", "-s", `127.0.0.1:${port}`], { MQ_TOKEN: "s3cret" });
@@ -142,7 +142,7 @@ Deno.test("mq over TLS: logger and pub exchange an event, mq bench runs, and eac
   assertEquals(failures, ["the peer does not speak TLS"]); // The log names the first of each host.
 });
 
-Deno.test("mq over TLS to a broker without TLS prints one sentence, and the broker stays up", async () => {
+Deno.test("mq over TLS to a plain broker gets a one-sentence error, and the broker continues", async () => {
   await using server = await Server.start([]);
   const address = `127.0.0.1:${server.port}`;
   for (const command of [["pub", "create"], ["logger"], ["app"], ["bench", "latency"]]) {
@@ -187,7 +187,7 @@ for (const command of CONNECTING) {
   });
 }
 
-Deno.test("--tls-ca goes before MQ_TLS_CA, and what the variable names must be a certificate", async () => {
+Deno.test("--tls-ca takes precedence over MQ_TLS_CA, whose value must be a certificate", async () => {
   await using server = await Server.start(TLS);
   const args = ["pub", "create", "-s", `mqs://localhost:${server.port}`];
   const env = { MQ_TLS_CA: file("token.txt") };
@@ -199,7 +199,7 @@ Deno.test("--tls-ca goes before MQ_TLS_CA, and what the variable names must be a
   });
 });
 
-Deno.test("a handler of mq on reaches its broker by mq pub, over TLS and with the token, wherever it is", async () => {
+Deno.test("mq pub in a handler of mq on reaches its broker, over TLS and with the token, in any directory", async () => {
   await using server = await Server.start([...TLS, "--token-file", file("token.txt")]);
   const at = ["-s", `mqs://localhost:${server.port}`, "--tls-ca"];
   const env = { MQ_TOKEN: "s3cret" };
@@ -239,7 +239,7 @@ for (
     [["--ping-after", "5"], '--ping-after takes a duration such as 500ms, 2s or 1m, not "5"; did you mean 5s?'],
   ] as const
 ) {
-  Deno.test(`mq server ${args.join(" ")} says what is wrong`, async () => {
+  Deno.test(`mq server ${args.join(" ")} reports what is wrong`, async () => {
     const { code, stdout, stderr } = await mq(["server", "--port", "0", ...args]);
     assertEquals([code, stdout], [2, ""]);
     assertEquals(stderr.split("\n")[0], `mq server: ${sentence}`);
@@ -247,7 +247,7 @@ for (
   });
 }
 
-Deno.test("mq server says that a key does not fit its certificate", async () => {
+Deno.test("mq server reports that a key does not match its certificate", async () => {
   const { code, stderr } = await mq([
     "server",
     "--port",
@@ -265,7 +265,7 @@ Deno.test("mq server says that a key does not fit its certificate", async () => 
   );
 });
 
-Deno.test("mq server on the network with a token warns only that it can be read, and with TLS as well of nothing", async () => {
+Deno.test("mq server on the network warns that its token is not encrypted, and with TLS does not warn", async () => {
   const network = ["server", "--port", "0", "--host", "0.0.0.0", "--token-file", file("token.txt")];
   await using open = new Program(network);
   await open.stdout.find("In other terminals");

@@ -37,7 +37,7 @@ Deno.test("mq server prints where it listens, what it recognizes and what to do 
   );
 });
 
-Deno.test("mq server logs each connect, disconnect and, once per client and name, what it does not recognize", async () => {
+Deno.test("mq server logs each connect and disconnect, and unrecognized events once per client and name", async () => {
   const { program, port } = await start();
   await using _ = program;
   const client = await RawClient.connect(port);
@@ -53,7 +53,7 @@ Deno.test("mq server logs each connect, disconnect and, once per client and name
   client.close();
 });
 
-Deno.test("mq server names a line it cannot read once, whatever the client repeats", async () => {
+Deno.test("mq server logs a malformed line once per client, even if it is repeated", async () => {
   const { program, port } = await start();
   await using _ = program;
   const client = await RawClient.connect(port);
@@ -74,7 +74,7 @@ Deno.test("mq server --verbose logs each event, too", async () => {
   client.close();
 });
 
-Deno.test("mq server does not obey control characters that clients send", async () => {
+Deno.test("mq server escapes control characters that clients send", async () => {
   const { program, port } = await start("--verbose", "--events", ">");
   await using _ = program;
   const client = await RawClient.connect(port);
@@ -84,7 +84,7 @@ Deno.test("mq server does not obey control characters that clients send", async 
   client.close();
 });
 
-Deno.test("mq server --json logs one object a line, with the same keys for all", async () => {
+Deno.test("mq server --json logs one object per line, with the same keys for all", async () => {
   await using program = new Program(["server", "--port", "0", "--host", "127.0.0.1", "--json", "--verbose"]);
   const next = async () => JSON.parse((await program.stdout.next())!);
   const listening = await next();
@@ -113,7 +113,7 @@ Deno.test("mq server --events replaces what is recognized", async () => {
 });
 
 for (const host of ["0.0.0.0", "::"]) {
-  Deno.test(`mq server --host ${host} says that anyone on the network can publish, and which flags would secure it`, async () => {
+  Deno.test(`mq server --host ${host} warns that anyone on the network can publish, and how to prevent it`, async () => {
     const { program } = await start("--host", host);
     await using _ = program;
     assertEquals(
@@ -127,7 +127,7 @@ for (const host of ["0.0.0.0", "::"]) {
   });
 }
 
-Deno.test("mq server --classic says where old clients come in, and that nothing secures it", async () => {
+Deno.test("mq server --classic prints its address for classic clients, and that nothing secures it", async () => {
   const { program, port, head } = await start("--host", "0.0.0.0", "--classic", "text", "--classic-port", "0");
   await using _ = program;
   const places = new RegExp(
@@ -140,7 +140,7 @@ Deno.test("mq server --classic says where old clients come in, and that nothing 
   );
 });
 
-Deno.test("mq server --classic alone is for old clients, and reports their incomplete messages", async () => {
+Deno.test("mq server --classic alone accepts classic clients only, and reports joined messages", async () => {
   await using program = new Program(["server", "--port", "0", "--classic", "json", "--events", "create,in transit"]);
   const [, port] = /:(\d+)(?: and \S+)? for classic clients \(json\)$/.exec((await program.stdout.next())!)!;
   assertEquals(await program.stdout.next(), "Recognized events: create, in-transit");
@@ -193,7 +193,7 @@ for (
 }
 
 Deno.test({
-  name: "mq server lets go of the socket of one that neither reads nor closes",
+  name: "mq server closes the socket of a client that neither reads nor closes",
   // Deno 2.4 keeps a socket open while a write waits for the other side, closed or not; it may be in the executable.
   ignore: Deno.build.os !== "linux" || Deno.version.deno.startsWith("2.4.") || Deno.env.has("MQ_BIN"),
   async fn() {
@@ -232,7 +232,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) {
   });
 }
 
-Deno.test("mq server sends what it has answered /ok for before SIGTERM to every listener, under load", async () => {
+Deno.test("mq server delivers to every subscriber what it confirmed with /ok before SIGTERM, under load", async () => {
   const { program, port } = await start();
   await using _ = program;
   const listeners = [await RawClient.connect(port), await RawClient.connect(port)];
@@ -262,7 +262,7 @@ Deno.test("mq server sends what it has answered /ok for before SIGTERM to every 
   assertEquals((await program.outcome()).code, 0);
 });
 
-Deno.test("mq server reports which connections it waits for, and exits at once on a second signal", async () => {
+Deno.test("mq server reports whom it waits for, and ends at once on a second signal, with its exit code", async () => {
   const { program, port } = await start("--drain-time", "1h");
   await using _ = program;
   const client = await RawClient.connect(port);
@@ -277,7 +277,7 @@ Deno.test("mq server reports which connections it waits for, and exits at once o
   client.close();
 });
 
-Deno.test("mq server reports each kind of internal error once, and stays up", async () => {
+Deno.test("mq server reports each internal error once, and continues", async () => {
   const said: string[] = [];
   let isBroken = false;
   const stdout = new Output({ write: (bytes) => Promise.resolve(bytes.length) }, { isTerminal: false });
@@ -298,7 +298,7 @@ Deno.test("mq server reports each kind of internal error once, and stays up", as
   assertEquals(broker.stats().errors, 5);
 });
 
-Deno.test("mq server does not wait for a plain connection that has got everything and stays open", async () => {
+Deno.test("mq server does not wait for a plain connection that has received everything and stays open", async () => {
   const { program, port } = await start("--drain-time", "1h");
   await using _ = program;
   const clients = [await RawClient.connect(port), await RawClient.connect(port)];
@@ -313,7 +313,7 @@ Deno.test("mq server does not wait for a plain connection that has got everythin
   }
 });
 
-Deno.test("mq server sends a plain connection everything queued, even if that never stops sending and never closes", async () => {
+Deno.test("mq server sends a plain connection its whole queue, even if it keeps sending and never closes", async () => {
   const { program, port } = await start();
   await using _ = program;
   const [listener, publisher] = [await RawClient.connect(port), await RawClient.connect(port)];
@@ -333,7 +333,7 @@ Deno.test("mq server sends a plain connection everything queued, even if that ne
   assertEquals((await program.outcome()).code, 0);
 });
 
-Deno.test("mq server takes two signals at once, as npx passes Ctrl-C on, for one", async () => {
+Deno.test("mq server treats two simultaneous signals as one, as for Ctrl-C through npx", async () => {
   const { program, port } = await start();
   await using _ = program;
   const client = await RawClient.connect(port);
@@ -345,7 +345,7 @@ Deno.test("mq server takes two signals at once, as npx passes Ctrl-C on, for one
   assertEquals((await program.outcome()).code, 0);
 });
 
-Deno.test("mq server out of file descriptors says so, and takes new clients when others leave", async () => {
+Deno.test("mq server out of file descriptors reports it, and accepts new clients when others leave", async () => {
   const limited = ["sh", "-c", 'ulimit -n 60; exec "$@"', "sh", ...programLine()];
   await using program = new Program(["server", "--port", "0", "--host", "127.0.0.1"], {}, limited);
   const [, port] = /:(\d+)/.exec((await program.stdout.next())!)!;
@@ -358,7 +358,7 @@ Deno.test("mq server out of file descriptors says so, and takes new clients when
   last.close();
 });
 
-Deno.test("mq server says that its port is in use by another", async () => {
+Deno.test("mq server reports that its port is in use", async () => {
   const { program, port } = await start();
   await using _ = program;
   const { code, stderr } = await mq(["server", "--port", String(port)]);
@@ -366,7 +366,7 @@ Deno.test("mq server says that its port is in use by another", async () => {
   assertMatch(stderr, /^mq server: Cannot listen on .*: another program does already; choose another port /);
 });
 
-Deno.test("mq server logs each event that is published without a connection at an address, and what is refused", async () => {
+Deno.test("mq server logs each event published over HTTP, and what is refused", async () => {
   const lines: string[] = [];
   const stdout = new Output({ write: (bytes) => Promise.resolve(bytes.length) }, { isTerminal: false });
   stdout.line = (text) => void lines.push(text);

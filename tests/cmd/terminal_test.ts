@@ -85,7 +85,7 @@ function events(screen: string): string[] {
 }
 
 Deno.test({
-  name: "in three terminals, the logger shows what the app publishes and the server recognizes, and nothing else",
+  name: "in three terminals, the logger shows exactly what the app publishes and the server recognizes",
   ignore: !has("tmux"),
   async fn() {
     await using terminals = new Terminals();
@@ -195,7 +195,7 @@ for (
   ]
 ) {
   Deno.test({
-    name: `mq ${command} writes nothing but text to a terminal that is dumb, and no colours where NO_COLOR is set`,
+    name: `mq ${command} writes plain text to a dumb terminal, and no colours with NO_COLOR`,
     ignore: !has("script"),
     async fn() {
       await using server = await startBroker();
@@ -218,7 +218,7 @@ const SHELLS = [
 
 for (const { name, args, install } of SHELLS) {
   Deno.test({
-    name: `on a terminal, TAB completes commands of mq and events of the broker in ${name}`,
+    name: `on a terminal, TAB completes commands of mq and the broker's events in ${name}`,
     ignore: !has("tmux") || !has(name),
     async fn() {
       await using server = await startBroker({ events: ["order.*.paid"] });
@@ -261,7 +261,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "on a terminal, Ctrl-C reaches mq on and not its handlers, and they end with their terminal",
+  name: "on a terminal, Ctrl-C reaches mq on but not its handlers, and both end with their terminal",
   ignore: !has("tmux") || !has("pgrep"),
   async fn() {
     await using terminals = new Terminals();
@@ -290,7 +290,7 @@ Deno.test({
 const STATE = "#{alternate_on} #{cursor_flag} #{wrap_flag}";
 
 Deno.test({
-  name: "on a terminal, mq top obeys keys, fits another size, finds a restarted broker, and leaves all as it was",
+  name: "on a terminal, mq top reacts to keys, resizes, reconnects, and restores the terminal",
   ignore: !has("tmux"),
   async fn() {
     await using terminals = new Terminals();
@@ -368,7 +368,7 @@ const LONG_RUNNING: [command: string, shows: string][] = [
 
 for (const [command, text] of LONG_RUNNING) {
   Deno.test({
-    name: `mq ${command.split(" ")[0]} ends in its own time with exit code 0 when its terminal is closed`,
+    name: `mq ${command.split(" ")[0]} exits 0 when its terminal is closed`,
     ignore: !has("tmux") || !has("bash"),
     async fn() {
       await using server = await startBroker({ events: [">"] });
@@ -388,7 +388,7 @@ for (const [command, text] of LONG_RUNNING) {
 }
 
 Deno.test({
-  name: "a broker whose terminal is closed drains, and what nohup has started goes on",
+  name: "a broker drains when its terminal is closed, and continues under nohup",
   ignore: !has("tmux") || !has("bash") || !has("nohup"),
   async fn() {
     await using server = await startBroker();

@@ -70,7 +70,7 @@ const TOKENS: [token: string, isRight: boolean][] = [
 ];
 
 for (const [way, show] of Object.entries(WAYS)) {
-  Deno.test(`10.2 by ${way} the right token is accepted, also with white space around it, and no other is`, async () => {
+  Deno.test(`10.2 by ${way} the right token is accepted, also with white space around it, and no other`, async () => {
     await using test = await startWeb({ tokens: [{ token: TOKEN, scope: "all" }] });
     for (const [token, isRight] of TOKENS) assertEquals(await show(test, token), isRight, JSON.stringify(token));
   });
@@ -87,7 +87,7 @@ for (
     "bench connect --msgs 10",
   ]
 ) {
-  Deno.test(`10.2 MQ_TOKEN of mq ${line} may have a line end behind it, and is refused where it is no token`, async () => {
+  Deno.test(`10.2 MQ_TOKEN of mq ${line} may end with a line end, and is refused if it is not a token`, async () => {
     await using test = await startWeb({ events: [">"], tokens: [{ token: TOKEN, scope: "all" }] });
     assertEquals(await command(line)(test, "s3crét"), false);
     const heard = /^(on|logger) /.test(line) ? publishWhenHeard(test) : undefined;
@@ -103,7 +103,7 @@ async function publishWhenHeard(test: TestWeb): Promise<void> {
   await test.ask("/pub/create", { method: "POST", headers: { authorization: `Bearer ${TOKEN}` } });
 }
 
-Deno.test("10.2 mq server takes the token of MQ_TOKEN without the line end behind it", async () => {
+Deno.test("10.2 mq server accepts the token of MQ_TOKEN without its line end", async () => {
   await using program = new Program(["server", "--port", "0", "--host", "127.0.0.1"], { MQ_TOKEN: `${TOKEN}\r\n` });
   const port = Number(/:(\d+)/.exec((await program.stdout.next())!)![1]);
   await using client = await connect({ hostname: "127.0.0.1", port, token: TOKEN });

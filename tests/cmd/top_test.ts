@@ -60,7 +60,7 @@ function snapshot(clients: ClientInfo[], more: Partial<BrokerStats> = {}): Snaps
   return { at: new Date(0), stats, clients: [...clients, client("top", { patterns: [] })], own, outboxBytes: 1e6 };
 }
 
-Deno.test("compare makes rates of the differences between two answers, by the broker's own clock", () => {
+Deno.test("compare computes rates from the differences of two responses, by the broker's own clock", () => {
   const before = snapshot([client("app", { published: 100, delivered: 7, dropped: 1 })], {
     uptimeMs: 98_000,
     published: 100,
@@ -78,14 +78,14 @@ Deno.test("compare makes rates of the differences between two answers, by the br
   assertEquals(stats.perSecond, { published: 100, ...still, refused: 0.5, cpuMs: 500 });
 });
 
-Deno.test("compare gives a connection that is new its rates since it connected, and at least a second", () => {
+Deno.test("compare gives a new connection its rates since it connected, over at least a second", () => {
   const counts = { published: 100 };
   const now = snapshot([client("new", counts, 4000), client("newest", counts, 10)], { uptimeMs: 100_000 });
   const { clients } = compare(snapshot([], { uptimeMs: 90_000 }), now);
   assertEquals(clients.map(({ perSecond }) => perSecond.published), [25, 100, 0]);
 });
 
-Deno.test("compare without an answer before gives rates since the broker was made", () => {
+Deno.test("compare without a previous response gives rates since the broker started", () => {
   const { stats, clients: [app] } = compare(
     undefined,
     snapshot([client("app", { published: 120 })], { published: 500 }),
@@ -93,7 +93,7 @@ Deno.test("compare without an answer before gives rates since the broker was mad
   assertEquals([stats.perSecond.published, app.perSecond.published], [5, 2]);
 });
 
-Deno.test("compare tells how long a connection has lasted though this machine's clock differs from the broker's", () => {
+Deno.test("compare measures the age of a connection by the broker's clock, not by the local one", () => {
   const { clients } = compare(undefined, snapshot([client("old", {}, 3_600_000), client("later", {}, -50)]));
   assertEquals(clients.map(({ connectedMs }) => connectedMs), [3_600_000, 0, 60_000]);
 });
@@ -135,7 +135,7 @@ for (
     ["connected", ["注文", "client-10", "client-2", "top", "page"]],
   ] as const
 ) {
-  Deno.test(`sorted puts first what is first by ${sort}, and last if it is reversed`, () => {
+  Deno.test(`sorted sorts by ${sort}, and in reverse`, () => {
     const { clients } = figures();
     assertEquals(sorted(clients, { sort, isReversed: false }).map(({ name }) => name), [...names]);
     assertEquals(sorted(clients, { sort, isReversed: true }).at(-1)?.name, names[0]);
@@ -172,7 +172,7 @@ function screen(...args: Parameters<typeof drawScreen>): string[] {
   return drawScreen(...args).map((line) => line.trimEnd());
 }
 
-Deno.test("drawAll shows the broker and all of its connections, as wide as they are", () => {
+Deno.test("drawAll shows the broker and all of its connections, at full width", () => {
   const drawing = `
     mq/0.5.0 at localhost:3001  up 1m 40s  CPU 0 %  82 MB
     5 connections  12,300 published/s  20 delivered/s
@@ -187,7 +187,7 @@ Deno.test("drawAll shows the broker and all of its connections, as wide as they 
   assertEquals(drawAll(figures(), SUBJECT, BY_NAME, Infinity).split("\n"), lines(drawing));
 });
 
-Deno.test("drawScreen in 80 columns omits addresses, and lists the keys", () => {
+Deno.test("drawScreen in 80 columns omits addresses, and shows the keys", () => {
   const drawing = `
     mq/0.5.0 at localhost:3001  up 1m 40s  CPU 0 %  82 MB
     5 connections  12,300 published/s  20 delivered/s
@@ -205,7 +205,7 @@ Deno.test("drawScreen in 80 columns omits addresses, and lists the keys", () => 
   assertEquals(screen(figures(), SUBJECT, view, { columns: 80, rows: 11 }), lines(drawing));
 });
 
-Deno.test("drawScreen in 40 columns keeps names and rates, and says which rows are shown", () => {
+Deno.test("drawScreen in 40 columns keeps names and rates, and shows which rows are visible", () => {
   const drawing = `
     mq/0.5.0 at localhost:3001  up 1m 40s  …
     5 connections (2-4 shown)  12,300 publi…
@@ -219,7 +219,7 @@ Deno.test("drawScreen in 40 columns keeps names and rates, and says which rows a
   assertEquals(screen(figures(), SUBJECT, { ...BY_NAME, first: 1 }, { columns: 40, rows: 8 }), lines(drawing));
 });
 
-Deno.test("drawScreen fills a terminal of any size, and never a line or a column more", () => {
+Deno.test("drawScreen fills a terminal of any size, and never exceeds it", () => {
   for (let columns = 1; columns <= 130; columns++) {
     for (const rows of [1, 2, 3, 4, 5, 6, 9, 24]) {
       const drawn = drawScreen(figures(), SUBJECT, { ...BY_NAME, first: 2 }, { columns, rows });
@@ -229,7 +229,7 @@ Deno.test("drawScreen fills a terminal of any size, and never a line or a column
   }
 });
 
-Deno.test("drawScreen prints no control characters of clients", () => {
+Deno.test("drawScreen escapes control characters", () => {
   const bad = "\x1b[31m\x07\x9b1m\r\n\u202e";
   const { stats, clients } = figures();
   const hostile = clients.map((client) => ({ ...client, name: bad, address: bad, patterns: [bad] }));
@@ -241,13 +241,13 @@ Deno.test("drawScreen prints no control characters of clients", () => {
   }
 });
 
-Deno.test("firstRow stays where there are rows to show", () => {
+Deno.test("firstRow stays within the rows that there are", () => {
   const size = { columns: 80, rows: 15 };
   assertEquals([-3, 0, 7, 99].map((wanted) => firstRow(wanted, 30, size)), [0, 0, 7, 20]);
   assertEquals(firstRow(5, 4, size), 0);
 });
 
-Deno.test("formatFigures is one JSON object, sorted, with rates and nothing that was only drawn", () => {
+Deno.test("formatFigures returns one JSON object, sorted, with rates and without drawing state", () => {
   const text = formatFigures(figures(), { sort: "queue", isReversed: false });
   assert(!text.includes("\n"));
   const { at, stats, clients: [first] } = JSON.parse(text);
@@ -335,7 +335,7 @@ async function crowd(count: number, options: BrokerOptions = {}) {
   return server;
 }
 
-Deno.test("mq top sorts by keys, and the other way round by the same key again", async () => {
+Deno.test("mq top sorts by keys, and in reverse when a key is pressed again", async () => {
   await using server = await crowd(3);
   await using watched = new Watched(server.port, ["--sort", "connected"]);
   await watched.shows(/connected▲|connected▼/);
@@ -350,7 +350,7 @@ Deno.test("mq top sorts by keys, and the other way round by the same key again",
   assertEquals(await soon(watched.code, "its end"), 0);
 });
 
-Deno.test("mq top scrolls no further than there are connections", async () => {
+Deno.test("mq top does not scroll past the last connection", async () => {
   await using server = await crowd(9); // Ten with itself, of which five fit.
   await using watched = new Watched(server.port, ["--sort", "name"]);
   await watched.shows(/\(1-5 shown\)/);
@@ -369,7 +369,7 @@ Deno.test("mq top scrolls no further than there are connections", async () => {
   }
 });
 
-Deno.test("mq top draws anew when the terminal has another size", async () => {
+Deno.test("mq top redraws when the terminal is resized", async () => {
   await using server = await crowd(1);
   await using watched = new Watched(server.port, [], "1h");
   await watched.shows(/q:quit/);
@@ -387,7 +387,7 @@ for (
     ["a signal", (watched: Watched) => watched.end()],
   ] as const
 ) {
-  Deno.test(`mq top ends by ${how} with exit code 0, and leaves the terminal as it was`, async () => {
+  Deno.test(`mq top ends by ${how} with exit code 0, and restores the terminal`, async () => {
     await using server = await crowd(1);
     await using watched = new Watched(server.port);
     await watched.shows(/q:quit/);
@@ -398,7 +398,7 @@ for (
   });
 }
 
-Deno.test("mq top works without a keyboard", async () => {
+Deno.test("mq top works without keyboard input", async () => {
   await using server = await crowd(1);
   await using watched = new Watched(server.port);
   await watched.closeStdin();
@@ -407,7 +407,7 @@ Deno.test("mq top works without a keyboard", async () => {
   await watched.shows(/3 connections/);
 });
 
-Deno.test("mq top reports that it lost the connection, and reconnects", async () => {
+Deno.test("mq top reports a lost broker, and reconnects", async () => {
   const first = await crowd(1);
   const { port } = first;
   await using watched = new Watched(port);
@@ -422,7 +422,7 @@ Deno.test("mq top reports that it lost the connection, and reconnects", async ()
   assertEquals(await soon(watched.code, "its end"), 0);
 });
 
-Deno.test("mq top ends while the broker is lost", async () => {
+Deno.test("mq top can be ended while disconnected", async () => {
   const server = await crowd(1);
   await using watched = new Watched(server.port);
   await watched.shows(/c0/);
@@ -433,7 +433,7 @@ Deno.test("mq top ends while the broker is lost", async () => {
   assert(!watched.terminal.isTaken);
 });
 
-Deno.test("mq top leaves the terminal as it was when the broker takes it no more, and says why", async () => {
+Deno.test("mq top restores the terminal when the broker rejects it, and reports why", async () => {
   const first = await crowd(1);
   const { port } = first;
   await using watched = new Watched(port);
@@ -445,7 +445,7 @@ Deno.test("mq top leaves the terminal as it was when the broker takes it no more
   assert(!watched.terminal.isTaken);
 });
 
-Deno.test("mq top reports that the broker does not answer", async () => {
+Deno.test("mq top reports that the broker does not respond", async () => {
   await using broker = new FakeBroker();
   await using watched = new Watched(broker.port);
   const peer = await broker.welcome();
@@ -460,7 +460,7 @@ Deno.test("mq top reports that the broker does not answer", async () => {
   peer.close();
 });
 
-Deno.test("mq top shows the connections of a broker before 0.5, which tells less of them", async () => {
+Deno.test("mq top shows the connections of a broker before 0.5, which reports fewer fields", async () => {
   await using broker = new FakeBroker();
   await using watched = new Watched(broker.port);
   const peer = await broker.welcome();
@@ -472,7 +472,7 @@ Deno.test("mq top shows the connections of a broker before 0.5, which tells less
   peer.close();
 });
 
-Deno.test("mq top --once prints the head and the table once, without colours in a pipe", async () => {
+Deno.test("mq top --once prints the header and the table once, without colours in a pipe", async () => {
   await using server = await crowd(2);
   const { code, stdout, stderr } = await mq(["top", "--once", "--every", "50ms", "-s", `127.0.0.1:${server.port}`]);
   assertEquals([code, stderr], [0, ""]);
@@ -490,7 +490,7 @@ Deno.test("mq top --once prints the head and the table once, without colours in 
   ]);
 });
 
-Deno.test("mq top --once --json prints one object, of what happened in the interval", async () => {
+Deno.test("mq top --once --json prints one object for the interval", async () => {
   await using server = await crowd(2);
   const args = ["top", "--once", "--json", "--every", "10ms", "--sort", "name", "-s", `127.0.0.1:${server.port}`];
   const { code, stdout, stderr } = await mq(args);
@@ -501,7 +501,7 @@ Deno.test("mq top --once --json prints one object, of what happened in the inter
   assertEquals(clients[0].perSecond, { published: 0, delivered: 0, dropped: 0 });
 });
 
-Deno.test("mq top in a pipe prints again and again, without a code for terminals, and ends when nobody reads", async () => {
+Deno.test("mq top in a pipe prints repeatedly without escape sequences, and ends when the pipe is closed", async () => {
   await using server = await crowd(1);
   await using program = new Program(["top", "--every", "10ms", "-s", `127.0.0.1:${server.port}`]);
   for (let times = 0; times < 3; times++) {
@@ -531,7 +531,7 @@ Deno.test("mq top --json prints a line each interval, through a restart, until a
   assertEquals((await program.outcome()).code, 0);
 });
 
-Deno.test("mq top --once fails when it is interrupted, or its broker goes, before it has anything to print", async () => {
+Deno.test("mq top --once fails if it is interrupted or disconnected before it has anything to print", async () => {
   const server = await crowd(1);
   const args = ["top", "--once", "--every", "1h", "-s", `127.0.0.1:${server.port}`];
   await using one = new Program(args);
@@ -547,7 +547,7 @@ Deno.test("mq top --once fails when it is interrupted, or its broker goes, befor
 
 // Publishers without a connection, and answers to requests
 
-Deno.test("compare and drawAll show who publishes over HTTP, without counting it among the connections", () => {
+Deno.test("compare and drawAll show HTTP publishers, without counting them as connections", () => {
   const post = { name: "http", address: "127.0.0.1:50001" };
   const counter = new HttpCounter();
   counter.count(post);
@@ -571,7 +571,7 @@ Deno.test("HttpCounter counts a limited number of publishers", () => {
   assertEquals(counter.publishers, []);
 });
 
-Deno.test("drawAll shows the patterns of replies to requests as one", () => {
+Deno.test("drawAll shows the reply patterns of requests as one", () => {
   const patterns = ["create", "_INBOX.a.*", "_INBOX.b.*"];
   assertMatch(
     drawAll(compare(undefined, snapshot([client("asker", { patterns })])), SUBJECT, BY_NAME, Infinity),
@@ -591,7 +591,7 @@ Deno.test("mq top shows a row for http once something is published over HTTP", a
   assertEquals(watched.names, ["c0", "http", "top"]);
 });
 
-Deno.test("mq top works with a token for publishing only, which cannot subscribe to what comes over HTTP", async () => {
+Deno.test("mq top works with a token for publishing only, which cannot subscribe to mq.http", async () => {
   await using server = await startBroker({ tokens: parseTokens("publish s3cret") });
   const { code, stdout } = await mq(["top", "--once", "--every", "10ms", "-s", `127.0.0.1:${server.port}`], {
     env: { MQ_TOKEN: "s3cret" },

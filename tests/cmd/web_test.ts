@@ -17,7 +17,7 @@ async function text(url: string, init?: RequestInit): Promise<string> {
   return await (await fetch(url, init)).text();
 }
 
-Deno.test("mq server --web shows the page on localhost, with all that it needs", async () => {
+Deno.test("mq server --web serves the page on localhost, with all its files", async () => {
   const { program, url } = await startServer();
   await using _ = program;
   assertMatch(url, /^http:\/\/localhost:\d+\/$/);
@@ -31,7 +31,7 @@ Deno.test("mq server --web shows the page on localhost, with all that it needs",
   assertStringIncludes(await text(`${url}metrics`), "\nmq_connections 0\n");
 });
 
-Deno.test("what comes over HTTP is in the log of mq server, and Ctrl-C ends it all", async () => {
+Deno.test("mq server logs what comes over HTTP, and Ctrl-C ends both servers", async () => {
   const { program, url } = await startServer();
   await using _ = program;
   const events = await fetch(`${url}events?pattern=create`);
@@ -53,7 +53,7 @@ Deno.test("what comes over HTTP is in the log of mq server, and Ctrl-C ends it a
   assertStringIncludes(stdout, "Draining 2 connections");
 });
 
-Deno.test("mq server --web --json prints the URL of the page", async () => {
+Deno.test("mq server --web --json prints the address of the page", async () => {
   await using program = new Program(["server", "--port", "0", "--web", "127.0.0.1:0", "--json"]);
   const { data: { web } } = JSON.parse((await program.stdout.next())!);
   assertEquals(web.length, 1);
@@ -70,7 +70,7 @@ Deno.test("mq server --web that is open to the network says how to secure it", a
   );
 });
 
-Deno.test("mq server --web asks for the token, and speaks TLS, as the broker does", async () => {
+Deno.test("mq server --web requires the token and uses TLS like the broker", async () => {
   const file = (name: string) => new URL(`../files/${name}`, import.meta.url).pathname;
   const secret = ["--token-file", file("token.txt"), "--tls-cert", file("cert.pem"), "--tls-key", file("key.pem")];
   const { program, url } = await startServer(...secret);
@@ -81,7 +81,7 @@ Deno.test("mq server --web asks for the token, and speaks TLS, as the broker doe
   assertEquals([response.status, JSON.parse(await response.text()).error], [401, "unauthorized"]);
 });
 
-Deno.test("mq server --web-origin accepts pages of that origin, and no other", async () => {
+Deno.test("mq server --web-origin allows the page of that origin, and no other", async () => {
   const { program, url } = await startServer("--web-origin", "http://a.example,https://b.example:8443");
   await using _ = program;
   const { port } = new URL(url);
@@ -101,7 +101,7 @@ Deno.test("mq server --web-origin accepts pages of that origin, and no other", a
   }
 });
 
-Deno.test("mq server says what is wrong with --web and --web-origin, and what to do", async () => {
+Deno.test("mq server reports what is wrong with --web and --web-origin, and what to do", async () => {
   const help = "\nTry: mq server --help\n";
   const rows: [args: string, code: number, stderr: string][] = [
     ["--web", 2, `mq server: --web needs a value: [HOST:]PORT${help}`],
@@ -136,7 +136,7 @@ Deno.test("mq server says what is wrong with --web and --web-origin, and what to
   }
 });
 
-Deno.test("mq server says so where the port of --web is taken", async () => {
+Deno.test("mq server reports that the port of --web is in use", async () => {
   using taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const place = `127.0.0.1:${taken.addr.port}`;
   const { code, stderr } = await mq(["server", "--port", "0", "--web", place]);
@@ -146,7 +146,7 @@ Deno.test("mq server says so where the port of --web is taken", async () => {
   ]);
 });
 
-Deno.test("mq demo shows its page, where it says", async () => {
+Deno.test("mq demo serves its page at the address that it prints", async () => {
   await using demo = new Program(["demo", "--web", "127.0.0.1:0"]);
   const line = await demo.stdout.find("A page that shows");
   const [url] = /http:\/\/127\.0\.0\.1:\d+\/$/.exec(line)!;

@@ -31,7 +31,7 @@ function lines(drawing: string): string {
   return drawing.replace(/^\n/, "").replace(/^ {4}/gm, "").trimEnd();
 }
 
-Deno.test("drawWhy shows who receives an event, by which pattern, how much is queued, and who does not receive it", () => {
+Deno.test("drawWhy shows who receives an event, by which pattern, with queued bytes, and who does not", () => {
   const why: Why = {
     name: "order.created",
     recognized: true,
@@ -57,7 +57,7 @@ Deno.test("drawWhy shows who receives an event, by which pattern, how much is qu
   assertEquals(drawWhy(why, infos(["order.*"]), 20), lines(drawing));
 });
 
-Deno.test("drawWhy ends an event that is not recognized at the broker, and names the flag that would admit it", () => {
+Deno.test("drawWhy ends an unrecognized event at the broker, and names the flag that would recognize it", () => {
   const why: Why = { ...answer(3, 2), name: "archive", recognized: false, by: null, receivers: 0 };
   const drawing = `
                ┌─ broker ───────┐
@@ -76,13 +76,13 @@ for (
     undefined,
   ]] as const
 ) {
-  Deno.test(`drawWhy takes ${name} for a slip of ${meant ?? "nothing"} where ${events.join()} are recognized`, () => {
+  Deno.test(`drawWhy suggests for ${name} ${meant ?? "nothing"} if ${events.join()} are recognized`, () => {
     const why: Why = { ...answer(0, 0), name, recognized: false, by: null };
     assertEquals(/Did you mean (.*)\?/.exec(drawWhy(why, infos(events), 20))?.[1], meant);
   });
 }
 
-Deno.test("drawWhy draws one connection, and none", () => {
+Deno.test("drawWhy draws one connection, or none", () => {
   const one = `
               ┌─ broker ──────┐
     create ──▶│ recognized by │────▶ hears-0  by >
@@ -101,7 +101,7 @@ Deno.test("drawWhy draws one connection, and none", () => {
   assertEquals(drawWhy(answer(0, 0), infos(["create"]), 20), lines(none));
 });
 
-Deno.test("drawWhy shows the first of many connections and says how many more there are", () => {
+Deno.test("drawWhy shows the first of many connections and how many more there are", () => {
   const some = drawWhy(answer(1000, 600), infos(["create"]), 2).split("\n");
   assertEquals(some.slice(1, -1).map((line) => line.replace(/^.*(?=──[▶×])/, "")), [
     "──▶ hears-0    by >",
@@ -115,7 +115,7 @@ Deno.test("drawWhy shows the first of many connections and says how many more th
   assertEquals(drawWhy(answer(1000, 600), infos(["create"]), Infinity).split("\n").length, 1602);
 });
 
-Deno.test("drawWhy keeps its columns where characters take two columns, or none", () => {
+Deno.test("drawWhy aligns columns with characters two columns wide or of no width", () => {
   const why: Why = {
     ...answer(0, 0),
     name: "注文",
@@ -148,7 +148,7 @@ const CROWD: Why = {
   ],
 };
 
-Deno.test("drawWhy stands below each other what has no room side by side, and cuts what is too long", () => {
+Deno.test("drawWhy stacks what does not fit side by side, and cuts what is too long", () => {
   const drawing = `
     order.created
       ▼
@@ -165,7 +165,7 @@ Deno.test("drawWhy stands below each other what has no room side by side, and cu
   assertEquals(drawWhy(CROWD, infos(["order.*"]), 20, 40), lines(drawing));
 });
 
-Deno.test("drawWhy is a list where there is no room for a drawing", () => {
+Deno.test("drawWhy is a list if there is no room for a drawing", () => {
   const why = { ...CROWD, ignores: CROWD.ignores.slice(1) };
   const list = `
     order.created:
@@ -205,13 +205,13 @@ Deno.test("drawWhy fits any terminal, and shows every connection in it", () => {
   }
 });
 
-Deno.test("drawWhy advises a broker with a catalog to add to it", () => {
+Deno.test("drawWhy suggests adding to the catalog for a broker that has one", () => {
   const why: Why = { ...answer(0, 0), name: "nope", recognized: false, by: null };
   const drawn = drawWhy(why, [{ pattern: "create", description: "A record is there." }, { pattern: "read" }], 20);
   assert(drawn.includes("To admit it: add nope to its catalog\n"), drawn);
 });
 
-Deno.test("drawWhy prints no more about three thousand events than about a few", () => {
+Deno.test("drawWhy shortens its suggestion for three thousand events", () => {
   const events = Array.from({ length: 3000 }, (_, index) => `event-${index}`);
   const why: Why = { ...answer(0, 0), name: "nope", recognized: false, by: null };
   const drawn = drawWhy(why, infos(events), 20);
@@ -219,7 +219,7 @@ Deno.test("drawWhy prints no more about three thousand events than about a few",
   assert(drawn.length < 500);
 });
 
-Deno.test("drawWhy prints no control characters of clients", () => {
+Deno.test("drawWhy escapes control characters", () => {
   const bad = "\x1b[31m\x07\x9b1m\n\u202e";
   const why = { ...answer(2, 2), name: bad, by: bad };
   for (const connection of [...why.hears, ...why.ignores]) connection.name = bad;
@@ -232,7 +232,7 @@ Deno.test("drawWhy prints no control characters of clients", () => {
   }
 });
 
-Deno.test("mq why draws who receives an event, without itself", async () => {
+Deno.test("mq why draws who receives an event, except itself", async () => {
   await using server = await startBroker();
   const [, shop] = await server.connect(2);
   await shop.ask('/hello {"name":"shop"}');
@@ -248,7 +248,7 @@ Deno.test("mq why draws who receives an event, without itself", async () => {
   assertEquals(outcome, { code: 0, stdout: lines(drawing) + "\n", stderr: "" });
 });
 
-Deno.test("mq why --json prints the response on one line, without itself", async () => {
+Deno.test("mq why --json prints the broker's response on one line, without itself", async () => {
   await using server = await startBroker();
   const [, silent] = await server.connect(2);
   await silent.ask("/unsub >");

@@ -13,7 +13,7 @@ function check(headers: Record<string, string>, policy: Partial<AccessPolicy> = 
   }
 }
 
-Deno.test("checkAccess knows a gateway by addresses, as localhost, and by the names that it was given", () => {
+Deno.test("checkAccess accepts the gateway's addresses, localhost and the given host names", () => {
   for (const host of ["127.0.0.1:8080", "10.1.2.3", "[::1]:8080", "localhost", "LOCALHOST:8080", "mq.localhost:80"]) {
     assertEquals(check({ host }), undefined, host);
   }
@@ -27,7 +27,7 @@ Deno.test("checkAccess knows a gateway by addresses, as localhost, and by the na
   assertEquals(check({ host: "teacher.local:8080" }, { origins: ["http://teacher.local:8080"] }), undefined);
 });
 
-Deno.test("checkAccess accepts the gateway's own page, allowed origins, and no others", () => {
+Deno.test("checkAccess allows the gateway's own page and allowed origins, and no other", () => {
   const from = (origin: string, policy?: Partial<AccessPolicy>) => check({ host: "localhost:8080", origin }, policy);
   assertEquals(from("http://localhost:8080"), undefined);
   for (
@@ -48,7 +48,7 @@ Deno.test("checkAccess accepts the gateway's own page, allowed origins, and no o
   assertEquals(check({ host: "localhost", origin: "http://localhost" }), undefined);
 });
 
-Deno.test("checkAccess refuses a picture on another page, but accepts a link", () => {
+Deno.test("checkAccess refuses a cross-site image, but allows a link", () => {
   const site = (site: string, mode: string) =>
     check({ host: "localhost:8080", "sec-fetch-site": site, "sec-fetch-mode": mode });
   assertEquals(site("same-origin", "cors"), undefined);
@@ -66,7 +66,7 @@ Deno.test("parseOrigin reads an origin as browsers write it, and nothing else", 
   }
 });
 
-Deno.test("bearerToken reads what stands behind Bearer", () => {
+Deno.test("bearerToken returns what follows Bearer", () => {
   const token = (authorization: string) => bearerToken(new Headers({ authorization }));
   assertEquals(token("Bearer s3cret"), "s3cret");
   assertEquals(token("bearer  s3cret"), "s3cret");

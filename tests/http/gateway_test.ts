@@ -40,12 +40,12 @@ Deno.test("13.12 the page comes with headers that protect it", async () => {
   }
 });
 
-Deno.test("a gateway without a page has none", async () => {
+Deno.test("a gateway without a page responds 404", async () => {
   await using test = await startWeb({}, { page: undefined });
   assertEquals(await test.refused("/"), [404, "not-found"]);
 });
 
-Deno.test("13.7 /healthz and /stats report the state of the broker", async () => {
+Deno.test("13.7 /healthz and /stats report the broker's state", async () => {
   await using test = await startWeb();
   const { status, body } = await test.ask("/healthz");
   assertEquals([status, body], [200, "ok\n"]);
@@ -56,7 +56,7 @@ Deno.test("13.7 /healthz and /stats report the state of the broker", async () =>
   assertEquals(Object.keys(JSON.parse(stats.body)), Object.keys(test.server.broker.stats()));
 });
 
-Deno.test("13.8 the error for an unknown path or method names those that exist", async () => {
+Deno.test("13.8 the refusal of another path or method lists those that exist", async () => {
   await using test = await startWeb();
   for (const path of ["/nope", "/pub", "/page.js/", "/..%2fetc/passwd", "/constructor"]) {
     assertEquals(await test.refused(path), [404, "not-found"], path);
@@ -122,7 +122,7 @@ Deno.test("13.9 13.10 the refusal of a Host or an Origin names the flag that wou
   assertEquals((await message({ origin: `http://${"x".repeat(3000)}` })).length < 200, true);
 });
 
-Deno.test("13.14 a parameter that a path does not take is refused by its name, at every path", async () => {
+Deno.test("13.14 an unknown parameter is refused by its name, at every path", async () => {
   await using test = await startWeb({}, { page: PAGE });
   const message = async (path: string, init?: RequestInit) => {
     const answer = await test.ask(path, init);
@@ -172,7 +172,7 @@ Deno.test("13.9 a request for a host name that is not the gateway's is refused a
   assertEquals(test.server.told("mq.connect"), []);
 });
 
-Deno.test("13.10 the gateway's own page may do everything", async () => {
+Deno.test("13.10 the gateway's own page is allowed everything", async () => {
   await using test = await startWeb();
   for (const host of [test.host, `localhost:${test.port}`, `[::1]:${test.port}`]) {
     const { status } = await test.forged("POST /pub/create", { host, origin: `http://${host}` }, "1");
@@ -182,7 +182,7 @@ Deno.test("13.10 the gateway's own page may do everything", async () => {
   assertEquals(await socket.lines.next(), "HTTP/1.1 101 Switching Protocols\r");
 });
 
-Deno.test("13.10 a page of an allowed origin may do everything, and its browser is told so", async () => {
+Deno.test("13.10 a page of an allowed origin is allowed everything, too, with CORS headers", async () => {
   await using test = await startWeb({}, { origins: ["https://A.example"] });
   const origin = "https://a.example";
   const answer = await test.forged("POST /pub/create", { origin }, "1");
@@ -197,7 +197,7 @@ Deno.test("13.10 a page of an allowed origin may do everything, and its browser 
   assertEquals((await test.forged("GET /stats", { origin: "https://b.example" })).status, 403);
 });
 
-Deno.test("13.11 without a valid token only the page and /healthz are served", async () => {
+Deno.test("13.11 without a valid token, if the broker has tokens, only the page and /healthz respond", async () => {
   await using test = await startWeb({ tokens: TOKENS });
   for (const authorization of [undefined, "Bearer guess", "Basic everything", "Bearer everything2"]) {
     const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
@@ -211,7 +211,7 @@ Deno.test("13.11 without a valid token only the page and /healthz are served", a
   for (const path of ["/", "/page.js", "/healthz"]) assertEquals((await test.ask(path)).status, 200, path);
 });
 
-Deno.test("13.11 a token allows only what its scope allows", async () => {
+Deno.test("13.11 a token allows what its scope permits", async () => {
   await using test = await startWeb({ tokens: TOKENS });
   const headers = (token: string) => ({ authorization: `Bearer ${token}` });
   const post = (token: string) => test.ask("/pub/create", { method: "POST", headers: headers(token), body: "1" });
@@ -230,7 +230,7 @@ Deno.test("13.11 a token allows only what its scope allows", async () => {
   }
 });
 
-Deno.test("with a certificate the gateway speaks TLS", async () => {
+Deno.test("a gateway with a certificate uses TLS", async () => {
   const read = (name: string) => Deno.readTextFileSync(new URL(`../files/${name}`, import.meta.url));
   const tls = { cert: read("cert.pem"), key: read("key.pem") };
   await using test = await startWeb({}, { hostname: "localhost", tls });
@@ -241,7 +241,7 @@ Deno.test("with a certificate the gateway speaks TLS", async () => {
   assertEquals([response.status, JSON.parse(await response.text()).receivers], [202, 0]);
 });
 
-Deno.test("serveWeb explains invalid addresses and origins", async () => {
+Deno.test("serveWeb reports invalid addresses and origins", async () => {
   await using test = await startWeb();
   const { broker } = test.server;
   const code = async (options: Parameters<typeof serveWeb>[1]) =>
@@ -252,7 +252,7 @@ Deno.test("serveWeb explains invalid addresses and origins", async () => {
   assertEquals(await code({ tls: { cert: "x", key: "y" } }), "bad-certificate");
 });
 
-Deno.test("on localhost the gateway listens on both of its addresses, and a browser finds it by name", async () => {
+Deno.test("on localhost the gateway listens on both loopback addresses, and a browser reaches it by name", async () => {
   await using server = await startBroker();
   await using web = await serveWeb(server.broker, { port: 0 });
   const [{ port }] = web.addrs;
@@ -308,7 +308,7 @@ Deno.test({
   },
 });
 
-Deno.test("13.7 /metrics reads the figures of the broker each time", async () => {
+Deno.test("13.7 /metrics reads the broker's counters each time", async () => {
   await using test = await startWeb();
   const published = async () => /^mq_events_published_total (\d+)$/m.exec((await test.ask("/metrics")).body)?.[1];
   assertEquals(await published(), "0");
@@ -317,7 +317,7 @@ Deno.test("13.7 /metrics reads the figures of the broker each time", async () =>
   assertEquals([await published(), await published()], ["2", "2"]);
 });
 
-Deno.test("closing the gateway ends its WebSockets and event streams, and not the broker", async () => {
+Deno.test("closing the gateway ends its WebSockets and event streams, but not the broker", async () => {
   const test = await startWeb();
   const [listener] = await test.server.connect(1);
   const socket = await test.socket();
@@ -335,7 +335,7 @@ Deno.test("closing the gateway ends its WebSockets and event streams, and not th
 });
 
 for (const trigger of ["mq.connect", "mq.subscribe", "mq.http", "mq.disconnect", "mq.drain", "a published event"]) {
-  Deno.test(`closing the gateway from a function that the broker calls: at ${trigger}`, async () => {
+  Deno.test(`the gateway can be closed from a callback of the broker: at ${trigger}`, async () => {
     const closings = new Set<Promise<void>>();
     const close = () => void closings.add(test.web.close()).add(test.web.close());
     const test = await startWeb({
@@ -374,7 +374,7 @@ Deno.test("13.13 closing the broker ends WebSockets and event streams, and later
   assertEquals((await test.ask("/healthz")).status, 200);
 });
 
-Deno.test("closing takes no longer than the time to drain, even if clients do not read or do not end a request", async () => {
+Deno.test("closing takes no longer than the drain time, even if clients do not read or finish a request", async () => {
   const test = await startWeb({ limits: { drainMs: 100, lineBytes: 50_000, outboxBytes: 64 * 1024 } });
   const silent = await test.upgraded();
   await silent.lines.find("101");

@@ -8,7 +8,7 @@ import type { Token } from "../../lib/protocol/tokens.ts";
 import { until } from "../helpers.ts";
 import { type Answer, refusalIn, startWeb } from "./fixtures.ts";
 
-Deno.test("13.4 POST /pub/NAME publishes its body, and answers with the receipt", async () => {
+Deno.test("13.4 POST /pub/NAME publishes its body, and responds with the receipt", async () => {
   await using test = await startWeb({ events: [">"] });
   const [listener] = await test.server.connect(1);
   const bodies: [body: string, line: string][] = [
@@ -31,7 +31,7 @@ Deno.test("13.4 POST /pub/NAME publishes its body, and answers with the receipt"
   assertEquals(test.server.broker.stats().connections, 1);
 });
 
-Deno.test("13.3 a POST is published as one mq.http, and is no connection", async () => {
+Deno.test("13.3 a POST is reported as one mq.http, and is not a connection", async () => {
   await using test = await startWeb();
   const [observer, listener] = await test.server.connect(2);
   assertEquals(await observer.ask("/sub mq.http"), "/ok sub");
@@ -46,7 +46,7 @@ Deno.test("13.3 a POST is published as one mq.http, and is no connection", async
   assertEquals(test.server.broker.stats().published, 1);
 });
 
-Deno.test("13.3 a POST needs no room for a connection", async () => {
+Deno.test("13.3 a POST does not count against the limit of connections", async () => {
   await using test = await startWeb({ limits: { connections: 1 } });
   const [listener] = await test.server.connect(1);
   assertEquals((await test.pub("create", "1")).status, 202);
@@ -79,7 +79,7 @@ Deno.test("13.8 a POST that breaks a rule is refused with the reason, and publis
   await listener.expect("create {}");
 });
 
-Deno.test("13.4 a POST whose body is not the data as it stands is refused with what is taken, and publishes nothing", async () => {
+Deno.test("13.4 a POST whose body is not raw data is refused with a hint, and publishes nothing", async () => {
   await using test = await startWeb();
   const post = (headers: Record<string, string>, body: BodyInit = "1") =>
     test.ask("/pub/create", { method: "POST", headers, body });
@@ -103,7 +103,7 @@ Deno.test("13.4 a POST whose body is not the data as it stands is refused with w
   assertEquals(test.server.broker.stats().published, 0);
 });
 
-Deno.test("13.4 a POST of any text type is accepted, also with Expect: 100-continue", async () => {
+Deno.test("13.4 a POST of any text type is accepted unchanged, also with Expect: 100-continue", async () => {
   await using test = await startWeb();
   const [listener] = await test.server.connect(1);
   for (
@@ -129,7 +129,7 @@ Deno.test("13.4 a POST of any text type is accepted, also with Expect: 100-conti
   await listener.expect("create 7");
 });
 
-Deno.test("13.3 refused and unrecognized POSTs are published as mq.refused and mq.unrecognized", async () => {
+Deno.test("13.3 refused and unrecognized POSTs are reported", async () => {
   await using test = await startWeb({ catalog: CATALOG, limits: { lineBytes: 1000 } });
   await test.pub("archive", "1");
   await test.pub("create", "1");
@@ -157,7 +157,7 @@ async function exceed(publish: () => Promise<Answer>, perSecond: number): Promis
   }
 }
 
-Deno.test("13.15 the rate limit holds for the POSTs of an address, whatever connections and tokens they use", async () => {
+Deno.test("13.15 the rate limit applies to the POSTs of an address, over all connections and tokens", async () => {
   await using test = await startWeb({ limits: { eventsPerSecond: 1 } });
   let times = 0;
   const publish = () => {
@@ -172,7 +172,7 @@ Deno.test("13.15 the rate limit holds for the POSTs of an address, whatever conn
   await until(async () => (await publish()).status === 202, "the rate has recovered");
 });
 
-Deno.test("13.15 each address has a rate of its own", async () => {
+Deno.test("13.15 each address has its own rate limit", async () => {
   await using test = await startWeb({ limits: { eventsPerSecond: 1 } });
   const { broker } = test.server;
   await exceedFrom(broker, "192.0.2.1");
@@ -195,7 +195,7 @@ async function exceedFrom(broker: Broker, hostname: string): Promise<void> {
 
 const TOKENS: Token[] = [{ token: "one", scope: "publish" }, { token: "two", scope: "all" }];
 
-Deno.test("13.15 the rate limit holds for each token by itself, where the broker has tokens", async () => {
+Deno.test("13.15 the rate limit applies to each token separately, if the broker has tokens", async () => {
   await using test = await startWeb({ tokens: TOKENS, limits: { eventsPerSecond: 1 } });
   const publish = (token: string) =>
     test.forged("POST /pub/create", { connection: "close", authorization: `Bearer ${token}` }, "1");
@@ -203,7 +203,7 @@ Deno.test("13.15 the rate limit holds for each token by itself, where the broker
   assertEquals((await publish("two")).status, 202);
 });
 
-Deno.test("13.3 13.11 a POST with a token for listening only is refused and reported", async () => {
+Deno.test("13.3 13.11 a POST with a token for listening only is refused, and that is reported", async () => {
   await using test = await startWeb({ tokens: [{ token: "listens", scope: "listen" }] });
   const headers = { authorization: "Bearer listens" };
   const answer = await test.ask("/pub/create", { method: "POST", headers, body: "1" });
@@ -225,7 +225,7 @@ Deno.test("readBody removes one line end, and no more", async () => {
   assertEquals(await readBody(new Request("http://localhost/", { method: "POST" }), 100), "");
 });
 
-Deno.test("readBody takes a byte order mark off the beginning, and nowhere else", async () => {
+Deno.test("readBody removes a byte order mark at the beginning, and nowhere else", async () => {
   const read = (text: string) => readBody(requestWith(text), 100);
   assertEquals(await read('\ufeff{"id":1}\n'), '{"id":1}');
   assertEquals(await read("\ufeff\ufeffx\n\ufeff"), "\ufeffx\n\ufeff");
@@ -243,7 +243,7 @@ Deno.test("readBody reads no more than the maximum size", async () => {
   assertEquals([error.code, pulled], ["line-too-long", 2]);
 });
 
-Deno.test("13.4 a body that is longer than its Content-Length says is not read past the maximum size either", async () => {
+Deno.test("13.4 a body longer than its Content-Length is not read past the maximum size either", async () => {
   await using test = await startWeb({ limits: { lineBytes: 1000 } });
   const client = await test.raw();
   const head = [`POST /pub/create HTTP/1.1`, `host: ${test.host}`, "content-length: 1", "transfer-encoding: chunked"];
@@ -258,7 +258,7 @@ Deno.test("readBody refuses what is not UTF-8", async () => {
   assertEquals(error.code, "invalid-utf8");
 });
 
-Deno.test("readBody reads nothing of a body whose Content-Length is more than the maximum size", async () => {
+Deno.test("readBody reads nothing of a body whose Content-Length exceeds the maximum size", async () => {
   const request = requestWith("x".repeat(101), { "content-length": "101" });
   const error = await assertRejects(() => readBody(request, 100), ProtocolError);
   assertEquals([error.code, request.bodyUsed], ["line-too-long", false]);

@@ -6,7 +6,7 @@ import { parseBrokerLine } from "../../lib/protocol/lines.ts";
 import { Lines, until } from "../helpers.ts";
 import { startWeb, type TestWeb } from "./fixtures.ts";
 
-Deno.test("13.5 13.6 messageOf makes an event of each event, and comments of other lines", async () => {
+Deno.test("13.5 13.6 messageOf turns each event into an SSE event, and anything else into a comment", async () => {
   const format = (line: string) => {
     const message = messageOf(parseBrokerLine(line));
     return new Response(ReadableStream.from(message ? [message] : []).pipeThrough(new ServerSentEventStream())).text();
@@ -52,7 +52,7 @@ Deno.test("13.5 /events sends events with their ids as server-sent events", asyn
   assertEquals(test.server.told("mq.disconnect").at(-1)?.reason, "closed");
 });
 
-Deno.test("13.5 /events without a pattern sends all recognized events, and none of the broker's own", async () => {
+Deno.test("13.5 /events without a pattern sends all recognized events, and no system events", async () => {
   await using test = await startWeb();
   const { lines, leave } = await listen(test, "");
   assertEquals(test.server.broker.clients().map(({ name, patterns }) => [name, patterns]), [["http", [">"]]]);
@@ -71,7 +71,7 @@ Deno.test("13.8 /events refuses bad patterns before the stream begins", async ()
   assertEquals(test.server.broker.stats().published, 0);
 });
 
-Deno.test("13.6 /events answers the /ping of the broker, and sends a comment that keeps the stream open", async () => {
+Deno.test("13.6 /events responds to the broker's /ping, and sends a comment that keeps the stream open", async () => {
   await using test = await startWeb({ limits: { silenceMs: 50, answerMs: 10_000 } });
   const { lines, leave } = await listen(test, "");
   for (let times = 0; times < 3; times++) {
@@ -99,7 +99,7 @@ Deno.test("/events that is not read is a slow consumer, and other consumers are 
   await listener.expect("create after");
 });
 
-Deno.test("13.6 /events of a broker that drops events of slow consumers reports how many, and continues", async () => {
+Deno.test("13.6 /events reports how many events were dropped for a slow consumer, and continues", async () => {
   await using test = await startWeb({ limits: { lineBytes: 50_000, outboxBytes: 64 * 1024 }, slow: "drop" });
   const [publisher] = await test.server.connect(1);
   await publisher.ask("/unsub >");
@@ -115,7 +115,7 @@ Deno.test("13.6 /events of a broker that drops events of slow consumers reports 
   await leave();
 });
 
-Deno.test("13.5 HEAD of /events is answered as GET, and subscribes to nothing", async () => {
+Deno.test("13.5 HEAD of /events gets the response of GET, and does not subscribe", async () => {
   await using test = await startWeb();
   const { status, headers, body } = await test.ask("/events?pattern=create", { method: "HEAD" });
   assertEquals([status, headers.get("content-type"), body], [200, "text/event-stream", ""]);
@@ -131,14 +131,14 @@ Deno.test("13.5 /events accepts the lastEventId of EventSource polyfills, and ig
   await leave();
 });
 
-Deno.test("13.8 /events is refused where the broker has no room for another connection", async () => {
+Deno.test("13.8 /events is refused when the broker has no room for another connection", async () => {
   await using test = await startWeb({ limits: { connections: 1 } });
   await test.server.connect(1);
   assertEquals(await test.refused("/events"), [503, "too-many-connections"]);
   assertEquals((await test.ask("/stats")).status, 200);
 });
 
-Deno.test("13.5 /events puts each CR of data into a line of its own, and keeps the space behind it", async () => {
+Deno.test("13.5 /events puts each CR of data into a separate line, and keeps the space after it", async () => {
   await using test = await startWeb();
   const [publisher] = await test.server.connect(1);
   const { lines, leave } = await listen(test, "");

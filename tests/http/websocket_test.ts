@@ -18,7 +18,7 @@ Deno.test("13.1 a WebSocket speaks the line protocol, one line a message", async
   assertEquals([page.name, page.address.replace(/\d+$/, "PORT")], ["page", "127.0.0.1:PORT"]);
 });
 
-Deno.test("13.1 a line that breaks a rule is answered on a WebSocket as on TCP", async () => {
+Deno.test("13.1 a line that breaks a rule gets the same response on a WebSocket as on TCP", async () => {
   await using test = await startWeb({ limits: { lineBytes: 1000 } });
   const socket = await test.socket();
   await socket.ask("/hello");
@@ -33,7 +33,7 @@ Deno.test("13.1 a line that breaks a rule is answered on a WebSocket as on TCP",
   assertEquals(test.server.broker.stats().refused, 3);
 });
 
-Deno.test("13.1 /quit closes a WebSocket, behind what is queued", async () => {
+Deno.test("13.1 /quit closes a WebSocket after what is queued", async () => {
   await using test = await startWeb();
   const socket = await test.socket();
   for (let index = 0; index < 1000; index++) socket.line(`create ${index} ${"x".repeat(1000)}`);
@@ -58,7 +58,7 @@ Deno.test("a WebSocket that its client closes, or that breaks, is disconnected",
   assertEquals(test.server.told("mq.disconnect").map(({ reason }) => reason), ["closed", "reset"]);
 });
 
-Deno.test("13.2 a binary message closes a WebSocket with the code for that", async () => {
+Deno.test("13.2 a binary message closes a WebSocket with the matching status code", async () => {
   await using test = await startWeb();
   const socket = await test.socket();
   socket.line("create before");
@@ -69,7 +69,7 @@ Deno.test("13.2 a binary message closes a WebSocket with the code for that", asy
   await until(() => test.server.broker.stats().connections === 0, "it is disconnected");
 });
 
-Deno.test("13.11 a WebSocket without the token that the broker asks for is closed", async () => {
+Deno.test("13.11 a WebSocket without the required token is closed", async () => {
   await using test = await startWeb({ tokens: [{ token: "s3cret", scope: "listen" }], limits: { helloMs: 200 } });
   const early = await test.socket();
   assertStringIncludes(await early.ask("create 1") ?? "", "/err hello unauthorized ");
@@ -85,7 +85,7 @@ Deno.test("13.11 a WebSocket without the token that the broker asks for is close
   await silent.expect(undefined);
 });
 
-Deno.test("13.8 a WebSocket past the limit of connections is closed with the reason", async () => {
+Deno.test("13.8 a WebSocket past the limit of connections gets an error", async () => {
   await using test = await startWeb({ limits: { connections: 1 } });
   const first = await test.socket();
   await first.ask("/ping");
@@ -131,7 +131,7 @@ Deno.test("13.1 a WebSocket that is not read is a slow consumer, and other consu
   await listener.expect("create after");
 });
 
-Deno.test("13.2 a WebSocket that sends faster than it may publish is closed before that fills the memory", async () => {
+Deno.test("13.2 a WebSocket that publishes above its rate is closed before its data fills the memory", async () => {
   await using test = await startWeb({ limits: { eventsPerSecond: 1, lineBytes: 50_000, outboxBytes: 64 * 1024 } });
   const socket = await test.socket();
   const event = `create ${"x".repeat(10_000)}`;
@@ -142,7 +142,7 @@ Deno.test("13.2 a WebSocket that sends faster than it may publish is closed befo
   await until(() => test.server.broker.stats().connections === 0, "it is disconnected");
 });
 
-Deno.test("a subscriber on a WebSocket that reads receives everything, however much comes at once", async () => {
+Deno.test("a subscriber on a WebSocket receives everything that it reads, however much at once", async () => {
   await using test = await startWeb();
   const [publisher] = await test.server.connect(1);
   const socket = await test.socket();

@@ -47,7 +47,7 @@ const FAILURES: [cause: Error, code: string, message: string][] = [
 ];
 
 for (const [cause, code, message] of FAILURES) {
-  Deno.test(`unreachableError says of "${cause.message}" what was observed`, () => {
+  Deno.test(`unreachableError reports for "${cause.message}" what was observed`, () => {
     const error = unreachableError({ hostname: "shop", port: 1, tls: false }, 5000, cause);
     assertEquals([error.code, error.message, error.cause], [code, message, cause]);
   });
@@ -66,7 +66,7 @@ Deno.test("dial rejects with no-such-host for a name that cannot exist", { sanit
 });
 
 for (const args of ["logger", "app", "on create -- true", "pub create", "why create", "top --once"]) {
-  Deno.test(`mq ${args} ends where its broker's name cannot be found, and advises nothing`, async () => {
+  Deno.test(`mq ${args} exits if its broker's name cannot be resolved, without a hint`, async () => {
     const [command, ...rest] = args.split(" ");
     const { code, stderr } = await mq([command, "-s", `${NO_NAME}:1`, ...rest]);
     assertEquals([code, stderr.split("\n").length, stderr.includes("mq server")], [1, 2, false], stderr);
@@ -74,7 +74,7 @@ for (const args of ["logger", "app", "on create -- true", "pub create", "why cre
   });
 }
 
-Deno.test("mq pub reports that the program of a suspended broker accepts connections and does not answer", async () => {
+Deno.test("mq pub reports that a suspended broker accepts connections and does not respond", async () => {
   await using server = new Program(["server", "--port", "0", "--host", "127.0.0.1"]);
   const [, port] = /:(\d+)/.exec((await server.stdout.next())!)!;
   server.kill("SIGSTOP");

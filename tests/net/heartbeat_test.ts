@@ -22,7 +22,7 @@ function beat(pulse: FakePulse): (ticks: number) => string[] {
   };
 }
 
-Deno.test("Heartbeat pings after silenceMs and times out after answerMs, each once", () => {
+Deno.test("Heartbeat pings after the silence and times out after the response time, each once", () => {
   const pass = beat(new FakePulse());
   assertEquals(pass(2), []);
   assertEquals(pass(1), ["ping"]);
@@ -31,7 +31,7 @@ Deno.test("Heartbeat pings after silenceMs and times out after answerMs, each on
   assertEquals(pass(100), ["ping", "timeout"]);
 });
 
-Deno.test("Heartbeat starts again whenever bytes were received", () => {
+Deno.test("Heartbeat restarts whenever bytes are received", () => {
   const pulse = new FakePulse();
   const pass = beat(pulse);
   for (let times = 0; times < 10; times++) {

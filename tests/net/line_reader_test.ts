@@ -77,7 +77,7 @@ const HAS_LOOSE_TURNS = /^2\.[45]\./.test(Deno.version.deno);
 
 const LINE = "0123456789abcde\n";
 
-Deno.test("LineReader reads a line cut across many chunks", async () => {
+Deno.test("LineReader reads a line spanning many chunks", async () => {
   assertEquals(await readAll(["cre", "ate ", "hel", "lo", "\n"]), ["create hello"]);
 });
 
@@ -85,7 +85,7 @@ Deno.test("LineReader reads two lines of one chunk and the line cut at its end",
   assertEquals(await readAll(["one\ntwo\nth", "ree\n"]), ["one", "two", "three"]);
 });
 
-Deno.test("LineReader removes a CR in another chunk than its LF", async () => {
+Deno.test("LineReader removes a CR in a different chunk from its LF", async () => {
   assertEquals(await readAll(["one\r", "\ntwo\r", "\n"]), ["one", "two"]);
 });
 
@@ -100,7 +100,7 @@ Deno.test("LineReader reads a line of the default limit, 1 MiB, and none longer"
   assertEquals(await readAll([`${line}\n${line}x\nnext\n`]), [line, TOO_LONG, "next"]);
 });
 
-Deno.test("LineReader reads each line as soon as it is whole", async () => {
+Deno.test("LineReader yields each line as soon as it is complete", async () => {
   const { promise: never } = Promise.withResolvers<null>();
   const source = new Source(["one\ntwo\nth"]);
   const reader = new LineReader({ read: (buffer) => source.sizes.length === 0 ? source.read(buffer) : never });
@@ -180,7 +180,7 @@ for (const [what, input, lines] of LIMITED) {
   });
 }
 
-Deno.test("LineReader reports an over-long line with the limit, and continues after it", async () => {
+Deno.test("LineReader with a limit reports an over-long line as a recoverable error", async () => {
   const [error] = await faults(new LineReader(new Source(["123456789\n"]), { maxLineBytes: 8 }));
   assertStringIncludes(error.message, "8 bytes");
   assertEquals(error instanceof FatalProtocolError, false);
@@ -245,7 +245,7 @@ Deno.test("LineReader reports an over-long line before its source failed", async
   assertEquals(await readAll(lines, { maxLineBytes: 8 }, new Error("broken")), ["one", TOO_LONG, "two", BROKEN]);
 });
 
-Deno.test("LineReader begins with a read of 1 KiB at most", async () => {
+Deno.test("LineReader starts with a read of 1 KiB at most", async () => {
   const source = new Source([]);
   await drain(new LineReader(source));
   assert(source.sizes[0] <= 1024, `${source.sizes[0]} bytes`);
@@ -258,7 +258,7 @@ Deno.test("LineReader reads at least 16 KiB at once from a busy source", async (
 });
 
 Deno.test({
-  name: "LineReader deals with a small read at once, however much others have read",
+  name: "LineReader processes a small read at once, however much others have read",
   ignore: HAS_LOOSE_TURNS,
   fn: async () => {
     const busy = Array.from({ length: 20 }, () => drain(new LineReader(new Source([LINE.repeat(32768)]))));
@@ -276,7 +276,7 @@ Deno.test("LineReader does not block the event loop while its source always has 
   assertEquals((await reading).length, 16 * 1024);
 });
 
-Deno.test("LineReader returns a large buffer when its source is quiet", async () => {
+Deno.test("LineReader releases a large buffer when its source is idle", async () => {
   const source = new Source(["0123456789abcde\n".repeat(65536), ...Array(20).fill("ping\n")]);
   await drain(new LineReader(source));
   assert(source.sizes.at(-1)! <= 1024, `${source.sizes.at(-1)} bytes`);

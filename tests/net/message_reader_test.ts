@@ -50,7 +50,7 @@ for (const [chunks, messages] of CHUNKS) {
   Deno.test(`MessageScanner splits ${JSON.stringify(chunks)}`, () => assertEquals(scan(...chunks), messages));
 }
 
-Deno.test("MessageScanner finds objects wherever they are cut", () => {
+Deno.test("MessageScanner finds objects split at any point", () => {
   const text = '{"event":"a\\"}","payload":{"b":"{"}} {"event":"c"}\n{"event":"é"}';
   const objects = scan(text);
   assertEquals(objects.length, 3);
@@ -58,7 +58,7 @@ Deno.test("MessageScanner finds objects wherever they are cut", () => {
   assertEquals(scan(...text), objects);
 });
 
-Deno.test("MessageScanner refuses an object or a text that is too long, and continues after it", () => {
+Deno.test("MessageScanner refuses an over-long object or text, and continues after it", () => {
   const long = "x".repeat(MAX_MESSAGE_BYTES);
   assertEquals(scan(`create ${long}\ncreate 1`), ["line-too-long", "create 1"]);
   assertEquals(scan(`{"event":"${long}"}{"event":"a"}`), ["line-too-long", '{"event":"a"}']);
@@ -67,7 +67,7 @@ Deno.test("MessageScanner refuses an object or a text that is too long, and cont
   assertEquals(scan(long), [long]);
 });
 
-Deno.test("MessageScanner joins a text that did not fit into one read", () => {
+Deno.test("MessageScanner joins a text that spans several reads", () => {
   const scanner = new MessageScanner();
   assertEquals(scanner.push("create 1\nupd", true), ["create 1"]);
   assertEquals(scanner.push("ate 2\n{", true), ["update 2"]);
@@ -95,7 +95,7 @@ Deno.test("MessageScanner discards an object whose rest does not arrive in time"
   assertEquals(message, '{"event":"a"}');
 });
 
-Deno.test("MessageScanner does not wait longer for the rest of an object because more comes", () => {
+Deno.test("MessageScanner does not extend the wait for the rest of an object when more data comes", () => {
   let now = 0;
   const scanner = new MessageScanner({ now: () => now });
   const heard: string[] = [];
@@ -122,14 +122,14 @@ async function readAll(chunks: Uint8Array[]): Promise<{ messages: string[]; rece
   return { messages, receivedBytes: reader.receivedBytes };
 }
 
-Deno.test("MessageReader reads text whose characters come in pieces, and to the end", async () => {
+Deno.test("MessageReader reads text with characters split between chunks, to the end", async () => {
   const bytes = new TextEncoder().encode('{"event":"é"}create é');
   const { messages, receivedBytes } = await readAll([bytes.slice(0, 11), bytes.slice(11)]);
   assertEquals(messages, ['{"event":"é"}', "create é"]);
   assertEquals(receivedBytes, bytes.length);
 });
 
-Deno.test("MessageReader refuses what is not UTF-8, and reads on behind it", async () => {
+Deno.test("MessageReader refuses text that is not UTF-8, and continues after it", async () => {
   const encoder = new TextEncoder();
   const latin = Uint8Array.from("create caf\u00e9", (character) => character.charCodeAt(0));
   const { messages } = await readAll([

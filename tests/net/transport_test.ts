@@ -3,7 +3,7 @@ import { pipe } from "../../lib/net/transport.ts";
 
 const ADDRESS: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 50_000 };
 
-Deno.test("pipe holds what is written until it is read", async () => {
+Deno.test("pipe buffers what is written until it is read", async () => {
   const { transport, readable } = pipe(ADDRESS);
   const writer = transport.writable.getWriter();
   let written = 0;
@@ -21,7 +21,7 @@ Deno.test("pipe holds what is written until it is read", async () => {
   await writing;
 });
 
-Deno.test("pipe ends each direction by itself", async () => {
+Deno.test("pipe ends each direction separately", async () => {
   const { transport, readable, writable } = pipe(ADDRESS);
   const writer = writable.getWriter();
   await transport.closeWrite();
@@ -34,7 +34,7 @@ Deno.test("pipe ends each direction by itself", async () => {
   assertEquals(await transport.read(buffer), null);
 });
 
-Deno.test("pipe that the broker closes ends in both directions, whatever waits", async () => {
+Deno.test("pipe closed by the broker ends in both directions, whatever is buffered", async () => {
   const { transport, readable } = pipe(ADDRESS);
   const reading = transport.read(new Uint8Array(8));
   const written = transport.writable.getWriter().write(new Uint8Array(10)).then(() => "written", () => "lost");

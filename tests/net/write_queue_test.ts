@@ -51,7 +51,7 @@ Deno.test("WriteQueue writes nothing before it is flushed", async () => {
   assertEquals(sink.written, []);
 });
 
-Deno.test("WriteQueue writes what was pushed as one, in order", async () => {
+Deno.test("WriteQueue writes everything pushed in one write, in order", async () => {
   const sink = new Sink().open();
   const queue = new WriteQueue(sink, NO_LIMIT);
   for (const chunk of [bytes(1), bytes(2, 3), bytes(4)]) queue.push(chunk);
@@ -131,7 +131,7 @@ Deno.test("WriteQueue writes a single small chunk without a copy, and copies no 
   assert(sink.written[0] === shared);
 });
 
-Deno.test("WriteQueue takes bytes up to its limit, once some wait", () => {
+Deno.test("WriteQueue accepts bytes up to its limit once some are queued", () => {
   const queue = filled(bytes(1, 2, 3), { limitBytes: 4, burstMs: 0 });
   assertEquals(queue.roomBytes, 1);
   assertEquals([queue.push(bytes(4)), queue.roomBytes, queue.push(bytes(5))], [true, 0, false]);
@@ -235,7 +235,7 @@ Deno.test("WriteQueue writes what onRoom pushes before later bytes", async () =>
   assertEquals(sink.written.flatMap((chunk) => [...chunk]), [1, 2, 3, 9, 6]);
 });
 
-Deno.test("WriteQueue.pushUrgent has room beyond the limit, whether the rest is full or not", () => {
+Deno.test("WriteQueue.pushUrgent has room beyond the limit, whether the queue is full or not", () => {
   const queue = filled(bytes(1, 2), { limitBytes: 3, burstMs: 0 });
   assertEquals([1, 2, 3].map((byte) => queue.pushUrgent(bytes(byte), 1)), [true, true, false]);
   queue.push(bytes(4));
@@ -258,7 +258,7 @@ Deno.test("WriteQueue has its whole limit again once it has drained", async () =
   assertEquals([queue.queuedBytes, queue.push(bytes(1, 2, 3, 4))], [0, true]);
 });
 
-Deno.test("WriteQueue.discard discards what waits, but not what is being written", async () => {
+Deno.test("WriteQueue.discard discards what is queued, but not what is being written", async () => {
   const sink = new Sink();
   const queue = new WriteQueue(sink, NO_LIMIT);
   queue.push(bytes(1));
@@ -283,7 +283,7 @@ Deno.test("WriteQueue.drained of an empty queue is true at once", async () => {
   assertEquals(sink.written, []);
 });
 
-Deno.test("WriteQueue.drained waits for what is pushed while it waits", async () => {
+Deno.test("WriteQueue.drained waits for what is pushed in the meantime", async () => {
   const sink = new Sink();
   const queue = new WriteQueue(sink, NO_LIMIT);
   queue.push(bytes(1));
@@ -310,7 +310,7 @@ Deno.test("WriteQueue writes nothing more after its sink has failed", async () =
   assertEquals([await queue.drained(), sink.written], [false, [bytes(1)]]);
 });
 
-Deno.test("WriteQueue still counts what its failed sink did not take", async () => {
+Deno.test("WriteQueue continues to count what its failed sink did not accept", async () => {
   const queue = new WriteQueue(new Sink().fail(), NO_LIMIT);
   queue.push(bytes(1));
   queue.flush();
@@ -355,7 +355,7 @@ function bytes(...values: number[]): Uint8Array {
   return new Uint8Array(values);
 }
 
-Deno.test("WriteQueue with a pace writes each line separately, at that distance at least", async () => {
+Deno.test("WriteQueue with a pace writes each line separately, with at least the pace between them", async () => {
   const paceMs = 20;
   const long = "x".repeat(200);
   const writes: { text: string; at: number }[] = [];

@@ -67,7 +67,7 @@ const someAttacker = fc.record<Attacker>({
   isClassic: fc.boolean(),
 });
 
-Deno.test("Broker serves those who keep to the protocol, whatever others throw at it", async () => {
+Deno.test("Broker serves well-behaved clients, whatever others send", async () => {
   const attackers = fc.array(someAttacker, { minLength: 1, maxLength: 6 });
   await fc.assert(fc.asyncProperty(attackers, fc.boolean(), assertUnharmed), brokerRuns(150));
 });

@@ -40,7 +40,7 @@ function withOther(data: Json, other: Json, pick: number): Json {
   return copy;
 }
 
-Deno.test("what mq app generates for a catalog conforms to it, and is the same for the same seed", async () => {
+Deno.test("mq app generates valid events for a catalog, the same for the same seed", async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat(), async (seed) => {
       const events = (await catalogSamples(seed, catalog)).take(20).toArray();
@@ -66,7 +66,7 @@ Deno.test("a catalog validates data with one changed part as TypeBox does", asyn
   );
 });
 
-Deno.test("parseCatalog refuses a text that is no catalog in a sentence on one line", async () => {
+Deno.test("parseCatalog refuses invalid text with one sentence on one line", async () => {
   await fc.assert(
     fc.asyncProperty(fc.nat({ max: TEXT.length }), someText, async (at, text) => {
       const broken = TEXT.slice(0, at) + text + TEXT.slice(at + 1);

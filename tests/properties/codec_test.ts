@@ -29,7 +29,7 @@ Deno.test("encodeData writes no control character", () => {
   fc.assert(fc.property(someJson, (value) => assertEquals(encodeData(value).match(/\p{Cc}/u), null)), runs(2000));
 });
 
-Deno.test("decodeData takes for JSON what JSON.parse does, and any other text as it stands", () => {
+Deno.test("decodeData parses JSON as JSON.parse does, and returns any other text unchanged", () => {
   fc.assert(
     fc.property(someText.filter((text) => text !== ""), (text) => {
       const json = parse(text);
@@ -40,7 +40,7 @@ Deno.test("decodeData takes for JSON what JSON.parse does, and any other text as
   );
 });
 
-Deno.test("dataFromText loses nothing of any text: a listener decodes its value where it is JSON, and else the text", () => {
+Deno.test("dataFromText loses nothing: decodeData returns the value of JSON, and any other text unchanged", () => {
   const laidOut = fc.tuple(someJson, fc.constantFrom("\n", "\r\n")).map(([value, end]) =>
     JSON.stringify(value, null, 2).replaceAll("\n", end)
   );

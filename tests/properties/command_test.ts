@@ -8,7 +8,7 @@ import { resultOf, runs, someText, textOf } from "./arbitraries.ts";
 const someValue = fc.oneof(someText, textOf("1", "0", "ms", "s", ",", "-", "=", "create", "true"));
 
 for (const command of await loadAll()) {
-  Deno.test(`parseCommand reads any arguments of mq ${command.name} or says how it is used`, () => {
+  Deno.test(`parseCommand parses any arguments of mq ${command.name} or reports a usage error`, () => {
     const property = fc.property(fc.array(someArgument(command), { maxLength: 6 }), (argv) => {
       const args = resultOf(() => parseCommand(command, argv), UsageError);
       if (args instanceof UsageError || args.help) return;
@@ -21,7 +21,7 @@ for (const command of await loadAll()) {
 
   const flags = Object.keys(command.flags);
   if (flags.length === 0) continue;
-  Deno.test(`parseCommand hands each flag of mq ${command.name} the text behind it`, () => {
+  Deno.test(`parseCommand gives each flag of mq ${command.name} the text after it`, () => {
     const someFlag = fc.constantFrom(...flags);
     const property = fc.property(someFlag, fc.option(someValue), (name, value) => {
       const operands = Array.from({ length: command.operands.min }, (_, index) => `${index}`);

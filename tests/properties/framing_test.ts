@@ -45,7 +45,7 @@ const someInput = fc.record({
   ),
 });
 
-Deno.test("LineReader reads what a reader of all the bytes at once would, however they are cut", async () => {
+Deno.test("LineReader reads the same as a reader of all the bytes at once, however they are split", async () => {
   const property = fc.asyncProperty(someInput, fc.boolean(), async (input, fails) => {
     const bytes = bytesOf(input);
     const reading = await read(sourceOf(bytes, input.readSizes, fails), input.maxLineBytes);
@@ -54,7 +54,7 @@ Deno.test("LineReader reads what a reader of all the bytes at once would, howeve
   await fc.assert(property, runs(1500));
 });
 
-Deno.test("LineReader reads the same lines however the bytes are cut", async () => {
+Deno.test("LineReader reads the same lines however the bytes are split", async () => {
   const property = fc.asyncProperty(someInput, someInput, async (input, { readSizes }) => {
     const bytes = bytesOf(input);
     const sources = [sourceOf(bytes, input.readSizes), sourceOf(bytes, readSizes)];
@@ -64,7 +64,7 @@ Deno.test("LineReader reads the same lines however the bytes are cut", async () 
   await fc.assert(property, runs(200));
 });
 
-Deno.test("LineReader reads its own lines while others read theirs, whatever becomes of those", async () => {
+Deno.test("LineReader is not affected by other readers", async () => {
   const observing = fc.record({ enough: fc.constantFrom(Infinity, 0, 1, 5), pauses: fc.boolean() });
   const readers = fc.array(fc.tuple(someInput, observing), { minLength: 2, maxLength: 8 });
   const property = fc.asyncProperty(readers, async (readers) => {

@@ -49,7 +49,7 @@ const scene = fc.record({
   ),
 });
 
-Deno.test("Broker tells last of a connection that it has left, but for what it lost, whatever that does and suffers", async () => {
+Deno.test("Broker reports mq.disconnect last of a connection, except mq.dropped, for any actions", async () => {
   const property = fc.asyncProperty(scene, async ({ deeds, slow, slowness, closesAt }) => {
     const told: [name: string, id: unknown][] = [];
     let count = 0;
@@ -111,7 +111,7 @@ function assertHeard(lines: readonly string[], told: readonly [name: string, id:
   }
 }
 
-Deno.test("Broker tells a connection that has had enough of it no more of its own subscriptions", async () => {
+Deno.test("Broker reports nothing about subscriptions of a connection after its mq.disconnect", async () => {
   // Its echo is more than it has room for, and is found to be when it subscribes.
   for (const line of ["/sub create", "/unsub >", '/hello {"name":"ann"}']) {
     const told: string[] = [];

@@ -10,7 +10,7 @@ import { decodeData } from "../../lib/protocol/data.ts";
 const someObject = fc.dictionary(fc.string({ maxLength: 5 }), fc.jsonValue({ maxDepth: 2 }), { maxKeys: 4 });
 const someSpace = fc.constantFrom("", " ", "\n", "\r\n", "\t ");
 
-Deno.test("MessageScanner takes any objects apart, laid out in any way and cut anywhere", () => {
+Deno.test("MessageScanner separates any objects, with any layout and split at any point", () => {
   const objects = fc.array(fc.tuple(someObject, fc.constantFrom(0, 2), someSpace), { maxLength: 5 });
   fc.assert(fc.property(objects, fc.array(fc.nat()), (objects, cuts) => {
     const texts = objects.map(([object, indent]) => JSON.stringify(object, null, indent));
@@ -22,7 +22,7 @@ Deno.test("MessageScanner takes any objects apart, laid out in any way and cut a
   }));
 });
 
-Deno.test("MessageScanner keeps all of any text but white space around it, line feeds and nulls", () => {
+Deno.test("MessageScanner preserves any text except surrounding white space, line feeds and nulls", () => {
   fc.assert(fc.property(fc.array(fc.string()), (chunks) => {
     const scanner = new MessageScanner();
     for (const chunk of chunks.map((chunk) => chunk.replaceAll("{", "("))) {
@@ -32,7 +32,7 @@ Deno.test("MessageScanner keeps all of any text but white space around it, line 
   }));
 });
 
-Deno.test("what a classic client sends as an object comes back as that object, and as its value among modern clients", () => {
+Deno.test("an object from a classic client is delivered as that object, and its value to modern clients", () => {
   fc.assert(fc.property(fc.jsonValue(), (payload) => {
     const object = JSON.stringify({ event: "create", payload });
     const codec = new ClassicCodec({ form: "json" }, new Router(["create"], new FanOut()));
@@ -44,7 +44,7 @@ Deno.test("what a classic client sends as an object comes back as that object, a
   }));
 });
 
-Deno.test("the value of an object is the text of that value, however the object is laid out", () => {
+Deno.test("the value of an object is its original text, for any layout of the object", () => {
   const number = fc.stringMatching(/^-?[1-9]\d{0,30}(?:\.\d{1,30})?$/);
   const values = fc.tuple(fc.string(), fc.string(), fc.array(number), someSpace);
   fc.assert(fc.property(values, ([key, text, numbers, space]) => {

@@ -24,7 +24,7 @@ const someMember = fc.record<Member>({
   pieceBytes: fc.integer({ min: 1, max: 1000 }),
 });
 
-Deno.test("Broker keeps each publisher's order, and the same among publishers for all who listen", async () => {
+Deno.test("Broker keeps each publisher's order, and one order among publishers for all subscribers", async () => {
   const members = fc.array(someMember, { minLength: 1, maxLength: 6 });
   await fc.assert(fc.asyncProperty(members, assertOrder), brokerRuns(30));
 });

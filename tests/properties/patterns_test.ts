@@ -20,14 +20,14 @@ const someAttempt = fc.oneof(
     .map(([unit, bytes, more]) => unit.repeat(bytes / encoder.encode(unit).length) + "x".repeat(more)),
 );
 
-Deno.test("checkName takes what rule 2.1 calls a name, and nothing else", () => {
+Deno.test("checkName accepts exactly the names of rule 2.1", () => {
   const property = fc.property(someAttempt, (text) => {
     assertEquals(refusal(() => checkName(text)), isName(text) ? undefined : "bad-name");
   });
   fc.assert(property, runs(5000));
 });
 
-Deno.test("checkPublishable takes the names that are not the broker's, and nothing else", () => {
+Deno.test("checkPublishable accepts exactly the names that are not reserved", () => {
   const property = fc.property(someAttempt, (text) => {
     const code = !isName(text) ? "bad-name" : text.startsWith("mq.") ? "reserved-name" : undefined;
     assertEquals(refusal(() => checkPublishable(text)), code);
@@ -35,7 +35,7 @@ Deno.test("checkPublishable takes the names that are not the broker's, and nothi
   fc.assert(property, runs(5000));
 });
 
-Deno.test("Pattern takes what rule 2.3 calls a pattern, and nothing else", () => {
+Deno.test("Pattern accepts exactly the patterns of rule 2.3", () => {
   const property = fc.property(someAttempt, (text) => {
     assertEquals(refusal(() => new Pattern(text)), isPattern(text) ? undefined : "bad-pattern");
   });
@@ -64,14 +64,14 @@ Deno.test("Pattern.matches agrees with rules 2.4 and 2.5 on all short patterns a
   }
 });
 
-Deno.test("Pattern.isLiteral is true for the short patterns that match their own text alone", () => {
+Deno.test("Pattern.isLiteral is true for short patterns that match only their own text", () => {
   const wrong = SHORT_PATTERNS.filter(({ pattern, names }) =>
     pattern.isLiteral !== (names.size === 1 && names.has(pattern.text))
   );
   assertEquals(wrong.map(({ pattern }) => pattern.text), []);
 });
 
-Deno.test("Pattern.overlaps agrees with a search through all short names", () => {
+Deno.test("Pattern.overlaps agrees with a search over all short names", () => {
   const wrong = SHORT_PATTERNS.flatMap((a) =>
     SHORT_PATTERNS
       .filter((b) => a.pattern.overlaps(b.pattern) === a.names.isDisjointFrom(b.names))

@@ -24,7 +24,7 @@ const someLine = fc.oneof(
   textOf(" ", " ", "\t", "/", "create", "/event", ULID, "/ok", "/err", "-", "/bye", "/ping", "/#", "/dropped", "7"),
 );
 
-Deno.test("takeWord takes the first word off any text, and loses nothing but the space behind it", () => {
+Deno.test("takeWord splits the first word off any text, and loses only the space after it", () => {
   const property = fc.property(someLine, (text) => {
     const [, word, rest] = /^([^ \t]*)[ \t]*([^]*)$/.exec(text)!;
     assertEquals(takeWord(text), [word, rest]);
@@ -34,7 +34,7 @@ Deno.test("takeWord takes the first word off any text, and loses nothing but the
   fc.assert(property, runs(2000));
 });
 
-Deno.test("words finds in any text the words that takeWord takes off one by one", () => {
+Deno.test("words returns the words that takeWord returns one by one, for any text", () => {
   const property = fc.property(someLine, (text) => {
     const taken: string[] = [];
     for (let rest = text, word = ""; rest !== "";) {
@@ -53,7 +53,7 @@ const someRequest = fc.tuple(
   fc.oneof(fc.constantFrom("HTTP/1.1", "HTTP/2", "http/1.1"), textOf("HTTP/", "1", ".")),
 ).map((words) => words.join(" "));
 
-Deno.test("isHttpRequest is true of a method, a target and a version of HTTP, and nothing else", () => {
+Deno.test("isHttpRequest is true only for a method, a target and a version of HTTP", () => {
   const property = fc.property(fc.oneof(someLine, someRequest), (line) => {
     const [method, target = "", version = "", ...more] = line.split(" ");
     const isTarget = !/\s/.test(target) && (/^\/|^\*$/.test(target) || target.slice(1, -1).includes(":"));
@@ -64,7 +64,7 @@ Deno.test("isHttpRequest is true of a method, a target and a version of HTTP, an
   fc.assert(property, runs(5000));
 });
 
-Deno.test("parseBrokerLine reads any line or refuses it as a bad reply", () => {
+Deno.test("parseBrokerLine parses any line or refuses it as a bad reply", () => {
   const property = fc.property(someLine, (line) => {
     const parsed = resultOf(() => parseBrokerLine(line), ProtocolError);
     if (parsed instanceof ProtocolError) assertEquals(parsed.code, "bad-reply");
@@ -72,7 +72,7 @@ Deno.test("parseBrokerLine reads any line or refuses it as a bad reply", () => {
   fc.assert(property, runs(5000));
 });
 
-Deno.test("parseBrokerLine reads any data that formatEvent writes, with meta and without", () => {
+Deno.test("parseBrokerLine parses any data that formatEvent writes, with meta and without", () => {
   const property = fc.property(someName, fc.option(someJson, { nil: undefined }), fc.constantFrom("shop", "店"), (
     name,
     data,
@@ -87,7 +87,7 @@ Deno.test("parseBrokerLine reads any data that formatEvent writes, with meta and
   fc.assert(property, runs(1000));
 });
 
-Deno.test("parseBrokerLine reads what formatOk and formatErr write", () => {
+Deno.test("parseBrokerLine parses what formatOk and formatErr write", () => {
   const word = someText.map((text) => text.replaceAll(/[ \t]/g, "")).filter((text) => text !== "");
   const property = fc.property(word, someJson, word, someText, (what, value, code, sentence) => {
     assertEquals(parseBrokerLine(formatOk(what, value)), { type: "ok", what, json: JSON.stringify(value) });
@@ -110,7 +110,7 @@ const someHello = fc.oneof(
   }, { requiredKeys: [] }).map((hello) => JSON.stringify(hello)),
 );
 
-Deno.test("parseHello takes an object with a good name, switches and a token, and refuses any other text", () => {
+Deno.test("parseHello accepts an object with a valid name, switches and a token, and refuses any other text", () => {
   const property = fc.property(someHello, (text) => {
     const hello = resultOf(() => parseHello(text), ProtocolError);
     const given = text.trim() === "" ? {} : parseJson(text);
@@ -120,7 +120,7 @@ Deno.test("parseHello takes an object with a good name, switches and a token, an
   fc.assert(property, runs(2000));
 });
 
-Deno.test("parsePatterns takes any text in which all words are patterns, and refuses all others", () => {
+Deno.test("parsePatterns accepts text in which all words are patterns, and refuses any other", () => {
   const attempt = fc.array(fc.oneof({ weight: 6, arbitrary: somePattern }, someText), { maxLength: 4 });
   const property = fc.property(attempt, fc.constantFrom(" ", "\t", "  "), (texts, space) => {
     const rest = texts.join(space);

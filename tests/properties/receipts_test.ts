@@ -33,7 +33,7 @@ const room = fc.integer({ min: minOutboxBytes(LINE_BYTES), max: 4000 });
 const slowness = fc.array(fc.boolean(), { minLength: GREETINGS.length, maxLength: GREETINGS.length });
 
 for (const slow of ["drop", "disconnect"] as const) {
-  Deno.test(`--slow ${slow}: receipts tell for how many connections each event was queued`, async () => {
+  Deno.test(`--slow ${slow}: a receipt's receivers are the connections that queued the event`, async () => {
     const property = fc.asyncProperty(
       steps,
       room,

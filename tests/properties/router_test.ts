@@ -59,7 +59,7 @@ const someStep: fc.Arbitrary<Step> = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom<Step>("flush", "end of turn") },
 );
 
-Deno.test("Router does what telling each listener of each event by itself would do", async () => {
+Deno.test("Router behaves like sending each event to each subscriber separately", async () => {
   const property = fc.asyncProperty(fc.array(someStep, { maxLength: 80, size: "max" }), async (steps) => {
     const broadcast = new Broadcast();
     for (const [number, step] of steps.entries()) await broadcast.take(step, number);

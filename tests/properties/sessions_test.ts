@@ -59,7 +59,7 @@ const someTurn: fc.Arbitrary<Turn> = fc.record({
   end: fc.constantFrom(...Array(36).fill(null), "", "cre", "/"),
 });
 
-Deno.test("Broker behaves as its model for any sequence of connections and lines", async () => {
+Deno.test("Broker behaves like its model for any sequence of clients and lines", async () => {
   const turns = fc.array(someTurn, { maxLength: 30, size: "max" });
   const property = fc.asyncProperty(turns, fc.constantFrom([], TOKENS), async (turns, tokens) => {
     await using server = await startBroker({ events: EVENTS, limits: { patterns: MAX_PATTERNS }, tokens });

@@ -18,7 +18,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(fc.tuple(fc.nat({ max: 100 }), fc.n
 const lineBytes = PADDING.length + 100;
 const outboxBytes = fc.integer({ min: minOutboxBytes(lineBytes), max: 200 * PADDING.length });
 
-Deno.test("Broker that drops events tells each slow consumer how many, at their place", async () => {
+Deno.test("Broker that drops events reports their number to each slow consumer, in their place", async () => {
   const property = fc.asyncProperty(outboxBytes, steps, async (outboxBytes, steps) => {
     await using server = await startBroker({ slow: "drop", limits: { lineBytes, outboxBytes } });
     const [publisher, listener] = await connectTwo(server);

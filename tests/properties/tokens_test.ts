@@ -22,7 +22,7 @@ Deno.test("parseTokens reads any text as tokens without white space, or refuses 
   fc.assert(property, runs(2000));
 });
 
-Deno.test("parseTokens reads the tokens of a file, whatever stands between them", () => {
+Deno.test("parseTokens reads the tokens of a file, whatever white space and comments separate them", () => {
   const between = fc.array(fc.constantFrom("\n", "  \n", "# publish me\n", "\r\n", "#\n"), { maxLength: 2 });
   const lines = fc.array(fc.tuple(someToken, between), { minLength: 1, maxLength: 8 });
   const property = fc.property(lines, fc.constantFrom(" ", "\t ", "  "), (lines, space) => {
@@ -32,7 +32,7 @@ Deno.test("parseTokens reads the tokens of a file, whatever stands between them"
   fc.assert(property, runs(500));
 });
 
-Deno.test("Authenticator.authorize knows the tokens it was given, each by the first line that has it, and no others", () => {
+Deno.test("Authenticator.authorize accepts only its tokens, each with the scope of its first line", () => {
   const tokens = fc.array(someToken, { maxLength: 8 });
   const property = fc.property(tokens, fc.array(word, { maxLength: 8 }), (tokens, others) => {
     const gate = new Authenticator(tokens);

@@ -133,7 +133,7 @@ const REFUSED: [as: string, written: string | Uint8Array, code: string, sentence
   ],
 ];
 
-Deno.test("there are forty inputs, and 36 of them are understood", () => {
+Deno.test("there are forty inputs, of which 36 are accepted", () => {
   assertEquals([UNDERSTOOD.length, REFUSED.length], [36, 4]);
 });
 
@@ -160,13 +160,13 @@ async function send(written: string | Uint8Array, options: Partial<ClassicOption
 }
 
 for (const { as, written, port, line, heard = written } of UNDERSTOOD) {
-  Deno.test(`a class that writes ${as} is understood`, async () => {
+  Deno.test(`a class that writes ${as} is accepted`, async () => {
     assertEquals(await send(written, port), { line, heard, told: [] });
   });
 }
 
 for (const [as, written, code, sentence] of REFUSED) {
-  Deno.test(`a class that writes ${as} is told what would help`, async () => {
+  Deno.test(`a class that writes ${as} gets a helpful error`, async () => {
     const { refused } = await send(written);
     assertEquals(refused?.code, code);
     assertStringIncludes(String(refused?.text), sentence);

@@ -118,7 +118,7 @@ for (const [message, code, reason] of REFUSED) {
   });
 }
 
-Deno.test("ClassicCodec looks for the keys that it was told before all others", () => {
+Deno.test("ClassicCodec looks for the configured keys before all others", () => {
   const keys = { name: "what", data: "with" };
   const told = (message: string) => meaningOf(read(message, { keys }));
   assertEquals(told('{"what":"create","with":1,"event":"in transit"}'), ["create", "create", "1"]);
@@ -145,20 +145,20 @@ for (const [message, text] of NAMELESS) {
   });
 }
 
-Deno.test("ClassicCodec does not read an object that names its event as one without a name", () => {
+Deno.test("ClassicCodec uses the default name only for an object without a name", () => {
   const options = { defaultName: "create" };
   assertEquals(meaningOf(read('{"event":"bogus","payload":1}', options)), ["bogus", "bogus", "1"]);
   assertThrows(() => read("[object Object]", options), ProtocolError, "without JSON.stringify");
 });
 
 for (const defaultName of ["bogus", "create.*", ">", "", "*"]) {
-  Deno.test(`ClassicCodec takes no default of ${JSON.stringify(defaultName)}`, () => {
+  Deno.test(`ClassicCodec refuses the default name ${JSON.stringify(defaultName)}`, () => {
     const error = assertThrows(() => codecOf({ defaultName }), MqError, `Cannot take "${defaultName}" as the name`);
     assertEquals(error.code, "classic");
   });
 }
 
-Deno.test("ClassicCodec marks names that are a guess", () => {
+Deno.test("ClassicCodec reports which names are a guess", () => {
   assertEquals(read("hello world").isGuess, true);
   assertEquals(read('{"type":"chat"}').isGuess, true);
   for (const message of ["create 1", '{"event":"bogus"}', '{"type":"create"}']) {
@@ -180,10 +180,10 @@ for (
     ["a>b", "a>b"],
   ]
 ) {
-  Deno.test(`modernPattern makes ${pattern} of ${written}`, () => assertEquals(modernPattern(written), pattern));
+  Deno.test(`modernPattern returns ${pattern} for ${written}`, () => assertEquals(modernPattern(written), pattern));
 }
 
-Deno.test("names in a list with wildcards are recognized through these, too", () => {
+Deno.test("names in a list with wildcards are recognized by its patterns, too", () => {
   const codec = codecOf({}, [">", "create"]);
   assertEquals(meaningOf(codec.read("order.paid 1")), ["order.paid", "order.paid", "1"]);
   assertEquals(meaningOf(codec.read('{"create":1}')), ["create", "create", "1"]);
@@ -234,12 +234,11 @@ for (
     "in transit: 7",
   ]
 ) {
-  Deno.test(`a text is received as it was sent: ${JSON.stringify(message)}`, () =>
-    assertEquals(heard(message).text, message));
+  Deno.test(`text is output unchanged: ${JSON.stringify(message)}`, () => assertEquals(heard(message).text, message));
 }
 
 for (const message of ["create  two  spaces", "create\ttabbed", "create 1", "create", 'create   {"id": 1}']) {
-  Deno.test(`a text is a line as it came: ${JSON.stringify(message)}`, () =>
+  Deno.test(`text is read as a line unchanged: ${JSON.stringify(message)}`, () =>
     assertEquals(lineOf(read(message)), message));
 }
 
@@ -253,10 +252,10 @@ for (
     '{"create":1}',
   ]
 ) {
-  Deno.test(`JSON is received as it was sent: ${message}`, () => assertEquals(heard(message).json, message));
+  Deno.test(`JSON is output unchanged: ${message}`, () => assertEquals(heard(message).json, message));
 }
 
-Deno.test("ClassicCodec writes what came in the other form by its name and data", () => {
+Deno.test("ClassicCodec writes a message that came in the other form by its name and data", () => {
   assertEquals(heard("in transit:7").json, '{"event":"in transit","payload":7}');
   assertEquals(heard('{"event":"in transit"}').text, "in transit");
   assertEquals(heard('{"event":"create","payload":"42"}').text, "create 42");
@@ -267,13 +266,13 @@ Deno.test("ClassicCodec writes what came in the other form by its name and data"
   });
 });
 
-Deno.test("ClassicCodec writes messages without a name as they came, or by the default name", () => {
+Deno.test("ClassicCodec writes messages without a name unchanged, or with the default name", () => {
   const options = { defaultName: "create" };
   assertEquals(heard("[Ada]: hi", options), { text: "[Ada]: hi", json: '{"event":"create","payload":"[Ada]: hi"}' });
   assertEquals(heard('{"orderID":1}', options), { text: 'create {"orderID":1}', json: '{"orderID":1}' });
 });
 
-Deno.test("ClassicCodec writes every object under the keys that it was told", () => {
+Deno.test("ClassicCodec writes every object with the configured keys", () => {
   const keys = { name: "type", data: "message" };
   assertEquals(codecOf({ keys }).write(messageOf("create 1")), '{"type":"create","message":1}');
   for (
@@ -290,7 +289,7 @@ Deno.test("ClassicCodec writes every object under the keys that it was told", ()
   }
 });
 
-Deno.test("ClassicCodec learns the keys of the last object that is recognized", () => {
+Deno.test("ClassicCodec learns the keys of the last recognized object", () => {
   const codec = codecOf();
   const written = () => codec.write(messageOf("create 1"));
   assertEquals(written(), '{"event":"create","payload":1}');
@@ -372,14 +371,14 @@ const glued = (message: string) => {
 };
 
 for (const message of ONE) {
-  Deno.test(`ClassicCodec reads this as one message: ${message}`, () => assertEquals(glued(message), undefined));
+  Deno.test(`ClassicCodec reads as one message: ${message}`, () => assertEquals(glued(message), undefined));
 }
 
 for (const [message, name] of TWO) {
   Deno.test(`ClassicCodec finds a second message in ${message}`, () => assertEquals(glued(message), name));
 }
 
-Deno.test("ClassicCodec reads what is nested as deep as a message is long", () => {
+Deno.test("ClassicCodec reads nesting as deep as a message is long", () => {
   const deep = "[".repeat(30_000) + "]".repeat(30_000);
   assertEquals(read(`{"event":"create","payload":${deep}}`).text, deep);
 });

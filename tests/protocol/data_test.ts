@@ -65,7 +65,7 @@ const circular: Record<string, unknown> = {};
 circular.self = circular;
 
 for (const [what, value] of Object.entries({ function: () => 1, symbol: Symbol("s"), bigint: 1n, circular })) {
-  Deno.test(`encodeData refuses what JSON has no form for: ${what}`, () => {
+  Deno.test(`encodeData refuses what JSON cannot represent: ${what}`, () => {
     assertThrows(() => encodeData(value as unknown as Json), TypeError, "JSON has no form for it");
   });
 }
@@ -103,7 +103,7 @@ for (const [text, data] of WRITTEN) {
   });
 }
 
-Deno.test("dataFromText takes time in proportion to the text", () => {
+Deno.test("dataFromText takes linear time", () => {
   const spaces = " ".repeat(4_000_000); // At a square of that, this would take hours.
   assertEquals(dataFromText(`{${spaces}\n}`), "{}");
   assertEquals(dataFromText(`[${spaces}1]\n`), `[${spaces}1]`);
@@ -123,7 +123,7 @@ const MISTAKES: [text: string, mistake: string | undefined][] = [
 ];
 
 for (const [text, mistake] of MISTAKES) {
-  Deno.test(`likelyJsonError tells ${mistake ? "what is wrong with" : "of no mistake in"} ${JSON.stringify(text)}`, () => {
+  Deno.test(`likelyJsonError reports ${mistake ? "a mistake" : "no mistake"} in ${JSON.stringify(text)}`, () => {
     assertEquals(likelyJsonError(text), mistake);
   });
 }

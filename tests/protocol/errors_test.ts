@@ -17,22 +17,22 @@ const CLASSES = [
 ];
 
 for (const { Class, name, bases } of CLASSES) {
-  Deno.test(`${name} is called by its class's name`, () => {
+  Deno.test(`${name} has its class's name`, () => {
     assertEquals(new Class("closed", "It was closed").name, name);
   });
 
-  Deno.test(`${name} is a kind of ${bases.map((base) => base.name).join(" and of ")}`, () => {
+  Deno.test(`${name} is an instance of ${bases.map((base) => base.name).join(" and of ")}`, () => {
     for (const base of bases) assertInstanceOf(new Class("closed", "It was closed"), base);
   });
 
-  Deno.test(`${name} carries its code, message and cause`, () => {
+  Deno.test(`${name} has its code, message and cause`, () => {
     const cause = new Error("why");
     const error = new Class("closed", "It was closed", { cause });
     assertEquals([error.code, error.message, error.cause], ["closed", "It was closed", cause]);
   });
 }
 
-Deno.test("ProtocolError, ConnectionError and TimeoutError are distinct classes", () => {
+Deno.test("ProtocolError, ConnectionError and TimeoutError are distinct", () => {
   const siblings = [ProtocolError, ConnectionError, TimeoutError];
   const kinds = siblings.map((Class) => siblings.filter((other) => new Class("closed", "") instanceof other));
   assertEquals(kinds, siblings.map((Class) => [Class]));

@@ -6,7 +6,7 @@ import { assertRefused, BAD_NAMES, GOOD_NAMES, OVER_LONG, shown } from "./names.
 const ULID = "01ARYZ6S41TSV4RRFFQ69G5FAV";
 
 for (const name of GOOD_NAMES) {
-  Deno.test(`checkName takes ${shown(name)}`, () => checkName(name));
+  Deno.test(`checkName accepts ${shown(name)}`, () => checkName(name));
 }
 
 for (const name of [...BAD_NAMES, ...OVER_LONG]) {
@@ -18,7 +18,7 @@ Deno.test("checkName quotes the name it refuses", () => {
   assertStringIncludes(error.message, '"a b"');
 });
 
-Deno.test("checkPublishable takes the names that checkName takes", () => {
+Deno.test("checkPublishable accepts the names that checkName accepts", () => {
   for (const name of GOOD_NAMES) checkPublishable(name);
 });
 
@@ -51,7 +51,7 @@ Deno.test("DEFAULT_EVENTS are publishable names", () => {
   for (const name of DEFAULT_EVENTS) checkPublishable(name);
 });
 
-Deno.test("MqEvent has the properties it was made with", () => {
+Deno.test("MqEvent has the values that it was constructed with", () => {
   const { name, text, id, from } = new MqEvent("create", " 1 ", { id: ULID, from: "shop" });
   assertEquals([name, text, id, from], ["create", " 1 ", ULID, "shop"]);
 });
@@ -60,7 +60,7 @@ Deno.test("MqEvent.data is the text as a JSON value", () => {
   assertEquals(new MqEvent("create", '{"id":1}').data, { id: 1 });
 });
 
-Deno.test("MqEvent.data is undefined where there is none", () => {
+Deno.test("MqEvent.data is undefined without data", () => {
   assertEquals(new MqEvent("create", "").data, undefined);
 });
 
@@ -73,7 +73,7 @@ Deno.test("MqEvent without an id has neither id, sender nor time", () => {
   assertEquals([id, from, at], [undefined, undefined, undefined]);
 });
 
-Deno.test("MqEvent.json returns data that is JSON, and throws with the text if it is not", () => {
+Deno.test("MqEvent.json returns the data if it is JSON, and else throws an error that quotes it", () => {
   assertEquals(new MqEvent("create", ' {"id":1}').json<{ id: number }>().id, 1);
   assertEquals(new MqEvent("create", "null").json(), null);
   for (const [text, seen] of [["hello", '"hello"'], ["{id:1}", '"{id:1}"'], ["", "there is none"]]) {
@@ -83,7 +83,7 @@ Deno.test("MqEvent.json returns data that is JSON, and throws with the text if i
   }
 });
 
-Deno.test("MqEvent.reply and replyError publish under the name that the event gives", () => {
+Deno.test("MqEvent.reply and replyError publish under the event's reply name", () => {
   const published: unknown[] = [];
   const event = new MqEvent("price", "", { reply: "_INBOX.a.1" }, (name, data) => published.push([name, data]));
   assertEquals(event.replyTo, "_INBOX.a.1");

@@ -50,7 +50,7 @@ for (const line of NOT_HTTP) {
   Deno.test(`isHttpRequest is false for ${JSON.stringify(line)}`, () => assertEquals(isHttpRequest(line), false));
 }
 
-Deno.test("isHttpRequest is false for an event whose data are words before HTTP/1.1", () => {
+Deno.test("isHttpRequest is false for an event whose data is words before HTTP/1.1", () => {
   assertEquals(isHttpRequest("create we still speak HTTP/1.1"), false);
 });
 
@@ -109,7 +109,7 @@ const BROKER_LINES: [line: string, parsed: BrokerLine][] = [
 ];
 
 for (const [line, parsed] of BROKER_LINES) {
-  Deno.test(`parseBrokerLine reads ${line}`, () => assertEquals(parseBrokerLine(line), parsed));
+  Deno.test(`parseBrokerLine parses ${line}`, () => assertEquals(parseBrokerLine(line), parsed));
 }
 
 for (
@@ -198,7 +198,7 @@ const HELLOS: [text: string, hello: ReturnType<typeof parseHello>][] = [
 ];
 
 for (const [text, hello] of HELLOS) {
-  Deno.test(`parseHello reads ${JSON.stringify(text)}`, () => assertEquals(parseHello(text), hello));
+  Deno.test(`parseHello parses ${JSON.stringify(text)}`, () => assertEquals(parseHello(text), hello));
 }
 
 for (const text of ['{"color":"red","name":"shop"}', '{"__proto__":{"meta":1},"name":"shop"}']) {
@@ -247,7 +247,7 @@ for (const text of BAD_HELLOS) {
   });
 }
 
-Deno.test("formatEvent writes a name alone where there is no data", () => {
+Deno.test("formatEvent writes only the name without data", () => {
   assertEquals(formatEvent("create", ""), "create");
 });
 
@@ -266,15 +266,15 @@ for (const [value, line] of OKS) {
   Deno.test(`formatOk writes ${line}`, () => assertEquals(formatOk("7", value), line));
 }
 
-Deno.test("formatErr writes what is answered, the code and the message", () => {
+Deno.test("formatErr writes the ref, the code and the message", () => {
   assertEquals(formatErr("7", new ProtocolError("bad-name", "No  name")), "/err 7 bad-name No  name");
 });
 
-Deno.test("parseBrokerLine reads what formatOk writes", () => {
+Deno.test("parseBrokerLine parses what formatOk writes", () => {
   assertEquals(parseBrokerLine(formatOk("7", { id: 1 })), { type: "ok", what: "7", json: '{"id":1}' });
 });
 
-Deno.test("parseBrokerLine reads what formatErr writes", () => {
+Deno.test("parseBrokerLine parses what formatErr writes", () => {
   const line = formatErr("-", new ProtocolError("line-too-long", "Discarded a line"));
   assertEquals(parseBrokerLine(line), { type: "err", what: "-", code: "line-too-long", text: "Discarded a line" });
 });
@@ -289,7 +289,7 @@ Deno.test("isHttpRequest takes linear time", () => {
   }
 });
 
-Deno.test("parsePatterns takes each pattern once, and no more of them than the limit", () => {
+Deno.test("parsePatterns returns each pattern once, and refuses more than the limit", () => {
   assertEquals(parsePatterns("sub", "a ".repeat(500_000), 1).map(({ text }) => text), ["a"]);
   assertThrows(
     () => parsePatterns("unsub", "a b c", 2),

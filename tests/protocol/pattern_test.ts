@@ -3,10 +3,10 @@ import { formatPatterns, Pattern } from "../../lib/protocol/pattern.ts";
 import { assertRefused, BAD_NAMES, GOOD_NAMES, OVER_LONG, shown } from "./names.ts";
 
 for (const text of ["*", ">", "*.*", "*.>", "a.*", "*.a", "a.*.b", "a.>", "a.*.>", "mq.>", "mq.*", "é.>"]) {
-  Deno.test(`Pattern takes ${text}`, () => assertEquals(new Pattern(text).text, text));
+  Deno.test(`Pattern accepts ${text}`, () => assertEquals(new Pattern(text).text, text));
 }
 
-Deno.test("Pattern takes every name", () => {
+Deno.test("Pattern accepts every name", () => {
   for (const name of GOOD_NAMES) assertEquals(new Pattern(name).matches(name), true, name);
 });
 

@@ -41,7 +41,7 @@ Deno.test("encodeText encodes text of any length, ASCII or not", () => {
   }
 });
 
-Deno.test("encodeText returns bytes that it does not change later", () => {
+Deno.test("encodeText returns bytes that later calls do not change", () => {
   for (const text of [LONG, "short"]) {
     const bytes = encodeText(text);
     for (const other of ["z".repeat(2000), "z"]) encodeText(other);

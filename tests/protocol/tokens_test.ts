@@ -11,12 +11,12 @@ Deno.test("parseTokens reads tokens and their scopes, and ignores comments and b
   ]);
 });
 
-Deno.test("parseTokens reads the name of a scope that stands alone as a token", () => {
+Deno.test("parseTokens reads the name of a scope alone on a line as a token", () => {
   assertEquals(parseTokens("publish"), [{ scope: "all", token: "publish" }]);
 });
 
 for (const text of ["", "\n\n", "# nothing\n"]) {
-  Deno.test(`parseTokens refuses ${JSON.stringify(text)}, in which there is no token`, () => {
+  Deno.test(`parseTokens refuses ${JSON.stringify(text)}, which has no token`, () => {
     assertEquals(assertThrows(() => parseTokens(text), MqError, "Cannot find a token").code, "bad-tokens");
   });
 }
@@ -47,7 +47,7 @@ for (
     ["x".repeat(1025), "it is 1025 characters long, and may have 1024"],
   ]
 ) {
-  Deno.test(`parseToken says why ${JSON.stringify(text.slice(0, 20))} is not valid`, () => {
+  Deno.test(`parseToken reports why ${JSON.stringify(text.slice(0, 20))} is not valid`, () => {
     const { code, message } = assertThrows(() => parseToken(text), MqError);
     assertEquals([code, message], ["bad-tokens", `Cannot use the token: ${problem}`]);
   });

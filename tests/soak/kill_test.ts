@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { until } from "../helpers.ts";
 import { Trial } from "./trial.ts";
 
-Deno.test("after kill -9 under load every client is back, no command has crashed and each receipt is settled", async () => {
+Deno.test("after kill -9 under load every client reconnects, no command crashes, each receipt settles", async () => {
   const told: string[] = [];
   const trial = await Trial.start({
     publishers: 2,

@@ -45,25 +45,25 @@ function idOf(number: number): string {
 }
 
 for (const signal of ["SIGTERM", "SIGKILL"] as const) {
-  Deno.test(`what was received in full is clean after ${signal}`, () => {
+  Deno.test(`a complete delivery is clean after ${signal}`, () => {
     assertEquals(new Books().publish(3).listen(0).hear(1, 2, 3).close(signal), {});
   });
 
-  Deno.test(`what was accepted before and after a listener listened is not lost after ${signal}`, () => {
+  Deno.test(`events accepted before and after a subscription are not lost after ${signal}`, () => {
     assertEquals(new Books().publish(5).listen(1, 4).hear(2, 3).close(signal), {});
   });
 
-  Deno.test(`a gap is lost after ${signal}, though something after it was received`, () => {
+  Deno.test(`a gap is lost after ${signal}, even if a later event was received`, () => {
     const books = new Books().publish(3).listen(0).hear(1, 3);
     assertEquals(books.close(signal), { lost: 1 });
     assertEquals(books.told, ["ear did not hear event 2 (002)"]);
   });
 
-  Deno.test(`what is missing before a listener left is lost after ${signal}, though it came back`, () => {
+  Deno.test(`events missing before a listener left are lost after ${signal}, even if it returned`, () => {
     assertEquals(new Books().publish(3).listen(0, 3).listen(3).hear(1).close(signal), { lost: 1 });
   });
 
-  Deno.test(`what is received twice is a duplicate after ${signal}`, () => {
+  Deno.test(`an event received twice is a duplicate after ${signal}`, () => {
     assertEquals(new Books().publish(2).listen(0).hear(1, 2, 1).close(signal), { duplicated: 1 });
   });
 
@@ -71,25 +71,25 @@ for (const signal of ["SIGTERM", "SIGKILL"] as const) {
     assertEquals(new Books().publish(3).listen(0).hear(1, 3, 2).close(signal), { unexplained: 1 });
   });
 
-  Deno.test(`what nobody published is unexplained after ${signal}`, () => {
+  Deno.test(`an event that nobody published is unexplained after ${signal}`, () => {
     const books = new Books().publish(1).listen(0).hear(1, 9);
     assertEquals(books.close(signal), { unexplained: 1 });
     assertEquals(books.told, ["Event 9 was published by nobody, but 1 heard it"]);
   });
 
-  Deno.test(`what was refused and is received is unexplained after ${signal}`, () => {
+  Deno.test(`an event that was refused and received is unexplained after ${signal}`, () => {
     const books = new Books();
     books.ledger.settle(books.ledger.send(), "refused");
     assertEquals(books.hear(1).close(signal), { unexplained: 1 });
   });
 }
 
-Deno.test("the missing end is lost when the broker drained, and lost in a kill when it was killed", () => {
+Deno.test("missing events at the end are lost if the broker drained, and lost in the kill if it was killed", () => {
   assertEquals(new Books().publish(5).listen(0).hear(1, 2).close("SIGTERM"), { lost: 3 });
   assertEquals(new Books().publish(5).listen(0).hear(1, 2).close("SIGKILL"), { lostInKill: 3 });
 });
 
-Deno.test("what was not confirmed may be received when the broker was killed, not when it drained", () => {
+Deno.test("an unconfirmed event may be received if the broker was killed, not if it drained", () => {
   for (const [signal, found] of [["SIGKILL", {}], ["SIGTERM", { unexplained: 1 }]] as const) {
     const books = new Books();
     books.ledger.settle(books.ledger.send(), "unconfirmed");
@@ -97,7 +97,7 @@ Deno.test("what was not confirmed may be received when the broker was killed, no
   }
 });
 
-Deno.test("an event that more receive than it was sent to, under two ids or under two names is unexplained", () => {
+Deno.test("an event with too many receivers, two ids or two names is unexplained", () => {
   const books = new Books().publish(3).hear(1, 3);
   const [red, green] = [1, 2].map(() => books.ledger.hearing("other", NAMES));
   red.hear({ id: "001", name: "red", publisher: 1, number: 1 });
@@ -112,14 +112,14 @@ Deno.test("an event that more receive than it was sent to, under two ids or unde
   ]);
 });
 
-Deno.test("a name that was not asked for is unexplained; one that was not asked for and not received is not lost", () => {
+Deno.test("an event outside the subscription is unexplained if received, and not lost if not received", () => {
   const books = new Books().publish(1, "blue").listen(0);
   assertEquals(books.close("SIGTERM"), {});
   books.hearing.hear({ id: "002", name: "blue", publisher: 1, number: 2 });
   assertEquals(books.told[0], "ear heard blue, which it did not ask for");
 });
 
-Deno.test("an event without an outcome keeps the accounts from being clean", () => {
+Deno.test("an event without an outcome keeps the ledger from being clean", () => {
   const { ledger } = new Books();
   ledger.send();
   assertEquals([ledger.pending, ledger.isClean], [1, false]);

@@ -41,7 +41,7 @@ async function styled(): Promise<Record<"light" | "dark", Map<string, string>>> 
   return { light, dark };
 }
 
-Deno.test("the style sheet has the backgrounds of the palette, and its own colours are legible on them", async () => {
+Deno.test("the style sheet uses the palette's backgrounds, and its own colours are legible on them", async () => {
   const themes = await styled();
   for (const theme of ["light", "dark"] as const) {
     const color = (name: string) => themes[theme].get(name)!;
@@ -64,7 +64,7 @@ Deno.test("Colors gives a name the same colour each time, on every page", () => 
   assertEquals(one.of("order.paid"), other.of("order.paid"));
 });
 
-Deno.test("Colors gives names different colours as long as there are enough", () => {
+Deno.test("Colors gives different names different colours as long as there are enough", () => {
   const colors = new Colors();
   const names = PALETTE.map((_, index) => `name-${index}`);
   assertEquals(new Set(names.map((name) => colors.of(name))).size, PALETTE.length);

@@ -19,7 +19,7 @@ function dropLabels(flights: Flights, now: number): string[] {
   return seen;
 }
 
-Deno.test("a dot moves from the publisher to the broker, and on to each subscriber", () => {
+Deno.test("a dot moves from the publisher to the broker, then to each subscriber", () => {
   const flights = new Flights();
   assert(flights.start(delivered, 1000));
   assertEquals(dots(flights, 1000), [">app 0.00"]);
@@ -41,7 +41,7 @@ Deno.test("a dropped event ends at the broker, and its name is shown there for a
   assert(flights.isEmpty);
 });
 
-Deno.test("few names of dropped events are shown, the newest first and each once", () => {
+Deno.test("only the newest names of dropped events are shown, each once", () => {
   const flights = new Flights();
   for (const [index, name] of ["a", "b", "a", "c", "d"].entries()) flights.start({ ...dropped, name }, index);
   dots(flights, LEG_MS + 5);
@@ -49,7 +49,7 @@ Deno.test("few names of dropped events are shown, the newest first and each once
   assertEquals(dropLabels(flights, LEG_MS + 5).length, MAX_DROP_LABELS);
 });
 
-Deno.test("the number of dots is limited, and flights can start again when others have ended", () => {
+Deno.test("the number of dots is limited, and new flights can start when others have ended", () => {
   const flights = new Flights();
   let started = 0;
   while (flights.start(delivered, 0)) started++;

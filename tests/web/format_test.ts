@@ -26,7 +26,7 @@ Deno.test("formatCompactRate shortens large rates", () => {
   assertEquals([26.4, 9999, 200_000, 1_500_000].map(formatCompactRate), ["26", "9,999", "200K", "1.5M"]);
 });
 
-Deno.test("formatBytes never shows a thousand of a unit", () => {
+Deno.test("formatBytes switches to the next unit before a thousand", () => {
   assertEquals(
     [1, 999, 1000, 99_400, 999_499, 999_500, 16_777_216].map(formatBytes),
     ["1 byte", "999 bytes", "1.0 kB", "99 kB", "999 kB", "1.0 MB", "17 MB"],
@@ -43,7 +43,7 @@ Deno.test("groupName groups the replies to requests", () => {
   assertEquals(names.map(isInboxName), [true, true, false, false, false]);
 });
 
-Deno.test("describePatterns describes everything, some and nothing, and replies to requests once", () => {
+Deno.test("describePatterns describes all, some and no patterns, and reply patterns once", () => {
   assertEquals([[], [">"], [">", "mq.>"]].map((patterns) => describePatterns(patterns)), [
     "nothing",
     "everything",
@@ -67,13 +67,13 @@ Deno.test("indentJson breaks JSON into lines, and leaves its values as they are"
   assertEquals(indentJson(' "a\\" b" '), '"a\\" b"');
 });
 
-Deno.test("summarize names up to two who joined, and counts more", () => {
+Deno.test("summarize names up to two clients that joined, and counts more", () => {
   const joined = (name: string): Notice => ({ kind: "joined", id: name, name, what: "connected" });
   assertEquals(summarize([joined("a"), joined("b")]), "a connected. b connected");
   assertEquals(summarize([joined("a"), joined("b"), joined("c")]), "3 programs connected");
 });
 
-Deno.test("summarize ends with the last other notice, but not of one who has left", () => {
+Deno.test("summarize ends with the last other notice, but not about a client that left", () => {
   const slow = (name: string): Notice => ({ kind: "other", id: name, name, what: "is slow" });
   const left: Notice = { kind: "left", id: "a", name: "a", what: "left" };
   assertEquals(summarize([slow("a"), slow("b"), left]), "a left. b is slow");

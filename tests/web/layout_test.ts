@@ -14,7 +14,7 @@ const ROUNDING = 0.01;
 
 for (const [what, width, height, rem] of SIZES) {
   for (const cards of [1, 4, 7, 12, 20, 30, 41]) {
-    Deno.test(`layOut puts ${cards} cards on ${what}, where none is cut off or covers another`, () => {
+    Deno.test(`layOut puts ${cards} cards on ${what} without cutting off or overlapping any`, () => {
       const { broker, places } = layOut(width, height, rem, cards);
       const shown = places.slice(0, cards);
       assert(shown.length > 0);
@@ -26,7 +26,7 @@ for (const [what, width, height, rem] of SIZES) {
     });
   }
 
-  Deno.test(`layOut has room for 12 cards on ${what}, and never shows more than the most`, () => {
+  Deno.test(`layOut fits 12 cards on ${what}, and never shows more than the maximum`, () => {
     assert(layOut(width, height, rem, 12).places.length >= 12);
     assert(layOut(width, height, rem, 10_000).places.length <= MAX_CARDS + 1);
   });

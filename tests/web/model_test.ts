@@ -87,7 +87,7 @@ Deno.test("Model replaces its connections by those of /clients", () => {
   assertEquals(subscribers(model, "create"), []);
 });
 
-Deno.test("Model adds the names of its publisher and of the subscribers of that time to an event", () => {
+Deno.test("Model stores with each event the names of its publisher and its subscribers at that time", () => {
   const model = makeModel();
   model.reconcile([client("a", []), client("b", ["create"])], 0);
   const update = take(model, { from: "a", name: "create", text: '{"id":1}' });
@@ -104,7 +104,7 @@ Deno.test("Model adds the names of its publisher and of the subscribers of that 
   assertEquals(model.nameOf(UNKNOWN_ID), "unknown");
 });
 
-Deno.test("Model explains how to have an unrecognized event recognized", () => {
+Deno.test("Model explains how to make the broker recognize an event", () => {
   const { name, subscribers, drop } = eventOf(
     tell(makeModel(), "unrecognized", { id: "a", name: "shop", event: "archive", times: 1 }),
   );
@@ -120,7 +120,7 @@ Deno.test("Model explains a refused event in the broker's words", () => {
   assertEquals([name, drop?.why, drop?.text], ["order.paid", "refused: invalid-data", `${text}.`]);
 });
 
-Deno.test("Model reports a refused connection, which never was among its own", () => {
+Deno.test("Model reports a rejected connection, which it never listed", () => {
   const data = { id: "", name: "mq", code: "too-many-connections", text: "This broker has no room", times: 1 };
   assertEquals(
     sentence(tell(makeModel(), "refused", data)),
@@ -128,7 +128,7 @@ Deno.test("Model reports a refused connection, which never was among its own", (
   );
 });
 
-Deno.test("Model reports slow consumers, dropped events, throttled publishers and the broker's end", () => {
+Deno.test("Model reports slow consumers, dropped events, throttled publishers and the broker's shutdown", () => {
   const model = makeModel();
   model.reconcile([client("a", [])], 0);
   const about = { id: "a", name: "shop" };
@@ -148,7 +148,7 @@ Deno.test("Model reports slow consumers, dropped events, throttled publishers an
   ]);
 });
 
-Deno.test("Model has a connection slow until its queue is empty", () => {
+Deno.test("Model marks a connection as slow until its queue is empty", () => {
   const model = makeModel();
   const isSlow = (queuedBytes: number) => {
     model.reconcile([client("a", [">"], { queuedBytes })], 0);
@@ -161,7 +161,7 @@ Deno.test("Model has a connection slow until its queue is empty", () => {
   assertEquals([isSlow(DEFAULT_LIMITS.outboxBytes / 2), isSlow(1), isSlow(0)], [true, true, false]);
 });
 
-Deno.test("Model ignores system events that it does not know", () => {
+Deno.test("Model ignores unknown system events", () => {
   assertEquals(tell(makeModel(), "future", { id: "a" }), {});
 });
 
@@ -186,7 +186,7 @@ function post(id: string, more: Record<string, unknown> = {}): Record<string, un
   return { name: "http", address: "127.0.0.1:50001", event: "create", id, receivers: 1, ...more };
 }
 
-Deno.test("Model adds http with its first POST, which is told as one event and by mq.http", () => {
+Deno.test("Model adds http with its first POST, which is reported as one event and by mq.http", () => {
   for (const isEventFirst of [true, false]) {
     const model = makeModel();
     model.reconcile([client("a", ["create"])], 0);
@@ -216,7 +216,7 @@ Deno.test("Model counts the POSTs that are missing from a sample", () => {
   assertEquals(model.participant("http")?.published, 11);
 });
 
-Deno.test("Model shows http as idle after five seconds without a POST, until the next one", () => {
+Deno.test("Model marks http as idle after five seconds without a POST, until the next one", () => {
   const model = makeModel();
   const isIdle = () => model.participant("http")!.isIdle;
   tell(model, "http", post("1"), { now: 1000 });
@@ -228,7 +228,7 @@ Deno.test("Model shows http as idle after five seconds without a POST, until the
   assertEquals([isIdle(), model.participant("http")?.published], [false, 1]);
 });
 
-Deno.test("Model shows refused and unrecognized POSTs as dropped events from http, which do not count", () => {
+Deno.test("Model shows refused and unrecognized POSTs as dropped events from http, and does not count them", () => {
   const model = makeModel();
   const text = "Cannot take order.paid: its data must be object";
   const refused = eventOf(tell(model, "refused", { id: "", name: "http", code: "invalid-data", text, times: 1 }));
@@ -249,7 +249,7 @@ Deno.test("Model shows other publishers without a connection by their names, but
   assertEquals(model.participant("job-29"), undefined);
 });
 
-Deno.test("Model does not take a closed connection for a publisher without a connection", () => {
+Deno.test("Model does not treat a disconnected client as a publisher without a connection", () => {
   const model = makeModel();
   assertEquals(eventOf(take(model, { from: UNKNOWN_ID })).fromName, "unknown");
   assertEquals(model.participants, []);

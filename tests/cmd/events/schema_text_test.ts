@@ -24,10 +24,10 @@ const SHAPES: [schema: Json, shape: string][] = [
 ];
 
 for (const [schema, shape] of SHAPES) {
-  Deno.test(`shapeOf says ${shape} of ${JSON.stringify(schema)}`, () => assertEquals(shapeOf(schema), shape));
+  Deno.test(`shapeOf describes ${JSON.stringify(schema)} as ${shape}`, () => assertEquals(shapeOf(schema), shape));
 }
 
-Deno.test("pubLine writes a command that can be pasted", () => {
+Deno.test("pubLine returns a command that can be pasted", () => {
   assertEquals(pubLine("order.paid", { id: 1 }), `mq pub order.paid '{ "id": 1 }'`);
   assertEquals(pubLine("a.*.>", "it's"), `mq pub a.NAME.NAME 'it'\\''s'`);
 });

@@ -27,7 +27,7 @@ Deno.test("pad counts the columns that text takes", () => {
   assertEquals([pad("注文", 6), pad("ab", 6), pad("too long", 3)], ["注文  ", "ab    ", "too long"]);
 });
 
-Deno.test("drawLine colours what is left of each piece after the line was cut", () => {
+Deno.test("drawLine colours what remains of each piece after the line is cut", () => {
   const marked = (text: string) => `<${text}>`;
   const pieces = [["one ", marked], ["two "], ["three", marked]] as const;
   assertEquals(drawLine(pieces, 13), "<one >two <three>");
@@ -55,12 +55,12 @@ for (
     [3, "na…", "wa…", "注…"],
   ] as const
 ) {
-  Deno.test(`layOutTable cuts text, then leaves out the columns of the least priority, to fit ${width} columns`, () => {
+  Deno.test(`layOutTable cuts text, then omits the columns of lowest priority, to fit ${width} columns`, () => {
     assertEquals(layOutTable(COLUMNS, width), expected);
   });
 }
 
-Deno.test("wrap breaks text between words, and a word only where it is wider by itself", () => {
+Deno.test("wrap breaks text between words, and within a word only if it is too wide", () => {
   assertEquals(wrap("a short text", 20), ["a short text"]);
   assertEquals(wrap("a text of words that wraps", 10), ["a text of", "words that", "wraps"]);
   assertEquals(wrap("a text of words", 10, "  "), ["a text of", "  words"]);
