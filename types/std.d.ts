@@ -55,6 +55,15 @@ declare module "@std/crypto/timing-safe-equal" {
   export function timingSafeEqual(a: Uint8Array, b: Uint8Array): boolean;
 }
 
+declare module "@std/data-structures/binary-heap" {
+  export class BinaryHeap<T> {
+    constructor(compare: (a: T, b: T) => number);
+    readonly length: number;
+    push(...values: T[]): number;
+    pop(): T | undefined;
+  }
+}
+
 declare module "@std/encoding/hex" {
   export function encodeHex(src: Uint8Array | ArrayBuffer): string;
 }

@@ -7,6 +7,7 @@
 import type { Codec } from "../net/codec.ts";
 import { explainHandshake } from "../net/connection_errors.ts";
 import type { Acceptor } from "../net/listen.ts";
+import type { Flow } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
@@ -20,6 +21,8 @@ const MAX_REJECTING = 100;
 
 /** The broker, to its admission. */
 export interface AdmissionHost {
+  /** What the time is charged to that accepting takes. */
+  readonly newcomers: Flow;
   /** Whether connections are still accepted. */
   isOpen(): boolean;
   /** How many connections are in the pool. */
@@ -77,6 +80,7 @@ export class Admission {
    */
   acceptor(codec: Codec): Acceptor {
     return {
+      flow: this.#host.newcomers,
       isOpen: () => this.#host.isOpen(),
       accept: (conn) => this.#accept(conn, codec),
       exhausted: (error, times) => this.#exhausted(error, times),

@@ -8,6 +8,7 @@ import { type Codec, type EventFormat, LINE_CODEC, type Reader } from "../net/co
 import type { Heartbeat } from "../net/heartbeat.ts";
 import { delay } from "@std/async/delay";
 import { atMost } from "../net/time.ts";
+import { Flow } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
 import { WriteQueue } from "../net/write_queue.ts";
 import { formatAddress } from "../protocol/address.ts";
@@ -51,6 +52,8 @@ export interface ConnectionOptions {
   codec: Codec;
   /** Decides what happens where it has no room for events. */
   overflow: OverflowHandler;
+  /** What the time is charged to that its first lines take. */
+  flow: Flow;
 }
 
 /** One connection in a broker's pool. */
@@ -121,7 +124,7 @@ export class Connection implements Publisher, Subscriber {
    * @param conn The socket.
    * @param options Its name, limits and codec.
    */
-  constructor(conn: Transport, { name, limits, codec, overflow }: ConnectionOptions) {
+  constructor(conn: Transport, { name, limits, codec, overflow, flow }: ConnectionOptions) {
     this.#conn = conn;
     sendAtOnce(conn);
     this.name = name;
@@ -130,6 +133,7 @@ export class Connection implements Publisher, Subscriber {
     this.codec = codec;
     this.format = codec.decode ? codec.format : lineFormat(this.#wanted);
     this.reader = codec.reader(conn, limits);
+    this.reader.flow = flow;
     this.#overflow = overflow;
     this.queue = new WriteQueue(conn, { ...codec.queueOptions(limits), onRoom: () => overflow.hasRoom(this) });
     if (limits.eventsPerSecond !== null) this.#limiter = new RateLimiter(limits.eventsPerSecond);
@@ -346,7 +350,8 @@ const NO_OVERFLOW: OverflowHandler = { overflow() {}, hasRoom() {}, tooLong() {}
  * @param deadlineMs After how many milliseconds the socket is closed in any case.
  */
 export async function reject(conn: Transport, closeMessage: string, limits: Limits, deadlineMs: number): Promise<void> {
-  const connection = new Connection(conn, { name: "", limits, codec: LINE_CODEC, overflow: NO_OVERFLOW });
+  const options = { name: "", limits, codec: LINE_CODEC, overflow: NO_OVERFLOW, flow: new Flow() };
+  const connection = new Connection(conn, options);
   const reading = connection.reader.readAll({ onLine: () => {}, onFault: () => {} })
     .catch(() => {}) // That it breaks is no loss.
     .finally(() => connection.inputEnded());

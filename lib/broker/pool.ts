@@ -6,6 +6,7 @@
  */
 import type { Codec, MessageCodec } from "../net/codec.ts";
 import { Heartbeat, tickMs } from "../net/heartbeat.ts";
+import { Flow, scheduler } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
 import { ConnectionError, FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
 import { FAULT_GRACE_MS, type Limits } from "../protocol/limits.ts";
@@ -77,6 +78,11 @@ export class Pool {
   /** The connections that are out of the pool, and are still to read what was queued for them. */
   readonly #leaving = new Set<Connection>();
   readonly #tasks = new Set<Promise<void>>();
+  /**
+   * All who have not sent a valid first line share one flow, which is also charged for the beginning and the end of each
+   * connection: so those who come do not hold up those who are there, however many come.
+   */
+  readonly #newcomers = new Flow();
   #accepted = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
   #isOpen = true;
@@ -95,6 +101,7 @@ export class Pool {
     this.#tickMs = tickMs(helloMs, silenceMs, answerMs);
     this.#slowConsumers = this.#makeSlowConsumers();
     this.admission = new Admission({
+      newcomers: this.#newcomers,
       isOpen: () => this.#isOpen,
       connections: () => this.size,
       admit: (conn, codec) => this.#admit(conn, codec),
@@ -165,7 +172,13 @@ export class Pool {
   #admit(conn: Transport, codec: Codec): void {
     const { limits, authenticator, subscriptions, systemEvents } = this.#options;
     const name = `client-${++this.#accepted}`;
-    const connection = new Connection(conn, { name, limits, codec, overflow: this.#slowConsumers });
+    const connection = new Connection(conn, {
+      name,
+      limits,
+      codec,
+      overflow: this.#slowConsumers,
+      flow: this.#newcomers,
+    });
     if (authenticator.isOpen) connection.authenticated("all");
     this.#connections.set(connection.id, connection);
     subscriptions.join(connection);
@@ -177,8 +190,10 @@ export class Pool {
   async #serve(connection: Connection): Promise<void> {
     const reason = await this.#readAll(connection);
     connection.inputEnded();
-    if (connection.reader.unfinishedBytes > 0) this.#refuse(connection, UNFINISHED_LINE);
-    this.#end(connection, { reason });
+    await scheduler.run(this.#newcomers, 0, () => {
+      if (connection.reader.unfinishedBytes > 0) this.#refuse(connection, UNFINISHED_LINE);
+      this.#end(connection, { reason });
+    });
   }
 
   /** Reads to the end of a connection; returns how it ended. */
@@ -187,6 +202,9 @@ export class Pool {
     const onLine = (line: string) => {
       if (isFirst && isHttpRequest(line)) this.#refuseHttp(connection);
       else this.#read(connection, line);
+      if (connection.reader.flow === this.#newcomers && connection.scope !== undefined) {
+        connection.reader.flow = new Flow();
+      }
       isFirst = false;
       return connection.pause() ?? this.#options.fanOut.pause(connection);
     };

@@ -8,6 +8,7 @@ import type { Json } from "../protocol/data.ts";
 import { type Limits, MAX_GREETING_BYTES } from "../protocol/limits.ts";
 import type { ClientInfo } from "../protocol/responses.ts";
 import { type LineObserver, LineReader } from "./line_reader.ts";
+import type { Flow } from "./read_scheduler.ts";
 import type { ByteReader } from "./transport.ts";
 import type { WriteQueueOptions } from "./write_queue.ts";
 
@@ -20,6 +21,8 @@ export interface Reader {
    * @throws {ConnectionError} With the code `disconnected`, if the connection broke.
    */
   readAll(observer: LineObserver): Promise<void>;
+  /** What the time is charged to that its lines or messages take. */
+  flow: Flow;
   /** How many bytes have been received. */
   readonly receivedBytes: number;
   /** The length so far of the line whose end has not been received, in bytes. */

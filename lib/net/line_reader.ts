@@ -11,7 +11,7 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { ConnectionError, FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
 import { DEFAULT_LIMITS } from "../protocol/limits.ts";
-import { scheduler, TICK_BYTES } from "./read_scheduler.ts";
+import { Flow, scheduler, TICK_BYTES } from "./read_scheduler.ts";
 import type { ByteReader } from "./transport.ts";
 
 /** The size of a reader's own buffer, in bytes: all that an idle connection holds. */
@@ -26,10 +26,13 @@ const POOLED_BUFFERS = 64;
 /** How many idle splitters are kept. */
 const MAX_POOLED_SPLITTERS = 32;
 
-/** How many lines are passed on between two checks whether the tick is over. */
-const LINES_BETWEEN_CHECKS = 16;
+/** How many lines, and how many UTF-16 code units of them, are passed on between two checks whether others should go first. */
+const [LINES_BETWEEN_CHECKS, CHARACTERS_BETWEEN_CHECKS] = [16, 16 * 1024];
 
 const LF = 0x0a;
+
+/** What a control line begins with. */
+const SLASH = 0x2f;
 
 /** The first byte of a TLS connection: the type of its first record, handshake or alert (RFC 8446, 5.1). */
 const TLS_RECORD_TYPES: readonly number[] = [0x16, 0x15];
@@ -79,6 +82,12 @@ export interface LineReaderOptions {
    * @default {false}
    */
   isFile?: boolean;
+  /**
+   * What the time is charged to that its lines take.
+   *
+   * @default {new Flow()}
+   */
+  flow?: Flow;
 }
 
 /**
@@ -103,6 +112,8 @@ export interface LineReaderOptions {
  */
 export class LineReader {
   readonly #framer: Framer;
+  /** What the time is charged to that its lines take. */
+  flow: Flow;
 
   /**
    * Makes a reader. It reads nothing before {@linkcode LineReader.readAll}.
@@ -113,6 +124,7 @@ export class LineReader {
   constructor(source: ByteReader, options: LineReaderOptions = {}) {
     const { maxLineBytes = DEFAULT_LIMITS.lineBytes, limitReadAhead = false, isFile = false } = options;
     this.#framer = new Framer(source, maxLineBytes, limitReadAhead ? maxLineBytes + 1 : Infinity, isFile);
+    this.flow = options.flow ?? new Flow();
   }
 
   /**
@@ -124,9 +136,11 @@ export class LineReader {
   async readAll(observer: LineObserver): Promise<void> {
     const framer = this.#framer;
     try {
-      for (let block = await framer.next(); block !== null; block = await framer.next()) {
-        if (typeof block === "string") await split(block, observer);
-        else observer.onFault(block);
+      while (!framer.hasEnded) {
+        const count = await framer.read();
+        const { flow } = this; // It may be another when the lines have been passed on.
+        await scheduler.run(flow, count ?? 0, () => passOn(framer.blocks(count), observer, flow));
+        if (framer.isBusy) await scheduler.nextTick(); // The next read gets what arrives until then.
       }
     } finally {
       framer.release();
@@ -167,30 +181,46 @@ class Splitter {
   }
 
   /** Passes on the lines of a block. The block ends with an LF, so that the stream is empty afterwards. */
-  async split(block: string, observer: LineObserver): Promise<void> {
+  async split(block: string, observer: LineObserver, flow: Flow): Promise<void> {
     const reader = this.#reader;
     const hasCr = block.includes("\r");
     this.#writer.write(block);
-    let lines = 0;
+    let nextCheck = LINES_BETWEEN_CHECKS;
+    let checkAt = CHARACTERS_BETWEEN_CHECKS;
     for (let end = 0; end < block.length;) {
       const line = (await reader.read()).value!;
       end += line.length + 1;
       if (hasCr && block.charCodeAt(end - 1) !== LF) end++; // TextLineStream has removed a CR.
       const pause = observer.onLine(line);
-      if (pause instanceof Promise) await pause;
-      if (++lines % LINES_BETWEEN_CHECKS === 0 && scheduler.isTickOver()) await scheduler.nextTick();
+      if (pause instanceof Promise) await scheduler.pause(flow, pause);
+      const isCheckDue = --nextCheck === 0 || end >= checkAt || line.charCodeAt(0) === SLASH;
+      if (!isCheckDue) continue;
+      nextCheck = LINES_BETWEEN_CHECKS;
+      checkAt = end + CHARACTERS_BETWEEN_CHECKS;
+      if (scheduler.isOver()) await scheduler.yield(flow);
     }
   }
 }
 
 const splitterPool: Splitter[] = [];
 
+/** Passes on blocks, line by line, as the work of a flow. */
+async function passOn(blocks: Iterable<Block>, observer: LineObserver, flow: Flow): Promise<void> {
+  for (const block of blocks) {
+    if (typeof block === "string") await split(block, observer, flow);
+    else observer.onFault(block);
+  }
+}
+
 /** Passes on the lines of a block. */
-async function split(block: string, observer: LineObserver): Promise<void> {
+async function split(block: string, observer: LineObserver, flow: Flow): Promise<void> {
   const splitter = splitterPool.pop() ?? new Splitter();
-  await splitter.split(block, observer); // If that throws, lines may be left in it: it is not pooled.
+  await splitter.split(block, observer, flow); // If that throws, lines may be left in it: it is not pooled.
   if (splitterPool.length < MAX_POOLED_SPLITTERS) splitterPool.push(splitter);
 }
+
+/** The text of whole lines, or the error in place of a line that cannot be read. */
+type Block = string | ProtocolError;
 
 /** Reads a source and makes blocks of text, each of whole lines, and errors in place of lines that cannot be read. */
 class Framer {
@@ -200,8 +230,8 @@ class Framer {
   /** How many bytes may be in the buffer. */
   maxBufferedBytes: number;
   receivedBytes = 0;
-  /** Blocks and errors that have not been returned by {@linkcode Framer.next} yet. */
-  readonly #blocks: (string | ProtocolError)[] = [];
+  /** What the last read has made. */
+  #blocks: Block[] = [];
   readonly #ownBuffer = new Uint8Array(SMALL_BYTES);
   /** The unfinished line, and space to read more. */
   #buffer = this.#ownBuffer;
@@ -209,7 +239,12 @@ class Framer {
   #length = 0;
   /** Whether the unfinished line is too long, and is discarded up to its end. */
   #discarding = false;
-  #ended = false;
+  /** Whether no more is read. */
+  hasEnded = false;
+  /** Whether the last read has filled the space that there was for it, so that there is probably more to read. */
+  #isFull = false;
+  /** Whether it has filled a large buffer. */
+  isBusy = false;
   #failure: { cause: unknown } | undefined;
 
   constructor(source: ByteReader, maxLineBytes: number, maxBufferedBytes: number, isFile: boolean) {
@@ -219,26 +254,30 @@ class Framer {
     this.maxLineBytes = maxLineBytes;
   }
 
-  /** The next block, or the error in its place; null at the end. */
-  async next(): Promise<string | ProtocolError | null> {
-    while (this.#blocks.length === 0 && !this.#ended) {
-      const isLarge = this.#buffer.length > SMALL_BYTES;
-      const space = this.#buffer.subarray(
-        this.#length,
-        Math.min(this.#length + scheduler.shareBytes, this.maxBufferedBytes),
-      );
-      const count = await this.#read(space);
-      if (count === null) {
-        this.#finish();
-        break;
-      }
-      if (isLarge) await scheduler.admit(count);
-      this.#append(count);
-      const isFull = count === space.length;
-      this.#resize(isFull);
-      if (isFull && isLarge) await scheduler.nextTick(); // The next read gets what arrives until then.
+  /** Reads once; returns how many bytes came, null at the end. */
+  async read(): Promise<number | null> {
+    const end = Math.min(this.#length + scheduler.shareBytes, this.maxBufferedBytes, this.#buffer.length);
+    const space = this.#buffer.subarray(this.#length, end);
+    try {
+      const count = await this.#source.read(space);
+      this.#isFull = count === space.length;
+      this.isBusy = this.#isFull && this.#buffer.length > SMALL_BYTES;
+      return count;
+    } catch (cause) { // Thrown at the end, after the lines before it.
+      this.#failure = { cause };
+      return null;
     }
-    return this.#blocks.shift() ?? null;
+  }
+
+  /** The blocks that the bytes of the last read have completed. */
+  blocks(count: number | null): readonly Block[] {
+    this.#blocks = [];
+    if (count === null) this.#finish();
+    else {
+      this.#append(count);
+      this.#resize();
+    }
+    return this.#blocks;
   }
 
   get unfinishedBytes(): number {
@@ -248,16 +287,6 @@ class Framer {
   /** Throws the error of the source, if it has failed. */
   throwFailure(): void {
     if (this.#failure) throw new ConnectionError("disconnected", "The connection broke", this.#failure);
-  }
-
-  /** Reads once; an error of the source is kept and thrown at the end, after the lines before it. */
-  async #read(space: Uint8Array): Promise<number | null> {
-    try {
-      return await this.#source.read(space);
-    } catch (cause) {
-      this.#failure = { cause };
-      return null;
-    }
   }
 
   /** Adds `count` bytes, which were read behind the unfinished line, and makes a block of the lines that are whole now. */
@@ -283,7 +312,7 @@ class Framer {
 
   /** At the end of a file, the unfinished line is passed on; TextLineStream removes the CR added here, and not its own. */
   #finish(): void {
-    this.#ended = true;
+    this.hasEnded = true;
     const hasTail = this.#length > 0 || this.#discarding;
     if (!this.#isFile || this.#failure || !hasTail) return;
     const line = this.#decodeLine(this.#buffer.subarray(0, this.#length));
@@ -291,7 +320,7 @@ class Framer {
   }
 
   #refuseTls(): void {
-    this.#ended = true;
+    this.hasEnded = true;
     this.#blocks.push(new FatalProtocolError("tls", "What came is TLS, not lines of text"));
   }
 
@@ -306,7 +335,7 @@ class Framer {
   /** Decodes line by line, where one of the lines may be too long or not UTF-8. */
   #decodeEach(block: Uint8Array): void {
     let text = "";
-    for (let start = 0, end = 0; start < block.length && !this.#ended; start = end) {
+    for (let start = 0, end = 0; start < block.length && !this.hasEnded; start = end) {
       end = block.indexOf(LF, start) + 1;
       const line = this.#decodeLine(block.subarray(start, end));
       if (typeof line === "string") text += line;
@@ -328,13 +357,14 @@ class Framer {
       return strictDecoder.decode(line);
     } catch (cause) { // The decoder throws at nothing else.
       if (this.#isFile) return new ProtocolError("invalid-utf8", "The line is not UTF-8", { cause });
-      this.#ended = true;
+      this.hasEnded = true;
       return new FatalProtocolError("invalid-utf8", "Cannot read on: a line is not UTF-8", { cause });
     }
   }
 
   /** Borrows a large buffer when a read has filled the own one, and returns it when a read has not filled it. */
-  #resize(isFull: boolean): void {
+  #resize(): void {
+    const isFull = this.#isFull;
     const size = this.#buffer.length;
     if (this.#discarding && size > LARGE_BYTES) this.#move(borrowBuffer());
     else if (this.#length === size && size >= LARGE_BYTES) this.#move(new Uint8Array(this.#nextSize(size)));

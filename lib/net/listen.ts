@@ -4,6 +4,7 @@
  * @module
  */
 import { delay } from "@std/async/delay";
+import { type Flow, scheduler } from "./read_scheduler.ts";
 import { formatAddress } from "../protocol/address.ts";
 import type { CodecFactory } from "./codec.ts";
 import { MqError } from "../protocol/errors.ts";
@@ -132,6 +133,8 @@ export function listenAt<L extends Closable>(options: ListenOptions, listen: (pl
 
 /** The callbacks of {@linkcode acceptAll}. */
 export interface Acceptor {
+  /** What the time is charged to that accepting takes. */
+  readonly flow: Flow;
   /** Whether connections are still to be accepted. */
   isOpen(): boolean;
   /**
@@ -167,7 +170,7 @@ export async function acceptAll(listener: Listener, acceptor: Acceptor): Promise
       continue;
     }
     failures = 0;
-    acceptor.accept(conn);
+    await scheduler.run(acceptor.flow, 0, () => acceptor.accept(conn));
   }
 }
 

@@ -10,7 +10,7 @@ import { MAX_MESSAGE_BYTES } from "../protocol/classic.ts";
 import { ConnectionError, ProtocolError } from "../protocol/errors.ts";
 import type { ByteReader } from "./transport.ts";
 import type { LineObserver } from "./line_reader.ts";
-import { scheduler } from "./read_scheduler.ts";
+import { Flow, scheduler } from "./read_scheduler.ts";
 import { isLongerThan } from "../protocol/text.ts";
 
 /** The size of the buffer of each reader, in bytes. It is larger than the longest message. */
@@ -193,6 +193,8 @@ export class MessageReader {
   #rest = NOTHING;
   /** How many bytes have been received. */
   receivedBytes = 0;
+  /** What the time is charged to that its messages take. */
+  flow: Flow = new Flow();
   /** Always 0: the end of a connection ends its last message. */
   readonly unfinishedBytes = 0;
 
@@ -217,13 +219,18 @@ export class MessageReader {
     const buffer = new Uint8Array(BUFFER_BYTES);
     try {
       for (let count = await this.#read(buffer); count !== null; count = await this.#read(buffer)) {
-        await scheduler.admit(count);
         this.receivedBytes += count;
-        await passOn(this.#messagesIn(buffer.subarray(0, count), count === buffer.length), observer);
+        await this.#pass(count, () => this.#messagesIn(buffer.subarray(0, count), count === buffer.length), observer);
       }
     } finally {
-      await passOn(this.#scanner.end(), observer);
+      await this.#pass(0, () => this.#scanner.end(), observer);
     }
+  }
+
+  /** Passes on messages, as the work of a flow. */
+  async #pass(bytes: number, messages: () => (string | ProtocolError)[], observer: LineObserver): Promise<void> {
+    const { flow } = this; // It may be another when the messages have been passed on.
+    await scheduler.run(flow, bytes, () => passOn(messages(), observer, flow));
   }
 
   /** Does nothing: the limit of messages does not depend on authentication. */
@@ -256,14 +263,14 @@ export class MessageReader {
   }
 }
 
-async function passOn(messages: (string | ProtocolError)[], observer: LineObserver): Promise<void> {
+async function passOn(messages: (string | ProtocolError)[], observer: LineObserver, flow: Flow): Promise<void> {
   for (const message of messages) {
     if (typeof message !== "string") observer.onFault(message);
     else {
       const pause = observer.onLine(message);
-      if (pause instanceof Promise) await pause;
+      if (pause instanceof Promise) await scheduler.pause(flow, pause);
     }
-    if (scheduler.isTickOver()) await scheduler.nextTick();
+    if (scheduler.isOver()) await scheduler.yield(flow);
   }
 }
 

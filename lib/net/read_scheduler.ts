@@ -1,9 +1,10 @@
 /**
- * Ticks of the event loop: work at the end of one, and how much of what was read is processed in one.
+ * Ticks of the event loop: work at the end of one, and who may work in one.
  *
  * @module
  */
 import { setImmediate } from "node:timers";
+import { BinaryHeap } from "@std/data-structures/binary-heap";
 
 /** The first version of Deno, major and minor, whose `setImmediate` is not a timer of one millisecond. */
 const FIRST_WITH_IMMEDIATE = [2, 6];
@@ -60,10 +61,42 @@ async function messageTasks(): Promise<(task: () => void) => void> {
 export const TICK_BYTES: number = 128 * 1024;
 
 /** How long one tick processes what was read, in milliseconds. */
-const MAX_TICK_MS = 10;
+const MAX_TICK_MS = 5;
+
+/** How long a flow may work before others that wait go first, in milliseconds. */
+const SLICE_MS = 1;
 
 /** The least that a busy source is asked for in one read, in bytes. */
 const MIN_SHARE_BYTES = 16 * 1024;
+
+/**
+ * How much time a flow that has worked little has in hand, in milliseconds: as long as it uses less, it goes before flows
+ * that use all they can get.
+ */
+const CREDIT_MS = 10;
+
+/**
+ * A source of work for the event loop, such as a connection, and how much time its work has taken. Several connections may
+ * share one: then they have one share of the time together.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(new Flow().waiting, []);
+ * ```
+ */
+export class Flow {
+  /**
+   * Its position in the order of all flows, in milliseconds of virtual time (start-time fair queueing: Goyal, Vin and Cheng,
+   * 1996). The time that its work takes is added to it. Undefined before it first works.
+   */
+  due: number | undefined;
+  /** Its place among flows at the same position. */
+  order = 0;
+  /** What waits to work. */
+  readonly waiting: { bytes: number; resolve: () => void }[] = [];
+}
 
 /** Options of {@linkcode ReadScheduler}. */
 export interface ReadSchedulerOptions {
@@ -71,32 +104,54 @@ export interface ReadSchedulerOptions {
   tickBytes: number;
   /** How long one tick may take, in milliseconds. */
   maxTickMs: number;
+  /**
+   * The clock, in milliseconds.
+   *
+   * @default {performance.now}
+   */
+  now?: () => number;
 }
 
 /**
- * Shares the event loop among the readers of all connections. A tick does not end while reads complete at once, so a
- * connection that always has data would block all others. Therefore readers with large buffers wait for a tick that has
- * bytes left, and a tick ends after some time however expensive its lines are. Small reads do not wait.
+ * Shares the event loop among flows. One works at a time, and is charged the time that this takes; of those that wait, the
+ * one that has taken the least time is next. So a flow that works little is hardly delayed by others, however many they
+ * are and however expensive their lines.
+ *
+ * A tick of the event loop does not end while reads complete at once, so a connection that always has data would block all
+ * others. Therefore a tick is bounded in bytes and in time.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
  * const scheduler = new ReadScheduler({ tickBytes: 100, maxTickMs: 10 });
- * assertEquals(scheduler.admit(100), undefined); // in this tick
- * await scheduler.admit(100); // in the next tick
+ * const [one, other] = [new Flow(), new Flow()];
+ * assertEquals(scheduler.begin(one, 100), undefined); // It may work at once.
+ * const turn = scheduler.begin(other, 100);
+ * scheduler.end(one);
+ * await turn; // In the next tick, since this one's bytes are used up.
+ * scheduler.end(other);
  * ```
  */
 export class ReadScheduler {
   readonly #options: ReadSchedulerOptions;
+  readonly #now: () => number;
   /** How many bytes may still be processed in this tick. */
   #leftBytes: number;
   #shareBytes: number;
   #startedAt = 0;
   #hasStarted = false;
-  /** Whether the next tick is scheduled, because a reader waits for it. */
+  /** Whether the next tick is scheduled, because something waits for it. */
   #isNextScheduled = false;
-  readonly #waiting: { bytes: number; resolve: () => void }[] = [];
+  /** The flow that works, since when, and the position of the last one that began. */
+  #working: Flow | undefined;
+  #workingSince = 0;
+  #virtualTime = 0;
+  /** The flows that wait, the first in the order at the top. */
+  readonly #flows = new BinaryHeap<Flow>((a, b) => a.due! - b.due! || a.order - b.order);
+  #order = 0;
+  /** What waits for the next tick. */
+  #waiting: (() => void)[] = [];
 
   /**
    * Makes a scheduler.
@@ -105,64 +160,164 @@ export class ReadScheduler {
    */
   constructor(options: ReadSchedulerOptions) {
     this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
     this.#leftBytes = this.#shareBytes = options.tickBytes;
   }
 
   /**
-   * Waits for a tick in which bytes can be processed.
+   * Waits until a flow may work. Whoever has begun must call {@linkcode ReadScheduler.end}, and should not wait for anything
+   * before: nobody else works meanwhile.
    *
-   * @param bytes How many bytes were read.
-   * @returns Undefined if they can be processed in this tick.
+   * @param flow The flow.
+   * @param bytes How many bytes are to be processed. Default: 0.
+   * @returns Undefined if it may work at once.
    */
-  admit(bytes: number): Promise<void> | undefined {
-    this.#startIfNeeded();
-    if (this.#leftBytes <= 0 || this.#waiting.length > 0) return this.#wait(bytes);
-    this.#leftBytes -= bytes;
+  begin(flow: Flow, bytes = 0): Promise<void> | undefined {
+    const now = this.#now();
+    if (!this.#hasStarted) this.#start(now);
+    const isFree = this.#working === undefined && this.#flows.length === 0;
+    if (isFree && !this.#isTickOver(now)) return this.#grant(flow, bytes, now);
+    return new Promise((resolve) => {
+      flow.waiting.push({ bytes, resolve });
+      if (flow.waiting.length === 1 && flow !== this.#working) this.#enqueue(flow);
+      if (this.#working === undefined) this.#scheduleNext();
+    });
   }
 
   /**
-   * Whether this tick has used up its time.
+   * Ends the work of a flow: it is charged the time since it began.
    *
-   * @returns True if the caller should wait for {@linkcode ReadScheduler.nextTick}.
+   * @param flow The flow that works.
    */
-  isTickOver(): boolean {
-    this.#startIfNeeded();
-    return this.#isLong();
+  end(flow: Flow): void {
+    const now = this.#now();
+    this.#charge(flow, now);
+    if (flow.waiting.length > 0) this.#enqueue(flow);
+    this.#grantNext(now);
   }
 
-  /** How much a busy source should be asked for in this tick, in bytes: the share of one of the readers that waited. */
+  /**
+   * Whether the flow that works should let others go first with {@linkcode ReadScheduler.yield}.
+   *
+   * @returns True if this tick has used up its time, or the flow its slice while others wait.
+   */
+  isOver(): boolean {
+    const now = this.#now();
+    if (this.#flows.length > 0 && now - this.#workingSince > SLICE_MS) return true;
+    return now - this.#startedAt > this.#options.maxTickMs;
+  }
+
+  /**
+   * Lets others go first that have taken less time.
+   *
+   * @param flow The flow that works.
+   * @returns A promise that resolves when it may go on.
+   */
+  yield(flow: Flow): Promise<void> {
+    const now = this.#now();
+    this.#charge(flow, now);
+    return new Promise((resolve) => {
+      flow.waiting.unshift({ bytes: 0, resolve });
+      this.#enqueue(flow);
+      this.#grantNext(now);
+    });
+  }
+
+  /**
+   * Lets others work while a flow waits for something.
+   *
+   * @param flow The flow that works.
+   * @param promise What it waits for.
+   * @returns A promise that resolves when that is settled and the flow may go on.
+   */
+  async pause(flow: Flow, promise: Promise<unknown>): Promise<void> {
+    this.end(flow);
+    try {
+      await promise;
+    } finally {
+      await this.begin(flow);
+    }
+  }
+
+  /**
+   * Runs the work of a flow when its turn has come.
+   *
+   * @param flow The flow.
+   * @param bytes How many bytes are to be processed.
+   * @param work The work. Where it waits for anything, others do not work meanwhile: see {@linkcode ReadScheduler.pause}.
+   */
+  async run(flow: Flow, bytes: number, work: () => Promise<void> | void): Promise<void> {
+    const turn = this.begin(flow, bytes);
+    if (turn !== undefined) await turn;
+    try {
+      await work();
+    } finally {
+      this.end(flow);
+    }
+  }
+
+  /** How much a busy source should be asked for in this tick, in bytes: the share of one of those that waited. */
   get shareBytes(): number {
     return this.#shareBytes;
   }
 
-  /** Waits for the next tick. */
+  /** Waits for the next tick. Must not be called by a flow that works. */
   nextTick(): Promise<void> {
-    this.#startIfNeeded();
-    return this.#wait(0);
-  }
-
-  #startIfNeeded(): void {
-    if (!this.#hasStarted) this.#start();
-  }
-
-  #wait(bytes: number): Promise<void> {
+    if (!this.#hasStarted) this.#start(this.#now());
     this.#scheduleNext();
-    return new Promise((resolve) => void this.#waiting.push({ bytes, resolve }));
+    return new Promise((resolve) => void this.#waiting.push(resolve));
   }
 
-  #start(): void {
+  #isTickOver(now: number): boolean {
+    return this.#leftBytes <= 0 || now - this.#startedAt > this.#options.maxTickMs;
+  }
+
+  #charge(flow: Flow, now: number): void {
+    flow.due! += now - this.#workingSince;
+    this.#working = undefined;
+  }
+
+  /** Puts a flow into its place. One that has rested has some time in hand, but not all that it has not used. */
+  #enqueue(flow: Flow): void {
+    flow.due = this.#position(flow);
+    flow.order = this.#order++;
+    this.#flows.push(flow);
+  }
+
+  /** A flow that is new has none in hand: it is behind those that work little. */
+  #position({ due }: Flow): number {
+    return due === undefined ? this.#virtualTime : Math.max(due, this.#virtualTime - CREDIT_MS);
+  }
+
+  #grant(flow: Flow, bytes: number, now: number): undefined {
+    flow.due = this.#position(flow);
+    this.#virtualTime = Math.max(this.#virtualTime, flow.due);
+    this.#leftBytes -= bytes;
+    this.#working = flow;
+    this.#workingSince = now;
+  }
+
+  #grantNext(now: number): void {
+    if (this.#flows.length === 0) return;
+    if (this.#isTickOver(now)) return this.#scheduleNext();
+    const flow = this.#flows.pop()!;
+    const { bytes, resolve } = flow.waiting.shift()!;
+    this.#grant(flow, bytes, now);
+    resolve();
+  }
+
+  #start(now: number): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
     this.#hasStarted = true;
     this.#isNextScheduled = false;
     this.#leftBytes = this.#options.tickBytes;
-    this.#shareBytes = Math.max(Math.floor(this.#leftBytes / Math.max(this.#waiting.length, 1)), MIN_SHARE_BYTES);
-    this.#startedAt = Date.now();
-    for (let left = this.#waiting.length; left > 0 && this.#leftBytes > 0; left--) {
-      const { bytes, resolve } = this.#waiting.shift()!;
-      this.#leftBytes -= bytes;
-      resolve();
-    }
-    if (this.#waiting.length > 0) this.#scheduleNext();
-    else afterCurrentTick(() => this.#hasStarted = this.#isNextScheduled);
+    const sources = Math.max(this.#flows.length + waiting.length, 1);
+    this.#shareBytes = Math.max(Math.floor(this.#leftBytes / sources), MIN_SHARE_BYTES);
+    this.#startedAt = now;
+    for (const resolve of waiting) resolve();
+    if (this.#working === undefined) this.#grantNext(now);
+    if (!this.#isNextScheduled) afterCurrentTick(() => this.#hasStarted = this.#isNextScheduled);
   }
 
   /** The next tick starts behind the tasks that were scheduled for the end of this one, such as writes. */
@@ -174,15 +329,11 @@ export class ReadScheduler {
 
   /** Between such ticks the runtime polls the system only once in about 60. After a long tick a timer makes it poll. */
   #startNext(): void {
-    if (this.#isLong()) setTimeout(() => this.#start(), 0);
-    else this.#start();
-  }
-
-  /** Called often: `performance.now()` would take several times as long. */
-  #isLong(): boolean {
-    return Date.now() - this.#startedAt > this.#options.maxTickMs;
+    const now = this.#now();
+    if (now - this.#startedAt > this.#options.maxTickMs) setTimeout(() => this.#start(this.#now()), 0);
+    else this.#start(now);
   }
 }
 
-/** The scheduler of all readers of this thread. */
+/** The scheduler of this thread. */
 export const scheduler: ReadScheduler = new ReadScheduler({ tickBytes: TICK_BYTES, maxTickMs: MAX_TICK_MS });
