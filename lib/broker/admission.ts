@@ -8,6 +8,7 @@ import type { Codec } from "../net/codec.ts";
 import { explainHandshake } from "../net/connection_errors.ts";
 import type { Acceptor } from "../net/listen.ts";
 import type { Flow } from "../net/read_scheduler.ts";
+import { TlsTransport } from "../net/tls.ts";
 import type { Transport } from "../net/transport.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
@@ -18,6 +19,9 @@ import { BoundedCounter } from "./system_events.ts";
 
 /** How many connections are told at the same time that there is no room for them. Others are closed without a word. */
 const MAX_REJECTING = 100;
+
+/** How many TLS handshakes may be under way. One more takes the place of the oldest: those that never end lock nobody out. */
+const MAX_HANDSHAKES = 1000;
 
 /** The broker, to its admission. */
 export interface AdmissionHost {
@@ -54,11 +58,8 @@ export class Admission {
   readonly #host: AdmissionHost;
   readonly #limits: Limits;
   readonly #failures = new BoundedCounter();
-  /**
-   * The connections that have not agreed on TLS yet. The runtime keeps their sockets until then, closed or not, so each
-   * counts here until the other side has gone.
-   */
-  readonly #handshaking = new Set<Deno.TlsConn>();
+  /** The connections that have not agreed on TLS yet, the oldest first, and what ends each. */
+  readonly #handshaking = new Map<TlsTransport, (error: Error) => void>();
   #rejecting = 0;
 
   /**
@@ -89,13 +90,17 @@ export class Admission {
 
   /** Ends the handshakes that are under way. */
   close(): void {
-    for (const conn of this.#handshaking) closeQuietly(conn);
+    for (const conn of this.#handshaking.keys()) conn.close();
   }
 
   #accept(conn: Transport, codec: Codec): void {
-    const isFull = this.#host.connections() + this.#handshaking.size >= this.#limits.connections;
+    if (conn instanceof TlsTransport) this.#host.keep(this.#handshake(conn, codec));
+    else this.#admit(conn, codec);
+  }
+
+  #admit(conn: Transport, codec: Codec): void {
+    const isFull = this.#host.connections() >= this.#limits.connections;
     if (isFull) this.#reject(conn, codec);
-    else if (isTls(conn)) this.#host.keep(this.#handshake(conn, codec));
     else this.#host.admit(conn, codec);
   }
 
@@ -111,50 +116,41 @@ export class Admission {
       `This broker has room for ${this.#limits.connections} connections, and none is free`,
     );
     this.#host.rejected(error, this.#failures.count(error.code));
-    const cannotBeTold = isTls(conn) || codec.decode !== undefined || this.#rejecting >= MAX_REJECTING;
+    const cannotBeTold = codec.decode !== undefined || this.#rejecting >= MAX_REJECTING;
     if (cannotBeTold) return conn.close();
     this.#rejecting++;
     const task = reject(conn, formatErr("-", error) + "\n", this.#limits, FAULT_GRACE_MS);
     this.#host.keep(task.finally(() => this.#rejecting--));
   }
 
-  async #handshake(conn: Deno.TlsConn, codec: Codec): Promise<void> {
+  async #handshake(conn: TlsTransport, codec: Codec): Promise<void> {
     const { helloMs } = this.#limits;
-    let isLate = false;
-    const onTimeout = () => {
-      isLate = true;
-      this.#rejectTls(conn, new Error(`nothing was agreed on within ${helloMs} ms`));
-    };
-    const timer = setTimeout(onTimeout, helloMs);
-    this.#handshaking.add(conn);
+    const { promise: ended, reject: end } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => end(new Error(`nothing was agreed on within ${helloMs} ms`)), helloMs);
+    this.#makeRoom();
+    this.#handshaking.set(conn, end);
     try {
-      await conn.handshake();
-      if (isLate || !this.#host.isOpen()) conn.close();
-      else this.#host.admit(conn, codec);
+      await Promise.race([conn.handshake(), ended]);
+      if (this.#host.isOpen()) this.#admit(conn, codec);
+      else conn.close();
     } catch (error) {
-      if (!isLate && this.#host.isOpen()) this.#rejectTls(conn, error);
-      closeQuietly(conn);
+      conn.close();
+      if (this.#host.isOpen()) this.#rejectTls(conn, error);
     } finally {
       clearTimeout(timer);
       this.#handshaking.delete(conn);
     }
   }
 
-  #rejectTls(conn: Deno.TlsConn, cause: unknown): void {
+  #makeRoom(): void {
+    if (this.#handshaking.size < MAX_HANDSHAKES) return;
+    const [end] = this.#handshaking.values();
+    end(new Error(`nothing was agreed on while ${MAX_HANDSHAKES} others began`));
+  }
+
+  #rejectTls(conn: TlsTransport, cause: unknown): void {
     const address = conn.remoteAddr as Deno.NetAddr;
     const message = `No TLS with ${formatAddress(address)}: ${explainHandshake(cause).reason}`;
     this.#host.rejected(new ProtocolError("tls", message, { cause }), this.#failures.count(`tls ${address.hostname}`));
   }
-}
-
-function closeQuietly(conn: Deno.TlsConn): void {
-  try {
-    conn.close();
-  } catch {
-    // It was closed while it waited.
-  }
-}
-
-function isTls(conn: Transport): conn is Deno.TlsConn {
-  return "handshake" in conn;
 }

@@ -9,6 +9,7 @@ import type { Heartbeat } from "../net/heartbeat.ts";
 import { delay } from "@std/async/delay";
 import { atMost } from "../net/time.ts";
 import { Flow } from "../net/read_scheduler.ts";
+import { TlsTransport } from "../net/tls.ts";
 import type { Transport } from "../net/transport.ts";
 import { WriteQueue } from "../net/write_queue.ts";
 import { formatAddress } from "../protocol/address.ts";
@@ -126,7 +127,7 @@ export class Connection implements Publisher, Subscriber {
    */
   constructor(conn: Transport, { name, limits, codec, overflow, flow }: ConnectionOptions) {
     this.#conn = conn;
-    sendAtOnce(conn);
+    prepare(conn instanceof TlsTransport ? conn.tcp : conn);
     this.name = name;
     this.address = formatAddress(conn.remoteAddr as Deno.NetAddr);
     this.#lineBytes = limits.lineBytes;
@@ -325,17 +326,22 @@ export class Connection implements Publisher, Subscriber {
   }
 }
 
-/** A tick's output is one write: to hold it back in the hope of more (Nagle's algorithm) only adds delay. */
-function sendAtOnce(conn: Transport): void {
+/**
+ * A tick's output is one write: to hold it back in the hope of more (Nagle's algorithm) only adds delay. And the system is to
+ * find out whether a peer is still there that may be silent for long.
+ */
+function prepare(conn: Transport): void {
   try {
-    if (isTcp(conn)) conn.setNoDelay();
+    if (!isTcp(conn)) return;
+    conn.setNoDelay();
+    conn.setKeepAlive();
   } catch {
     // The client has gone, which reading the connection tells, too.
   }
 }
 
 function isTcp(conn: Transport): conn is Deno.TcpConn {
-  return "setNoDelay" in conn;
+  return "setKeepAlive" in conn;
 }
 
 /** For a connection that gets no events. */

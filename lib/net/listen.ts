@@ -9,6 +9,7 @@ import { formatAddress } from "../protocol/address.ts";
 import type { CodecFactory } from "./codec.ts";
 import { MqError } from "../protocol/errors.ts";
 import { DEFAULT_PORT } from "../protocol/limits.ts";
+import { TlsListener } from "./tls.ts";
 import type { Transport } from "./transport.ts";
 
 /** How many free ports are tried until one is free on both addresses of localhost. */
@@ -40,7 +41,12 @@ export interface Certificate {
 }
 
 /** A listener for TCP, or for TLS on it. */
-export type Listener = Deno.TcpListener | Deno.TlsListener;
+export interface Listener extends Closable {
+  /** The address. */
+  readonly addr: Deno.NetAddr;
+  /** Accepts the next connection. */
+  accept(): Promise<Transport>;
+}
 
 /**
  * Options of {@linkcode Broker.listen}.
@@ -90,7 +96,7 @@ export interface ListenOptions {
  */
 export function listenTcp(options: ListenOptions): Listener[] {
   const { tls } = options;
-  return listenAt(options, (place) => tls ? Deno.listenTls({ ...place, ...tls }) : Deno.listen(place));
+  return listenAt(options, (place) => tls ? new TlsListener({ ...place, ...tls }) : Deno.listen(place));
 }
 
 /** One address to listen on. */
@@ -160,7 +166,7 @@ export interface Acceptor {
  */
 export async function acceptAll(listener: Listener, acceptor: Acceptor): Promise<void> {
   for (let failures = 0; acceptor.isOpen();) {
-    let conn: Deno.Conn;
+    let conn: Transport;
     try {
       conn = await listener.accept();
     } catch (error) {

@@ -281,19 +281,38 @@ Deno.test("TLS: a TLS client of a plain broker gets no-tls, and the broker repor
   assertEquals(server.told("mq.refused").map(({ code }) => code), ["tls"]);
 });
 
-Deno.test("TLS: an unfinished handshake is reported, and counts as a connection until it ends", async () => {
-  const { broker, port, told } = await startTls({ limits: { helloMs: 50, connections: 2 } });
+Deno.test("TLS: a handshake that does not end is reported, and its socket is closed", async () => {
+  for (const sent of [[], [0x16, 0x03, 0x01, 0x02]]) {
+    const { broker, port, told } = await startTls({ limits: { helloMs: 50 } });
+    await using _ = broker;
+    using silent = await Deno.connect({ hostname: "127.0.0.1", port });
+    if (sent.length > 0) await silent.write(new Uint8Array(sent)); // The beginning of a ClientHello.
+    assertEquals(await silent.read(new Uint8Array(1)), null);
+    await until(() => told.length === 1, "it is told of");
+    assertMatch(JSON.stringify(told[0]), /"text":"No TLS with 127\.0\.0\.1:\d+: nothing was agreed on within 50 ms"/);
+  }
+});
+
+Deno.test("TLS: handshakes that do not end take no places of the pool", async () => {
+  const { broker, port } = await startTls({ limits: { connections: 1 } });
   await using _ = broker;
-  const silent = await RawClient.connect(port);
-  const join = () => connect({ url: `mqs://localhost:${port}`, caCerts: [CERTIFICATE] });
-  await using client = await join();
-  await until(() => told.length === 1, "it is told of");
-  assertMatch(JSON.stringify(told[0]), /"text":"No TLS with 127\.0\.0\.1:\d+: nothing was agreed on within 50 ms"/);
-  await assertRejects(join, ConnectionError);
-  assertMatch(JSON.stringify(told[1]), /too-many-connections/);
+  const silent = await Promise.all(Array.from({ length: 5 }, () => RawClient.connect(port)));
+  await using client = await connect({ url: `mqs://localhost:${port}`, caCerts: [CERTIFICATE] });
   await client.flush();
-  silent.close();
-  await until(() => join().then((next) => next.close().then(() => true), () => false), "there is room again");
+  for (const each of silent) each.close();
+});
+
+Deno.test("TLS: one handshake more than there may be takes the place of the oldest", async () => {
+  const { broker, port, told } = await startTls();
+  await using _ = broker;
+  using oldest = await Deno.connect({ hostname: "127.0.0.1", port });
+  const others = [];
+  for (let count = 0; count < 1000; count++) others.push(await Deno.connect({ hostname: "127.0.0.1", port }));
+  assertEquals(await oldest.read(new Uint8Array(1)), null);
+  assertMatch(JSON.stringify(told[0]), /nothing was agreed on while 1000 others began/);
+  await using client = await connect({ url: `mqs://localhost:${port}`, caCerts: [CERTIFICATE] });
+  await client.flush();
+  for (const each of others) each.close();
 });
 
 Deno.test("TLS: Broker.close does not wait for unfinished handshakes", async () => {
@@ -303,11 +322,15 @@ Deno.test("TLS: Broker.close does not wait for unfinished handshakes", async () 
   silent.close();
 });
 
-Deno.test("TLS: a connection past the limit is closed", async () => {
+Deno.test("TLS: a connection past the limit is told so, and closed", async () => {
   const { broker, port, told } = await startTls({ limits: { connections: 1 } });
   await using _ = broker;
   await using client = await connect({ url: `mqs://localhost:${port}`, caCerts: [CERTIFICATE] });
-  await assertRejects(() => connect({ url: `mqs://localhost:${port}`, caCerts: [CERTIFICATE] }), ConnectionError);
+  const error = await assertRejects(
+    () => connect({ url: `mqs://localhost:${port}`, caCerts: [CERTIFICATE] }),
+    ConnectionError,
+  );
+  assertMatch(error.message, /room for 1 connections, and none is free/);
   assertMatch(JSON.stringify(told[0]), /too-many-connections/);
   await client.flush();
 });
