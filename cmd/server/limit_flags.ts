@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { DEFAULT_LIMITS, type Limits, minOutboxBytes } from "../../lib/protocol/limits.ts";
+import { getHeapStatistics } from "node:v8";
+import { DEFAULT_LIMITS, type Limits, minMemoryBytes, minOutboxBytes } from "../../lib/protocol/limits.ts";
 import {
   duration,
   durationText,
@@ -16,10 +17,16 @@ import {
   type Values,
 } from "../command.ts";
 
+const MIB = 1024 * 1024;
+
 /** One flag for each limit. */
 export const limitFlags = {
   "max-line": sizeFlag("lineBytes", "The longest line that is accepted."),
   "max-queue": sizeFlag("outboxBytes", "How much may wait in the queue of one connection."),
+  "max-memory": option("BYTES", "How much memory the broker should take in all.", size, {
+    defaultValue: [`${sizeText(DEFAULT_LIMITS.memoryBytes)}, less on a small machine`, ownMemoryBytes()],
+    suggestFor: ["memory", "max-heap"],
+  }),
   "max-connections": countFlag("connections", "The maximum number of connections."),
   "max-patterns": countFlag("patterns", "The maximum number of patterns that one connection may subscribe to."),
   "max-rate": option("N", "Events per second of one connection; more wait (POSTs are refused).", integer(1), {
@@ -37,7 +44,7 @@ export const limitFlags = {
  * @throws {UsageError} If the queue is too small for the longest line.
  */
 export function limitsOf(values: Values<typeof limitFlags>): Limits {
-  const [line, queue] = [values["max-line"], values["max-queue"]];
+  const { "max-line": line, "max-queue": queue, "max-memory": memory } = values;
   const least = minOutboxBytes(line);
   if (queue < least) {
     const problem = `--max-queue ${sizeText(queue)} is too small for an event of --max-line ${sizeText(line)}`;
@@ -45,9 +52,15 @@ export function limitsOf(values: Values<typeof limitFlags>): Limits {
     const hint = shorter > 0 ? `, or --max-line ${sizeText(shorter)} or less` : "";
     throw new UsageError(problem, `mq server --max-queue ${sizeText(least)} or more${hint}`);
   }
+  const leastMemory = minMemoryBytes(line);
+  if (memory < leastMemory) {
+    const problem = `--max-memory ${sizeText(memory)} is too small for an event of --max-line ${sizeText(line)}`;
+    throw new UsageError(problem, `mq server --max-memory ${sizeText(Math.ceil(leastMemory / MIB) * MIB)} or more`);
+  }
   return {
     lineBytes: values["max-line"],
     outboxBytes: values["max-queue"],
+    memoryBytes: values["max-memory"],
     connections: values["max-connections"],
     patterns: values["max-patterns"],
     eventsPerSecond: values["max-rate"],
@@ -56,6 +69,11 @@ export function limitsOf(values: Values<typeof limitFlags>): Limits {
     answerMs: values["ping-timeout"],
     drainMs: values["drain-time"],
   };
+}
+
+/** V8 limits its heap by the memory of the machine; half of that is left for what is not counted. */
+function ownMemoryBytes(): number {
+  return Math.min(DEFAULT_LIMITS.memoryBytes, Math.floor(getHeapStatistics().heap_size_limit / 2));
 }
 
 /** The limits that always have a value. */

@@ -6,6 +6,7 @@
 import { monotonicUlid } from "@std/ulid";
 import { type Codec, type EventFormat, LINE_CODEC, type Reader } from "../net/codec.ts";
 import type { Heartbeat } from "../net/heartbeat.ts";
+import { type Holder, MemoryBudget } from "../net/memory.ts";
 import { delay } from "@std/async/delay";
 import { atMost } from "../net/time.ts";
 import { Flow } from "../net/read_scheduler.ts";
@@ -39,6 +40,8 @@ export interface OverflowHandler {
   overflow(connection: Connection, bytes: number, events: number): void;
   /** The write queue has room again. */
   hasRoom(connection: Connection): void;
+  /** Of all connections this one holds the most, and together they hold too much. */
+  outOfMemory(connection: Connection): void;
   /** An event was left out, since the connection's format does not allow one so long. */
   tooLong(connection: Connection, bytes: number): void;
 }
@@ -55,10 +58,12 @@ export interface ConnectionOptions {
   overflow: OverflowHandler;
   /** What the time is charged to that its first lines take. */
   flow: Flow;
+  /** The budget for what it holds. */
+  memory: MemoryBudget;
 }
 
 /** One connection in a broker's pool. */
-export class Connection implements Publisher, Subscriber {
+export class Connection implements Publisher, Subscriber, Holder {
   /** Its ULID. */
   readonly id: string = monotonicUlid();
   /** The name of its client, or `client-N`. */
@@ -110,6 +115,7 @@ export class Connection implements Publisher, Subscriber {
   /** What was dropped since its client was last told. */
   droppedSinceNotice: { events: number; bytes: number } = { events: 0, bytes: 0 };
   readonly #conn: Transport;
+  readonly #memory: MemoryBudget;
   readonly #lineBytes: number;
   readonly #limiter: RateLimiter | undefined;
   readonly #overflow: OverflowHandler;
@@ -117,6 +123,7 @@ export class Connection implements Publisher, Subscriber {
   #pauseMs = 0;
   /** The patterns that its client asked for. */
   readonly #own = new Map<string, Pattern>();
+  #patternBytes = 0;
   readonly #inputEnd = Promise.withResolvers<void>();
 
   /**
@@ -125,7 +132,7 @@ export class Connection implements Publisher, Subscriber {
    * @param conn The socket.
    * @param options Its name, limits and codec.
    */
-  constructor(conn: Transport, { name, limits, codec, overflow, flow }: ConnectionOptions) {
+  constructor(conn: Transport, { name, limits, codec, overflow, flow, memory }: ConnectionOptions) {
     this.#conn = conn;
     prepare(conn instanceof TlsTransport ? conn.tcp : conn);
     this.name = name;
@@ -133,10 +140,15 @@ export class Connection implements Publisher, Subscriber {
     this.#lineBytes = limits.lineBytes;
     this.codec = codec;
     this.format = codec.decode ? codec.format : lineFormat(this.#wanted);
-    this.reader = codec.reader(conn, limits);
+    this.#memory = memory;
+    this.reader = codec.reader(conn, limits, memory);
     this.reader.flow = flow;
     this.#overflow = overflow;
-    this.queue = new WriteQueue(conn, { ...codec.queueOptions(limits), onRoom: () => overflow.hasRoom(this) });
+    this.queue = new WriteQueue(conn, {
+      ...codec.queueOptions(limits),
+      memory,
+      onRoom: () => overflow.hasRoom(this),
+    });
     if (limits.eventsPerSecond !== null) this.#limiter = new RateLimiter(limits.eventsPerSecond);
   }
 
@@ -213,6 +225,16 @@ export class Connection implements Publisher, Subscriber {
     return droppedSinceNotice;
   }
 
+  /** How much it holds of the budget, in bytes: what waits to be written, an unfinished line, and its patterns. */
+  get heldBytes(): number {
+    return this.queue.queuedBytes + this.reader.heldBytes + this.#patternBytes;
+  }
+
+  /** See {@linkcode Holder}. */
+  evict(): void {
+    this.#overflow.outOfMemory(this);
+  }
+
   /** What `/clients` tells of it. */
   get info(): ClientInfo {
     return {
@@ -254,8 +276,16 @@ export class Connection implements Publisher, Subscriber {
    * @param patterns The patterns to add.
    */
   subscribe(patterns: readonly Pattern[]): void {
-    for (const pattern of patterns) this.#own.set(pattern.text, pattern);
+    for (const pattern of patterns) {
+      if (!this.#own.has(pattern.text)) this.#holdPatterns(patternBytes(pattern));
+      this.#own.set(pattern.text, pattern);
+    }
     this.patterns = this.#own;
+  }
+
+  #holdPatterns(bytes: number): void {
+    this.#patternBytes += bytes;
+    this.#memory.take(bytes);
   }
 
   /**
@@ -278,8 +308,17 @@ export class Connection implements Publisher, Subscriber {
    * @param patterns The patterns to remove.
    */
   unsubscribe(patterns: readonly Pattern[]): void {
-    for (const { text } of patterns) text === ">" ? this.#own.clear() : this.#own.delete(text);
+    for (const pattern of patterns) {
+      if (pattern.text === ">") this.forgetPatterns();
+      else if (this.#own.delete(pattern.text)) this.#holdPatterns(-patternBytes(pattern));
+    }
     this.patterns = this.#own;
+  }
+
+  /** Removes all patterns. */
+  forgetPatterns(): void {
+    this.#holdPatterns(-this.#patternBytes);
+    this.#own.clear();
   }
 
   /** To be called when nothing more can be read from it. */
@@ -303,7 +342,7 @@ export class Connection implements Publisher, Subscriber {
     const graceMs = Math.min(this.speaksControl ? deadlineMs : LINGER_MS, endsAt - Date.now());
     if (isWritten) await atMost(graceMs, this.#inputEnd.promise);
     const unwritten = this.queue.queuedBytes;
-    this.#close();
+    this.close();
     return unwritten;
   }
 
@@ -317,7 +356,10 @@ export class Connection implements Publisher, Subscriber {
     }
   }
 
-  #close(): void {
+  /** Closes the socket at once, and gives up what it holds. */
+  close(): void {
+    this.queue.discard();
+    this.forgetPatterns();
     try {
       this.#conn.close();
     } catch {
@@ -345,7 +387,15 @@ function isTcp(conn: Transport): conn is Deno.TcpConn {
 }
 
 /** For a connection that gets no events. */
-const NO_OVERFLOW: OverflowHandler = { overflow() {}, hasRoom() {}, tooLong() {} };
+const NO_OVERFLOW: OverflowHandler = { overflow() {}, hasRoom() {}, tooLong() {}, outOfMemory() {} };
+
+/** About how much memory a pattern takes with all that refers to it, in bytes. */
+const PATTERN_BYTES = 300;
+const PATTERN_CHARACTER_BYTES = 6;
+
+function patternBytes({ text }: Pattern): number {
+  return PATTERN_BYTES + text.length * PATTERN_CHARACTER_BYTES;
+}
 
 /**
  * Closes a connection that is not taken into the pool, with a reason.
@@ -356,7 +406,14 @@ const NO_OVERFLOW: OverflowHandler = { overflow() {}, hasRoom() {}, tooLong() {}
  * @param deadlineMs After how many milliseconds the socket is closed in any case.
  */
 export async function reject(conn: Transport, closeMessage: string, limits: Limits, deadlineMs: number): Promise<void> {
-  const options = { name: "", limits, codec: LINE_CODEC, overflow: NO_OVERFLOW, flow: new Flow() };
+  const options = {
+    name: "",
+    limits,
+    codec: LINE_CODEC,
+    overflow: NO_OVERFLOW,
+    flow: new Flow(),
+    memory: new MemoryBudget(),
+  };
   const connection = new Connection(conn, options);
   const reading = connection.reader.readAll({ onLine: () => {}, onFault: () => {} })
     .catch(() => {}) // That it breaks is no loss.

@@ -6,10 +6,11 @@
  */
 import type { Codec, MessageCodec } from "../net/codec.ts";
 import { Heartbeat, tickMs } from "../net/heartbeat.ts";
+import { MemoryBudget } from "../net/memory.ts";
 import { Flow, scheduler } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
 import { ConnectionError, FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
-import { FAULT_GRACE_MS, type Limits } from "../protocol/limits.ts";
+import { FAULT_GRACE_MS, heldBytesLimit, type Limits } from "../protocol/limits.ts";
 import { formatDropped, formatErr, HTTP_REFUSAL, isHttpRequest } from "../protocol/lines.ts";
 import type { ClientInfo } from "../protocol/responses.ts";
 import { isBlank, isFirstWord, takeWord } from "../protocol/text.ts";
@@ -83,6 +84,7 @@ export class Pool {
    * connection: so those who come do not hold up those who are there, however many come.
    */
   readonly #newcomers = new Flow();
+  readonly #memory: MemoryBudget;
   #accepted = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
   #isOpen = true;
@@ -99,6 +101,7 @@ export class Pool {
     const { limits, systemEvents } = options;
     const { helloMs, silenceMs, answerMs } = limits;
     this.#tickMs = tickMs(helloMs, silenceMs, answerMs);
+    this.#memory = new MemoryBudget(heldBytesLimit(limits.memoryBytes));
     this.#slowConsumers = this.#makeSlowConsumers();
     this.admission = new Admission({
       newcomers: this.#newcomers,
@@ -112,8 +115,8 @@ export class Pool {
 
   #makeSlowConsumers(): SlowConsumers {
     const { limits: { outboxBytes }, slow: policy, systemEvents, fanOut } = this.#options;
-    const disconnect = (connection: Connection, closeMessage: string, droppedBytes: number) =>
-      this.#end(connection, { reason: "slow", closeMessage, graceMs: FAULT_GRACE_MS, droppedBytes });
+    const disconnect = (connection: Connection, ending: Ending) =>
+      this.#end(connection, { ...ending, graceMs: FAULT_GRACE_MS });
     return new SlowConsumers({ policy, outboxBytes, systemEvents, fanOut, disconnect });
   }
 
@@ -178,7 +181,9 @@ export class Pool {
       codec,
       overflow: this.#slowConsumers,
       flow: this.#newcomers,
+      memory: this.#memory,
     });
+    this.#memory.add(connection);
     if (authenticator.isOpen) connection.authenticated("all");
     this.#connections.set(connection.id, connection);
     subscriptions.join(connection);
@@ -339,6 +344,7 @@ export class Pool {
     const unwritten = await connection.finish(notice + closeMessage, graceMs);
     const bytes = droppedBytes + dropped.bytes + unwritten;
     this.#leaving.delete(connection);
+    this.#memory.delete(connection);
     if (bytes > 0) this.#options.systemEvents.dropped(connection, bytes, dropped.events);
   }
 }

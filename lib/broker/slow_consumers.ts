@@ -21,8 +21,8 @@ export interface SlowConsumerOptions {
   systemEvents: SystemEvents;
   /** Sends them what they have missed. */
   fanOut: FanOut;
-  /** Disconnects one, with a close message, when so many bytes were dropped. */
-  disconnect: (connection: Connection, closeMessage: string, droppedBytes: number) => void;
+  /** Disconnects one, when so many bytes were dropped. */
+  disconnect: (connection: Connection, ending: { reason: string; closeMessage: string; droppedBytes: number }) => void;
 }
 
 /** The slow-consumer policy of a broker. */
@@ -57,7 +57,8 @@ export class SlowConsumers implements OverflowHandler {
     systemEvents.becameSlow(connection, bytes, "disconnect");
     const message = `Closed: more than ${outboxBytes} bytes waited to be read`;
     const closeMessage = formatErr("-", new FatalProtocolError("slow-consumer", message)) + "\n";
-    disconnect(connection, closeMessage, bytes + connection.queue.discard());
+    const droppedBytes = bytes + connection.queue.discard();
+    disconnect(connection, { reason: "slow", closeMessage, droppedBytes });
   }
 
   #drop(connection: Connection, bytes: number, events: number): void {
@@ -84,6 +85,27 @@ export class SlowConsumers implements OverflowHandler {
     connection.isSlow = false;
     if (events > 0 && connection.speaksControl) fanOut.send(connection, formatDropped(events) + "\n");
     this.notify(connection);
+  }
+
+  /**
+   * All connections together hold too much memory, and this one the most: it is disconnected, and if it has been already, its
+   * socket is closed.
+   *
+   * @param connection The connection.
+   */
+  outOfMemory(connection: Connection): void {
+    if (connection.ended) return connection.close();
+    const message =
+      `Closed: it held ${connection.heldBytes} bytes, the most of all, and the broker's memory is used up`;
+    const error = new FatalProtocolError("out-of-memory", message);
+    this.#options.systemEvents.refusedLine(connection, error);
+    const closeMessage = formatErr("-", error) + "\n";
+    this.#options.disconnect(connection, {
+      reason: error.code,
+      closeMessage,
+      droppedBytes: connection.queue.discard(),
+    });
+    connection.forgetPatterns();
   }
 
   /**

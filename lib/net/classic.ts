@@ -69,7 +69,8 @@ function codecOf(messages: ClassicCodec): MessageCodec {
     info: { classic: messages.form },
     format,
     decode: (text) => decode(text, messages),
-    reader: (source, { lineBytes }) => new MessageReader(source, Math.min(lineBytes, MAX_MESSAGE_BYTES)),
+    reader: (source, { lineBytes }, memory) =>
+      new MessageReader(source, Math.min(lineBytes, MAX_MESSAGE_BYTES), memory),
     queueOptions({ outboxBytes }) {
       // The longest message always fits. It may be longer than the line that it is made from.
       const limitBytes = Math.max(MAX_MESSAGE_BYTES + 1, Math.min(outboxBytes, CLASSIC_OUTBOX_BYTES));

@@ -8,6 +8,7 @@ import type { Json } from "../protocol/data.ts";
 import { type Limits, MAX_GREETING_BYTES } from "../protocol/limits.ts";
 import type { ClientInfo } from "../protocol/responses.ts";
 import { type LineObserver, LineReader } from "./line_reader.ts";
+import type { MemoryBudget } from "./memory.ts";
 import type { Flow } from "./read_scheduler.ts";
 import type { ByteReader } from "./transport.ts";
 import type { WriteQueueOptions } from "./write_queue.ts";
@@ -23,6 +24,8 @@ export interface Reader {
   readAll(observer: LineObserver): Promise<void>;
   /** What the time is charged to that its lines or messages take. */
   flow: Flow;
+  /** How much of the memory budget it has taken, in bytes. */
+  readonly heldBytes: number;
   /** How many bytes have been received. */
   readonly receivedBytes: number;
   /** The length so far of the line whose end has not been received, in bytes. */
@@ -87,8 +90,9 @@ export interface CodecBase {
    *
    * @param source The connection.
    * @param limits The broker's limits.
+   * @param memory The budget for what is read and not passed on yet.
    */
-  reader(source: ByteReader, limits: Limits): Reader;
+  reader(source: ByteReader, limits: Limits, memory: MemoryBudget): Reader;
   /**
    * The options of the write queue of a connection.
    *
@@ -149,7 +153,7 @@ export type CodecFactory = (host: CodecHost) => Codec;
 /** The codec of the line protocol. Before a client is authorized, its lines have the limit of a `/hello`. */
 export const LINE_CODEC: LineCodec = {
   info: { classic: null },
-  reader: (source, { lineBytes }) =>
-    new LineReader(source, { maxLineBytes: Math.min(lineBytes, MAX_GREETING_BYTES), limitReadAhead: true }),
+  reader: (source, { lineBytes }, memory) =>
+    new LineReader(source, { maxLineBytes: Math.min(lineBytes, MAX_GREETING_BYTES), limitReadAhead: true, memory }),
   queueOptions: ({ outboxBytes }) => ({ limitBytes: outboxBytes }),
 };

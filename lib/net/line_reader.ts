@@ -11,6 +11,7 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { ConnectionError, FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
 import { DEFAULT_LIMITS } from "../protocol/limits.ts";
+import type { MemoryBudget } from "./memory.ts";
 import { Flow, scheduler, TICK_BYTES } from "./read_scheduler.ts";
 import type { ByteReader } from "./transport.ts";
 
@@ -88,6 +89,8 @@ export interface LineReaderOptions {
    * @default {new Flow()}
    */
   flow?: Flow;
+  /** The budget for what is read and not passed on yet. Default: none. */
+  memory?: MemoryBudget;
 }
 
 /**
@@ -123,7 +126,8 @@ export class LineReader {
    */
   constructor(source: ByteReader, options: LineReaderOptions = {}) {
     const { maxLineBytes = DEFAULT_LIMITS.lineBytes, limitReadAhead = false, isFile = false } = options;
-    this.#framer = new Framer(source, maxLineBytes, limitReadAhead ? maxLineBytes + 1 : Infinity, isFile);
+    const maxBufferedBytes = limitReadAhead ? maxLineBytes + 1 : Infinity;
+    this.#framer = new Framer(source, { maxLineBytes, maxBufferedBytes, isFile, memory: options.memory });
     this.flow = options.flow ?? new Flow();
   }
 
@@ -156,6 +160,11 @@ export class LineReader {
   raiseLimit(bytes: number): void {
     this.#framer.maxLineBytes = bytes;
     this.#framer.maxBufferedBytes = Infinity;
+  }
+
+  /** How much of the memory budget it has taken, in bytes. */
+  get heldBytes(): number {
+    return this.#framer.heldBytes;
   }
 
   /** The number of bytes read so far. */
@@ -222,10 +231,18 @@ async function split(block: string, observer: LineObserver, flow: Flow): Promise
 /** The text of whole lines, or the error in place of a line that cannot be read. */
 type Block = string | ProtocolError;
 
+interface FramerOptions {
+  maxLineBytes: number;
+  maxBufferedBytes: number;
+  isFile: boolean;
+  memory: MemoryBudget | undefined;
+}
+
 /** Reads a source and makes blocks of text, each of whole lines, and errors in place of lines that cannot be read. */
 class Framer {
   readonly #source: ByteReader;
   readonly #isFile: boolean;
+  readonly #memory: MemoryBudget | undefined;
   maxLineBytes: number;
   /** How many bytes may be in the buffer. */
   maxBufferedBytes: number;
@@ -247,11 +264,12 @@ class Framer {
   isBusy = false;
   #failure: { cause: unknown } | undefined;
 
-  constructor(source: ByteReader, maxLineBytes: number, maxBufferedBytes: number, isFile: boolean) {
-    this.#isFile = isFile;
-    this.maxBufferedBytes = maxBufferedBytes;
+  constructor(source: ByteReader, { maxLineBytes, maxBufferedBytes, isFile, memory }: FramerOptions) {
     this.#source = source;
     this.maxLineBytes = maxLineBytes;
+    this.maxBufferedBytes = maxBufferedBytes;
+    this.#isFile = isFile;
+    this.#memory = memory;
   }
 
   /** Reads once; returns how many bytes came, null at the end. */
@@ -362,14 +380,21 @@ class Framer {
     }
   }
 
-  /** Borrows a large buffer when a read has filled the own one, and returns it when a read has not filled it. */
+  /**
+   * Borrows a large buffer when a read has filled the own one, and returns it when a read has not filled it. Where memory is
+   * short, a larger one is taken only for a line that does not fit.
+   */
   #resize(): void {
     const isFull = this.#isFull;
     const size = this.#buffer.length;
     if (this.#discarding && size > LARGE_BYTES) this.#move(borrowBuffer());
     else if (this.#length === size && size >= LARGE_BYTES) this.#move(new Uint8Array(this.#nextSize(size)));
-    else if (isFull && size === SMALL_BYTES) this.#move(borrowBuffer());
+    else if (isFull && size === SMALL_BYTES && this.#mayGrow()) this.#move(borrowBuffer());
     else if (!isFull && size > SMALL_BYTES && this.#length < SMALL_BYTES) this.#move(this.#ownBuffer);
+  }
+
+  #mayGrow(): boolean {
+    return this.#length === this.#buffer.length || this.#memory === undefined || this.#memory.fits(LARGE_BYTES);
   }
 
   /** Grows in few steps, since each leaves a buffer to the garbage collector. */
@@ -381,12 +406,19 @@ class Framer {
     buffer.set(this.#buffer.subarray(0, this.#length));
     this.release();
     this.#buffer = buffer;
+    this.#memory?.take(this.heldBytes);
   }
 
   /** Returns a borrowed buffer to the pool. */
   release(): void {
+    this.#memory?.give(this.heldBytes);
     if (this.#buffer.buffer === poolMemory) bufferPool.push(this.#buffer);
     this.#buffer = this.#ownBuffer;
+  }
+
+  /** How much of the budget it has taken: its own buffer is always there. */
+  get heldBytes(): number {
+    return this.#buffer === this.#ownBuffer ? 0 : this.#buffer.length;
   }
 }
 

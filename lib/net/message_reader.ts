@@ -10,6 +10,7 @@ import { MAX_MESSAGE_BYTES } from "../protocol/classic.ts";
 import { ConnectionError, ProtocolError } from "../protocol/errors.ts";
 import type { ByteReader } from "./transport.ts";
 import type { LineObserver } from "./line_reader.ts";
+import type { MemoryBudget } from "./memory.ts";
 import { Flow, scheduler } from "./read_scheduler.ts";
 import { isLongerThan } from "../protocol/text.ts";
 
@@ -189,6 +190,9 @@ export class MessageScanner {
 export class MessageReader {
   readonly #source: ByteReader;
   readonly #scanner: MessageScanner;
+  readonly #memory: MemoryBudget | undefined;
+  /** How much of the memory budget it has taken, in bytes. */
+  heldBytes = 0;
   /** The first bytes of a character whose others have not been read. */
   #rest = NOTHING;
   /** How many bytes have been received. */
@@ -203,9 +207,11 @@ export class MessageReader {
    *
    * @param source The source of the bytes.
    * @param maxBytes The longest message, in bytes.
+   * @param memory The budget for its buffer. Default: none.
    */
-  constructor(source: ByteReader, maxBytes: number) {
+  constructor(source: ByteReader, maxBytes: number, memory?: MemoryBudget) {
     this.#source = source;
+    this.#memory = memory;
     this.#scanner = new MessageScanner({ maxBytes });
   }
 
@@ -217,12 +223,16 @@ export class MessageReader {
    */
   async readAll(observer: LineObserver): Promise<void> {
     const buffer = new Uint8Array(BUFFER_BYTES);
+    this.heldBytes = BUFFER_BYTES;
+    this.#memory?.take(BUFFER_BYTES);
     try {
       for (let count = await this.#read(buffer); count !== null; count = await this.#read(buffer)) {
         this.receivedBytes += count;
         await this.#pass(count, () => this.#messagesIn(buffer.subarray(0, count), count === buffer.length), observer);
       }
     } finally {
+      this.heldBytes = 0;
+      this.#memory?.give(BUFFER_BYTES);
       await this.#pass(0, () => this.#scanner.end(), observer);
     }
   }

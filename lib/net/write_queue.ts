@@ -8,6 +8,7 @@
  */
 import { delay } from "@std/async/delay";
 import { concat } from "@std/bytes/concat";
+import type { MemoryBudget } from "./memory.ts";
 import type { Sink } from "./transport.ts";
 
 /** Chunks are joined for one write up to this many bytes. Larger ones are written alone, without a copy. */
@@ -47,6 +48,8 @@ export interface WriteQueueOptions {
    * be pushed.
    */
   paceMs?: number;
+  /** The budget for what waits. Default: none. */
+  memory?: MemoryBudget;
 }
 
 /**
@@ -72,6 +75,7 @@ export class WriteQueue {
   readonly #burstMs: number;
   readonly #onRoom: () => void;
   readonly #paceMs: number | undefined;
+  readonly #memory: MemoryBudget | undefined;
   #isFull = false;
   #chunks: Uint8Array[] = [];
   /** The buffer that small chunks are copied into; what is in it belongs behind the chunks. */
@@ -98,6 +102,7 @@ export class WriteQueue {
     this.#burstMs = options.burstMs ?? BURST_MS;
     this.#onRoom = options.onRoom ?? (() => {});
     this.#paceMs = options.paceMs;
+    this.#memory = options.memory;
   }
 
   /** Whether it has refused bytes, and refuses all others until half of the limit is free. */
@@ -191,8 +196,13 @@ export class WriteQueue {
     if (bytes.length <= SMALL_BYTES && !isFirst) this.#copySmall(bytes);
     else {
       this.#queueSmall();
-      this.#chunks.push(bytes);
+      this.#queueChunk(bytes);
     }
+  }
+
+  #queueChunk(chunk: Uint8Array): void {
+    this.#chunks.push(chunk);
+    this.#memory?.hold(chunk);
   }
 
   /** Starts to write what is queued, unless a write is under way. */
@@ -211,9 +221,14 @@ export class WriteQueue {
   discard(): number {
     this.#queueSmall();
     const bytes = this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    this.#chunks = [];
+    this.#forgetChunks();
     this.#queuedBytes -= bytes;
     return bytes;
+  }
+
+  #forgetChunks(): void {
+    for (const chunk of this.#chunks) this.#memory?.release(chunk);
+    this.#chunks = [];
   }
 
   /**
@@ -239,7 +254,7 @@ export class WriteQueue {
 
   #queueSmall(): void {
     if (this.#smallLength === 0) return;
-    this.#chunks.push(this.#smallBuffer.subarray(0, this.#smallLength));
+    this.#queueChunk(this.#smallBuffer.subarray(0, this.#smallLength));
     this.#smallBuffer = this.#smallBuffer.subarray(this.#smallLength);
     this.#smallLength = 0;
   }
@@ -260,9 +275,11 @@ export class WriteQueue {
       await this.#writer.write(bytes);
     } catch { // The connection broke. Its reader gets the error, too, and ends the connection.
       this.#failed = true;
-      this.#chunks = [];
+      this.#forgetChunks();
       this.#smallLength = 0;
       return false;
+    } finally {
+      this.#memory?.release(bytes);
     }
     this.#queuedBytes -= bytes.length;
     if (this.isLow) this.#endBurst();
@@ -274,7 +291,7 @@ export class WriteQueue {
     return true;
   }
 
-  /** Removes the bytes of the next write from the queue: one chunk, or several small ones joined. */
+  /** Removes the bytes of the next write from the queue: one chunk, or several small ones joined. They stay in the budget. */
   #takeNext(): Uint8Array {
     if (this.#paceMs !== undefined) return this.#takeLine();
     let count = 1;
@@ -283,14 +300,21 @@ export class WriteQueue {
       size += this.#chunks[count++].length;
     }
     const taken = this.#chunks.splice(0, count);
-    return count === 1 ? taken[0] : concat(taken);
+    if (count === 1) return taken[0];
+    const joined = concat(taken);
+    this.#memory?.hold(joined);
+    for (const chunk of taken) this.#memory?.release(chunk);
+    return joined;
   }
 
   #takeLine(): Uint8Array {
     const [chunk] = this.#chunks;
     const end = chunk.indexOf(LF) + 1;
     if (end === 0 || end === chunk.length) return this.#chunks.shift()!;
-    this.#chunks[0] = chunk.subarray(end);
-    return chunk.subarray(0, end);
+    const [line, rest] = [chunk.subarray(0, end), chunk.subarray(end)];
+    for (const part of [line, rest]) this.#memory?.hold(part);
+    this.#memory?.release(chunk);
+    this.#chunks[0] = rest;
+    return line;
   }
 }

@@ -37,6 +37,7 @@ export const WIRE_CODES = [
   "too-many-connections",
   "silent",
   "slow-consumer",
+  "out-of-memory",
   "internal-error",
 ] as const;
 

@@ -28,6 +28,12 @@ export const RESPONSE_BYTES: number = 64 * 1024;
 /** How many bytes may wait for a classic client, which gets at most 50 messages a second. */
 export const CLASSIC_OUTBOX_BYTES: number = 1024 * 1024;
 
+/** The memory of a broker without connections and what works on events: the program and its garbage, in bytes. */
+const PROGRAM_BYTES = 96 * 1024 * 1024;
+
+/** How much of the rest connections may hold: as much again goes into copies and garbage. */
+const HELD_SHARE = 1 / 2;
+
 /** How many bytes may be added to an event line when it is delivered: id, sender, headers and LF. */
 export const EVENT_HEAD_BYTES = 512;
 
@@ -56,6 +62,11 @@ export interface Limits {
    * longest line must fit: see {@linkcode minOutboxBytes}.
    */
   outboxBytes: number;
+  /**
+   * How much memory the process should take at most, in bytes. What all connections together hold is kept to half of that
+   * which the program itself does not need: see {@linkcode heldBytesLimit}.
+   */
+  memoryBytes: number;
   /** How many connections may be open at the same time. */
   connections: number;
   /** How many patterns one connection may subscribe to. */
@@ -79,6 +90,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   lineBytes: 1024 * 1024,
   outboxBytes: 16 * 1024 * 1024,
+  memoryBytes: 1024 * 1024 * 1024,
   connections: 10_000,
   patterns: 1000,
   eventsPerSecond: null,
@@ -106,11 +118,46 @@ export function minOutboxBytes(lineBytes: number): number {
 }
 
 /**
+ * How much all connections together may hold: what waits in their queues, unfinished lines, patterns.
+ *
+ * @param memoryBytes {@linkcode Limits.memoryBytes}.
+ * @returns How much, in bytes.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const MIB = 1024 * 1024;
+ * assertEquals(heldBytesLimit(256 * MIB), 80 * MIB);
+ * ```
+ */
+export function heldBytesLimit(memoryBytes: number): number {
+  return Math.floor((memoryBytes - PROGRAM_BYTES) * HELD_SHARE);
+}
+
+/**
+ * The smallest value of {@linkcode Limits.memoryBytes}: the longest event must fit.
+ *
+ * @param lineBytes The longest line, in bytes.
+ * @returns The smallest value, in bytes.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(minMemoryBytes(1024 * 1024 - 512), 98 * 1024 * 1024);
+ * ```
+ */
+export function minMemoryBytes(lineBytes: number): number {
+  return PROGRAM_BYTES + minOutboxBytes(lineBytes) / HELD_SHARE;
+}
+
+/**
  * Checks limits.
  *
  * @param limits The limits.
- * @throws {RangeError} If one is not a positive whole number (`eventsPerSecond` may also be null), or if `outboxBytes` is
- * too small for `lineBytes`.
+ * @throws {RangeError} If one is not a positive whole number (`eventsPerSecond` may also be null), or if `outboxBytes` or
+ * `memoryBytes` is too small for `lineBytes`.
  *
  * @example
  * ```ts
@@ -125,9 +172,11 @@ export function checkLimits(limits: Limits): void {
     if (Number.isSafeInteger(value) && value > 0) continue;
     throw new RangeError(`Cannot set the limit ${name} to ${value}: it takes a positive whole number`);
   }
-  const { lineBytes, outboxBytes } = limits;
-  const least = minOutboxBytes(lineBytes);
-  if (outboxBytes >= least) return;
-  const why = `with lineBytes at ${lineBytes} it takes ${least} or more, so that every event fits into it`;
-  throw new RangeError(`Cannot set the limit outboxBytes to ${outboxBytes}: ${why}`);
+  const { lineBytes } = limits;
+  const least = { outboxBytes: minOutboxBytes(lineBytes), memoryBytes: minMemoryBytes(lineBytes) };
+  for (const name of ["outboxBytes", "memoryBytes"] as const) {
+    if (limits[name] >= least[name]) continue;
+    const why = `with lineBytes at ${lineBytes} it takes ${least[name]} or more, so that every event fits into it`;
+    throw new RangeError(`Cannot set the limit ${name} to ${limits[name]}: ${why}`);
+  }
 }

@@ -234,6 +234,10 @@ for (
     ],
     [["--max-queue", "0"], '--max-queue takes a size in bytes such as 1000, 64KiB or 1MiB, not "0"'],
     [["--max-queue", "64KiB"], "--max-queue 64KiB is too small for an event of --max-line 1MiB"],
+    [
+      ["--max-memory", "64MiB"],
+      "--max-memory 64MiB is too small for an event of --max-line 1MiB",
+    ],
     [["--max-line", "16MiB"], "--max-queue 16MiB is too small for an event of --max-line 16MiB"],
     [["--max-rate", "fast"], '--max-rate takes a whole number, 1 or more, not "fast"'],
     [["--ping-after", "5"], '--ping-after takes a duration such as 500ms, 2s or 1m, not "5"; did you mean 5s?'],
