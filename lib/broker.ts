@@ -10,13 +10,15 @@ import { Commands, unrecognized } from "./broker/commands.ts";
 import { DirectPublishers } from "./broker/direct_publisher.ts";
 import { FanOut } from "./broker/fan_out.ts";
 import { type BrokerOptions, Callbacks, type DirectPublishOptions, type SystemEvent } from "./broker/options.ts";
-import { Pool } from "./broker/pool.ts";
+import { Pool, type Session } from "./broker/pool.ts";
 import { Publication, type Publisher } from "./broker/publication.ts";
 import { Router } from "./broker/router.ts";
 import { Subscriptions } from "./broker/subscriptions.ts";
 import { SystemEvents } from "./broker/system_events.ts";
 import { type Codec, LINE_CODEC } from "./net/codec.ts";
 import { acceptAll, type Listener, type ListenOptions, listenTcp } from "./net/listen.ts";
+import type { MemoryBudget } from "./net/memory.ts";
+import type { Flow } from "./net/read_scheduler.ts";
 import type { Transport } from "./net/transport.ts";
 import type { Json } from "./protocol/data.ts";
 import { MqError, ProtocolError, quote } from "./protocol/errors.ts";
@@ -26,6 +28,16 @@ import { BROKER_NAME, type EventHeaders, formatEvent, isClientName } from "./pro
 import { checkRecognizable } from "./protocol/pattern.ts";
 import type { BrokerStats, ClientInfo, EventInfo, Receipt, Why } from "./protocol/responses.ts";
 import type { Scope } from "./protocol/tokens.ts";
+
+/** What connections of another kind share with those of a broker's pool. */
+interface Shared {
+  /** What the time is charged to that they take before they have been of use. */
+  readonly newcomers: Flow;
+  /** The budget for what they hold. */
+  readonly memory: MemoryBudget;
+  /** Publishes that one was refused; `times` is how often that has happened for the same reason. */
+  rejected(error: ProtocolError, times: number): void;
+}
 
 /**
  * An event broker on TCP.
@@ -155,6 +167,33 @@ export class Broker implements AsyncDisposable {
   attach(transport: Transport): void {
     this.#pool.startTicking();
     this.#pool.admission.acceptor(LINE_CODEC).accept(transport);
+  }
+
+  /**
+   * Takes a connection whose client has authenticated and subscribed in another way than by lines.
+   *
+   * @param transport The connection.
+   * @param session What is known of the client.
+   * @throws {ProtocolError} With the code `too-many-connections`, `forbidden` or `too-many-patterns`. Then the connection is as
+   * it was.
+   * @throws {MqError} With the code `draining`, if the broker is going down.
+   *
+   * @internal It changes with the gateway.
+   */
+  attachSession(transport: Transport, session: Session): void {
+    if (this.#closing) throw new MqError("draining", "Cannot subscribe: the broker is going down");
+    this.#pool.startTicking();
+    this.#pool.attach(transport, session);
+  }
+
+  /**
+   * What connections of another kind share with those of the pool.
+   *
+   * @internal It changes with the gateway.
+   */
+  get shared(): Shared {
+    const { newcomers, memory } = this.#pool;
+    return { newcomers, memory, rejected: (error, times) => this.#systemEvents.rejected(error, times) };
   }
 
   /**

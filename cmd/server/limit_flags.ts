@@ -28,6 +28,7 @@ export const limitFlags = {
     suggestFor: ["memory", "max-heap"],
   }),
   "max-connections": countFlag("connections", "The maximum number of connections."),
+  "max-http-connections": countFlag("httpConnections", "The maximum number of HTTP connections."),
   "max-patterns": countFlag("patterns", "The maximum number of patterns that one connection may subscribe to."),
   "max-rate": option("N", "Events per second of one connection; more wait (POSTs are refused).", integer(1), {
     defaultValue: ["unlimited", DEFAULT_LIMITS.eventsPerSecond],
@@ -62,6 +63,7 @@ export function limitsOf(values: Values<typeof limitFlags>): Limits {
     outboxBytes: values["max-queue"],
     memoryBytes: values["max-memory"],
     connections: values["max-connections"],
+    httpConnections: values["max-http-connections"],
     patterns: values["max-patterns"],
     eventsPerSecond: values["max-rate"],
     helloMs: values["hello-time"],

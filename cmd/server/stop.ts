@@ -16,23 +16,18 @@ const REPORT_AFTER_MS = 1000;
 /** How many connections the report names. */
 const MAX_NAMED = 5;
 
-/** The least time that the gateway has for closing after the broker, in milliseconds. */
-const MIN_WEB_MS = 500;
-
 /** A listening broker and its web gateway. */
 export interface Server {
   readonly broker: Broker;
   readonly web: WebGateway | undefined;
 }
 
-/** Drains and closes the broker, then the gateway, within the `drainMs` of the broker's limits. */
+/** Drains and closes the broker and the gateway, within the `drainMs` of the broker's limits. */
 export async function stopServer({ broker, web }: Server, io: Io): Promise<void> {
   const { drainMs } = broker.limits;
-  const endsAt = Date.now() + drainMs;
   const timer = setTimeout(() => io.stderr.line(waitingFor(broker.leaving(), drainMs)), REPORT_AFTER_MS);
   try {
-    await broker.close();
-    await web?.close(Math.max(endsAt - Date.now(), MIN_WEB_MS));
+    await Promise.all([broker.close(), web?.close(drainMs)]);
   } finally {
     clearTimeout(timer);
   }

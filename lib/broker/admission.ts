@@ -8,7 +8,7 @@ import type { Codec } from "../net/codec.ts";
 import { explainHandshake } from "../net/connection_errors.ts";
 import type { Acceptor } from "../net/listen.ts";
 import type { Flow } from "../net/read_scheduler.ts";
-import { TlsTransport } from "../net/tls.ts";
+import { Handshakes, TlsTransport } from "../net/tls.ts";
 import type { Transport } from "../net/transport.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
@@ -19,9 +19,6 @@ import { BoundedCounter } from "./system_events.ts";
 
 /** How many connections are told at the same time that there is no room for them. Others are closed without a word. */
 const MAX_REJECTING = 100;
-
-/** How many TLS handshakes may be under way. One more takes the place of the oldest: those that never end lock nobody out. */
-const MAX_HANDSHAKES = 1000;
 
 /** The broker, to its admission. */
 export interface AdmissionHost {
@@ -58,8 +55,7 @@ export class Admission {
   readonly #host: AdmissionHost;
   readonly #limits: Limits;
   readonly #failures = new BoundedCounter();
-  /** The connections that have not agreed on TLS yet, the oldest first, and what ends each. */
-  readonly #handshaking = new Map<TlsTransport, (error: Error) => void>();
+  readonly #handshakes: Handshakes;
   #rejecting = 0;
 
   /**
@@ -71,6 +67,7 @@ export class Admission {
   constructor(host: AdmissionHost, limits: Limits) {
     this.#host = host;
     this.#limits = limits;
+    this.#handshakes = new Handshakes(limits.helloMs);
   }
 
   /**
@@ -90,18 +87,42 @@ export class Admission {
 
   /** Ends the handshakes that are under way. */
   close(): void {
-    for (const conn of this.#handshaking.keys()) conn.close();
+    this.#handshakes.close();
   }
 
   #accept(conn: Transport, codec: Codec): void {
-    if (conn instanceof TlsTransport) this.#host.keep(this.#handshake(conn, codec));
-    else this.#admit(conn, codec);
+    if (!(conn instanceof TlsTransport)) return this.#admit(conn, codec);
+    this.#host.keep(this.#handshakes.run(conn, {
+      onAgreed: () => this.#host.isOpen() ? this.#admit(conn, codec) : conn.close(),
+      onFailed: (_conn, error) => this.#rejectTls(conn, error),
+    }));
   }
 
   #admit(conn: Transport, codec: Codec): void {
-    const isFull = this.#host.connections() >= this.#limits.connections;
-    if (isFull) this.#reject(conn, codec);
+    if (this.#isFull) this.#reject(conn, codec);
     else this.#host.admit(conn, codec);
+  }
+
+  get #isFull(): boolean {
+    return this.#host.connections() >= this.#limits.connections;
+  }
+
+  /**
+   * Checks whether there is room for another connection.
+   *
+   * @throws {FatalProtocolError} With the code `too-many-connections`, which is published, too.
+   */
+  checkRoom(): void {
+    if (this.#isFull) throw this.#tooMany();
+  }
+
+  #tooMany(): FatalProtocolError {
+    const error = new FatalProtocolError(
+      "too-many-connections",
+      `This broker has room for ${this.#limits.connections} connections, and none is free`,
+    );
+    this.#host.rejected(error, this.#failures.count(error.code));
+    return error;
   }
 
   /** The system has no room for another connection. */
@@ -111,41 +132,12 @@ export class Admission {
   }
 
   #reject(conn: Transport, codec: Codec): void {
-    const error = new FatalProtocolError(
-      "too-many-connections",
-      `This broker has room for ${this.#limits.connections} connections, and none is free`,
-    );
-    this.#host.rejected(error, this.#failures.count(error.code));
+    const error = this.#tooMany();
     const cannotBeTold = codec.decode !== undefined || this.#rejecting >= MAX_REJECTING;
     if (cannotBeTold) return conn.close();
     this.#rejecting++;
     const task = reject(conn, formatErr("-", error) + "\n", this.#limits, FAULT_GRACE_MS);
     this.#host.keep(task.finally(() => this.#rejecting--));
-  }
-
-  async #handshake(conn: TlsTransport, codec: Codec): Promise<void> {
-    const { helloMs } = this.#limits;
-    const { promise: ended, reject: end } = Promise.withResolvers<never>();
-    const timer = setTimeout(() => end(new Error(`nothing was agreed on within ${helloMs} ms`)), helloMs);
-    this.#makeRoom();
-    this.#handshaking.set(conn, end);
-    try {
-      await Promise.race([conn.handshake(), ended]);
-      if (this.#host.isOpen()) this.#admit(conn, codec);
-      else conn.close();
-    } catch (error) {
-      conn.close();
-      if (this.#host.isOpen()) this.#rejectTls(conn, error);
-    } finally {
-      clearTimeout(timer);
-      this.#handshaking.delete(conn);
-    }
-  }
-
-  #makeRoom(): void {
-    if (this.#handshaking.size < MAX_HANDSHAKES) return;
-    const [end] = this.#handshaking.values();
-    end(new Error(`nothing was agreed on while ${MAX_HANDSHAKES} others began`));
   }
 
   #rejectTls(conn: TlsTransport, cause: unknown): void {

@@ -139,7 +139,7 @@ export class Connection implements Publisher, Subscriber, Holder {
     this.address = formatAddress(conn.remoteAddr as Deno.NetAddr);
     this.#lineBytes = limits.lineBytes;
     this.codec = codec;
-    this.format = codec.decode ? codec.format : lineFormat(this.#wanted);
+    this.format = codec.format ?? lineFormat(this.#wanted);
     this.#memory = memory;
     this.reader = codec.reader(conn, limits, memory);
     this.reader.flow = flow;
@@ -175,7 +175,7 @@ export class Connection implements Publisher, Subscriber, Holder {
     if (observe !== undefined) this.observe = observe ?? undefined;
     const { meta = this.#wanted.meta, hops = this.#wanted.hops, reply = this.#wanted.reply } = wanted;
     this.#wanted = { meta, hops, reply };
-    if (!this.codec.decode) this.format = lineFormat(this.#wanted);
+    this.format = this.codec.format ?? lineFormat(this.#wanted);
   }
 
   /**
@@ -202,6 +202,16 @@ export class Connection implements Publisher, Subscriber, Holder {
   /** Whether what it sends waits to be read: then nobody can tell whether it is silent. */
   get isPausing(): boolean {
     return this.#pauseMs > 0;
+  }
+
+  /** Writes control lines as its codec does: see {@linkcode Subscriber.formatControl}. */
+  formatControl(lines: string): string {
+    return this.codec.decode === undefined ? this.codec.formatControl?.(lines) ?? lines : lines;
+  }
+
+  /** Whether nothing is expected from its client. */
+  get isOneWay(): boolean {
+    return this.codec.decode === undefined && this.codec.isOneWay === true;
   }
 
   /** Something could not be queued: see {@linkcode Subscriber.overflow}. */
@@ -264,8 +274,7 @@ export class Connection implements Publisher, Subscriber, Holder {
     const own = this.patterns === EVERYTHING ? NOTHING : this.patterns;
     const added = new Set(patterns.map(({ text }) => text).filter((text) => !own.has(text)));
     if (own.size + added.size > limit) {
-      const message = `Cannot subscribe to more than ${limit} patterns: unsubscribe from some first`;
-      throw new ProtocolError("too-many-patterns", message);
+      throw tooManyPatterns(limit);
     }
     return added.size > 0 || this.patterns === EVERYTHING;
   }
@@ -336,10 +345,11 @@ export class Connection implements Publisher, Subscriber, Holder {
    * @returns How many bytes could not be written.
    */
   async finish(closeMessage: string, deadlineMs: number): Promise<number> {
-    if (closeMessage !== "") this.queue.pushUrgent(encoder.encode(closeMessage), RESPONSE_BYTES);
+    if (closeMessage !== "") this.queue.pushUrgent(encoder.encode(this.formatControl(closeMessage)), RESPONSE_BYTES);
     const endsAt = Date.now() + deadlineMs;
     const isWritten = await atMost(deadlineMs, this.#writeAndEnd());
-    const graceMs = Math.min(this.speaksControl ? deadlineMs : LINGER_MS, endsAt - Date.now());
+    const knowsToClose = this.speaksControl && !this.isOneWay;
+    const graceMs = Math.min(knowsToClose ? deadlineMs : LINGER_MS, endsAt - Date.now());
     if (isWritten) await atMost(graceMs, this.#inputEnd.promise);
     const unwritten = this.queue.queuedBytes;
     this.close();
@@ -384,6 +394,17 @@ function prepare(conn: Transport): void {
 
 function isTcp(conn: Transport): conn is Deno.TcpConn {
   return "setKeepAlive" in conn;
+}
+
+/**
+ * The error for a subscription to too many patterns.
+ *
+ * @param limit How many there may be.
+ * @returns The error to send.
+ */
+export function tooManyPatterns(limit: number): ProtocolError {
+  const message = `Cannot subscribe to more than ${limit} patterns: unsubscribe from some first`;
+  return new ProtocolError("too-many-patterns", message);
 }
 
 /** For a connection that gets no events. */

@@ -107,7 +107,7 @@ export class FanOut {
    */
   send(subscriber: Subscriber, text: string): void {
     if (subscriber.group !== undefined) this.deliver(subscriber.group);
-    const bytes = encodeText(text);
+    const bytes = encodeText(subscriber.formatControl?.(text) ?? text);
     const isQueued = subscriber.queue.pushUrgent(bytes, RESPONSE_BYTES);
     if (isQueued) this.#touched.add(subscriber.queue);
     else this.#calls.push(() => subscriber.overflow(bytes.length, 0));

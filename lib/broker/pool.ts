@@ -12,8 +12,10 @@ import type { Transport } from "../net/transport.ts";
 import { ConnectionError, FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
 import { FAULT_GRACE_MS, heldBytesLimit, type Limits } from "../protocol/limits.ts";
 import { formatDropped, formatErr, HTTP_REFUSAL, isHttpRequest } from "../protocol/lines.ts";
+import type { Pattern } from "../protocol/pattern.ts";
 import type { ClientInfo } from "../protocol/responses.ts";
 import { isBlank, isFirstWord, takeWord } from "../protocol/text.ts";
+import type { Scope } from "../protocol/tokens.ts";
 import { Admission } from "./admission.ts";
 import { type Authenticator, unauthorized } from "./authenticator.ts";
 import { asFatal, asProtocolError, type Commands, responseSubject } from "./commands.ts";
@@ -56,6 +58,20 @@ export interface PoolOptions {
   publish: (event: Publication, connection: Connection, isGuess?: boolean) => unknown;
 }
 
+/** What is known of a client whose connection is attached with {@linkcode Pool.attach}. */
+export interface Session {
+  /** How the connection is read and written. */
+  readonly codec: Codec;
+  /** The client's name. */
+  readonly name: string;
+  /** What it may do. */
+  readonly scope: Scope;
+  /** What it subscribes to; none for all events. */
+  readonly patterns: readonly Pattern[];
+  /** What is written first. */
+  readonly first: Uint8Array;
+}
+
 /** How a connection is ended. */
 interface Ending {
   /** Why, as `mq.disconnect` tells it. */
@@ -83,8 +99,9 @@ export class Pool {
    * All who have not sent a valid first line share one flow, which is also charged for the beginning and the end of each
    * connection: so those who come do not hold up those who are there, however many come.
    */
-  readonly #newcomers = new Flow();
-  readonly #memory: MemoryBudget;
+  readonly newcomers: Flow = new Flow();
+  /** The budget for what connections hold. */
+  readonly memory: MemoryBudget;
   #accepted = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
   #isOpen = true;
@@ -101,10 +118,10 @@ export class Pool {
     const { limits, systemEvents } = options;
     const { helloMs, silenceMs, answerMs } = limits;
     this.#tickMs = tickMs(helloMs, silenceMs, answerMs);
-    this.#memory = new MemoryBudget(heldBytesLimit(limits.memoryBytes));
+    this.memory = new MemoryBudget(heldBytesLimit(limits.memoryBytes));
     this.#slowConsumers = this.#makeSlowConsumers();
     this.admission = new Admission({
-      newcomers: this.#newcomers,
+      newcomers: this.newcomers,
       isOpen: () => this.#isOpen,
       connections: () => this.size,
       admit: (conn, codec) => this.#admit(conn, codec),
@@ -172,30 +189,61 @@ export class Pool {
     fanOut.flush();
   }
 
+  /**
+   * Takes a connection into the pool whose client has authenticated and subscribed in another way than by lines.
+   *
+   * @param conn The connection.
+   * @param session What is known of the client.
+   * @throws {ProtocolError} With the code `too-many-connections`, `forbidden` or `too-many-patterns`. Then the connection is as
+   * it was.
+   */
+  attach(conn: Transport, { codec, name, scope, patterns, first }: Session): void {
+    this.admission.checkRoom();
+    const { subscriptions, systemEvents } = this.#options;
+    subscriptions.checkNew(scope, patterns);
+    const connection = this.#connect(conn, codec);
+    const { name: was } = connection;
+    connection.queue.push(first);
+    connection.queue.flush();
+    connection.authenticated(scope);
+    connection.introduce({ name });
+    if (patterns.length > 0) connection.subscribe(patterns);
+    this.#watch(connection);
+    systemEvents.connected(connection);
+    systemEvents.introduced(connection, was);
+    systemEvents.subscribed(connection);
+    subscriptions.join(connection);
+    this.keep(this.#serve(connection));
+  }
+
   #admit(conn: Transport, codec: Codec): void {
-    const { limits, authenticator, subscriptions, systemEvents } = this.#options;
-    const name = `client-${++this.#accepted}`;
-    const connection = new Connection(conn, {
-      name,
-      limits,
-      codec,
-      overflow: this.#slowConsumers,
-      flow: this.#newcomers,
-      memory: this.#memory,
-    });
-    this.#memory.add(connection);
+    const { authenticator, subscriptions, systemEvents } = this.#options;
+    const connection = this.#connect(conn, codec);
     if (authenticator.isOpen) connection.authenticated("all");
-    this.#connections.set(connection.id, connection);
     subscriptions.join(connection);
     systemEvents.connected(connection);
     this.keep(this.#serve(connection));
     if (this.#isDraining) this.#endDraining(connection);
   }
 
+  #connect(conn: Transport, codec: Codec): Connection {
+    const connection = new Connection(conn, {
+      name: `client-${++this.#accepted}`,
+      limits: this.#options.limits,
+      codec,
+      overflow: this.#slowConsumers,
+      flow: this.newcomers,
+      memory: this.memory,
+    });
+    this.memory.add(connection);
+    this.#connections.set(connection.id, connection);
+    return connection;
+  }
+
   async #serve(connection: Connection): Promise<void> {
     const reason = await this.#readAll(connection);
     connection.inputEnded();
-    await scheduler.run(this.#newcomers, 0, () => {
+    await scheduler.run(this.newcomers, 0, () => {
       if (connection.reader.unfinishedBytes > 0) this.#refuse(connection, UNFINISHED_LINE);
       this.#end(connection, { reason });
     });
@@ -207,7 +255,7 @@ export class Pool {
     const onLine = (line: string) => {
       if (isFirst && isHttpRequest(line)) this.#refuseHttp(connection);
       else this.#read(connection, line);
-      if (connection.reader.flow === this.#newcomers && connection.scope !== undefined) {
+      if (connection.reader.flow === this.newcomers && connection.scope !== undefined) {
         connection.reader.flow = new Flow();
       }
       isFirst = false;
@@ -269,13 +317,17 @@ export class Pool {
 
   /** From now on the client gets control lines, and is asked whether it is still there when it is silent. */
   #watch(connection: Connection): void {
+    let pings = 0;
     connection.speaksControl = true;
     connection.heartbeat = new Heartbeat(
       {
         get receivedBytes() {
-          return connection.reader.receivedBytes;
+          return connection.isOneWay ? pings : connection.reader.receivedBytes;
         },
-        ping: () => this.#options.fanOut.send(connection, "/ping\n"),
+        ping: () => {
+          pings++;
+          this.#options.fanOut.send(connection, "/ping\n");
+        },
         onTimeout: () => this.#refuse(connection, new FatalProtocolError("silent", "Closed: /ping was not answered")),
       },
       this.#options.limits,
@@ -344,7 +396,7 @@ export class Pool {
     const unwritten = await connection.finish(notice + closeMessage, graceMs);
     const bytes = droppedBytes + dropped.bytes + unwritten;
     this.#leaving.delete(connection);
-    this.#memory.delete(connection);
+    this.memory.delete(connection);
     if (bytes > 0) this.#options.systemEvents.dropped(connection, bytes, dropped.events);
   }
 }

@@ -31,6 +31,13 @@ export interface Subscriber {
   /** How many events were queued for it. */
   delivered: number;
   /**
+   * Writes control lines as they are sent to it.
+   *
+   * @param lines Whole lines, each with its LF.
+   * @returns Their text. Default: as they are.
+   */
+  formatControl?(lines: string): string;
+  /**
    * Called when something could not be queued because its write queue is full. It may change who is in the router.
    *
    * @param bytes How much was lost, at least: what nobody had room for is not encoded to find out.

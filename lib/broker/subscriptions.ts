@@ -6,7 +6,9 @@
 import { afterCurrentTick } from "../net/read_scheduler.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { formatOk, parsePatterns } from "../protocol/lines.ts";
-import type { Connection } from "./connection.ts";
+import type { Pattern } from "../protocol/pattern.ts";
+import type { Scope } from "../protocol/tokens.ts";
+import { type Connection, tooManyPatterns } from "./connection.ts";
 import type { Router } from "./router.ts";
 import type { SystemEvents } from "./system_events.ts";
 
@@ -44,13 +46,23 @@ export class Subscriptions {
    * @throws {ProtocolError} If it is refused; then nothing has changed.
    */
   subscribe(connection: Connection, rest: string): string {
-    if (connection.scope === "publish") {
-      throw new ProtocolError("forbidden", "Cannot subscribe: this connection's token is for publishing only");
-    }
+    checkScope(connection.scope);
     const patterns = parsePatterns("sub", rest, this.#maxPatterns);
     const changes = connection.checkSubscribe(patterns, this.#maxPatterns);
     if (changes) this.#change(connection, () => connection.subscribe(patterns));
     return formatOk("sub");
+  }
+
+  /**
+   * Checks whether a connection that has no patterns yet may subscribe.
+   *
+   * @param scope What its token allows.
+   * @param patterns The patterns.
+   * @throws {ProtocolError} With the code `forbidden` or `too-many-patterns`.
+   */
+  checkNew(scope: Scope, patterns: readonly Pattern[]): void {
+    checkScope(scope);
+    if (patterns.length > this.#maxPatterns) throw tooManyPatterns(this.#maxPatterns);
   }
 
   /**
@@ -124,4 +136,9 @@ export class Subscriptions {
     this.#untold.clear();
     for (const connection of connections) this.change(connection, () => this.#systemEvents.subscribed(connection));
   }
+}
+
+function checkScope(scope: Scope | undefined): void {
+  if (scope !== "publish") return;
+  throw new ProtocolError("forbidden", "Cannot subscribe: this connection's token is for publishing only");
 }

@@ -8,6 +8,7 @@
 import type { Broker } from "../broker.ts";
 import { MqError, quote } from "../protocol/errors.ts";
 import type { Scope } from "../protocol/tokens.ts";
+import type { HttpRequest } from "./connection.ts";
 
 /** What a gateway compares requests with. */
 export interface AccessPolicy {
@@ -71,18 +72,17 @@ export function parseOrigin(text: string): string {
  * import { assertEquals, assertThrows } from "@std/assert";
  *
  * const policy = { isSecure: false, hostname: "localhost", origins: ["https://example.org"] };
- * const url = "http://localhost:8080/";
- * const from = (origin: string) => new Request(url, { headers: { origin } });
+ * const from = (origin: string) => ({ method: "GET", headers: new Headers({ host: "localhost:8080", origin }) });
  * assertEquals(checkAccess(from("http://localhost:8080"), policy), undefined);
  * assertEquals(checkAccess(from("https://example.org"), policy), "https://example.org");
  * assertThrows(() => checkAccess(from("http://localhost:3000"), policy));
  * ```
  */
 export function checkAccess(
-  { headers, url }: Pick<Request, "headers" | "url">,
+  { method, headers }: Pick<HttpRequest, "method" | "headers">,
   policy: AccessPolicy,
 ): string | undefined {
-  const host = headers.get("host") ?? new URL(url).host; // HTTP/2 has no such header.
+  const host = headers.get("host") ?? "";
   const own = urlOf(`${policy.isSecure ? "https" : "http"}://${host}`);
   if (own === undefined || !isOwnHost(own.hostname, policy)) {
     const message =
@@ -91,7 +91,7 @@ export function checkAccess(
     throw new MqError("bad-host", message);
   }
   const origin = headers.get("origin");
-  if (origin === null) checkSite(headers);
+  if (origin === null) checkSite(method, headers);
   else if (origin !== own.origin) {
     if (policy.origins.includes(origin)) return origin;
     const message = `Refused: this gateway does not allow pages of the origin ${quote(origin)}`;
@@ -121,12 +121,12 @@ function isOwnHost(hostname: string, policy: AccessPolicy): boolean {
 }
 
 /**
- * Refuses what a page of another site loads without an `Origin`, such as an image: `Sec-Fetch-Site` tells where the page
- * is from. A link from another site may be followed.
+ * Refuses what a page of another site loads without an `Origin`, such as an image, or sends as a form: `Sec-Fetch-Site` tells
+ * where the page is from. A link from another site may be followed.
  */
-function checkSite(headers: Headers): void {
+function checkSite(method: string, headers: Pick<Headers, "get">): void {
   const isCrossOrigin = ["cross-site", "same-site"].includes(headers.get("sec-fetch-site") ?? "");
-  if (!isCrossOrigin || headers.get("sec-fetch-mode") === "navigate") return;
+  if (!isCrossOrigin || (method === "GET" && headers.get("sec-fetch-mode") === "navigate")) return;
   throw new MqError("bad-origin", "Refused: the request comes from a page of another origin, and does not name it");
 }
 
@@ -143,7 +143,7 @@ function checkSite(headers: Headers): void {
  * assertEquals(bearerToken(new Headers({ authorization: "Bearer s3cret" })), "s3cret");
  * ```
  */
-export function bearerToken(headers: Headers): string | undefined {
+export function bearerToken(headers: Pick<Headers, "get">): string | undefined {
   return BEARER.exec(headers.get("authorization") ?? "")?.[1].trim() || undefined;
 }
 

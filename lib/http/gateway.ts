@@ -6,16 +6,30 @@
  */
 import { formatAddress } from "../protocol/address.ts";
 import type { Broker } from "../broker.ts";
-import { MqError, quote } from "../protocol/errors.ts";
+import type { MemoryBudget } from "../net/memory.ts";
+import type { Flow } from "../net/read_scheduler.ts";
+import { MqError, type ProtocolError, quote } from "../protocol/errors.ts";
+import type { Limits } from "../protocol/limits.ts";
 import { Pattern } from "../protocol/pattern.ts";
-import { type Certificate, type Closable, listenAt } from "../net/listen.ts";
+import type { Certificate } from "../net/listen.ts";
 import { atMost } from "../net/time.ts";
 import { type AccessPolicy, authorize, bearerToken, checkAccess, type HttpPeer, parseOrigin } from "./access.ts";
+import type { HttpRequest, Upgraded } from "./connection.ts";
 import { Metrics } from "./metrics.ts";
 import { publishRequest } from "./publish.ts";
-import { json, options, type Page, pageResponses, refusal, shareWith, text } from "./responses.ts";
-import { EventStream } from "./server_sent_events.ts";
-import { upgrade, WebSocketTransport } from "./websocket.ts";
+import { type HttpResponse, json, options, type Page, pageResponses, refusal, shareWith, text } from "./responses.ts";
+import { HttpServer, type HttpServerHost } from "./server.ts";
+import { EVENT_STREAM_CODEC, EventStreamTransport } from "./server_sent_events.ts";
+import { TokenGuesses } from "./token_guesses.ts";
+import { acceptUpgrade, WebSocketTransport } from "./websocket.ts";
+
+/** The name of a client over HTTP. */
+const HTTP_CLIENT = "http";
+
+/** The media type of server-sent events. */
+const EVENT_STREAM = "text/event-stream";
+
+const SWITCHING_PROTOCOLS = 101;
 
 /** The addresses that mean all addresses of the machine. */
 const ALL_ADDRESSES: readonly string[] = ["0.0.0.0", "::"];
@@ -113,14 +127,12 @@ export function serveWeb(broker: Broker, options: WebOptions = {}): Promise<WebG
 
 /** A request that the gateway accepts. */
 interface Call {
-  readonly request: Request;
+  readonly request: HttpRequest;
   readonly url: URL;
   readonly peer: HttpPeer;
-  /** Resolves when the response has been sent; rejects if that failed. */
-  readonly completed: Promise<void>;
 }
 
-type Handler = (call: Call) => Response | Promise<Response>;
+type Handler = (call: Call) => HttpResponse | Promise<HttpResponse>;
 
 /** What there is at a path. */
 interface Route {
@@ -131,49 +143,48 @@ interface Route {
   readonly parameters?: readonly string[];
 }
 
-/** What stays open for longer than a response takes: a WebSocket or an event stream. */
-interface Open {
-  close(): void;
-}
-
-class Gateway implements WebGateway {
+class Gateway implements WebGateway, HttpServerHost {
+  readonly limits: Readonly<Limits>;
+  readonly memory: MemoryBudget;
+  readonly newcomers: Flow;
   readonly #broker: Broker;
   readonly #policy: AccessPolicy;
   readonly #hasTokens: boolean;
+  readonly #guesses: TokenGuesses;
   readonly #routes: ReadonlyMap<string, Route>;
-  readonly #servers: (Closable & { readonly finished: Promise<void> })[];
-  readonly #open = new Set<Open>();
-  readonly #tasks = new Set<Promise<void>>();
+  readonly #server: HttpServer;
+  readonly #webSockets = new Set<WebSocketTransport>();
+  readonly #streams = new Set<EventStreamTransport>();
+  readonly #checking: ReturnType<typeof setInterval>;
   #metrics: Promise<Metrics> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(broker: Broker, options: WebOptions) {
     const { hostname = "localhost", port = DEFAULT_WEB_PORT, tls, origins = [], page } = options;
     this.#broker = broker;
+    this.limits = broker.limits;
+    this.memory = broker.shared.memory;
+    this.newcomers = broker.shared.newcomers;
     this.#policy = { isSecure: tls !== undefined, hostname, origins: origins.map(parseOrigin) };
     this.#hasTokens = broker.authorize(undefined) === undefined;
+    this.#guesses = new TokenGuesses((error, times) => this.rejected(error, times));
     this.#routes = new Map([...pageRoutes(page), ...this.#brokerRoutes()]);
-    this.#servers = listenAt({ hostname, port, tls }, (place) => {
-      const ending = new AbortController();
-      const { addr, finished } = Deno.serve({
-        ...place,
-        ...tls,
-        signal: ending.signal,
-        onListen() {},
-        onError: (error) => refusal(error),
-      }, (request, info: Deno.ServeHandlerInfo<Deno.NetAddr>) => this.#handle(request, info));
-      return { addr, finished, close: () => ending.abort() };
-    });
+    this.#server = new HttpServer({ hostname, port, tls }, this);
+    this.#checking = setInterval(() => this.#checkWebSockets(), this.limits.silenceMs);
   }
 
   get addrs(): Deno.NetAddr[] {
-    return this.#servers.map(({ addr }) => addr as Deno.NetAddr);
+    return this.#server.addrs;
   }
 
   get url(): string {
     const { isSecure, hostname } = this.#policy;
     const host = ALL_ADDRESSES.includes(hostname) ? "localhost" : hostname;
     return `${isSecure ? "https" : "http"}://${formatAddress({ hostname: host, port: this.addrs[0].port })}/`;
+  }
+
+  rejected(error: ProtocolError, times: number): void {
+    this.#broker.shared.rejected(error, times);
   }
 
   close(graceMs: number = this.#broker.limits.drainMs): Promise<void> {
@@ -186,26 +197,24 @@ class Gateway implements WebGateway {
   }
 
   async #drain(graceMs: number): Promise<void> {
-    for (const open of this.#open) open.close();
-    await atMost(graceMs, Promise.all(this.#tasks));
-    for (const server of this.#servers) server.close();
-    await Promise.all(this.#servers.map(({ finished }) => finished));
+    clearInterval(this.#checking);
+    const open = [...this.#webSockets, ...this.#streams];
+    for (const transport of open) transport.closeWrite().catch(() => {}); // It is closed already.
+    await Promise.all([this.#server.close(graceMs), atMost(graceMs, Promise.all(open.map(({ closed }) => closed)))]);
+    for (const transport of [...this.#webSockets, ...this.#streams]) transport.close();
   }
 
-  /** Keeps a task until it has ended, so that closing waits for it, and closes what it has open. */
-  #keep(ended: Promise<void>, open?: Open): void {
-    if (open) this.#open.add(open);
-    const kept = ended.catch(() => {}).finally(() => { // It rejects if the client has left, which is no fault.
-      this.#tasks.delete(kept);
-      if (open) this.#open.delete(open);
-    });
-    this.#tasks.add(kept);
+  /** A WebSocket may send no control lines, so that the broker does not ask whether it is still there. */
+  #checkWebSockets(): void {
+    for (const webSocket of this.#webSockets) {
+      if (!webSocket.isAlive()) webSocket.close();
+    }
   }
 
   #brokerRoutes(): [path: string, Route][] {
     const healthz: Handler = () => text(200, "text/plain", "ok\n");
     const stats: Handler = () => json(200, this.#broker.stats());
-    const metrics: Handler = () => this.#readMetrics();
+    const metrics: Handler = (call) => this.#readMetrics(call);
     const parameters = ["pattern", "lastEventId"]; // Polyfills of EventSource send the latter when they reconnect.
     return [
       ["/ws", { isGuarded: false, methods: { GET: (call) => this.#upgrade(call) } }], // Its /hello shows the token.
@@ -221,30 +230,35 @@ class Gateway implements WebGateway {
     ];
   }
 
-  async #handle(request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>): Promise<Response> {
-    this.#keep(info.completed);
-    try {
-      const origin = checkAccess(request, this.#policy);
-      const response = await this.#answer(request, info, origin).catch((error) => refusal(error));
-      if (origin !== undefined && response.status !== 101) shareWith(origin, response.headers);
-      return response;
-    } catch (error) {
-      return refusal(error);
-    }
+  async respond(request: HttpRequest): Promise<HttpResponse> {
+    const origin = checkAccess(request, this.#policy);
+    const response = await this.#answer(request, origin).catch((error) => refusal(error));
+    if (origin !== undefined && response.status !== SWITCHING_PROTOCOLS) shareWith(origin, response.headers);
+    return response;
   }
 
-  async #answer(request: Request, info: Deno.ServeHandlerInfo<Deno.NetAddr>, origin?: string): Promise<Response> {
-    const url = new URL(request.url);
+  async #answer(request: HttpRequest, origin?: string): Promise<HttpResponse> {
+    const { method, headers, remoteAddr } = request;
+    const url = new URL(request.target, `${this.#policy.isSecure ? "https" : "http"}://${headers.get("host")}`);
     const route = this.#routes.get(url.pathname.startsWith(PUBLISH_PATH) ? PUBLISH_PATH : url.pathname);
     if (route === undefined) throw this.#notFound(url.pathname);
-    if (request.method === "OPTIONS") return options(methodsOf(route), request.headers, origin);
-    if (!Object.hasOwn(route.methods, request.method)) return badMethod(request.method, url.pathname, methodsOf(route));
+    if (method === "OPTIONS") return options(methodsOf(route), headers, origin);
+    if (!Object.hasOwn(route.methods, method)) return badMethod(method, url.pathname, methodsOf(route));
     if (this.#closing) throw new MqError("draining", "The gateway is closing");
-    const token = this.#hasTokens ? bearerToken(request.headers) : undefined;
-    if (route.isGuarded) authorize(this.#broker, token);
+    const token = this.#hasTokens ? bearerToken(headers) : undefined;
+    if (route.isGuarded) await this.#checkToken(request, token);
     checkParameters(url, route.parameters ?? []);
-    const { remoteAddr, completed } = info;
-    return await route.methods[request.method]({ request, url, peer: { remoteAddr, token }, completed });
+    return await route.methods[method]({ request, url, peer: { remoteAddr, token } });
+  }
+
+  /** A wrong token is answered late, and the later the more of them come from an address. */
+  async #checkToken(request: HttpRequest, token: string | undefined): Promise<void> {
+    try {
+      authorize(this.#broker, token);
+    } catch (error) {
+      if (token !== undefined) await request.wait(this.#guesses.delay(request.remoteAddr));
+      throw error;
+    }
   }
 
   #notFound(path: string): MqError {
@@ -252,42 +266,46 @@ class Gateway implements WebGateway {
     return new MqError("not-found", `There is nothing at ${quote(path)}; the paths are ${paths}`);
   }
 
-  #upgrade({ request, peer }: Call): Response {
-    const { socket, response } = upgrade(request);
-    socket.onopen = () => {
-      if (this.#closing) return socket.close();
-      const transport = new WebSocketTransport(socket, peer.remoteAddr, this.#broker.limits.outboxBytes);
-      this.#keep(transport.closed, transport);
+  #upgrade({ request }: Call): HttpResponse {
+    const headers = acceptUpgrade(request);
+    const upgrade = (upgraded: Upgraded) => {
+      const transport: WebSocketTransport = new WebSocketTransport(upgraded, () => this.#webSockets.delete(transport));
+      this.#webSockets.add(transport);
       this.#broker.attach(transport);
     };
-    return response;
+    return { status: SWITCHING_PROTOCOLS, headers, body: "", upgrade };
   }
 
-  #publish({ request, url, peer }: Call): Promise<Response> {
+  #publish({ request, url, peer }: Call): Promise<HttpResponse> {
     return publishRequest(this.#broker, request, url.pathname.slice(PUBLISH_PATH.length), peer);
   }
 
-  async #subscribe({ url, peer, completed }: Call): Promise<Response> {
+  #subscribe({ url, peer: { token } }: Call): HttpResponse {
     const patterns = patternsOf(url);
-    const events = new EventStream(this.#broker, peer);
-    this.#keep(completed, events);
-    return text(200, "text/event-stream", await events.open(patterns));
+    const scope = authorize(this.#broker, token);
+    const upgrade = (upgraded: Upgraded) => {
+      const transport: EventStreamTransport = new EventStreamTransport(upgraded, () => this.#streams.delete(transport));
+      const session = { codec: EVENT_STREAM_CODEC, name: HTTP_CLIENT, scope, patterns, first: upgraded.head };
+      this.#broker.attachSession(transport, session);
+      this.#streams.add(transport);
+    };
+    return { ...text(200, EVENT_STREAM, ""), upgrade };
   }
 
-  async #readMetrics(): Promise<Response> {
-    const metrics = await (this.#metrics ??= Metrics.of(this.#broker));
+  async #readMetrics({ request }: Call): Promise<HttpResponse> {
+    const metrics = await request.wait(this.#metrics ??= Metrics.of(this.#broker));
     return text(200, metrics.type, await metrics.text());
   }
 }
 
 /** Responds to `HEAD /events` as to `GET`, but without a subscription. */
-function checkEvents({ url }: Call): Response {
+function checkEvents({ url }: Call): HttpResponse {
   patternsOf(url);
-  return text(200, "text/event-stream", "");
+  return text(200, EVENT_STREAM, "");
 }
 
-function patternsOf(url: URL): string[] {
-  return url.searchParams.getAll("pattern").map((text) => new Pattern(text).text);
+function patternsOf(url: URL): Pattern[] {
+  return url.searchParams.getAll("pattern").map((text) => new Pattern(text));
 }
 
 function pageRoutes(page: Page | undefined): [path: string, Route][] {
@@ -303,7 +321,7 @@ function methodsOf({ methods }: Route): string {
   return [...Object.keys(methods), "OPTIONS"].join(", ");
 }
 
-function badMethod(method: string, path: string, allowed: string): Response {
+function badMethod(method: string, path: string, allowed: string): HttpResponse {
   const message = `Cannot use the method ${quote(method)} at ${quote(path)}: it takes ${allowed}`;
   return refusal(new MqError("bad-method", message), { allow: allowed });
 }

@@ -5,12 +5,12 @@
  * @module
  */
 import { formatAddress } from "../protocol/address.ts";
-import { concat } from "@std/bytes/concat";
 import type { Broker } from "../broker.ts";
 import { dataFromText } from "../protocol/data.ts";
 import { MqError, ProtocolError, quote } from "../protocol/errors.ts";
 import { authorize, type HttpPeer } from "./access.ts";
-import { json } from "./responses.ts";
+import type { HttpRequest } from "./connection.ts";
+import { type HttpResponse, json } from "./responses.ts";
 
 /** UTF-8 and its subset. */
 const CHARSETS: readonly string[] = ["utf-8", "utf8", "us-ascii", "ascii"];
@@ -34,20 +34,20 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  * import { Broker } from "../broker.ts";
  *
  * await using broker = new Broker();
- * const request = new Request("http://localhost:8080/pub/create", { method: "POST", body: '{"id":1}' });
+ * const request = { headers: new Headers(), body: () => Promise.resolve(new TextEncoder().encode('{"id":1}')) };
  * const remoteAddr: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 50_000 };
- * const response = await publishRequest(broker, request, "create", { remoteAddr, token: undefined });
- * assertEquals([response.status, (await response.json()).receivers], [202, 0]);
+ * const { status, body } = await publishRequest(broker, request, "create", { remoteAddr, token: undefined });
+ * assertEquals([status, JSON.parse(body).receivers], [202, 0]);
  * ```
  */
 export async function publishRequest(
   broker: Broker,
-  request: Request,
+  request: Pick<HttpRequest, "headers" | "body">,
   name: string,
   { remoteAddr, token }: HttpPeer,
-): Promise<Response> {
+): Promise<HttpResponse> {
   checkMedia(request.headers);
-  const data = dataFromText(await readBody(request, broker.limits.lineBytes));
+  const data = dataFromText(decodeBody(await request.body(broker.limits.lineBytes)));
   const receipt = broker.publish(decodeName(name), data, {
     raw: true,
     from: "http",
@@ -73,7 +73,7 @@ export async function publishRequest(
  * assertThrows(() => checkMedia(new Headers({ "content-encoding": "gzip" })), Error, 'Cannot read a body in "gzip"');
  * ```
  */
-export function checkMedia(headers: Headers): void {
+export function checkMedia(headers: Pick<Headers, "get">): void {
   const encoding = headers.get("content-encoding")?.trim().toLowerCase() || "identity";
   if (encoding !== "identity") {
     throw new MqError("unsupported-encoding", `Cannot read a body in ${quote(encoding)}: send it without an encoding`);
@@ -89,52 +89,25 @@ export function checkMedia(headers: Headers): void {
 }
 
 /**
- * Reads the body of a request as text.
+ * Reads a body as text.
  *
- * @param request The request.
- * @param maxBytes The maximum size of the body, in bytes. No more of it is read.
+ * @param bytes The body.
  * @returns The text, without a byte order mark at its beginning and one line end at its end.
- * @throws {ProtocolError} With the code `line-too-long` or `invalid-utf8`.
+ * @throws {ProtocolError} With the code `invalid-utf8`.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * const request = new Request("http://localhost:8080/pub/create", { method: "POST", body: '{"id":1}\n' });
- * assertEquals(await readBody(request, 1000), '{"id":1}');
+ * assertEquals(decodeBody(new TextEncoder().encode('{"id":1}\n')), '{"id":1}');
  * ```
  */
-export async function readBody(request: Request, maxBytes: number): Promise<string> {
-  const bytes = await readBytes(request, maxBytes);
+export function decodeBody(bytes: Uint8Array): string {
   try {
     return decoder.decode(bytes).replace(/\r?\n$/, "");
   } catch (cause) {
     throw new ProtocolError("invalid-utf8", "Cannot read the body: it is not UTF-8", { cause });
   }
-}
-
-/** With a Content-Length no more bytes than that can come, unless there is a Transfer-Encoding: then it does not count. */
-async function readBytes(request: Request, maxBytes: number): Promise<Uint8Array> {
-  const { headers } = request;
-  const length = headers.has("transfer-encoding") ? null : headers.get("content-length");
-  if (length === null) return await readChunks(request.body, maxBytes);
-  if (Number(length) > maxBytes) throw tooLong(maxBytes);
-  return await request.bytes();
-}
-
-async function readChunks(body: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of body ?? []) {
-    length += chunk.length;
-    if (length > maxBytes) throw tooLong(maxBytes);
-    chunks.push(chunk);
-  }
-  return concat(chunks);
-}
-
-function tooLong(maxBytes: number): ProtocolError {
-  return new ProtocolError("line-too-long", `A body may be at most ${maxBytes} bytes long`);
 }
 
 /** Text that is not percent-encoded in UTF-8 stays as it is: the broker refuses it as no name. */

@@ -3,10 +3,21 @@
  *
  * @module
  */
+import { concat } from "@std/bytes/concat";
 import { MqError } from "../protocol/errors.ts";
+import { encodeText } from "../protocol/text.ts";
+import type { Upgraded } from "./connection.ts";
 
-/** Responses are not to be stored, nor read as another media type, and their URL is not to be sent to other pages. */
-const HEADERS = { "cache-control": "no-store", "x-content-type-options": "nosniff", "referrer-policy": "no-referrer" };
+/**
+ * Responses are not to be stored, nor read as another media type, nor shown in a frame, and their URL is not to be sent to
+ * other pages.
+ */
+const HEADERS = {
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+  "content-security-policy": "frame-ancestors 'none'",
+};
 
 /** How long a browser may keep the answer to a preflight request, in seconds. */
 const PREFLIGHT_AGE_S = 600;
@@ -14,8 +25,12 @@ const PREFLIGHT_AGE_S = 600;
 /** After how long a client may publish again that publishes too fast, in seconds. */
 const RETRY_AFTER_S = 1;
 
+/** The codes of requests after which the connection is closed: what follows could not be understood, or is a guess. */
+const CLOSING: readonly string[] = ["bad-request", "head-too-long", "bad-version", "not-implemented", "unauthorized"];
+
 /** The status of each code, and the headers that belong to it. Any other code has the status 500. */
 export const STATUSES: ReadonlyMap<string, [status: number, headers?: Record<string, string>]> = new Map([
+  ["bad-request", [400]],
   ["bad-name", [400]],
   ["reserved-name", [400]],
   ["bad-pattern", [400]],
@@ -34,10 +49,85 @@ export const STATUSES: ReadonlyMap<string, [status: number, headers?: Record<str
   ["bad-host", [421]],
   ["invalid-data", [422]],
   ["no-upgrade", [426, { upgrade: "websocket", connection: "upgrade" }]],
+  ["head-too-long", [431]],
+  ["not-implemented", [501]],
+  ["bad-version", [505]],
   ["rate-limited", [429, { "retry-after": String(RETRY_AFTER_S) }]],
   ["too-many-connections", [503]],
   ["draining", [503]],
 ]);
+
+/** A response. */
+export interface HttpResponse {
+  /** The status, such as 200. */
+  readonly status: number;
+  /** The headers, by their names in lower case. */
+  readonly headers: Record<string, string>;
+  /** The body. */
+  readonly body: string;
+  /** Whether the connection is closed after it. Default: only if the request or HTTP requires that. */
+  readonly closes?: boolean;
+  /** Takes the connection over in place of a body. An error that it throws is responded with in place of this response. */
+  readonly upgrade?: (connection: Upgraded) => void;
+}
+
+/** The text of each status that is used (RFC 9110, section 15). */
+const REASONS: Readonly<Record<number, string>> = {
+  101: "Switching Protocols",
+  200: "OK",
+  202: "Accepted",
+  204: "No Content",
+  400: "Bad Request",
+  401: "Unauthorized",
+  403: "Forbidden",
+  404: "Not Found",
+  405: "Method Not Allowed",
+  413: "Content Too Large",
+  415: "Unsupported Media Type",
+  421: "Misdirected Request",
+  422: "Unprocessable Content",
+  426: "Upgrade Required",
+  429: "Too Many Requests",
+  431: "Request Header Fields Too Large",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+  503: "Service Unavailable",
+  505: "HTTP Version Not Supported",
+};
+
+/** The statuses without a body and its length. */
+const WITHOUT_BODY: readonly number[] = [101, 204];
+
+/**
+ * Writes a response as HTTP/1.1. Where the connection is taken over, only its head is written.
+ *
+ * @param response The response.
+ * @param how Whether the connection is kept for another request, and whether the request was `HEAD`.
+ * @returns The bytes to send.
+ *
+ * @example
+ * ```ts
+ * import { assertMatch } from "@std/assert";
+ *
+ * const bytes = formatResponse(text(200, "text/plain", "ok\n"), { keepAlive: true, isHead: false });
+ * assertMatch(new TextDecoder().decode(bytes), /^HTTP\/1\.1 200 OK\r\n(?:.+\r\n)*content-length: 3\r\n\r\nok\n$/);
+ * ```
+ */
+export function formatResponse(
+  { status, headers, body, upgrade }: HttpResponse,
+  { keepAlive, isHead }: { keepAlive: boolean; isHead: boolean },
+): Uint8Array {
+  const bytes = encodeText(body);
+  const lines = [`HTTP/1.1 ${status} ${REASONS[status] ?? "Unknown"}`, `date: ${new Date().toUTCString()}`];
+  for (const [name, value] of Object.entries(headers)) lines.push(`${name}: ${value}`);
+  if (upgrade !== undefined && status !== 101) lines.push("connection: close"); // The end of the body is that of the connection.
+  else {
+    if (!keepAlive) lines.push("connection: close");
+    if (!WITHOUT_BODY.includes(status)) lines.push(`content-length: ${bytes.length}`);
+  }
+  const head = encodeText(lines.join("\r\n") + "\r\n\r\n");
+  return isHead || bytes.length === 0 ? head : concat([head, bytes]);
+}
 
 /**
  * Makes a response of JSON.
@@ -51,10 +141,10 @@ export const STATUSES: ReadonlyMap<string, [status: number, headers?: Record<str
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(await json(202, { receivers: 2 }).text(), '{"receivers":2}\n');
+ * assertEquals(json(202, { receivers: 2 }).body, '{"receivers":2}\n');
  * ```
  */
-export function json(status: number, value: unknown, headers: Record<string, string> = {}): Response {
+export function json(status: number, value: unknown, headers: Record<string, string> = {}): HttpResponse {
   return text(status, "application/json", JSON.stringify(value) + "\n", headers);
 }
 
@@ -63,7 +153,7 @@ export function json(status: number, value: unknown, headers: Record<string, str
  *
  * @param status The status.
  * @param type The media type.
- * @param body The text, or a stream of it.
+ * @param body The text.
  * @param headers Headers besides those of every response.
  * @returns The response.
  *
@@ -71,11 +161,11 @@ export function json(status: number, value: unknown, headers: Record<string, str
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(text(200, "text/plain", "ok\n").headers.get("x-content-type-options"), "nosniff");
+ * assertEquals(text(200, "text/plain", "ok\n").headers["x-content-type-options"], "nosniff");
  * ```
  */
-export function text(status: number, type: string, body: BodyInit, headers: Record<string, string> = {}): Response {
-  return new Response(body, { status, headers: { ...HEADERS, "content-type": type, ...headers } });
+export function text(status: number, type: string, body: string, headers: Record<string, string> = {}): HttpResponse {
+  return { status, headers: { ...HEADERS, "content-type": type, ...headers }, body };
 }
 
 /**
@@ -94,12 +184,12 @@ export function text(status: number, type: string, body: BodyInit, headers: Reco
  * assertEquals(refusal(new Error("oops")).status, 500);
  * ```
  */
-export function refusal(error: unknown, headers: Record<string, string> = {}): Response {
+export function refusal(error: unknown, headers: Record<string, string> = {}): HttpResponse {
   const { code, message } = error instanceof MqError
     ? error
     : new MqError("internal-error", "The gateway failed; this is a bug in mq");
   const [status, own] = STATUSES.get(code) ?? [500];
-  return json(status, { error: code, message }, { ...own, ...headers });
+  return { ...json(status, { error: code, message }, { ...own, ...headers }), closes: CLOSING.includes(code) };
 }
 
 /**
@@ -115,18 +205,22 @@ export function refusal(error: unknown, headers: Record<string, string> = {}): R
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(options("GET, OPTIONS", new Headers(), undefined).headers.get("allow"), "GET, OPTIONS");
+ * assertEquals(options("GET, OPTIONS", new Headers(), undefined).headers.allow, "GET, OPTIONS");
  * ```
  */
-export function options(allow: string, asked: Headers, origin: string | undefined): Response {
-  const isPreflight = origin !== undefined && asked.has("access-control-request-method");
+export function options(
+  allow: string,
+  asked: Pick<Headers, "get">,
+  origin: string | undefined,
+): HttpResponse {
+  const isPreflight = origin !== undefined && asked.get("access-control-request-method") !== null;
   const preflight = {
     "access-control-allow-methods": allow,
     "access-control-allow-headers": asked.get("access-control-request-headers") ?? "",
     "access-control-max-age": String(PREFLIGHT_AGE_S),
     vary: "access-control-request-headers",
   };
-  return new Response(null, { status: 204, headers: { allow, ...isPreflight ? preflight : {} } });
+  return { status: 204, headers: { ...HEADERS, allow, ...isPreflight ? preflight : {} }, body: "" };
 }
 
 /**
@@ -141,12 +235,12 @@ export function options(allow: string, asked: Headers, origin: string | undefine
  *
  * const { headers } = json(202, {});
  * shareWith("https://example.org", headers);
- * assertEquals(headers.get("access-control-allow-origin"), "https://example.org");
+ * assertEquals(headers["access-control-allow-origin"], "https://example.org");
  * ```
  */
-export function shareWith(origin: string, headers: Headers): void {
-  headers.set("access-control-allow-origin", origin);
-  headers.append("vary", "origin");
+export function shareWith(origin: string, headers: Record<string, string>): void {
+  headers["access-control-allow-origin"] = origin;
+  headers.vary = headers.vary === undefined ? "origin" : `${headers.vary}, origin`;
 }
 
 /**
@@ -205,7 +299,7 @@ const PAGE_HEADERS = {
  * assertEquals(paths, ["/", "/page.js", "/page.css", "/favicon.svg"]);
  * ```
  */
-export function pageResponses({ html, script, style, icon }: Page): [path: string, respond: () => Response][] {
+export function pageResponses({ html, script, style, icon }: Page): [path: string, respond: () => HttpResponse][] {
   const parts: [path: string, type: string, body: string][] = [
     ["/", "text/html; charset=utf-8", html],
     ["/page.js", "text/javascript; charset=utf-8", script],

@@ -1,153 +1,150 @@
 /**
- * `GET /events`: events as server-sent events, which the `EventSource` of every browser reads.
+ * `GET /events`: events as server-sent events, which the `EventSource` of every browser reads. To the broker a reader is a
+ * connection whose codec writes them, so that the text for all readers of the same patterns is made and encoded once. That is
+ * why it is not made by the `ServerSentEventStream` of `@std/http`, of which each reader would have its own.
  *
  * @module
  */
-import { type ServerSentEventMessage, ServerSentEventStream } from "@std/http/server-sent-event-stream";
-import { TextLineStream } from "@std/streams/text-line-stream";
-import type { Broker } from "../broker.ts";
-import { MqError, ProtocolError } from "../protocol/errors.ts";
-import { type BrokerLine, parseBrokerLine } from "../protocol/lines.ts";
-import { pipe } from "../net/transport.ts";
-import type { HttpPeer } from "./access.ts";
+import type { EventFormat, LineCodec, Outgoing, Reader } from "../net/codec.ts";
+import type { LineObserver } from "../net/line_reader.ts";
+import { Flow, scheduler } from "../net/read_scheduler.ts";
+import type { ByteReader, Transport } from "../net/transport.ts";
+import { ConnectionError } from "../protocol/errors.ts";
+import { parseBrokerLine } from "../protocol/lines.ts";
+import { takeWord } from "../protocol/text.ts";
+import type { Upgraded } from "./connection.ts";
 
-/** The name of a client over HTTP. */
-const NAME = "http";
+/** How much is read at once of what a reader sends, which is ignored, in bytes. */
+const READ_BYTES = 1024;
 
-const encoder = new TextEncoder();
+/** The format of server-sent events. A message ends with an empty line: whoever writes it adds the second LF. */
+const FORMAT: EventFormat<Outgoing & { readonly id: string }> = {
+  key: "server-sent events",
+  write: ({ line, id }) => formatMessage(line, id),
+};
 
-/**
- * The events that an HTTP client subscribes to. To the broker it is a connection like any other, with the same rules and
- * limits: it speaks the line protocol over a connection in memory.
- *
- * @example
- * ```ts
- * import { assertMatch } from "@std/assert";
- * import { Broker } from "../broker.ts";
- *
- * await using broker = new Broker();
- * const remoteAddr: Deno.NetAddr = { transport: "tcp", hostname: "127.0.0.1", port: 50_000 };
- * const events = new EventStream(broker, { remoteAddr, token: undefined });
- * const response = new Response(await events.open(["create"]));
- * broker.publish("create", { id: 1 });
- * const [text] = await Promise.all([response.text(), broker.close()]);
- * assertMatch(text, /^event: create\ndata: \{"id":1\}\nid: \w{26}\n\n/);
- * ```
- */
-export class EventStream {
-  readonly #lines: ReadableStreamDefaultReader<string>;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+/** The codec of connections that read server-sent events. */
+export const EVENT_STREAM_CODEC: LineCodec = {
+  info: { classic: null },
+  reader: (source) => new IgnoringReader(source),
+  queueOptions: ({ outboxBytes }) => ({ limitBytes: outboxBytes }),
+  format: FORMAT,
+  isOneWay: true,
+  formatControl: (lines) => lines.split("\n").slice(0, -1).map(formatComment).join(""),
+};
 
-  /**
-   * Connects to a broker.
-   *
-   * @param broker The broker.
-   * @param peer The HTTP client.
-   */
-  constructor(broker: Broker, { remoteAddr, token }: HttpPeer) {
-    const { transport, readable, writable } = pipe(remoteAddr);
-    const text = readable.pipeThrough<string>(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>);
-    this.#lines = text.pipeThrough(new TextLineStream()).getReader();
-    this.#writer = writable.getWriter();
-    broker.attach(transport);
-    this.#send(`/hello ${JSON.stringify({ name: NAME, meta: true, token })}`);
+/** Reads what a client sends who has nothing to say, up to its end. */
+class IgnoringReader implements Reader {
+  readonly #source: ByteReader;
+  flow: Flow = new Flow();
+  receivedBytes = 0;
+  readonly heldBytes = 0;
+  readonly unfinishedBytes = 0;
+
+  constructor(source: ByteReader) {
+    this.#source = source;
   }
 
-  /**
-   * Subscribes. The stream is read no faster than the client reads, and its connection is closed at its end.
-   *
-   * @param patterns The patterns of the events; none for all events.
-   * @returns The text of the server-sent events.
-   * @throws {ProtocolError} With the code of what the broker has refused.
-   * @throws {MqError} With the code `draining`, if the broker is closing.
-   */
-  async open(patterns: readonly string[]): Promise<ReadableStream<Uint8Array>> {
+  async readAll(_observer: LineObserver): Promise<void> {
+    const buffer = new Uint8Array(READ_BYTES);
     try {
-      this.#send(`/sub ${patterns.join(" ") || ">"}`);
-      await this.#subscribed();
-    } catch (error) {
-      this.close();
-      throw error;
+      for (let count = await this.#source.read(buffer); count !== null; count = await this.#source.read(buffer)) {
+        this.receivedBytes += count;
+        await scheduler.run(this.flow, count, () => {});
+      }
+    } catch (cause) {
+      throw new ConnectionError("disconnected", "The connection broke", { cause });
     }
-    return this.#messages().pipeThrough(new ServerSentEventStream());
   }
 
-  /** Closes the connection. */
+  raiseLimit(): void {}
+}
+
+/** The connection of a reader, which is written to and not listened to. */
+export class EventStreamTransport implements Transport {
+  /** The address of the reader. */
+  readonly remoteAddr: Deno.Addr;
+  readonly #conn: Transport;
+  readonly #onClose: () => void;
+  readonly #closed = Promise.withResolvers<void>();
+
+  /**
+   * Takes over a connection that has asked for events.
+   *
+   * @param upgraded The connection.
+   * @param onClose Called when it is closed.
+   */
+  constructor({ conn }: Pick<Upgraded, "conn">, onClose: () => void) {
+    this.#conn = conn;
+    this.remoteAddr = conn.remoteAddr;
+    this.#onClose = onClose;
+  }
+
+  /** The stream to write to. */
+  get writable(): WritableStream<Uint8Array> {
+    return this.#conn.writable;
+  }
+
+  /** Reads what the reader sends. */
+  read(buffer: Uint8Array): Promise<number | null> {
+    return this.#conn.read(buffer);
+  }
+
+  /** Ends the stream behind all that was written. */
+  closeWrite(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+
+  /** Resolves when it is closed. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Closes the connection at once. */
   close(): void {
-    this.#writer.close().catch(() => {}); // It fails if the broker has closed the connection.
-    this.#lines.cancel().catch(() => {}); // It fails if the connection broke.
-  }
-
-  #send(line: string): void {
-    this.#writer.write(encoder.encode(line + "\n")).catch(() => {}); // A broken connection is noticed when it is read.
-  }
-
-  async #subscribed(): Promise<void> {
-    for (let line = await this.#next(); line !== undefined; line = await this.#next()) {
-      if (line.type === "err") throw new ProtocolError(line.code as ProtocolError["code"], line.text);
-      if (line.type === "ok" && line.what === "sub") return;
-    }
-    throw new MqError("draining", "The broker is closing");
-  }
-
-  /** Reads the next line, and answers it if it is a `/ping`; undefined at the end. */
-  async #next(): Promise<BrokerLine | undefined> {
-    const { value } = await this.#lines.read();
-    if (value === undefined) return undefined;
-    const line = parseBrokerLine(value);
-    if (line.type === "ping") this.#send("/pong");
-    return line;
-  }
-
-  #messages(): ReadableStream<ServerSentEventMessage> {
-    return new ReadableStream({
-      pull: async (controller) => {
-        const message = await this.#nextMessage();
-        if (message !== undefined) return controller.enqueue(message);
-        this.close();
-        controller.close();
-      },
-      cancel: () => this.close(),
-    }, { highWaterMark: 0 });
-  }
-
-  async #nextMessage(): Promise<ServerSentEventMessage | undefined> {
-    for (let line = await this.#next(); line !== undefined; line = await this.#next()) {
-      const message = messageOf(line);
-      if (message !== undefined) return message;
-    }
+    this.#onClose();
+    this.#closed.resolve();
+    this.#conn.close();
   }
 }
 
 /**
- * Makes a server-sent event of a line. What is no event becomes a comment, which an `EventSource` ignores: `/ping`, which
- * keeps proxies from closing the stream, the number of dropped events, and why the stream ends.
+ * Makes a server-sent event.
  *
- * Each value begins with a space, which readers take off (HTML, section 9.2.6): without it they would take off one that
- * belongs to the value.
- *
- * @param line The line.
- * @returns The message; undefined if there is nothing to tell.
+ * @param line The line of the event.
+ * @param id Its id.
+ * @returns The message, without the second of the two LFs at its end.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { parseBrokerLine } from "../protocol/lines.ts";
  *
- * const line = parseBrokerLine('/event 01JD3K5E8Q5V1M4S3R6T7W8X9Y shop create {"id":1}');
- * assertEquals(messageOf(line), { event: " create", data: ' {"id":1}', id: " 01JD3K5E8Q5V1M4S3R6T7W8X9Y" });
+ * const id = "01JD3K5E8Q5V1M4S3R6T7W8X9Y";
+ * assertEquals(formatMessage('create {"id":1}', id), `event: create\ndata: {"id":1}\nid: ${id}\n`);
  * ```
  */
-export function messageOf(line: BrokerLine): ServerSentEventMessage | undefined {
+export function formatMessage(line: string, id: string): string {
+  const [name, text] = takeWord(line);
+  // A CR ends a line of the stream, so that each part of the data has one of its own (HTML, section 9.2.6).
+  const data = text.includes("\r") ? text.replaceAll("\r", "\ndata: ") : text;
+  return `event: ${name}\ndata: ${data}\nid: ${id}\n`;
+}
+
+/**
+ * Makes a comment of a control line, which an `EventSource` ignores: of `/ping`, which keeps proxies from closing the stream,
+ * of the number of dropped events, and of why the stream ends. Nothing else is told.
+ */
+function formatComment(text: string): string {
+  const line = parseBrokerLine(text);
   switch (line.type) {
-    case "event": // A CR ends a line of the stream, so that each part of the data has one of its own.
-      return { event: ` ${line.name}`, data: ` ${line.text.replaceAll("\r", "\r ")}`, id: ` ${line.id}` };
     case "ping":
-      return { comment: " ping" };
+      return ": ping\n\n";
     case "dropped":
-      return { comment: ` dropped ${line.events}` };
+      return `: dropped ${line.events}\n\n`;
     case "bye":
     case "err":
-      return { comment: ` ${line.text}` };
+      return `: ${line.text}\n\n`;
+    default:
+      return "";
   }
 }

@@ -1,158 +1,366 @@
 /**
- * `GET /ws`: a WebSocket as a connection of the line protocol. Each message is a line without its LF.
+ * `GET /ws`: a WebSocket (RFC 6455) as a connection of the line protocol. Each message is a line without its LF.
+ *
+ * The frames are read here and not by the package `ws`, and not by Deno's `WebSocket`: the bytes are unmasked on their way from
+ * the socket into the buffer of the line reader, which asks for them when it is its turn. So a WebSocket is slowed down as a
+ * TCP connection is, and buffers nothing; a message may be as long as it likes, and is discarded as it arrives.
  *
  * @module
  */
-import { delay } from "@std/async/delay";
+import { concat } from "@std/bytes/concat";
+import { createHash } from "node:crypto";
 import { ConnectionError, MqError } from "../protocol/errors.ts";
 import { encodeText } from "../protocol/text.ts";
-import { ChunkReader, type Transport } from "../net/transport.ts";
+import type { Transport } from "../net/transport.ts";
+import type { HttpRequest, Upgraded } from "./connection.ts";
 
-/**
- * How long a WebSocket may leave its pings unanswered, in seconds. The `/ping` of the broker (`limits.answerMs`) may end
- * it sooner.
- */
-const IDLE_TIMEOUT_S = 30;
+/** What is added to the key of a client to prove that the server speaks WebSocket (RFC 6455, section 1.3). */
+const KEY_SUFFIX = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/** How many bytes may wait in the socket. More wait in the write queue of the broker, where its limit holds. */
-const MAX_BUFFERED_BYTES = 64 * 1024;
+/** 16 bytes in Base64. */
+const KEY = /^[A-Za-z\d+/]{22}==$/;
 
-/** How long to wait before the socket is asked again how much waits in it, in milliseconds: at first, and at most. */
-const [FIRST_POLL_MS, LAST_POLL_MS] = [1, 100];
+/** How much is read from the socket at once, in bytes: a few thousand of the smallest frames. */
+const READ_BYTES = 4096;
+
+/** The longest header of a frame of a client: two bytes, eight of a length, four of the mask. */
+const MAX_HEADER_BYTES = 14;
+
+/** The longest payload of a control frame, and the longest whose length stands in the second byte, in bytes. */
+const MAX_CONTROL_BYTES = 125;
+
+/** The codes of frames (RFC 6455, section 11.8). */
+const [CONTINUATION, TEXT, BINARY, CLOSE, PING, PING_REPLY] = [0x0, 0x1, 0x2, 0x8, 0x9, 0xa];
 
 /** The codes with which a WebSocket is closed (RFC 6455, section 7.4.1). */
-const [NORMAL, UNSUPPORTED_DATA, POLICY_VIOLATION] = [1000, 1003, 1008];
+const [NORMAL, PROTOCOL_ERROR, UNSUPPORTED_DATA] = [1000, 1002, 1003];
+
+const NOTHING = new Uint8Array(0);
+const LF = 0x0a;
 
 /**
  * Accepts the request for a WebSocket.
  *
  * @param request The request.
- * @returns The WebSocket, which is not open yet, and the response that opens it.
+ * @returns The headers of the response that opens it.
  * @throws {MqError} With the code `no-upgrade`, if the request does not ask for a WebSocket.
  *
  * @example
  * ```ts
- * import { assertThrows } from "@std/assert";
+ * import { assertEquals, assertThrows } from "@std/assert";
  *
- * assertThrows(() => upgrade(new Request("http://localhost:8080/ws")), Error, "/ws is for WebSockets");
+ * const headers = new Headers({
+ *   connection: "Upgrade",
+ *   upgrade: "websocket",
+ *   "sec-websocket-version": "13",
+ *   "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
+ * });
+ * assertEquals(acceptUpgrade({ headers })["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+ * assertThrows(() => acceptUpgrade({ headers: new Headers() }), Error, "/ws is for WebSockets");
  * ```
  */
-export function upgrade(request: Request): Deno.WebSocketUpgrade {
-  try {
-    return Deno.upgradeWebSocket(request, { idleTimeout: IDLE_TIMEOUT_S });
-  } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause; // A TypeError tells that the headers ask for no WebSocket.
-    throw new MqError("no-upgrade", "Cannot open a WebSocket: /ws is for WebSockets, and this is another request", {
-      cause,
-    });
+export function acceptUpgrade({ headers }: Pick<HttpRequest, "headers">): Record<string, string> {
+  const has = (name: string, word: string) =>
+    headers.get(name)?.toLowerCase().split(",").some((part) => part.trim() === word) ?? false;
+  const key = headers.get("sec-websocket-key") ?? "";
+  const isUpgrade = has("connection", "upgrade") && has("upgrade", "websocket");
+  if (!isUpgrade || headers.get("sec-websocket-version") !== "13" || !KEY.test(key)) {
+    throw new MqError("no-upgrade", "Cannot open a WebSocket: /ws is for WebSockets, and this is another request");
   }
+  const accept = createHash("sha1").update(key + KEY_SUFFIX).digest("base64");
+  return { upgrade: "websocket", connection: "Upgrade", "sec-websocket-accept": accept };
 }
 
-/** A connection over a WebSocket that is open. */
+/** A connection over a WebSocket. */
 export class WebSocketTransport implements Transport {
   /** The address of the other end. */
-  readonly remoteAddr: Deno.NetAddr;
+  readonly remoteAddr: Deno.Addr;
   /** Takes the bytes to send; each whole line is sent as a message. */
   readonly writable: WritableStream<Uint8Array>;
-  readonly #socket: WebSocket;
-  readonly #maxUnreadBytes: number;
-  readonly #incoming: ChunkReader;
+  readonly #conn: Transport;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
+  readonly #frames = new FrameReader();
+  readonly #onClose: () => void;
   readonly #closed = Promise.withResolvers<void>();
-  #messages!: ReadableStreamDefaultController<Uint8Array>;
-  #failure: ConnectionError | undefined;
-  readonly #decoder = new TextDecoder();
+  readonly #buffer = new Uint8Array(READ_BYTES);
+  /** What has been read from the socket and not decoded yet. */
+  #rest: Uint8Array;
   /** The beginning of a line whose end has not been written yet. */
-  #unfinished = "";
+  #unfinished: Uint8Array = NOTHING;
+  #hasSentClose = false;
+  /** Whether it waits for bytes, has got some since the last ping, and has sent one. */
+  #isReading = false;
+  #hasReceived = false;
+  #hasPinged = false;
 
   /**
-   * Takes over a WebSocket with all of its events.
+   * Takes over a connection that has asked for a WebSocket.
    *
-   * @param socket The WebSocket.
-   * @param remoteAddr The address of the other end.
-   * @param maxUnreadBytes How many received bytes may wait to be read. The sender of a WebSocket cannot be slowed down, so
-   * the WebSocket is closed when there are more.
+   * @param upgraded The connection, and the head of the response, which is sent first.
+   * @param onClose Called when it is closed.
    */
-  constructor(socket: WebSocket, remoteAddr: Deno.NetAddr, maxUnreadBytes: number) {
-    this.#socket = socket;
-    this.remoteAddr = remoteAddr;
-    this.#maxUnreadBytes = maxUnreadBytes;
-    const strategy = new ByteLengthQueuingStrategy({ highWaterMark: maxUnreadBytes });
-    const start = (controller: ReadableStreamDefaultController<Uint8Array>) => void (this.#messages = controller);
-    this.#incoming = new ChunkReader(new ReadableStream<Uint8Array>({ start }, strategy));
-    this.writable = new WritableStream({ write: (bytes) => this.#send(bytes) });
-    socket.onmessage = ({ data }) => this.#receive(data);
-    socket.addEventListener("close", ({ wasClean }) => this.#ended(wasClean), { once: true }); // It may come twice.
-    socket.onerror = () => {}; // A close event with `wasClean` false follows.
-  }
-
-  /** Resolves when the WebSocket is closed. */
-  get closed(): Promise<void> {
-    return this.#closed.promise;
+  constructor({ conn, head, rest }: Upgraded, onClose: () => void = () => {}) {
+    this.#conn = conn;
+    this.remoteAddr = conn.remoteAddr;
+    this.#rest = rest;
+    this.#onClose = onClose;
+    this.#writer = conn.writable.getWriter();
+    this.writable = new WritableStream({ write: (bytes) => this.#writeLines(bytes) });
+    this.#send(head);
   }
 
   /**
    * Reads at least one byte.
    *
    * @param buffer Takes the bytes.
-   * @returns How many bytes came; null at the end.
-   * @throws {ConnectionError} With the code `disconnected`, at the end of a WebSocket that broke.
+   * @returns How many bytes came; null when the other end has closed the WebSocket.
+   * @throws {ConnectionError} With the code `disconnected`, if the WebSocket broke.
    */
   async read(buffer: Uint8Array): Promise<number | null> {
-    const count = await this.#incoming.read(buffer);
-    if (count === null && this.#failure) throw this.#failure;
-    return count;
+    for (;;) {
+      const { used, written } = this.#frames.decode(this.#rest, buffer);
+      this.#rest = this.#rest.subarray(used);
+      const { ping, ending } = this.#frames.takeControls();
+      if (ping !== undefined && !this.#hasSentClose) this.#send(frame(PING_REPLY, ping));
+      if (written > 0) return written;
+      if (ending !== undefined) {
+        this.#close(ending);
+        return null;
+      }
+      if (this.#rest.length === 0) await this.#receive();
+    }
+  }
+
+  async #receive(): Promise<void> {
+    this.#isReading = true;
+    const count = await this.#conn.read(this.#buffer);
+    this.#isReading = false;
+    this.#hasReceived = true;
+    if (count === null) throw new ConnectionError("disconnected", "The WebSocket broke");
+    this.#rest = this.#buffer.subarray(0, count);
   }
 
   /** Begins to close the WebSocket behind all that was written, and asks the other end to close it, too. */
   closeWrite(): Promise<void> {
-    this.close();
-    return Promise.resolve();
+    return this.#close({ code: NORMAL, reason: "" });
+  }
+
+  /** Resolves when it is closed. */
+  get closed(): Promise<void> {
+    return this.#closed.promise;
+  }
+
+  /** Closes the connection at once. */
+  close(): void {
+    this.#onClose();
+    this.#closed.resolve();
+    this.#conn.close();
   }
 
   /**
-   * The same as {@linkcode WebSocketTransport.closeWrite}: Deno cannot break a WebSocket. If the other end does not answer,
-   * the WebSocket ends after its `idleTimeout`.
+   * Finds out whether the other end is still there, by a ping of the WebSocket. To be called at intervals that leave time for
+   * an answer.
+   *
+   * @returns False if it has not answered the ping before, though its answer would have been read.
    */
-  close(): void {
-    this.#socket.close(NORMAL);
+  isAlive(): boolean {
+    const isSilent = this.#hasPinged && this.#isReading && !this.#hasReceived;
+    this.#hasReceived = false;
+    this.#hasPinged = this.#isReading && !this.#hasSentClose;
+    if (this.#hasPinged) this.#send(frame(PING, NOTHING));
+    return !isSilent;
   }
 
-  get #isOpen(): boolean {
-    return this.#socket.readyState === WebSocket.OPEN;
+  async #close({ code, reason }: Ending): Promise<void> {
+    if (this.#hasSentClose) return;
+    this.#hasSentClose = true;
+    const text = encodeText(reason);
+    const payload = new Uint8Array(2 + text.length);
+    payload.set([code >> 8, code & 0xff]);
+    payload.set(text, 2);
+    await this.#send(frame(CLOSE, payload));
   }
 
-  #receive(message: unknown): void {
-    if (!this.#isOpen) return;
-    if (typeof message !== "string") {
-      return this.#socket.close(UNSUPPORTED_DATA, "A line is text: send no binary messages");
+  #send(bytes: Uint8Array): Promise<void> {
+    return this.#writer.write(bytes).catch(() => {}); // That the connection broke is found out by reading it.
+  }
+
+  async #writeLines(bytes: Uint8Array): Promise<void> {
+    const text = this.#unfinished.length === 0 ? bytes : concat([this.#unfinished, bytes]);
+    const end = text.lastIndexOf(LF) + 1;
+    this.#unfinished = text.slice(end);
+    if (this.#hasSentClose) throw new ConnectionError("disconnected", "The WebSocket is closed");
+    if (end > 0) await this.#writer.write(frameLines(text.subarray(0, end)));
+  }
+}
+
+/** How a WebSocket is closed. */
+interface Ending {
+  readonly code: number;
+  readonly reason: string;
+}
+
+/** Reads frames of a client. What is no text is kept apart from it. */
+class FrameReader {
+  readonly #header = new Uint8Array(MAX_HEADER_BYTES);
+  #headerLength = 0;
+  #opcode = TEXT;
+  #isFinal = true;
+  /** Whether a message has begun, and its other frames are still to come. */
+  #isInMessage = false;
+  /** How much of the frame's payload is still to come, in bytes. */
+  #left = 0;
+  /** Where in the header the mask is, and how many bytes of the payload have been unmasked. */
+  #maskAt = 0;
+  #unmasked = 0;
+  /** Whether a message has ended, and its LF is still to be written. */
+  #owesLf = false;
+  readonly #control = new Uint8Array(MAX_CONTROL_BYTES);
+  #controlLength = 0;
+  #ping: Uint8Array | undefined;
+  #ending: Ending | undefined;
+
+  /**
+   * Decodes bytes.
+   *
+   * @param raw The bytes.
+   * @param out Takes the text of messages, each with an LF behind it.
+   * @returns How many bytes were used up, and written.
+   */
+  decode(raw: Uint8Array, out: Uint8Array): { used: number; written: number } {
+    let [used, written] = [0, 0];
+    while (written < out.length && this.#ending === undefined) {
+      if (this.#owesLf) {
+        out[written++] = LF;
+        this.#owesLf = false;
+      } else if (used === raw.length) break;
+      else if (this.#left === 0) this.#readHeader(raw[used++]);
+      else {
+        const isControl = this.#opcode >= CLOSE;
+        const target = isControl ? this.#control.subarray(this.#controlLength) : out.subarray(written);
+        const count = this.#unmask(raw.subarray(used), target);
+        used += count;
+        if (isControl) this.#controlLength += count;
+        else written += count;
+        if (this.#left === 0) this.#endFrame();
+      }
     }
-    this.#messages.enqueue(encodeText(message + "\n"));
-    if (this.#messages.desiredSize! >= 0) return;
-    this.#socket.close(POLICY_VIOLATION, `More than ${this.#maxUnreadBytes} bytes wait to be read`);
+    return { used, written };
   }
 
-  /** A failure is thrown behind all that was received: as an error of the stream it would discard that. */
-  #ended(wasClean: boolean): void {
-    if (!wasClean) this.#failure = new ConnectionError("disconnected", "The WebSocket broke");
-    this.#messages.close();
-    this.#closed.resolve();
+  /** Takes the last ping, and how the WebSocket is to be closed, if either has come. Of several pings one is to be answered. */
+  takeControls(): { ping: Uint8Array | undefined; ending: Ending | undefined } {
+    const ping = this.#ping;
+    this.#ping = undefined;
+    return { ping, ending: this.#ending };
   }
 
-  async #send(bytes: Uint8Array): Promise<void> {
-    const lines = (this.#unfinished + this.#decoder.decode(bytes, { stream: true })).split("\n");
-    this.#unfinished = lines.pop()!;
-    for (const line of lines) {
-      this.#socket.send(line);
-      if (this.#socket.bufferedAmount > MAX_BUFFERED_BYTES) await this.#drained();
-      if (!this.#isOpen) throw new ConnectionError("disconnected", "The WebSocket is closed");
+  #unmask(raw: Uint8Array, target: Uint8Array): number {
+    const count = Math.min(this.#left, raw.length, target.length);
+    for (let index = 0; index < count; index++) {
+      target[index] = raw[index] ^ this.#header[this.#maskAt + ((this.#unmasked + index) & 3)];
+    }
+    this.#unmasked += count;
+    this.#left -= count;
+    return count;
+  }
+
+  #readHeader(byte: number): void {
+    this.#header[this.#headerLength++] = byte;
+    if (this.#headerLength < 2) return;
+    const [first, second] = this.#header;
+    if (this.#headerLength === 2 && !this.#isLegal(first, second)) return;
+    const short = second & 0x7f;
+    const lengthBytes = short === 127 ? 8 : short === 126 ? 2 : 0;
+    this.#maskAt = 2 + lengthBytes;
+    if (this.#headerLength === this.#maskAt + 4) this.#begin(first, lengthBytes === 0 ? short : this.#longLength());
+  }
+
+  #isLegal(first: number, second: number): boolean {
+    const opcode = first & 0x0f;
+    const isControl = opcode >= CLOSE;
+    const isShort = (first & 0x80) !== 0 && (second & 0x7f) <= MAX_CONTROL_BYTES;
+    const isKnown = [CONTINUATION, TEXT, BINARY, CLOSE, PING, PING_REPLY].includes(opcode);
+    const isInTurn = isControl || (opcode === CONTINUATION) === this.#isInMessage;
+    const isMasked = (second & 0x80) !== 0;
+    const hasExtension = (first & 0x70) !== 0;
+    if (opcode === BINARY) this.#end(UNSUPPORTED_DATA, "A line is text: send no binary messages");
+    else if (hasExtension || !isKnown || !isInTurn || !isMasked || (isControl && !isShort)) {
+      this.#end(PROTOCOL_ERROR, "What came is no frame of a WebSocket");
+    }
+    return this.#ending === undefined;
+  }
+
+  /** A length of 2 or 8 bytes. One above 2^53 is inexact, which does not matter: it is never reached. */
+  #longLength(): number {
+    return this.#header.subarray(2, this.#maskAt).reduce((sum, byte) => sum * 256 + byte, 0);
+  }
+
+  #begin(first: number, length: number): void {
+    this.#headerLength = 0;
+    this.#opcode = first & 0x0f;
+    this.#isFinal = (first & 0x80) !== 0;
+    this.#left = length;
+    this.#unmasked = 0;
+    this.#controlLength = 0;
+    if (this.#opcode < CLOSE) this.#isInMessage = !this.#isFinal;
+    if (length === 0) this.#endFrame();
+  }
+
+  #endFrame(): void {
+    if (this.#opcode < CLOSE) this.#owesLf = this.#isFinal;
+    else if (this.#opcode === PING) this.#ping = this.#control.slice(0, this.#controlLength);
+    else if (this.#opcode === CLOSE) {
+      const hasCode = this.#controlLength >= 2;
+      this.#end(hasCode ? this.#control[0] * 256 + this.#control[1] : NORMAL, "");
     }
   }
 
-  /** Resolves when the socket has sent most of what waits in it, or is closed: no event tells that. */
-  async #drained(): Promise<void> {
-    for (let ms = FIRST_POLL_MS; this.#isOpen; ms = Math.min(2 * ms, LAST_POLL_MS)) {
-      await delay(ms);
-      if (this.#socket.bufferedAmount <= MAX_BUFFERED_BYTES) return;
-    }
+  #end(code: number, reason: string): void {
+    this.#ending = { code, reason };
   }
+}
+
+/** Makes a frame. */
+function frame(opcode: number, payload: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(headerBytes(payload.length) + payload.length);
+  bytes.set(payload, writeHeader(bytes, 0, opcode, payload.length));
+  return bytes;
+}
+
+/** Makes a frame of each line, without its LF. */
+function frameLines(lines: Uint8Array): Uint8Array {
+  let size = 0;
+  for (const { start, end } of linesOf(lines)) size += headerBytes(end - start) + end - start;
+  const bytes = new Uint8Array(size);
+  let at = 0;
+  for (const { start, end } of linesOf(lines)) {
+    at = writeHeader(bytes, at, TEXT, end - start);
+    bytes.set(lines.subarray(start, end), at);
+    at += end - start;
+  }
+  return bytes;
+}
+
+function* linesOf(lines: Uint8Array): Generator<{ start: number; end: number }> {
+  for (let start = 0; start < lines.length;) {
+    const end = lines.indexOf(LF, start);
+    yield { start, end };
+    start = end + 1;
+  }
+}
+
+function headerBytes(length: number): number {
+  return length <= MAX_CONTROL_BYTES ? 2 : length <= 0xffff ? 4 : 10;
+}
+
+/** Writes the header of a frame; returns the index behind it. */
+function writeHeader(bytes: Uint8Array, at: number, opcode: number, length: number): number {
+  const size = headerBytes(length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset + at, size);
+  view.setUint8(0, 0x80 | opcode);
+  view.setUint8(1, size === 2 ? length : size === 4 ? 126 : 127);
+  if (size === 4) view.setUint16(2, length);
+  if (size === 10) view.setBigUint64(2, BigInt(length));
+  return at + size;
 }

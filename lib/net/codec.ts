@@ -101,10 +101,21 @@ export interface CodecBase {
   queueOptions(limits: Limits): WriteQueueOptions;
 }
 
-/** The codec of the line protocol. Its lines are not decoded, and each connection sets its own format. */
+/** The codec of the line protocol. Its lines are not decoded. */
 export interface LineCodec extends CodecBase {
   /** Undefined: lines are not decoded. */
   readonly decode?: undefined;
+  /** How events are written. Default: as lines, in the form that each connection asks for. */
+  readonly format?: EventFormat<Outgoing & { readonly id: string }>;
+  /**
+   * Writes control lines in another form.
+   *
+   * @param lines Whole lines, each with its LF.
+   * @returns Their text.
+   */
+  readonly formatControl?: (lines: string) => string;
+  /** Whether nothing is expected from the client, so that it is not expected to answer a `/ping`. Default: false. */
+  readonly isOneWay?: boolean;
 }
 
 /** A codec of connections that do not use the line protocol. No control lines are read from them or sent to them. */

@@ -124,9 +124,10 @@ export class TlsTransport implements Transport {
     this.#link = link;
     this.#tls = tls;
     if (this.#isClosed) this.close();
-    writeAll(link, first.subarray(0, count)).then(() => pass(this.#outer, link))
-      .then(() => link.closeWrite()).catch(() => this.close());
-    const allSent = pass(link, this.#outer).then(() => this.#outer.closeWrite()).catch(() => this.close());
+    const close = () => this.close(); // One of the two has broken, which ends both.
+    writeAll(link, first.subarray(0, count)).then(() => pass(this.#outer, link)).then(() => link.closeWrite())
+      .catch(close);
+    const allSent = pass(link, this.#outer).then(() => this.#outer.closeWrite()).catch(close);
     try {
       await tls.handshake();
     } catch (error) {
@@ -149,6 +150,75 @@ export class TlsTransport implements Transport {
   }
 }
 
+/** How many handshakes may be under way. One more takes the place of the oldest: those that never end lock nobody out. */
+const MAX_HANDSHAKES = 1000;
+
+/** The callbacks of {@linkcode Handshakes}. */
+export interface HandshakeObserver {
+  /** Called with a connection that has agreed on TLS. */
+  onAgreed(conn: TlsTransport): void;
+  /** Called with one that has not, and the reason. It is closed. */
+  onFailed(conn: TlsTransport, error: unknown): void;
+}
+
+/**
+ * The handshakes of a listener that are under way. Each has a deadline.
+ *
+ * @example
+ * ```ts
+ * const handshakes = new Handshakes(5000);
+ * handshakes.close();
+ * ```
+ */
+export class Handshakes {
+  readonly #maxMs: number;
+  /** What ends each, the oldest first. */
+  readonly #ends = new Map<TlsTransport, (error?: Error) => void>();
+
+  /**
+   * Makes an empty set.
+   *
+   * @param maxMs How long one may take, in milliseconds.
+   */
+  constructor(maxMs: number) {
+    this.#maxMs = maxMs;
+  }
+
+  /**
+   * Agrees on TLS with a peer.
+   *
+   * @param conn The connection.
+   * @param observer Called at the end, unless {@linkcode Handshakes.close} has ended it.
+   */
+  async run(conn: TlsTransport, observer: HandshakeObserver): Promise<void> {
+    const { promise: ended, reject: end } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => end(new Error(`nothing was agreed on within ${this.#maxMs} ms`)), this.#maxMs);
+    this.#makeRoom();
+    this.#ends.set(conn, end);
+    try {
+      await Promise.race([conn.handshake(), ended]);
+      observer.onAgreed(conn);
+    } catch (error) {
+      conn.close();
+      if (error !== undefined) observer.onFailed(conn, error);
+    } finally {
+      clearTimeout(timer);
+      this.#ends.delete(conn);
+    }
+  }
+
+  /** Ends all that are under way. */
+  close(): void {
+    for (const end of this.#ends.values()) end();
+  }
+
+  #makeRoom(): void {
+    if (this.#ends.size < MAX_HANDSHAKES) return;
+    const [end] = this.#ends.values();
+    end(new Error(`nothing was agreed on while ${MAX_HANDSHAKES} others began`));
+  }
+}
+
 /** The TLS listener of this process, and the connections to it. */
 class Inner {
   readonly #listener: Deno.TlsListener;
@@ -162,7 +232,7 @@ class Inner {
   /** Makes a connection to the listener; returns both of its ends. */
   connect(): Promise<{ link: Deno.TcpConn; tls: Deno.TlsConn }> {
     const connecting = this.#last.then(() => this.#connect());
-    this.#last = connecting.catch(() => {});
+    this.#last = connecting.catch(() => {}); // Whoever asked for it gets the error.
     return connecting;
   }
 

@@ -69,6 +69,8 @@ export interface Limits {
   memoryBytes: number;
   /** How many connections may be open at the same time. */
   connections: number;
+  /** How many HTTP connections may be open at the same time, besides those that have become one of `connections`. */
+  httpConnections: number;
   /** How many patterns one connection may subscribe to. */
   patterns: number;
   /**
@@ -92,6 +94,7 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   outboxBytes: 16 * 1024 * 1024,
   memoryBytes: 1024 * 1024 * 1024,
   connections: 10_000,
+  httpConnections: 1000,
   patterns: 1000,
   eventsPerSecond: null,
   helloMs: 5000,

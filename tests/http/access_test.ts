@@ -5,9 +5,13 @@ import { MqError } from "../../mod.ts";
 const POLICY: AccessPolicy = { isSecure: false, hostname: "localhost", origins: [] };
 
 /** The other origin that is allowed, undefined, or the code of the refusal. */
-function check(headers: Record<string, string>, policy: Partial<AccessPolicy> = {}): string | undefined {
+function check(
+  headers: Record<string, string>,
+  policy: Partial<AccessPolicy> = {},
+  method = "GET",
+): string | undefined {
   try {
-    return checkAccess({ headers: new Headers(headers), url: "http://evil.example/" }, { ...POLICY, ...policy });
+    return checkAccess({ method, headers: new Headers(headers) }, { ...POLICY, ...policy });
   } catch (error) {
     return (error as MqError).code;
   }
@@ -22,7 +26,7 @@ Deno.test("checkAccess accepts the gateway's addresses, localhost and the given 
   ) {
     assertEquals(check({ host }), "bad-host", host);
   }
-  assertEquals(check({}), "bad-host"); // It is the host of the URL then, as with HTTP/2.
+  assertEquals(check({}), "bad-host");
   assertEquals(check({ host: "teacher.local:8080" }, { hostname: "Teacher.local" }), undefined);
   assertEquals(check({ host: "teacher.local:8080" }, { origins: ["http://teacher.local:8080"] }), undefined);
 });
@@ -56,6 +60,17 @@ Deno.test("checkAccess refuses a cross-site image, but allows a link", () => {
   assertEquals(site("cross-site", "navigate"), undefined);
   assertEquals(site("cross-site", "no-cors"), "bad-origin");
   assertEquals(site("same-site", "no-cors"), "bad-origin");
+});
+
+Deno.test("checkAccess refuses a form of another site, which is sent as a navigation", () => {
+  const post = (site: string) =>
+    check({ host: "localhost:8080", "sec-fetch-site": site, "sec-fetch-mode": "navigate" }, {}, "POST");
+  assertEquals(["cross-site", "same-site", "same-origin", "none"].map(post), [
+    "bad-origin",
+    "bad-origin",
+    undefined,
+    undefined,
+  ]);
 });
 
 Deno.test("parseOrigin reads an origin as browsers write it, and nothing else", () => {

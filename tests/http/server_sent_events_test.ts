@@ -1,25 +1,23 @@
 /** Events as server-sent events. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { ServerSentEventStream } from "@std/http/server-sent-event-stream";
-import { messageOf } from "../../lib/http/server_sent_events.ts";
-import { parseBrokerLine } from "../../lib/protocol/lines.ts";
+import { EVENT_STREAM_CODEC, formatMessage } from "../../lib/http/server_sent_events.ts";
 import { Lines, until } from "../helpers.ts";
 import { startWeb, type TestWeb } from "./fixtures.ts";
 
-Deno.test("13.5 13.6 messageOf turns each event into an SSE event, and anything else into a comment", async () => {
-  const format = (line: string) => {
-    const message = messageOf(parseBrokerLine(line));
-    return new Response(ReadableStream.from(message ? [message] : []).pipeThrough(new ServerSentEventStream())).text();
-  };
-  assertEquals(await format("/event 01J shop create a b "), "event: create\ndata: a b \nid: 01J\n\n");
-  assertEquals(await format("/event 01J shop create"), "event: create\ndata: \nid: 01J\n\n");
-  const parts = "event: create\ndata: \ndata: a\ndata:  b\nid: 01J\n\n";
-  assertEquals(await format("/event 01J shop create \ra\r b"), parts);
-  assertEquals(await format("/ping"), ": ping\n\n");
-  assertEquals(await format("/dropped 7"), ": dropped 7\n\n");
-  assertEquals(await format("/bye The broker is closing"), ": The broker is closing\n\n");
-  assertEquals(await format("/err - slow-consumer Too slow"), ": Too slow\n\n");
-  assertEquals(await format("/ok sub"), "");
+Deno.test("13.5 formatMessage makes a server-sent event, with a line of its own for what follows a CR", () => {
+  assertEquals(formatMessage("create a b ", "01J"), "event: create\ndata: a b \nid: 01J\n");
+  assertEquals(formatMessage("create", "01J"), "event: create\ndata: \nid: 01J\n");
+  assertEquals(formatMessage("create \ra\r b", "01J"), "event: create\ndata: \ndata: a\ndata:  b\nid: 01J\n");
+});
+
+Deno.test("13.6 control lines become comments of an event stream, or nothing", () => {
+  const format = (line: string) => EVENT_STREAM_CODEC.formatControl!(`${line}\n`);
+  assertEquals(format("/ping"), ": ping\n\n");
+  assertEquals(format("/dropped 7"), ": dropped 7\n\n");
+  assertEquals(format("/bye The broker is closing"), ": The broker is closing\n\n");
+  assertEquals(format("/err - slow-consumer Too slow"), ": Too slow\n\n");
+  assertEquals(format("/ok sub"), "");
+  assertEquals(format("/dropped 7\n/bye"), ": dropped 7\n\n: \n\n");
 });
 
 /** The lines of an event stream. */

@@ -1,5 +1,5 @@
 /** The line protocol over WebSocket: the same rules, the same limits. */
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { until } from "../helpers.ts";
 import { frame, startWeb } from "./fixtures.ts";
 
@@ -131,15 +131,73 @@ Deno.test("13.1 a WebSocket that is not read is a slow consumer, and other consu
   await listener.expect("create after");
 });
 
-Deno.test("13.2 a WebSocket that publishes above its rate is closed before its data fills the memory", async () => {
-  await using test = await startWeb({ limits: { eventsPerSecond: 1, lineBytes: 50_000, outboxBytes: 64 * 1024 } });
+Deno.test("4.9 a WebSocket that publishes above its rate waits, as a TCP connection does, and loses nothing", async () => {
+  await using test = await startWeb({ limits: { eventsPerSecond: 100 } });
   const socket = await test.socket();
-  const event = `create ${"x".repeat(10_000)}`;
-  for (let times = 0; times < 20; times++) socket.line(event);
-  const { code } = await socket.closed;
-  assert([1008, 0].includes(code), String(code)); // What it still sends may break it before it learns the code.
+  for (let times = 0; times < 110; times++) socket.line(`create ${times} ${"x".repeat(10_000)}`);
+  for (let times = 0; times < 110; times++) assertStringIncludes(await socket.next() ?? "", `create ${times} `);
   assertEquals(test.server.told("mq.throttled").length, 1);
-  await until(() => test.server.broker.stats().connections === 0, "it is disconnected");
+  assertEquals(await socket.ask("/ping still here"), "/pong still here");
+});
+
+Deno.test("13.2 a WebSocket that does not answer the pings of its protocol is closed", async () => {
+  await using test = await startWeb({ limits: { silenceMs: 50 } });
+  const answering = await test.socket();
+  const silent = await test.upgraded();
+  await silent.lines.find("101");
+  await until(() => test.server.told("mq.disconnect").length === 1, "the silent one is closed");
+  assertEquals(await answering.ask("/ping still here"), "/pong still here");
+});
+
+for (
+  const [what, bytes, code] of [
+    ["a frame without a mask", [0x81, 0x01, 0x61], 1002],
+    ["a reserved bit", [0xc1, 0x80, 0, 0, 0, 0], 1002],
+    ["an unknown opcode", [0x83, 0x80, 0, 0, 0, 0], 1002],
+    ["the continuation of no message", [0x80, 0x80, 0, 0, 0, 0], 1002],
+    ["another message within a message", [0x01, 0x80, 0, 0, 0, 0, 0x81, 0x80, 0, 0, 0, 0], 1002],
+    ["a ping in parts", [0x09, 0x80, 0, 0, 0, 0], 1002],
+    ["a ping that is too long", [0x89, 0xfe, 0, 200, 0, 0, 0, 0], 1002],
+    ["a binary message", [0x82, 0x80, 0, 0, 0, 0], 1003],
+    ["a close frame without a code", [0x88, 0x80, 0, 0, 0, 0], 1000],
+    ["a close frame with a code", [0x88, 0x82, 0, 0, 0, 0, 0x0f, 0xa0], 4000],
+  ] as const
+) {
+  Deno.test(`13.2 ${what} closes a WebSocket with the code ${code}`, async () => {
+    await using test = await startWeb();
+    const client = await test.upgraded();
+    const buffer = new Uint8Array(4096);
+    let head = "";
+    while (!head.endsWith("\r\n\r\n")) {
+      head += new TextDecoder().decode(buffer.subarray(0, await client.conn.read(buffer) ?? 0));
+    }
+    await client.send(new Uint8Array(bytes));
+    const count = await client.conn.read(buffer) ?? 0;
+    assertEquals([...buffer.subarray(0, count)].slice(0, 1), [0x88]);
+    assertEquals(buffer[2] * 256 + buffer[3], code);
+    client.close();
+    await until(() => test.server.broker.stats().connections === 0, "it has left");
+  });
+}
+
+Deno.test("13.1 a message in frames of any size, with pings between them, is one line", async () => {
+  await using test = await startWeb();
+  const [listener] = await test.server.connect(1);
+  const client = await test.upgraded();
+  await client.lines.find("101");
+  const masked = (first: number, text: string) =>
+    new Uint8Array([
+      first,
+      0x80 | text.length,
+      1,
+      2,
+      3,
+      4,
+      ...[...text].map((letter, index) => letter.charCodeAt(0) ^ (1 + (index & 3))),
+    ]);
+  const frames = [masked(0x01, "cre"), masked(0x89, "?"), masked(0x00, ""), masked(0x00, "ate 1"), masked(0x80, "2")];
+  for (const frame of frames) for (const byte of frame) await client.send(new Uint8Array([byte]));
+  await listener.expect("create 12");
 });
 
 Deno.test("a subscriber on a WebSocket receives everything that it reads, however much at once", async () => {
