@@ -72,7 +72,7 @@ export class Broker implements AsyncDisposable {
   readonly #subscriptions: Subscriptions;
   readonly #pool: Pool;
   readonly #directPublishers: DirectPublishers;
-  readonly #startedAt = Date.now();
+  readonly #startedAt = performance.now();
   readonly #listeners: Listener[] = [];
   #published = 0;
   #closing: Promise<void> | undefined;
@@ -308,7 +308,7 @@ export class Broker implements AsyncDisposable {
   stats(): BrokerStats {
     const { user, system } = process.cpuUsage();
     return {
-      uptimeMs: Date.now() - this.#startedAt,
+      uptimeMs: Math.round(performance.now() - this.#startedAt),
       connections: this.#pool.size,
       published: this.#published,
       delivered: this.#fanOut.delivered,

@@ -52,6 +52,8 @@ export class BrokerConnection {
   #pending: PendingCommand[] = [];
   #skipped = 0;
   #reconnectDelayMs = FIRST_RECONNECT_DELAY_MS;
+  /** Since when it has been connected; undefined while it is not. */
+  #connectedSince: number | undefined;
   #timeout: number | undefined;
 
   /** Makes a connection that is not open yet. The token is only needed where the broker requires one. */
@@ -101,8 +103,8 @@ export class BrokerConnection {
       const hello = await this.request(`/hello ${introduction}`) as Hello;
       const subscribed = this.request("/sub > mq.>"); // Sent before the handler asks for /clients: no change is missed.
       this.#handlers.connected(hello);
-      this.#reconnectDelayMs = FIRST_RECONNECT_DELAY_MS;
       await subscribed;
+      this.#connectedSince = performance.now();
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       if (error.code === "disconnected") return;
@@ -155,6 +157,9 @@ export class BrokerConnection {
     for (const { reject } of this.#pending.splice(0)) reject(error);
     if (this.#isLocked) return;
     this.#handlers.disconnected();
+    const lastedMs = this.#connectedSince === undefined ? 0 : performance.now() - this.#connectedSince;
+    this.#connectedSince = undefined;
+    if (lastedMs > this.#reconnectDelayMs) this.#reconnectDelayMs = FIRST_RECONNECT_DELAY_MS;
     setTimeout(() => this.open(), this.#reconnectDelayMs);
     this.#reconnectDelayMs = Math.min(MAX_RECONNECT_DELAY_MS, this.#reconnectDelayMs * 2);
   }

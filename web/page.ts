@@ -67,7 +67,7 @@ function connected(hello: Hello): void {
 }
 
 function event(line: EventLine): void {
-  const { event, notice, left } = model?.take(line, Date.now()) ?? {};
+  const { event, notice, left } = model?.take(line, clock()) ?? {};
   if (event !== undefined) show(event);
   if (notice !== undefined) tell(notice, left);
   if (event === undefined || model?.participant(event.from)?.isDetached) showSoon();
@@ -125,9 +125,9 @@ async function poll(polled: Model): Promise<void> {
 }
 
 function answered(polled: Model, clients: readonly ClientInfo[], stats: BrokerStats): void {
-  polled.reconcile(clients, Date.now());
+  polled.reconcile(clients, clock());
   polled.stats = stats;
-  rateChart.answered(stats, Date.now());
+  rateChart.answered(stats, clock());
   sampleRatio.answered(stats.published);
   setText(byId("connections"), polled.clients.length.toLocaleString("en-US"));
   if (rateChart.published !== undefined) setText(byId("rate"), formatRate(rateChart.published));
@@ -179,4 +179,9 @@ function descriptionOf(participant: Participant): string {
 function addToLegend(name: string): void {
   if (!legend.add(name, colors.of(name), performance.now())) return;
   byId("legend").replaceChildren(...[...legend].map(([name, color]) => make("li", colorClass(color), name)));
+}
+
+/** The time in milliseconds since the Unix epoch, as it would be if nobody had moved the clock since the page was loaded. */
+function clock(): number {
+  return performance.timeOrigin + performance.now();
 }

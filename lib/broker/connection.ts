@@ -70,8 +70,8 @@ export class Connection implements Publisher, Subscriber, Holder {
   name: string;
   /** The client's end of it, as `HOST:PORT`. */
   readonly address: string;
-  /** When it was accepted, in milliseconds since the Unix epoch. */
-  readonly connectedAt: number = Date.now();
+  readonly #connectedAt = Date.now();
+  readonly #connectedSince = performance.now();
   /** How it is read and written. */
   readonly codec: Codec;
   /** Reads what its client sends. */
@@ -209,6 +209,11 @@ export class Connection implements Publisher, Subscriber, Holder {
     return this.codec.decode === undefined ? this.codec.formatControl?.(lines) ?? lines : lines;
   }
 
+  /** How long ago it was accepted, in milliseconds. */
+  get connectedMs(): number {
+    return Math.round(performance.now() - this.#connectedSince);
+  }
+
   /** Whether nothing is expected from its client. */
   get isOneWay(): boolean {
     return this.codec.decode === undefined && this.codec.isOneWay === true;
@@ -251,7 +256,7 @@ export class Connection implements Publisher, Subscriber, Holder {
       id: this.id,
       name: this.name,
       address: this.address,
-      connectedAt: new Date(this.connectedAt).toISOString(),
+      connectedAt: new Date(this.#connectedAt).toISOString(),
       patterns: [...this.patterns.keys()],
       published: this.published,
       delivered: this.delivered,
@@ -346,10 +351,10 @@ export class Connection implements Publisher, Subscriber, Holder {
    */
   async finish(closeMessage: string, deadlineMs: number): Promise<number> {
     if (closeMessage !== "") this.queue.pushUrgent(encoder.encode(this.formatControl(closeMessage)), RESPONSE_BYTES);
-    const endsAt = Date.now() + deadlineMs;
+    const endsAt = performance.now() + deadlineMs;
     const isWritten = await atMost(deadlineMs, this.#writeAndEnd());
     const knowsToClose = this.speaksControl && !this.isOneWay;
-    const graceMs = Math.min(knowsToClose ? deadlineMs : LINGER_MS, endsAt - Date.now());
+    const graceMs = Math.min(knowsToClose ? deadlineMs : LINGER_MS, endsAt - performance.now());
     if (isWritten) await atMost(graceMs, this.#inputEnd.promise);
     const unwritten = this.queue.queuedBytes;
     this.close();

@@ -186,7 +186,7 @@ export class FanOut {
   }
 
   #tickSamplers(): void {
-    const now = Date.now();
+    const now = performance.now();
     for (const { samplers } of this.#observers) {
       samplers!.own.tick(now);
       samplers!.others.tick(now);

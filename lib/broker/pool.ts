@@ -337,10 +337,9 @@ export class Pool {
 
   /** Looks for connections that have not authenticated in time, and for silent ones. */
   #tick(): void {
-    const now = Date.now();
     const { helloMs } = this.#options.limits;
     for (const connection of this.#connections.values()) {
-      const isLate = connection.scope === undefined && now - connection.connectedAt > helloMs;
+      const isLate = connection.scope === undefined && connection.connectedMs > helloMs;
       if (isLate) this.#refuse(connection, unauthorized(`no token came within ${helloMs} ms`), "hello");
       else if (!connection.isPausing) connection.heartbeat?.tick();
       if (connection.codec.decode !== undefined) this.#slowConsumers.notify(connection); // It is not told itself.

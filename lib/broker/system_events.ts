@@ -138,8 +138,7 @@ export class SystemEvents {
 
   /** A connection has left the pool. */
   disconnected(connection: Connection, reason: string): void {
-    const { connectedAt, published, delivered } = connection;
-    const connectedMs = Date.now() - connectedAt;
+    const { connectedMs, published, delivered } = connection;
     this.#add(connection, "mq.disconnect", { reason, connectedMs, published, delivered });
     connection.isGone = true;
   }

@@ -15,6 +15,7 @@ import { DEFAULT_LIMITS, DEFAULT_PORT } from "../protocol/limits.ts";
 import type { Hello } from "../protocol/responses.ts";
 import { byteLength, isLongerThan } from "../protocol/text.ts";
 import { parseToken } from "../protocol/tokens.ts";
+import { Backoff } from "./backoff.ts";
 import type { ConnectOptions } from "./options.ts";
 import { Session, type SessionObserver } from "./session.ts";
 
@@ -57,6 +58,7 @@ export class ClientConnection {
   readonly #address: Address;
   readonly #settings: Settings;
   readonly #closing = new AbortController();
+  readonly #backoff: Backoff;
   #unsent: Unsent[] = [];
   #unsentBytes = 0;
   /** How many events without a receipt may be lost, and were not reported yet. */
@@ -77,6 +79,7 @@ export class ClientConnection {
     const { url, hostname = "localhost", port = DEFAULT_PORT, tls = false } = options;
     this.#address = url === undefined ? { hostname, port, tls } : parseAddress(url);
     this.#settings = withDefaults(options);
+    this.#backoff = new Backoff(this.#settings.reconnect || {});
     this.#observer = observer;
     this.closed = this.#closed.promise;
   }
@@ -216,7 +219,9 @@ export class ClientConnection {
   async #keepConnected(first: Session): Promise<void> {
     await new Promise<void>((resolve) => afterCurrentTick(resolve)); // The caller of `connect` can add its listeners first.
     for (let session: Session | undefined = first; session !== undefined;) {
+      const since = performance.now();
       const reason: ConnectionError = await session.ended;
+      this.#backoff.ended(reason, performance.now() - since);
       this.#session = undefined;
       this.#lost += session.unconfirmed;
       if (this.isClosing) return;
@@ -251,18 +256,15 @@ export class ClientConnection {
 
   /** Connects, with as many attempts as are allowed and growing delays between them. */
   async #retry(signal?: AbortSignal): Promise<{ session: Session; attempts: number }> {
-    const { minDelayMs = 250, maxDelayMs = 1000, attempts: limit = Infinity } = this.#settings.reconnect || {};
+    const { attempts: limit = Infinity } = this.#settings.reconnect || {};
     const isFirst = this.#sessions === undefined;
-    let delayMs = minDelayMs;
     for (let attempts = 1;; attempts++) {
-      if (!isFirst || attempts > 1) {
-        await delay(delayMs * (0.75 + Math.random() / 2), { signal: this.#anyOf(signal) });
-        delayMs = Math.min(delayMs * 2, maxDelayMs);
-      }
+      if (!isFirst || attempts > 1) await delay(this.#backoff.nextMs(), { signal: this.#anyOf(signal) });
       try {
         return { session: await this.#connect(signal), attempts };
       } catch (error) {
         if (!isWorthRetrying(error, isFirst) || attempts >= limit) throw error;
+        this.#backoff.failed(error as ConnectionError);
       }
     }
   }

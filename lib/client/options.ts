@@ -23,7 +23,7 @@ export interface ReconnectOptions {
    */
   minDelayMs?: number;
   /**
-   * The longest delay between two attempts, in milliseconds.
+   * The longest delay between two attempts, in milliseconds. Where the broker has refused the client, it is 30 s.
    *
    * @default {1000}
    */

@@ -39,7 +39,7 @@ export interface MessageScannerOptions {
   /**
    * The clock, in milliseconds.
    *
-   * @default {Date.now}
+   * @default {performance.now}
    */
   now?: () => number;
 }
@@ -81,7 +81,7 @@ export class MessageScanner {
    */
   constructor(options: MessageScannerOptions = {}) {
     this.#maxBytes = options.maxBytes ?? MAX_MESSAGE_BYTES;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => performance.now());
   }
 
   /**
