@@ -5,7 +5,7 @@
  *
  * @module
  */
-import { decodeData } from "../protocol/data.ts";
+import { decodeData, isTooDeep } from "../protocol/data.ts";
 import { ProtocolError, quote, visible } from "../protocol/errors.ts";
 import type { Pattern } from "../protocol/pattern.ts";
 import { takeWord } from "../protocol/text.ts";
@@ -13,6 +13,9 @@ import type { EventInfo } from "../protocol/responses.ts";
 
 /** A longer explanation is cut off at this many UTF-16 code units. */
 const MAX_EXPLANATION_CHARACTERS = 300;
+
+/** Data that is nested deeper than JSON is parsed, or than the stack allows a recursive schema. */
+export const TOO_DEEP: ValidationError = { pointer: "", rule: "must not be nested that deeply" };
 
 /** Why a value does not match a schema. */
 export interface ValidationError {
@@ -92,7 +95,7 @@ export class Catalog {
     const validate = this.#entries.get(by)?.validate;
     if (validate === undefined) return;
     const [name, text] = takeWord(line);
-    const error = validate(decodeData(text));
+    const error = isTooDeep(text) ? TOO_DEEP : validate(decodeData(text));
     if (error) throw new ProtocolError("invalid-data", `Cannot take ${name}: ${explain("its data", error)}`);
   }
 }

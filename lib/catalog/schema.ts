@@ -7,7 +7,7 @@ import type { Ajv, ErrorObject, Options } from "ajv";
 import type { Json } from "../protocol/data.ts";
 import { MqError, quote } from "../protocol/errors.ts";
 import { formatPatterns } from "../protocol/pattern.ts";
-import { explain, type ValidationError, type Validator } from "./catalog.ts";
+import { explain, TOO_DEEP, type ValidationError, type Validator } from "./catalog.ts";
 import { isObject, type JsonSource, type LocatedValue, parsePointer, type Path } from "./json_source.ts";
 import { allSchemas, lint } from "./schema_lint.ts";
 import { loadFormats, refsOf, type Schema, summaryOf, TypeBox } from "./typebox.ts";
@@ -17,9 +17,6 @@ export type Dialect = "2020-12" | "asyncapi";
 
 /** The supported versions of JSON Schema. */
 export type Version = "2020-12" | "draft-07";
-
-/** A value nested too deeply for a recursive schema would exhaust the stack. */
-const TOO_DEEP: ValidationError = { pointer: "", rule: "must not be nested that deeply" };
 
 /** One value of each type. A schema that exhausts the stack even for one of these refers to itself endlessly. */
 const SHALLOW_VALUES: readonly Json[] = [null, true, 0, "", [], {}];

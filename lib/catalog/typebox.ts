@@ -40,6 +40,10 @@ const OPENAPI_FORMATS: Record<string, Format> = {
   double: { type: "number", validate: () => true },
 };
 
+/** How long a text of a format may be, in UTF-16 code units: by RFC 5321 and RFC 1035, and of all others. */
+const MAX_FORMAT_CHARACTERS: Readonly<Record<string, number>> = { email: 320, "idn-email": 320, hostname: 255 };
+const MAX_FORMAT_DEFAULT = 2048;
+
 /**
  * For longer data, in characters of JSON, TypeBox is not asked for the reason: it would collect the errors of the whole
  * value, which takes a quarter of a second for 1 MiB. To find that data is invalid takes almost no time.
@@ -69,7 +73,15 @@ const NEEDS_OWN_PROPERTIES = new RegExp(
  */
 export async function loadFormats(): Promise<Record<string, Format>> {
   const { Entries } = await import("typebox/format");
-  return { ...Object.fromEntries(Entries()), ...OPENAPI_FORMATS };
+  const formats = Entries().map((
+    [name, check],
+  ): [string, Format] => [name, bounded(check, MAX_FORMAT_CHARACTERS[name])]);
+  return { ...Object.fromEntries(formats), ...OPENAPI_FORMATS };
+}
+
+/** A text that is longer than a limit is not looked at: some formats are regular expressions that take far longer than it. */
+function bounded(check: (text: string) => boolean, characters = MAX_FORMAT_DEFAULT): (text: string) => boolean {
+  return (text) => text.length <= characters && check(text);
 }
 
 /** Compiles schemas with TypeBox. {@linkcode TypeBox.load} makes one. */

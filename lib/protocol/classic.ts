@@ -238,8 +238,11 @@ const NAME = /[\p{L}\p{M}\p{Nd}_.-]+/gu;
 /** Where a number ends within a word. */
 const BEHIND_DIGIT = /(?<=\p{Nd})(?=\P{Nd})/gu;
 
-/** What follows a name with data, by the separator of the message. */
-const BEFORE_DATA = new Map([[" ", /^[ \t]+\S/], [":", /^:[ \t]*\S/]]);
+/** What follows a name with data, by the separator of the message, and what that begins with. */
+const BEFORE_DATA = new Map([
+  [" ", { first: [" ", "\t"], form: /^[ \t]+\S/ }],
+  [":", { first: [":"], form: /^:[ \t]*\S/ }],
+]);
 
 /** The longest message, in characters, that may be nothing but names. */
 const MAX_NAMES = 1000;
@@ -279,23 +282,31 @@ export function findGlued(message: ClassicMessage, names: ReadonlySet<string>): 
 interface Data {
   readonly source: string;
   readonly start: number;
-  readonly beforeData: RegExp;
+  readonly beforeData: { readonly first: readonly string[]; readonly form: RegExp };
+}
+
+/** Whether data follows a name that ends at an index. The first character is looked at first: it is cheap, and mostly tells. */
+function hasData({ source, beforeData: { first, form } }: Data, end: number): boolean {
+  return first.includes(source[end]) && form.test(source.slice(end));
 }
 
 /** Whether a message with the same name begins in the data. */
-function again({ source, start, beforeData }: Data, name: string): boolean {
+function again(data: Data, name: string): boolean {
+  const { source, start } = data;
   for (let at = source.indexOf(name, start); at !== -1; at = source.indexOf(name, at + 1)) {
+    if (!hasData(data, at + name.length)) continue;
     const before = source.slice(Math.max(0, at - 4), at);
-    if ((END.test(before) || WORD.test(before)) && beforeData.test(source.slice(at + name.length))) return true;
+    if (END.test(before) || WORD.test(before)) return true;
   }
   return false;
 }
 
 /** The first of some names with which a message begins in the data. Each word is looked up once, however many names there are. */
-function listedIn({ source, start, beforeData }: Data, names: ReadonlySet<string>): string | undefined {
+function listedIn(data: Data, names: ReadonlySet<string>): string | undefined {
+  const { source, start } = data;
   for (const { 0: word, index } of source.slice(start).matchAll(NAME)) {
     const [from, to] = [start + index, start + index + word.length];
-    if (!beforeData.test(source.slice(to))) continue;
+    if (!hasData(data, to)) continue;
     if (names.has(word) && END.test(source.slice(from - 2, from))) return word;
     const end = word.slice(-MAX_NAME_BYTES);
     for (const { index } of end.matchAll(BEHIND_DIGIT)) {

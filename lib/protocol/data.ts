@@ -6,6 +6,11 @@
 
 import { visible } from "./errors.ts";
 
+/** How deep objects and arrays may be nested in JSON; deeper, a text counts as bare text. */
+const MAX_JSON_DEPTH = 1000;
+
+const [QUOTE, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x22, 0x5b, 0x5d, 0x7b, 0x7d];
+
 /** Matches text that is most likely meant as JSON. The command prompt of Windows passes single quotes on. */
 const LIKE_JSON = /^\s*(?:'?[[{]|")/;
 
@@ -170,9 +175,46 @@ function canStandBare(text: string): boolean {
   return text !== "" && text.trim() === text && !/\p{Cc}/u.test(text) && text.isWellFormed() && !isJson(text);
 }
 
-/** Whether a text begins like JSON. A JSON.parse that fails takes 20 times as long. */
+/** Whether a text begins like JSON, and is not nested too deep. A JSON.parse that fails takes 20 times as long. */
 function mayBeJson(text: string): boolean {
-  return /^[\s\d"[{-]|^(?:true|false|null)\b/.test(text);
+  return /^[\s\d"[{-]|^(?:true|false|null)\b/.test(text) && !isTooDeep(text);
+}
+
+/**
+ * Whether objects and arrays are nested deeper than JSON is parsed: the time for that grows faster than the depth.
+ *
+ * @param text JSON, or any other text.
+ * @returns True if more than 1000 brackets are open at a place.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(isTooDeep("[".repeat(1000)), false);
+ * assertEquals(isTooDeep("[".repeat(1001)), true);
+ * ```
+ */
+export function isTooDeep(text: string): boolean {
+  if (text.length <= MAX_JSON_DEPTH) return false;
+  let depth = 0;
+  for (let index = 0; index < text.length; index++) {
+    const code = text.charCodeAt(index);
+    if (code === QUOTE) index = stringEnd(text, index);
+    else if (code === OPEN_BRACKET || code === OPEN_BRACE) depth++;
+    else if (code === CLOSE_BRACKET || code === CLOSE_BRACE) depth--;
+    if (depth > MAX_JSON_DEPTH) return true;
+  }
+  return false;
+}
+
+/** The index of the quotation mark that ends a string of JSON; the length of the text if there is none. */
+function stringEnd(text: string, start: number): number {
+  for (let end = text.indexOf('"', start + 1); end !== -1; end = text.indexOf('"', end + 1)) {
+    let backslashes = 0;
+    while (text[end - 1 - backslashes] === "\\") backslashes++;
+    if (backslashes % 2 === 0) return end;
+  }
+  return text.length;
 }
 
 function stringify(value: Json): string | undefined {

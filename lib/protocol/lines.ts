@@ -6,8 +6,8 @@
 import { ProtocolError, quote } from "./errors.ts";
 import { type EventHeaders, isName, isReserved } from "./event.ts";
 import { Pattern } from "./pattern.ts";
-import { MAX_CLIENT_NAME_CHARACTERS, MAX_HOPS, MAX_SAMPLE_RATE } from "./limits.ts";
-import { takeWord, words } from "./text.ts";
+import { MAX_CLIENT_NAME_CHARACTERS, MAX_GREETING_BYTES, MAX_HOPS, MAX_SAMPLE_RATE } from "./limits.ts";
+import { isBlank, takeWord } from "./text.ts";
 
 export type { EventHeaders } from "./event.ts";
 
@@ -39,6 +39,12 @@ export const HELP: string = [
 /** The headers of an event: hops, reply, or both in that order. A comma stands only between the two. */
 const HEADERS = /^\{(?:"hops":([1-9]\d{0,2})(?:,(?=")|(?=\})))?(?:"reply":"([^"]+)")?\}$/;
 
+/** A first line of HTTP that is longer is taken for one that is not, in UTF-16 code units. */
+const MAX_REQUEST_LINE_CHARACTERS = 8192;
+
+/** Headers that are longer are malformed, in UTF-16 code units: the name of a reply has at most 255. */
+const MAX_HEADERS_CHARACTERS = 512;
+
 /**
  * Whether the first line of a connection is a request line of HTTP (RFC 9112, section 3).
  *
@@ -54,6 +60,7 @@ const HEADERS = /^\{(?:"hops":([1-9]\d{0,2})(?:,(?=")|(?=\})))?(?:"reply":"([^"]
  * ```
  */
 export function isHttpRequest(line: string): boolean {
+  if (line.length > MAX_REQUEST_LINE_CHARACTERS) return false;
   const [, target] = /^[\w!#$%&'*+.^`|~-]+ (\S+) HTTP\/\d(?:\.\d)?$/.exec(line) ?? [];
   return target !== undefined && (target.startsWith("/") || target === "*" || /.:./.test(target));
 }
@@ -178,7 +185,7 @@ export function takeHeaders(text: string): [headers: EventHeaders, rest: string]
 }
 
 function parseHeaders(word: string): EventHeaders {
-  const [, hops, reply] = HEADERS.exec(word) ?? [];
+  const [, hops, reply] = word.length > MAX_HEADERS_CHARACTERS ? [] : HEADERS.exec(word) ?? [];
   const isGood = Number(hops ?? 0) <= MAX_HOPS && (reply === undefined || (isName(reply) && !isReserved(reply)));
   if (!isGood || (hops === undefined && reply === undefined)) throw badHeaders(word);
   return { ...(hops !== undefined && { hops: Number(hops) }), ...(reply !== undefined && { reply }) };
@@ -313,7 +320,8 @@ export interface HelloArguments {
  * ```
  */
 export function parseHello(text: string): HelloArguments {
-  if (text.trim() === "") return {};
+  if (isBlank(text)) return {};
+  if (text.length > MAX_GREETING_BYTES) throw badHello(`it is longer than ${MAX_GREETING_BYTES} bytes`);
   const hello = parseObject(text);
   for (const key of ["meta", "hops", "reply", "echo"]) {
     if (hello[key] !== undefined && typeof hello[key] !== "boolean") throw badHello(`"${key}" takes true or false`);
@@ -345,20 +353,19 @@ export function parseHello(text: string): HelloArguments {
  * ```
  */
 export function parsePatterns(verb: string, rest: string, limit: number): Pattern[] {
-  const texts = [...new Set(words(rest))];
-  if (texts.length === 0) {
+  const texts = new Set<string>();
+  for (let [word, tail] = takeWord(rest.trimStart()); word !== ""; [word, tail] = takeWord(tail)) {
+    texts.add(word);
+    if (texts.size <= limit) continue;
+    throw new ProtocolError("too-many-patterns", `Cannot carry out /${verb} with more than ${limit} patterns`);
+  }
+  if (texts.size === 0) {
     throw new ProtocolError(
       "bad-arguments",
       `Cannot carry out /${verb} without a pattern: it is "/${verb} PATTERN..."`,
     );
   }
-  if (texts.length > limit) {
-    throw new ProtocolError(
-      "too-many-patterns",
-      `Cannot carry out /${verb} with ${texts.length} patterns: ${limit} is the most`,
-    );
-  }
-  return texts.map((text) => new Pattern(text));
+  return Array.from(texts, (text) => new Pattern(text));
 }
 
 function parseObject(text: string): Record<string, unknown> {
@@ -383,7 +390,7 @@ function isSampleRate(value: unknown): boolean {
  * @returns True if it may.
  */
 export function isClientName(name: unknown): boolean {
-  const isWord = typeof name === "string" && /^[^\s\p{C}]+$/u.test(name) && name.length <= MAX_CLIENT_NAME_CHARACTERS;
+  const isWord = typeof name === "string" && name.length <= MAX_CLIENT_NAME_CHARACTERS && /^[^\s\p{C}]+$/u.test(name);
   return isWord && name !== BROKER_NAME;
 }
 

@@ -45,6 +45,7 @@ export class Pattern {
    * @throws {ProtocolError} With the code `bad-pattern`, if it is not well formed.
    */
   constructor(text: string) {
+    checkNameLength(text, "bad-pattern"); // First: the time that a regular expression takes grows with the text.
     if (!PATTERN.test(text)) {
       throw new ProtocolError(
         "bad-pattern",
@@ -53,7 +54,6 @@ export class Pattern {
         } as a pattern: it takes a name in which "*" may stand for a token, and a last ">" for the rest`,
       );
     }
-    checkNameLength(text, "bad-pattern");
     this.text = copySubstring(text);
     const tokens = this.text.split(".");
     this.#matchesSystem = tokens[0] === "mq";

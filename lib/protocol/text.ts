@@ -157,23 +157,6 @@ export function takeWord(text: string): [word: string, rest: string] {
 }
 
 /**
- * Splits a text into its words.
- *
- * @param text The text.
- * @returns The words.
- *
- * @example
- * ```ts
- * import { assertEquals } from "@std/assert";
- *
- * assertEquals(words(" order.*  user.> "), ["order.*", "user.>"]);
- * ```
- */
-export function words(text: string): string[] {
-  return text.split(/[ \t]+/).filter((word) => word !== "");
-}
-
-/**
  * Whether a line has only spaces and tabs, or nothing. Such lines are ignored.
  *
  * @param line The line.

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { encodeText, isBlank, isFirstWord, takeWord, wordEnd, words } from "../../lib/protocol/text.ts";
+import { encodeText, isBlank, isFirstWord, takeWord, wordEnd } from "../../lib/protocol/text.ts";
 
 const LONG = "0123456789abcdef".repeat(100);
 
@@ -114,19 +114,6 @@ const TAKEN: [text: string, word: string, rest: string][] = [
 
 for (const [text, word, rest] of TAKEN) {
   Deno.test(`takeWord of ${JSON.stringify(text)}`, () => assertEquals(takeWord(text), [word, rest]));
-}
-
-const WORDS: [text: string, words: string[]][] = [
-  ["", []],
-  [" \t ", []],
-  ["a", ["a"]],
-  ["a b", ["a", "b"]],
-  [" a \t\tb  c ", ["a", "b", "c"]],
-  ["a\u00a0b", ["a\u00a0b"]],
-];
-
-for (const [text, expected] of WORDS) {
-  Deno.test(`words of ${JSON.stringify(text)}`, () => assertEquals(words(text), expected));
 }
 
 const BLANK: [line: string, blank: boolean][] = [
