@@ -175,16 +175,22 @@ export class Connection implements Publisher, Subscriber {
   /**
    * What is to be waited for before its next line is read.
    *
-   * @returns Undefined if it is not too fast.
+   * @returns Undefined if it is not too fast, and reads what it is answered.
    */
   pause(): Promise<void> | undefined {
+    if (this.#hasUnreadResponses) return this.queue.urgentWritten().then(() => this.pause());
     if (this.#pauseMs === 0) return undefined;
     return delay(this.#pauseMs).then(() => void (this.#pauseMs = 0));
   }
 
   /** Whether what it sends waits to be read: then nobody can tell whether it is silent. */
   get isPausing(): boolean {
-    return this.#pauseMs > 0;
+    return this.#pauseMs > 0 || this.#hasUnreadResponses;
+  }
+
+  /** Whether so many responses wait for it that no more of its lines are carried out before they are written. */
+  get #hasUnreadResponses(): boolean {
+    return this.queue.urgentBytes > RESPONSE_BYTES;
   }
 
   /** Something could not be queued: see {@linkcode Subscriber.overflow}. */
@@ -313,6 +319,7 @@ export class Connection implements Publisher, Subscriber {
   }
 
   #close(): void {
+    this.queue.fail();
     try {
       this.#conn.close();
     } catch {
