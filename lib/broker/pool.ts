@@ -16,6 +16,7 @@ import { Admission } from "./admission.ts";
 import { type Authenticator, unauthorized } from "./authenticator.ts";
 import { asFatal, asProtocolError, type Commands, responseSubject } from "./commands.ts";
 import { Connection } from "./connection.ts";
+import { ConnectionList } from "./connection_list.ts";
 import type { FanOut } from "./fan_out.ts";
 import type { Callbacks, SlowPolicy } from "./options.ts";
 import { Publication } from "./publication.ts";
@@ -73,7 +74,7 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #slowConsumers: SlowConsumers;
   readonly #tickMs: number;
-  readonly #connections = new Map<string, Connection>();
+  readonly #connections = new ConnectionList<Connection>();
   /** The connections that are out of the pool, and are still to read what was queued for them. */
   readonly #leaving = new Set<Connection>();
   readonly #tasks = new Set<Promise<void>>();
@@ -122,7 +123,18 @@ export class Pool {
 
   /** The connections, the oldest first. */
   get connections(): Iterable<Connection> {
-    return this.#connections.values();
+    return this.#connections;
+  }
+
+  /**
+   * Returns the connections that were accepted after another one.
+   *
+   * @param id The id of the other one, which may have left; an empty string for none.
+   * @param most How many are returned at most.
+   * @returns The oldest of them, the oldest first.
+   */
+  connectionsAfter(id: string, most: number): Connection[] {
+    return this.#connections.after(id, most);
   }
 
   /** What is known of the connections that have been ended and not closed yet. */
@@ -157,7 +169,7 @@ export class Pool {
     this.admission.close();
     systemEvents.draining(this.size, limits.drainMs);
     this.#isDraining = true;
-    for (const connection of [...this.connections]) this.#endDraining(connection);
+    for (const connection of this.connections) this.#endDraining(connection);
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
     fanOut.flush();
   }
@@ -167,7 +179,7 @@ export class Pool {
     const name = `client-${++this.#accepted}`;
     const connection = new Connection(conn, { name, limits, codec, overflow: this.#slowConsumers });
     if (authenticator.isOpen) connection.authenticated("all");
-    this.#connections.set(connection.id, connection);
+    this.#connections.add(connection);
     subscriptions.join(connection);
     systemEvents.connected(connection);
     this.keep(this.#serve(connection));
@@ -264,7 +276,7 @@ export class Pool {
   #tick(): void {
     const now = Date.now();
     const { helloMs } = this.#options.limits;
-    for (const connection of this.#connections.values()) {
+    for (const connection of this.#connections) {
       const isLate = connection.scope === undefined && now - connection.connectedAt > helloMs;
       if (isLate) this.#refuse(connection, unauthorized(`no token came within ${helloMs} ms`), "hello");
       else if (!connection.isPausing) connection.heartbeat?.tick();
@@ -306,7 +318,7 @@ export class Pool {
     this.#options.subscriptions.leave(connection);
     if (connection.ended) return; // It had no room for what waited for it, and so was ended for that.
     connection.ended = true;
-    this.#connections.delete(connection.id);
+    this.#connections.delete(connection);
     this.#leaving.add(connection);
     this.keep(this.#finish(connection, ending));
     this.#options.systemEvents.disconnected(connection, ending.reason);
