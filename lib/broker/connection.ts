@@ -17,6 +17,7 @@ import type { HelloArguments } from "../protocol/lines.ts";
 import { formatPatterns, Pattern } from "../protocol/pattern.ts";
 import type { ClientInfo } from "../protocol/responses.ts";
 import type { Scope } from "../protocol/tokens.ts";
+import { PatternChange } from "./pattern_change.ts";
 import { lineFormat, type Publication, type Publisher } from "./publication.ts";
 import { RateLimiter } from "./rate_limiter.ts";
 import type { Route } from "./router.ts";
@@ -214,14 +215,25 @@ export class Connection implements Publisher, Subscriber {
     return droppedSinceNotice;
   }
 
-  /** What `/clients` tells of it. */
+  /** What there is to tell of it. */
   get info(): ClientInfo {
+    return this.describe([...this.patterns.keys()]);
+  }
+
+  /**
+   * What `/clients` tells of it.
+   *
+   * @param patterns Some of its patterns, or all.
+   * @returns Its name, its counts and these patterns.
+   */
+  describe(patterns: string[]): ClientInfo {
     return {
       id: this.id,
       name: this.name,
       address: this.address,
       connectedAt: new Date(this.connectedAt).toISOString(),
-      patterns: [...this.patterns.keys()],
+      patterns,
+      patternCount: this.patterns.size,
       published: this.published,
       delivered: this.delivered,
       queuedBytes: this.queue.queuedBytes,
@@ -253,10 +265,18 @@ export class Connection implements Publisher, Subscriber {
    * Adds patterns. The first ones replace the `>` that it begins with.
    *
    * @param patterns The patterns to add.
+   * @returns What has changed.
    */
-  subscribe(patterns: readonly Pattern[]): void {
-    for (const pattern of patterns) this.#own.set(pattern.text, pattern);
+  subscribe(patterns: readonly Pattern[]): PatternChange {
+    const change = new PatternChange();
+    if (this.patterns === EVERYTHING) change.remove(">");
+    for (const pattern of patterns) {
+      if (this.#own.has(pattern.text)) continue;
+      this.#own.set(pattern.text, pattern);
+      change.add(pattern.text);
+    }
     this.patterns = this.#own;
+    return change;
   }
 
   /**
@@ -276,11 +296,19 @@ export class Connection implements Publisher, Subscriber {
   /**
    * Removes patterns; `>` removes them all.
    *
-   * @param patterns The patterns to remove.
+   * @param patterns The patterns to remove; it has each, but for `>`.
+   * @returns What has changed.
    */
-  unsubscribe(patterns: readonly Pattern[]): void {
-    for (const { text } of patterns) text === ">" ? this.#own.clear() : this.#own.delete(text);
+  unsubscribe(patterns: readonly Pattern[]): PatternChange {
+    const change = new PatternChange();
+    const isAll = patterns.some(({ text }) => text === ">");
+    const removed = isAll ? [...this.patterns.keys()] : patterns.map(({ text }) => text);
+    for (const text of removed) {
+      this.#own.delete(text);
+      change.remove(text);
+    }
     this.patterns = this.#own;
+    return change;
   }
 
   /** To be called when nothing more can be read from it. */

@@ -28,6 +28,9 @@ export const MAX_GREETING_BYTES = 4096;
  */
 export const RESPONSE_BYTES: number = 64 * 1024;
 
+/** How many connections a response to `/clients` lists at most. */
+export const CLIENTS_PER_PAGE = 100;
+
 /** How many bytes may wait for a classic client, which gets at most 50 messages a second. */
 export const CLASSIC_OUTBOX_BYTES: number = 1024 * 1024;
 
