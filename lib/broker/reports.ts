@@ -55,7 +55,7 @@ export function listPatterns(patterns: ReadonlyMap<string, Pattern>, maxBytes: n
   const listed: string[] = [];
   let bytes = 2; // The brackets.
   for (const text of patterns.keys()) {
-    bytes += jsonBytes(text) + 1;
+    bytes += byteLength(text) + 3; // With its quotation marks and a comma.
     if (listed.length === MAX_LISTED_PATTERNS || bytes > maxBytes) break;
     listed.push(text);
   }
@@ -73,7 +73,7 @@ export function describePage(connections: readonly Connection[]): ClientInfo[] {
   let leftBytes = PAGE_PATTERN_BYTES;
   return connections.map((connection, index) => {
     const { patterns } = listPatterns(connection.patterns, leftBytes / (connections.length - index));
-    leftBytes -= jsonBytes(patterns);
+    leftBytes -= byteLength(patterns.join()) + 3 * patterns.length;
     return connection.describe(patterns);
   });
 }
