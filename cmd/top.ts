@@ -5,7 +5,7 @@
  */
 import { delay } from "@std/async/delay";
 import type { Client } from "../lib/client.ts";
-import { ConnectionError } from "../lib/protocol/errors.ts";
+import { ConnectionError, ProtocolError } from "../lib/protocol/errors.ts";
 import type { ClientInfo } from "../lib/protocol/responses.ts";
 import {
   abortWhenLost,
@@ -123,7 +123,11 @@ class Sampler {
     });
   }
 
-  /** The figures since the previous call; undefined without a connection, or if it is lost meanwhile. */
+  /**
+   * The figures since the previous call; undefined without a connection, or if it is lost meanwhile.
+   *
+   * @throws {ProtocolError} If the broker refuses to answer.
+   */
   async sample(signal: AbortSignal): Promise<Figures | undefined> {
     if (!this.#client.connected) return undefined;
     try {
@@ -151,19 +155,43 @@ class Sampler {
   }
 }
 
+/** What the broker said instead of an answer; the code comes first, since a terminal may have no room for all of it. */
+function describeRefusal({ code, message }: ProtocolError): string {
+  return `refused (${code}): ${message}`;
+}
+
 /** Prints a table or a JSON line per interval. */
 async function print(client: Client, flags: TopFlags, io: Io, until: AbortSignal): Promise<void> {
   if (!flags.once) logConnection("top", client, io);
   const sampler = new Sampler(client);
-  await sampler.sample(until);
+  const reported = reportRefusals(io);
+  const sample = () => flags.once ? sampler.sample(until) : reported(sampler.sample(until));
+  await sample();
   while (true) {
     await delay(flags.every, { signal: until });
-    const figures = await sampler.sample(until);
+    const figures = await sample();
     if (figures === undefined) continue;
     io.stdout.line(format(figures, client, flags, io));
     if (io.stdout.isFull) await io.stdout.flush();
     if (flags.once) return;
   }
+}
+
+/** Turns refusals of the broker into lines on stderr: the same one only once, until it answers again. */
+function reportRefusals(io: Io): (figures: Promise<Figures | undefined>) => Promise<Figures | undefined> {
+  let last = "";
+  return async (figures) => {
+    try {
+      const answer = await figures;
+      last = "";
+      return answer;
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      if (error.message !== last) io.stderr.line(`mq top: ${describeRefusal(error)}`);
+      last = error.message;
+      return undefined;
+    }
+  };
 }
 
 function format(figures: Figures, client: Client, { sort, json, once }: TopFlags, { terminal }: Io): string {
@@ -233,10 +261,15 @@ class Screen {
   }
 
   async #update(signal: AbortSignal): Promise<void> {
-    const figures = await this.#sampler.sample(signal);
-    if (figures === undefined) return;
-    this.#figures = figures;
-    this.#problem = undefined;
+    try {
+      const figures = await this.#sampler.sample(signal);
+      if (figures === undefined) return;
+      this.#figures = figures;
+      this.#problem = undefined;
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#problem = describeRefusal(error);
+    }
   }
 
   /** Handles keys until one of them quits. If stdin ends first, only the signal does. */
@@ -263,7 +296,7 @@ class Screen {
   }
 
   #draw(): void {
-    if (this.#figures === undefined) return;
+    if (this.#figures === undefined && this.#problem === undefined) return;
     const { address, hello: { server } } = this.#client;
     const broker = { address, server, problem: this.#problem };
     this.#io.stdout.screen(drawScreen(this.#figures, broker, this.#view, this.#terminal.size()));

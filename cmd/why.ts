@@ -16,7 +16,9 @@ const MAX_SHOWN = 20;
 
 const flags = {
   ...brokerFlags,
-  all: toggle(`Show all connections, not only the first ${MAX_SHOWN} receivers and the first ${MAX_SHOWN} others.`),
+  all: toggle(
+    `Show all that the broker lists, up to 100 of each, not only ${MAX_SHOWN} receivers and ${MAX_SHOWN} others.`,
+  ),
   json: toggle("Print the response of the broker as one JSON object."),
 };
 
@@ -29,7 +31,7 @@ export const why = defineCommand({
   flags,
   examples: [
     ["mq why create", "which connections would receive a create"],
-    ["mq why order.created --all", "all of them"],
+    ["mq why order.created --all", "up to 100 receivers and 100 others"],
     ["mq why mq.connect", "which connections receive an event of the broker itself"],
     ["mq why create --json", "as JSON"],
   ],
@@ -50,5 +52,7 @@ export const why = defineCommand({
 /** The broker's response without the connection of `mq why` itself. */
 async function ask(client: Client, name: string, signal: AbortSignal): Promise<Why> {
   const response = await client.why(name, signal);
-  return { ...response, ignores: response.ignores.filter(({ id }) => id !== client.hello.id) };
+  const { hears, hearsCount = hears.length, ignores, ignoresCount = ignores.length } = response; // Not before 0.8.
+  const others = ignores.filter(({ id }) => id !== client.hello.id);
+  return { ...response, hearsCount, ignores: others, ignoresCount: ignoresCount - 1 };
 }

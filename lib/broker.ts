@@ -7,11 +7,13 @@
 import process from "node:process";
 import { Authenticator } from "./broker/authenticator.ts";
 import { Commands, unrecognized } from "./broker/commands.ts";
+import type { Connection } from "./broker/connection.ts";
 import { DirectPublishers } from "./broker/direct_publisher.ts";
 import { FanOut } from "./broker/fan_out.ts";
 import { type BrokerOptions, Callbacks, type DirectPublishOptions, type SystemEvent } from "./broker/options.ts";
 import { Pool, type Session } from "./broker/pool.ts";
 import { Publication, type Publisher } from "./broker/publication.ts";
+import { explainRoute } from "./broker/reports.ts";
 import { Router } from "./broker/router.ts";
 import { Subscriptions } from "./broker/subscriptions.ts";
 import { SystemEvents } from "./broker/system_events.ts";
@@ -22,8 +24,8 @@ import type { Flow } from "./net/read_scheduler.ts";
 import type { Transport } from "./net/transport.ts";
 import type { Json } from "./protocol/data.ts";
 import { MqError, ProtocolError, quote } from "./protocol/errors.ts";
-import { checkPublishable, DEFAULT_EVENTS, eventLine, isReserved } from "./protocol/event.ts";
-import { checkLimits, DEFAULT_LIMITS, type Limits, MAX_HOPS } from "./protocol/limits.ts";
+import { checkPublishable, DEFAULT_EVENTS, eventLine } from "./protocol/event.ts";
+import { checkLimits, CLIENTS_PER_PAGE, DEFAULT_LIMITS, type Limits, MAX_HOPS } from "./protocol/limits.ts";
 import { BROKER_NAME, type EventHeaders, formatEvent, isClientName } from "./protocol/lines.ts";
 import { checkRecognizable } from "./protocol/pattern.ts";
 import type { BrokerStats, ClientInfo, EventInfo, Receipt, Why } from "./protocol/responses.ts";
@@ -111,7 +113,7 @@ export class Broker implements AsyncDisposable {
       slow: this.#options.slow ?? "disconnect",
       authenticator: this.#authenticator,
       callbacks: this.#callbacks,
-      commands: new Commands({ ...parts, publish, host: this }),
+      commands: new Commands({ ...parts, publish, host: this, clientsAfter: (id) => this.#clientsAfter(id) }),
     });
   }
 
@@ -332,6 +334,11 @@ export class Broker implements AsyncDisposable {
     return [...this.#pool.connections].map((connection) => connection.info);
   }
 
+  /** The connections of a page of `/clients`: those that were accepted after another one. */
+  #clientsAfter(id: string): Connection[] {
+    return this.#pool.connectionsAfter(id, CLIENTS_PER_PAGE);
+  }
+
   /**
    * The connections that it has ended and still waits for: they have not read what was queued for them, or not closed their
    * side.
@@ -355,25 +362,11 @@ export class Broker implements AsyncDisposable {
    * Explains who would get an event, and why.
    *
    * @param name The event's name.
-   * @returns What recognizes it, who would get it and who would not. Observers are in neither list.
+   * @returns What recognizes it, who would get it and who would not, at most 100 of each. Observers are in neither list.
    * @throws {ProtocolError} With the code `bad-name`.
    */
   explainRouting(name: string): Why {
-    const { recognizedBy } = this.#router.route(name);
-    const by = recognizedBy ?? (isReserved(name) ? "mq.>" : null);
-    const why: Why = { name, recognized: by !== null, by, receivers: 0, hears: [], ignores: [] };
-    for (const { id, name: client, patterns, queue, observe } of this.#pool.connections) {
-      if (observe !== undefined) continue;
-      const match = [...patterns.values()].find((pattern) => pattern.matches(name));
-      if (match === undefined) {
-        why.ignores.push({ id, name: client, patterns: [...patterns.keys()] });
-        continue;
-      }
-      const hears = { id, name: client, pattern: match.text, queuedBytes: queue.queuedBytes };
-      why.hears.push(queue.isFull ? { ...hears, full: true } : hears);
-    }
-    if (why.recognized) why.receivers = why.hears.filter(({ full }) => !full).length;
-    return why;
+    return explainRoute(this.#router.route(name, true), this.#pool.connections);
   }
 
   /**

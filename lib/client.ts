@@ -18,6 +18,7 @@ import { BufferedSubscription, type SubscribeOptions, type Subscription } from "
 import type { Json } from "./protocol/data.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./protocol/errors.ts";
 import { checkName, checkPublishable, eventLine, type MqEvent } from "./protocol/event.ts";
+import { clientPages } from "./protocol/client_pages.ts";
 import { MAX_HOPS } from "./protocol/limits.ts";
 import { formatHeaders } from "./protocol/lines.ts";
 import type { BrokerStats, ClientInfo, EventInfo, Hello, Receipt, Why } from "./protocol/responses.ts";
@@ -311,10 +312,12 @@ export class Client extends EventTarget implements AsyncDisposable {
    * Asks the broker who is connected.
    *
    * @param signal Stops waiting.
-   * @returns The connections, the oldest first.
+   * @returns The connections, the oldest first, each with the first few of its patterns. They are asked for 100 at a time.
    */
   async clients(signal?: AbortSignal): Promise<ClientInfo[]> {
-    return parseResponse(await this.#connection.command("/clients", signal));
+    const ask = async (command: string) => parseResponse<unknown>(await this.#connection.command(command, signal));
+    const pages = await Array.fromAsync(clientPages(ask));
+    return pages.flatMap(({ clients }) => clients);
   }
 
   /**
@@ -332,7 +335,8 @@ export class Client extends EventTarget implements AsyncDisposable {
    *
    * @param name The event's name.
    * @param signal Stops waiting.
-   * @returns The pattern that recognizes it, the connections that would receive it and those that would not.
+   * @returns The pattern that recognizes it, the connections that would receive it and those that would not, at most 100
+   * of each.
    * @throws {ProtocolError} With the code `bad-name`.
    */
   async why(name: string, signal?: AbortSignal): Promise<Why> {

@@ -1,7 +1,14 @@
 /** The rules of the line protocol, in the order of docs/protocol.md, over bare sockets. */
 import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
-import { Broker, type DirectPublishOptions, MqError, ProtocolError, type SystemEvent } from "../mod.ts";
-import { DEFAULT_LIMITS } from "../lib/protocol/limits.ts";
+import {
+  Broker,
+  type ClientInfo,
+  type DirectPublishOptions,
+  MqError,
+  ProtocolError,
+  type SystemEvent,
+} from "../mod.ts";
+import { CLIENTS_PER_PAGE, DEFAULT_LIMITS, RESPONSE_BYTES } from "../lib/protocol/limits.ts";
 import { VERSION } from "../lib/protocol/version.ts";
 import { type RawClient, startBroker, type TestBroker, until } from "./helpers.ts";
 import { MemoryClient } from "./memory.ts";
@@ -515,6 +522,83 @@ Deno.test("/clients: lists the connections, the oldest first", async () => {
   assertEquals(typeof first.queuedBytes, "number");
 });
 
+/** Connects as many clients as a page has, and 20 more, with the longest names and patterns that there are. */
+async function longClients(server: TestBroker): Promise<MemoryClient[]> {
+  const name = "界".repeat(64);
+  const patterns = (id: number) => Array.from({ length: 20 }, (_, index) => `${"x".repeat(248)}.${id}.${index}`);
+  const clients = Array.from({ length: CLIENTS_PER_PAGE + 20 }, (_, id) => {
+    const client = new MemoryClient(server.broker);
+    client.send(`/hello ${JSON.stringify({ name })}`, `/sub create ${patterns(id % 10).join(" ")}`);
+    return client;
+  });
+  await until(() => clients.every(({ text }) => text.includes("/ok sub")), "all have subscribed");
+  return clients;
+}
+
+Deno.test("/clients: a page has a hundred connections, and is short however long their names and patterns are", async () => {
+  await using server = await startBroker();
+  await longClients(server);
+  const client = await speaker(server);
+  const pages = [];
+  for (let after = ""; pages.length < 2; after = pages[0].at(-1).id) {
+    const response = await client.ask(`/clients ${after}`) ?? "";
+    assert(new TextEncoder().encode(response).length < RESPONSE_BYTES);
+    pages.push(JSON.parse(response.slice("/ok clients ".length)));
+  }
+  assertEquals(pages.map(({ length }) => length), [CLIENTS_PER_PAGE, 21]);
+  const all = server.broker.clients();
+  assertEquals(pages.flat().map(({ id }) => id), all.map(({ id }) => id));
+  assertEquals(pages.flat().map(({ patternCount }) => patternCount), all.map(({ patterns }) => patterns.length));
+  for (const { patterns } of pages.flat()) assert(patterns.every((pattern: string) => pattern.length < 256));
+  assertEquals(pages[1].at(-1).patterns, []);
+});
+
+Deno.test("/clients: what follows a connection that has left is known", async () => {
+  await using server = await startBroker();
+  const [first, second, third] = await server.connect(3);
+  const [, { id }, { id: last }] = await answer(first, "/clients");
+  second.close();
+  await until(() => server.broker.stats().connections === 2, "it has left");
+  assertEquals((await answer(first, `/clients ${id}`)).map(({ id }: ClientInfo) => id), [last]);
+  assertEquals(await answer(third, `/clients ${last}`), []);
+  for (const wrong of ["shop", `${id} ${id}`, id.toLowerCase(), "8".repeat(26)]) {
+    assertMatch((await first.ask(`/clients ${wrong}`))!, /^\/err clients bad-arguments Cannot list what follows "/);
+  }
+});
+
+Deno.test("/clients: a response is made once for all who ask at the same time", async () => {
+  await using server = await startBroker();
+  const clients = Array.from({ length: 3 }, () => new MemoryClient(server.broker));
+  await until(() => server.broker.stats().connections === 3, "all are there");
+  for (const client of clients) client.send("/clients", "/stats", "/why create", "/clients");
+  await until(() => clients.every(({ lines }) => lines.length === 4), "all have an answer");
+  const [{ text }] = clients;
+  assertEquals(clients.map((client) => client.text), [text, text, text]);
+});
+
+Deno.test("/why: the lists are short, however many there are and however long their names and patterns are", async () => {
+  await using server = await startBroker();
+  await longClients(server);
+  const client = await speaker(server);
+  for (const name of ["create", "update"]) {
+    const response = await client.ask(`/why ${name}`) ?? "";
+    assert(new TextEncoder().encode(response).length < RESPONSE_BYTES);
+    const why = JSON.parse(response.slice("/ok why ".length));
+    const hears = name === "create" ? CLIENTS_PER_PAGE + 20 : 0;
+    assertEquals([why.receivers, why.hearsCount, why.ignoresCount], [hears, hears, CLIENTS_PER_PAGE + 21 - hears]);
+    for (const list of [why.hears, why.ignores]) assert(list.length <= 100);
+  }
+});
+
+Deno.test("/why: looks for the matching patterns of only so many", async () => {
+  await using server = await startBroker({ events: [">"] });
+  const never = Array.from({ length: 999 }, (_, index) => `*.${index}`).join(" ");
+  const clients = await server.connect(10);
+  for (const client of clients) assertEquals(await client.ask(`/sub ${never} a.*`), "/ok sub");
+  const { receivers, hears, hearsCount } = await answer(clients[0], "/why a.b");
+  assertEquals([receivers, hears.length, hearsCount], [10, 5, 10]);
+});
+
 Deno.test("/why: returns what recognizes a name, who receives it by which pattern, and who does not", async () => {
   await using server = await startBroker({ events: ["order.>"] });
   const [all, orders, users] = await server.connect(3);
@@ -531,7 +615,9 @@ Deno.test("/why: returns what recognizes a name, who receives it by which patter
       { id: a.id, name: "client-1", pattern: ">", queuedBytes: 0 },
       { id: b.id, name: "client-2", pattern: "order.*", queuedBytes: 0 },
     ],
-    ignores: [{ id: c.id, name: "client-3", patterns: ["user.*"] }],
+    hearsCount: 2,
+    ignores: [{ id: c.id, name: "client-3", patterns: ["user.*"], patternCount: 1 }],
+    ignoresCount: 1,
   });
   all.close();
 });
@@ -589,7 +675,7 @@ Deno.test("mq.*: connect, hello, subscribe, refused and disconnect follow a conn
     const [, name, json] = /^(\S+) (.*)$/.exec((await watcher.lines.next())!)!;
     const data = JSON.parse(json);
     assertEquals(data.id, id);
-    told.push([name, data.name, data.patterns ?? data.code ?? data.reason ?? data.was ?? "-"]);
+    told.push([name, data.name, data.added ?? data.code ?? data.reason ?? data.was ?? "-"]);
   }
   assertEquals(told, [
     ["mq.connect", "client-2", "-"],
@@ -605,9 +691,12 @@ Deno.test("mq.subscribe: more than a hundred changes at the same time are report
   const [client] = await server.connect(1);
   await client.send(Array.from({ length: 400 }, (_, index) => `/sub a.${index}\n`).join(""));
   for (let index = 0; index < 400; index++) await client.expect("/ok sub");
-  const told = server.told("mq.subscribe").map(({ patterns }) => (patterns as string[]).length);
-  assertEquals([told.slice(0, 100), told.at(-1)], [Array.from({ length: 100 }, (_, index) => index + 1), 400]);
+  const told = server.told("mq.subscribe");
+  assertEquals(told.slice(0, 100).map(({ total }) => total), Array.from({ length: 100 }, (_, index) => index + 1));
   assert(told.length < 400, `${told.length} times`);
+  assertEquals(told.at(-1)?.total, 400);
+  assertEquals(told.flatMap(({ added }) => added), Array.from({ length: 400 }, (_, index) => `a.${index}`));
+  assertEquals(told.flatMap(({ removed }) => removed), [">"]);
 });
 
 Deno.test("mq.drain: reports that the broker is shutting down", async () => {
@@ -728,29 +817,31 @@ Deno.test("bad input: an unfinished line at the end of a connection is discarded
 });
 
 Deno.test("bad input: a response too long for the queue becomes an error, and the connection stays open", async () => {
-  await using server = await startBroker({ limits: { lineBytes: 30_000, outboxBytes: 70_000 } });
+  const events = Array.from({ length: 1000 }, (_, index) => `${"x".repeat(90)}${index}`);
+  await using server = await startBroker({ events, limits: { lineBytes: 30_000, outboxBytes: 70_000 } });
   const client = await speaker(server);
-  for (let count = 0; count < 4; count++) {
-    const patterns = Array.from({ length: 110 }, (_, index) => `${"é".repeat(90)}${count}${index}`);
-    assertEquals(await client.ask(`/sub ${patterns.join(" ")}`), "/ok sub");
-  }
   assertMatch(
-    (await client.ask("/clients"))!,
-    /^\/err clients answer-too-long Cannot answer: that would take \d+ bytes/,
+    (await client.ask("/events"))!,
+    /^\/err events answer-too-long Cannot answer: that would take \d+ bytes, and there is room for \d+/,
   );
   assertEquals(await client.ask("/ping"), "/pong");
 });
 
-Deno.test("bad input: a client that floods the broker with unread responses is closed", async () => {
-  await using server = await startBroker({ limits: { lineBytes: 50_000, outboxBytes: 100_000 } });
+Deno.test("bad input: a client that asks for much and reads no response waits, and nobody else does", async () => {
+  await using server = await startBroker();
   const [flooder, other] = await server.connect(2);
-  const line = "/help\n".repeat(10_000);
-  await until(async () => {
-    await flooder.send(line).catch(() => {});
-    return server.broker.stats().slow === 1;
-  }, "it is closed");
-  await other.line("create 1");
-  await other.expect("create 1");
+  const flood = flooder.send("/help\n".repeat(1_000_000)).catch(() => {}); // 800 MB of responses.
+  const queuedBytes = () => server.broker.clients()[0].queuedBytes;
+  await until(() => queuedBytes() > RESPONSE_BYTES, "it is held back");
+  for (let count = 0; count < 10; count++) {
+    await other.line(`create ${count}`);
+    await other.expect(`create ${count}`);
+    assert(queuedBytes() < 2 * RESPONSE_BYTES);
+  }
+  assertEquals(server.broker.stats().slow, 0);
+  flooder.close();
+  await flood;
+  await until(() => server.broker.stats().connections === 1, "it has left");
 });
 
 Deno.test("bad input: cached names do not keep the lines they came from in memory", async () => {

@@ -8,6 +8,7 @@ import { patternOfAddress } from "../lib/catalog/asyncapi.ts";
 import { STATUSES } from "../lib/http/responses.ts";
 import { DEFAULT_EVENTS, type Limits, parseCatalog, ProtocolError, WIRE_CODES } from "../mod.ts";
 import {
+  CLIENTS_PER_PAGE,
   DEFAULT_LIMITS,
   DEFAULT_PORT,
   EVENT_HEAD_BYTES,
@@ -30,7 +31,8 @@ Deno.test("docs/protocol.md states the broker's actual limits", async () => {
     const sentence of [
       `at most ${inThousands(lineBytes)} bytes long`,
       `more than ${inThousands(outboxBytes)} bytes wait`,
-      `${inThousands(RESPONSE_BYTES)} bytes more may wait`,
+      `more than ${inThousands(RESPONSE_BYTES)} bytes of responses wait`,
+      `: ${CLIENTS_PER_PAGE}, or all if there are fewer`,
       `at most ${inThousands(connections)} connections`,
       `A connection may have ${inThousands(patterns)} patterns`,
       `within ${inThousands(helloMs)} ms`,

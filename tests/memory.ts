@@ -24,6 +24,7 @@ export class MemoryClient implements Transport {
   /** How many more writes of the broker it reads. */
   #reads = 0;
   #wakeClient = () => {};
+  #isBroken = false;
 
   /** Connects. Unless it is told to be slow, it reads all that comes. */
   constructor(broker: Broker, isSlow = false) {
@@ -47,9 +48,11 @@ export class MemoryClient implements Transport {
     this.#push(null);
   }
 
-  /** Breaks. */
+  /** Breaks, in both directions. */
   reset(): void {
     this.#push(new Error("Connection reset by peer"));
+    this.#isBroken = true;
+    this.#wakeClient();
   }
 
   /** Reads some of what the broker writes. */
@@ -95,7 +98,7 @@ export class MemoryClient implements Transport {
 
   async #take(chunk: Uint8Array): Promise<void> {
     while (this.#reads === 0) {
-      if (this.isEnded) throw new Error("Broken pipe");
+      if (this.isEnded || this.#isBroken) throw new Error("Broken pipe");
       await new Promise<void>((resolve) => this.#wakeClient = resolve);
     }
     this.#reads--;

@@ -33,10 +33,11 @@ export class Card {
 
   /** Shows a participant. `queueShare` is how full its queue is: 0 to 1. */
   show(participant: Participant, queueShare: number): void {
-    const { name, patterns, queuedBytes, isSlow, isDetached, isIdle } = participant;
+    const { name, patterns, patternCount, queuedBytes, isSlow, isDetached, isIdle } = participant;
     this.isSlow = isSlow;
     setText(this.#name, name);
-    setText(this.#patterns, isDetached ? "publishes only" : `gets ${describePatterns(patterns)}`);
+    const what = isDetached ? "publishes only" : `gets ${describePatterns(patterns, undefined, patternCount)}`;
+    setText(this.#patterns, what);
     setText(this.#note, noteOf(participant));
     this.element.classList.toggle("slow", isSlow);
     this.element.classList.toggle("idle", isIdle);

@@ -32,11 +32,11 @@ function show(why: Why, events: readonly string[]): void {
       const queued = queuedBytes > 0 ? `; ${formatBytes(queuedBytes)} are queued for it` : "";
       return make("li", "receives", make("b", "", name), ` gets ${describePatterns([pattern])}${queued}`);
     }),
-    ...more(why.hears, "get it"),
-    ...why.ignores.slice(0, MAX_LISTED).map(({ name, patterns }) =>
-      make("li", "ignores", make("b", "", name), ` gets ${describePatterns(patterns)}`)
+    ...more(why.hears, why.hearsCount, "get it"),
+    ...why.ignores.slice(0, MAX_LISTED).map(({ name, patterns, patternCount }) =>
+      make("li", "ignores", make("b", "", name), ` gets ${describePatterns(patterns, undefined, patternCount)}`)
     ),
-    ...more(why.ignores, "do not"),
+    ...more(why.ignores, why.ignoresCount, "do not"),
   );
 }
 
@@ -49,6 +49,7 @@ function verdictOf({ name, recognized, by, receivers }: Why, events: readonly st
   return `${name} would go to ${whom} now. The broker recognizes it by ${by}.`;
 }
 
-function more({ length }: readonly unknown[], what: string): HTMLElement[] {
-  return length > MAX_LISTED ? [make("li", "", `${(length - MAX_LISTED).toLocaleString("en-US")} more ${what}`)] : [];
+function more({ length }: readonly unknown[], total: number, what: string): HTMLElement[] {
+  const others = total - Math.min(length, MAX_LISTED);
+  return others > 0 ? [make("li", "", `${others.toLocaleString("en-US")} more ${what}`)] : [];
 }

@@ -64,12 +64,17 @@ export function groupName(name: string): string {
   return isInboxName(name) ? INBOX : name;
 }
 
-/** Formats patterns: `everything`, `order.*, user.> and 3 more`, `nothing`. */
-export function describePatterns(patterns: readonly string[], most = MAX_LISTED): string {
-  if (patterns.length === 0) return "nothing";
-  const names = [...new Set(patterns.map((pattern) => pattern === ">" ? "everything" : groupName(pattern)))];
-  const more = names.length - most;
-  return names.slice(0, most).join(", ") + (more > 0 ? ` and ${more} more` : "");
+/**
+ * Formats patterns: `everything`, `order.*, user.> and 3 more`, `nothing`. `total` is how many there are, if only some of
+ * them are known.
+ */
+export function describePatterns(patterns: Iterable<string>, most = MAX_LISTED, total = 0): string {
+  const known = [...patterns];
+  const unknown = Math.max(0, total - known.length);
+  if (known.length === 0) return unknown === 0 ? "nothing" : count(unknown, "pattern");
+  const names = [...new Set(known.map((pattern) => pattern === ">" ? "everything" : groupName(pattern)))];
+  const more = Math.max(0, names.length - most) + unknown;
+  return names.slice(0, most).join(", ") + (more > 0 ? ` and ${more.toLocaleString("en-US")} more` : "");
 }
 
 /** Describes why a connection ended, as the rest of a sentence that begins with its name. */

@@ -1,11 +1,12 @@
 /**
  * The state of a broker as the page knows it: its connections, and who publishes without one. System events update it
- * at once, and each response to `/clients` replaces what it holds of connections. Everything here is pure.
+ * at once, and each page of `/clients` replaces what it holds of these connections. Everything here is pure.
  *
  * @module
  */
 import { RESERVED_PREFIX } from "../lib/protocol/event.ts";
 import { BROKER_NAME } from "../lib/protocol/lines.ts";
+import type { ClientPage } from "../lib/protocol/client_pages.ts";
 import { Pattern } from "../lib/protocol/pattern.ts";
 import type { BrokerStats, ClientInfo, Hello } from "../lib/protocol/responses.ts";
 import { DetachedPublishers } from "./detached_publishers.ts";
@@ -21,7 +22,9 @@ const MAX_ADDRESSES = 1000;
 const ULID = /^[0-9A-HJKMNP-TV-Z]{26}$/;
 
 /** Who publishes or subscribes: a connection, or the name of those who publish without one, such as `http`. */
-export interface Participant extends ClientInfo {
+export interface Participant extends Omit<ClientInfo, "patterns"> {
+  /** The patterns that it is known to be subscribed to; `patternCount` tells how many there are. */
+  readonly patterns: Set<string>;
   /** Whether `mq.slow` was told of it, or much is queued for it; until its queue is empty again. */
   isSlow: boolean;
   /** Whether it is without a connection. Its `id` is its name then, and its `address` the last one it published from. */
@@ -98,6 +101,8 @@ export class Model {
   readonly hello: Hello;
   readonly connections: Map<string, Participant> = new Map();
   stats: BrokerStats | undefined;
+  /** Whether the broker has listed its connections: before that, nobody knows who is connected. */
+  isListed = false;
   readonly #detached = new DetachedPublishers();
   readonly #addresses = new Map<string, string>();
   readonly #patterns = new Map<string, Pattern>();
@@ -151,21 +156,29 @@ export class Model {
     return Math.min(1, queuedBytes / this.hello.limits.outboxBytes);
   }
 
-  /** Takes the response to `/clients`, and the time in milliseconds. */
-  reconcile(clients: readonly ClientInfo[], now: number): void {
-    const before = new Map(this.connections);
+  /** Takes a page of `/clients`, and the time in milliseconds: these are all connections from its first to its last. */
+  reconcile({ clients, after, isLast }: ClientPage, now: number): void {
+    const known = [...this.connections.values()];
+    const last = isLast ? undefined : clients.at(-1)?.id;
+    const before = known.filter(({ id }) => after !== "" && id <= after);
+    const behind = known.filter(({ id }) => last !== undefined && id > last);
+    const page = clients.map((client) => this.#updated(client));
     this.connections.clear();
-    for (const client of clients) {
-      const known = before.get(client.id);
-      const connection = { ...client, isSlow: known?.isSlow ?? false, isDetached: false, isIdle: false };
-      connection.isSlow = this.queueShareOf(connection) >= SLOW_SHARE ||
-        (connection.isSlow && connection.queuedBytes > 0);
-      this.connections.set(client.id, connection);
-      if (known === undefined || !hasSamePatterns(known, client)) this.#subscribers.clear();
-      before.delete(client.id);
-    }
-    if (before.size > 0) this.#subscribers.clear();
+    for (const connection of [...before, ...page, ...behind]) this.connections.set(connection.id, connection);
+    if (known.some(({ id }) => !this.connections.has(id))) this.#subscribers.clear();
+    this.isListed = true;
     this.#detached.updateIdle(now);
+  }
+
+  #updated(client: ClientInfo): Participant {
+    const known = this.connections.get(client.id);
+    const patterns = patternsOf(client, known);
+    const connection = { ...client, patterns, isSlow: known?.isSlow ?? false, isDetached: false, isIdle: false };
+    connection.isSlow = this.queueShareOf(connection) >= SLOW_SHARE ||
+      (connection.isSlow && connection.queuedBytes > 0);
+    const isSame = known?.name === client.name && known.observe === client.observe && known.patterns === patterns;
+    if (!isSame) this.#subscribers.clear();
+    return connection;
   }
 
   /** Takes an event line, and the time in milliseconds. */
@@ -181,7 +194,7 @@ export class Model {
     const cached = this.#subscribers.get(name);
     if (cached !== undefined) return cached;
     const subscribers = this.clients.flatMap(({ id, name: client, patterns }) => {
-      const pattern = patterns.find((text) => this.#pattern(text).matches(name));
+      const pattern = [...patterns].find((text) => this.#pattern(text).matches(name));
       return pattern === undefined ? [] : [{ id, name: client, pattern }];
     });
     if (isInboxName(name)) return subscribers; // Most of these names come only once.
@@ -235,8 +248,9 @@ export class Model {
   #connected({ id, name, address, classic = null }: SystemData): Update {
     const counts = { published: 0, delivered: 0, queuedBytes: 0, dropped: 0 };
     const connectedAt = new Date().toISOString();
-    const info = { id, name, address, connectedAt, patterns: [">"], classic, observe: null, ...counts } as ClientInfo;
-    this.connections.set(id, { ...info, isSlow: false, isDetached: false, isIdle: false });
+    const info = { id, name, address: String(address), connectedAt, patternCount: 1, observe: null, ...counts };
+    const state = { patterns: new Set([">"]), isSlow: false, isDetached: false, isIdle: false };
+    this.connections.set(id, { ...info, classic: classic as ClientInfo["classic"], ...state });
     this.#subscribers.clear();
     return { notice: { kind: "joined", id, name, what: "connected" } };
   }
@@ -247,11 +261,13 @@ export class Model {
     return was === name ? {} : notice(id, String(was), `is now called ${name}`);
   }
 
-  #subscribed({ id, name, patterns }: SystemData, connection: Participant | undefined): Update {
-    const all = patterns as string[];
-    if (connection !== undefined) connection.patterns = all;
+  #subscribed({ id, name, added, removed, total }: SystemData, connection: Participant | undefined): Update {
+    if (connection === undefined) return {};
+    for (const pattern of removed as string[]) connection.patterns.delete(pattern);
+    for (const pattern of added as string[]) connection.patterns.add(pattern);
+    connection.patternCount = Number(total);
     this.#subscribers.clear();
-    return notice(id, name, `now gets ${describePatterns(all)}`);
+    return notice(id, name, `now gets ${describePatterns(connection.patterns, undefined, connection.patternCount)}`);
   }
 
   #disconnected({ id, name, reason }: SystemData, connection: Participant | undefined): Update {
@@ -312,7 +328,9 @@ function refusedName({ code, text }: SystemData): string {
   return /^Cannot take (\S+): /.exec(String(text))?.[1] ?? String(code);
 }
 
-function hasSamePatterns(a: ClientInfo, b: ClientInfo): boolean {
-  return a.name === b.name && a.observe === b.observe && a.patterns.length === b.patterns.length &&
-    a.patterns.every((pattern, index) => pattern === b.patterns[index]);
+/** The patterns of a connection, of which `/clients` lists only the first: what is known besides them is kept. */
+function patternsOf({ patterns, patternCount }: ClientInfo, known: Participant | undefined): Set<string> {
+  const isSame = known?.patternCount === patternCount && known.patterns.size <= patternCount &&
+    patterns.every((pattern) => known.patterns.has(pattern));
+  return isSame ? known.patterns : new Set(patterns);
 }

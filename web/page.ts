@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { BrokerStats, ClientInfo, Hello } from "../lib/protocol/responses.ts";
+import { clientPages } from "../lib/protocol/client_pages.ts";
+import type { BrokerStats, Hello } from "../lib/protocol/responses.ts";
 import { BrokerConnection, CommandError } from "./broker_connection.ts";
 import { Colors, PALETTE } from "./colors.ts";
 import { byId, colorClass, make, setText } from "./dom.ts";
@@ -106,6 +107,7 @@ function refused({ code, message }: CommandError): void {
 
 function clear(): void {
   model = undefined;
+  setText(byId("problem"), "");
   picture.clear();
 }
 
@@ -113,28 +115,36 @@ function clear(): void {
 async function poll(polled: Model): Promise<void> {
   while (model === polled) {
     try {
-      const [clients, stats] = await Promise.all([connection.request("/clients"), connection.request("/stats")]);
-      answered(polled, clients as ClientInfo[], stats as BrokerStats);
+      await Promise.all([readClients(polled), readStats(polled)]);
+      setText(byId("problem"), "");
     } catch (error) {
-      if (error instanceof CommandError) return; // The next connection starts another poll.
-      throw error;
+      if (!(error instanceof CommandError)) throw error;
+      if (error.code === "disconnected") return; // The next connection starts another poll.
+      const what = `The broker refused an answer: ${error.message} (${error.code}).`;
+      setText(byId("problem"), `${what} What is shown is out of date.`);
     }
     const isLarge = polled.connections.size > MANY_CONNECTIONS;
     await new Promise((resolve) => setTimeout(resolve, isLarge ? POLL_MANY_MS : POLL_MS));
   }
 }
 
-function answered(polled: Model, clients: readonly ClientInfo[], stats: BrokerStats): void {
-  polled.reconcile(clients, clock());
+async function readClients(polled: Model): Promise<void> {
+  for await (const page of clientPages((command) => connection.request(command))) {
+    polled.reconcile(page, clock());
+    setText(byId("connections"), polled.clients.length.toLocaleString("en-US"));
+    showSoon();
+  }
+}
+
+async function readStats(polled: Model): Promise<void> {
+  const stats = await connection.request("/stats") as BrokerStats;
   polled.stats = stats;
   rateChart.answered(stats, clock());
   sampleRatio.answered(stats.published);
-  setText(byId("connections"), polled.clients.length.toLocaleString("en-US"));
   if (rateChart.published !== undefined) setText(byId("rate"), formatRate(rateChart.published));
   const sample = byId("sample");
   sample.hidden = sampleRatio.text === "";
   setText(sample.querySelector("dd")!, sampleRatio.text);
-  showSoon();
 }
 
 /** Draws the model in the next frame, however often it changes until then. */
@@ -143,7 +153,7 @@ function showSoon(): void {
   isShowScheduled = true;
   requestAnimationFrame(() => {
     isShowScheduled = false;
-    if (model === undefined) return;
+    if (!model?.isListed) return;
     picture.show(model);
     describeSelected();
   });
@@ -165,14 +175,15 @@ function describeSelected(): void {
 }
 
 function descriptionOf(participant: Participant): string {
-  const { name, address, patterns, published, delivered, classic, isDetached } = participant;
+  const { name, address, patterns, patternCount, published, delivered, classic, isDetached } = participant;
   const sent = `sent ${count(published, "event")}`;
   if (isDetached) {
     const where = address === "" ? "" : ` The last one came from ${address}.`;
     return `Only events from ${name}. It publishes without a connection, and has ${sent}.${where}`;
   }
   const kind = classic === null ? "" : ` It is a classic client, which gets ${classic}.`;
-  return `Only events from and to ${name}. Its address is ${address}. It gets ${describePatterns(patterns, 20)}, ` +
+  const gets = describePatterns(patterns, 10, patternCount);
+  return `Only events from and to ${name}. Its address is ${address}. It gets ${gets}, ` +
     `and has ${sent} and got ${delivered.toLocaleString("en-US")}.${kind}`;
 }
 

@@ -180,7 +180,7 @@ export class TextLog implements ServerLog {
         return isFirst ? this.#refused(who, data) : undefined;
       case "mq.slow":
         return `${red("!")} ${who} (${
-          formatPatternList(data.patterns as string[])
+          describePatterns(data)
         }) reads too slowly: ${data.queuedBytes} bytes are queued for it, so ` +
           (data.policy === "drop" ? "events for it are dropped" : "it is disconnected");
       case "mq.dropped":
@@ -214,6 +214,11 @@ export class TextLog implements ServerLog {
     return `${green("=")} Classic clients now get objects such as ${object}, which ${who} sends; ` +
       `--classic-keys ${name},${data} makes that permanent`;
   }
+}
+
+function describePatterns({ patterns, patternCount }: SystemEvent): string {
+  const listed = patterns as string[];
+  return formatPatternList(listed, Number(patternCount) - listed.length);
 }
 
 function listed(addrs: readonly Deno.NetAddr[]): string {

@@ -5,7 +5,6 @@
  */
 import { blue, bold, cyan, dim, green, magenta, red, yellow } from "@std/fmt/colors";
 import { isJson } from "../../lib/protocol/data.ts";
-import { formatPatterns } from "../../lib/protocol/pattern.ts";
 import type { MqEvent } from "../../lib/protocol/event.ts";
 import { formatEvent } from "../../lib/protocol/lines.ts";
 import type { EventInfo } from "../../lib/protocol/responses.ts";
@@ -100,9 +99,12 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
-/** Patterns, at most the first few: `create order.* and 3 more`. */
-export function formatPatternList(patterns: readonly string[]): string {
-  return printable(formatPatterns(patterns, MAX_SHOWN_PATTERNS, " "));
+/** Patterns, at most the first few: `create order.* and 3 more`. `others` is how many there are besides those given. */
+export function formatPatternList(patterns: readonly string[], others = 0): string {
+  if (patterns.length === 0) return others === 0 ? "nothing" : count(others, "pattern");
+  const more = Math.max(0, patterns.length - MAX_SHOWN_PATTERNS) + others;
+  const shown = printable(patterns.slice(0, MAX_SHOWN_PATTERNS).join(" "));
+  return more === 0 ? shown : `${shown} and ${more.toLocaleString("en-US")} more`;
 }
 
 /** How to make a broker recognize more events, as the end of a sentence: its flag, or its catalog if it has one. */

@@ -50,17 +50,26 @@ export function firstRow(wanted: number, total: number, size: Size): number {
   return Math.max(0, Math.min(wanted, total - visibleRows(size)));
 }
 
-/** The whole screen, exactly as many lines as the terminal has. Figures that are out of date are dim. */
-export function drawScreen(figures: Figures, broker: BrokerHeader, view: View, size: Size): string[] {
+/**
+ * The whole screen, exactly as many lines as the terminal has. Figures that are out of date are dim; while there are none
+ * yet, only the problem is shown.
+ */
+export function drawScreen(figures: Figures | undefined, broker: BrokerHeader, view: View, size: Size): string[] {
   const { columns, rows } = size;
+  const lines = figures
+    ? drawFigures(figures, broker, view, size)
+    : drawProblem(broker, broker.problem ?? "", [], columns);
+  return [...Array.from({ length: rows - 1 }, (_, row) => lines[row] ?? ""), drawKeys(view, columns)];
+}
+
+function drawFigures(figures: Figures, broker: BrokerHeader, view: View, size: Size): string[] {
   const { length } = figures.clients;
   const first = firstRow(view.first, length, size);
   const last = Math.min(length, first + visibleRows(size));
   const shown = last > first && last - first < length ? ` (${first + 1}-${last} shown)` : "";
-  const header = drawHeader(figures, broker, shown, columns);
-  const table = drawTable(figures.clients, view, [first, last], broker.problem !== undefined, columns);
-  const lines = [...header, ...table];
-  return [...Array.from({ length: rows - 1 }, (_, row) => lines[row] ?? ""), drawKeys(view, columns)];
+  const header = drawHeader(figures, broker, shown, size.columns);
+  const table = drawTable(figures.clients, view, [first, last], broker.problem !== undefined, size.columns);
+  return [...header, ...table];
 }
 
 /** The header and a table of all connections. */
@@ -70,20 +79,25 @@ export function drawAll(figures: Figures, broker: BrokerHeader, order: Order, wi
   return [...header, ...table].join("\n");
 }
 
-/** Three lines: the broker and its state, its traffic, its problems. */
+/** Three lines: the broker and its state, its traffic, its problems; or if they are out of date, why. */
 function drawHeader(figures: Figures, broker: BrokerHeader, shown: string, width: number): string[] {
-  const lines = [trafficOf(figures, shown), warningsOf(figures)];
-  const isStale = broker.problem !== undefined;
-  const counts = isStale ? lines.map((pieces) => pieces.map(([text]): Piece => [text, dim])) : lines;
-  return [stateOf(figures, broker), ...counts].map((pieces) => drawLine(pieces, width));
+  if (broker.problem !== undefined) return drawProblem(broker, broker.problem, trafficOf(figures, shown), width);
+  const state: Piece[] = [...nameOf(broker), [loadOf(figures)]];
+  return [state, trafficOf(figures, shown), warningsOf(figures)].map((pieces) => drawLine(pieces, width));
 }
 
-function stateOf({ stats }: Figures, { address, server, problem }: BrokerHeader): Piece[] {
-  const cpu = Math.round(stats.perSecond.cpuMs / 10);
-  const state: Piece = problem === undefined
-    ? [`up ${formatAge(stats.uptimeMs)}  CPU ${cpu} %  ${formatBytes(stats.rssBytes)}`]
-    : [printable(problem), (text) => bold(red(text))];
-  return [[printable(server), bold], [` at ${printable(address)}  `], state];
+/** The broker, why there is nothing new of it in a line of its own, and what was last known. */
+function drawProblem(broker: BrokerHeader, problem: string, known: Piece[], width: number): string[] {
+  const why: Piece = [printable(problem), (text) => bold(red(text))];
+  return [nameOf(broker), [why], known.map(([text]): Piece => [text, dim])].map((pieces) => drawLine(pieces, width));
+}
+
+function nameOf({ address, server }: BrokerHeader): Piece[] {
+  return [[printable(server), bold], [` at ${printable(address)}  `]];
+}
+
+function loadOf({ stats: { uptimeMs, rssBytes, perSecond } }: Figures): string {
+  return `up ${formatAge(uptimeMs)}  CPU ${Math.round(perSecond.cpuMs / 10)} %  ${formatBytes(rssBytes)}`;
 }
 
 function trafficOf({ stats: { perSecond }, clients }: Figures, shown: string): Piece[] {
@@ -145,7 +159,7 @@ function columnsOf(clients: readonly ClientFigures[], order: Order): Column[] {
   return [
     column("  name", (client) => `${markOf(client)} ${printable(client.name)}`, text(8, 12), "name"),
     column("address", ({ address }) => printable(address), text(1)),
-    column("patterns", ({ patterns }) => formatPatternList([...new Set(patterns.map(groupInbox))]), text(4, 8)),
+    column("patterns", patternsOf, text(4, 8)),
     column("published/s", ({ perSecond }) => formatRate(perSecond.published), number(6), "published"),
     column("delivered/s", ({ perSecond }) => formatRate(perSecond.delivered), number(7), "delivered"),
     column("queue", ({ queuedBytes }) => queuedBytes === 0 ? "0" : formatBytes(queuedBytes), number(5), "queue"),
@@ -157,6 +171,10 @@ function columnsOf(clients: readonly ClientFigures[], order: Order): Column[] {
       "connected",
     ),
   ];
+}
+
+function patternsOf({ patterns, patternCount }: ClientFigures): string {
+  return formatPatternList([...new Set(patterns.map(groupInbox))], patternCount - patterns.length);
 }
 
 /** Reply patterns below `_INBOX` are shown as one, because their random tokens mean nothing to a reader. */

@@ -59,6 +59,7 @@ export class HttpCounter {
       address: "",
       connectedAt: "",
       patterns: [],
+      patternCount: 0,
       classic: null,
       observe: null,
       ...counts,

@@ -30,7 +30,7 @@ type Line = readonly Piece[];
  * @param width The width of the terminal, in columns.
  */
 export function drawWhy(why: Why, events: readonly EventInfo[], most: number, width: number = Infinity): string {
-  const { recognized, receivers, hears, ignores } = why;
+  const { recognized, receivers, hearsCount, ignoresCount } = why;
   const name = printable(why.name);
   const names = events.map(({ pattern }) => printable(pattern)).filter((event) => !/[*>]/.test(event));
   const meant = recognized ? undefined : suggest(name, names);
@@ -38,7 +38,7 @@ export function drawWhy(why: Why, events: readonly EventInfo[], most: number, wi
     ...meant === undefined ? [] : [`Did you mean ${meant}?`],
     `To admit it: ${admitHint(events, [name])}`,
   ];
-  const sentence = `${receivers} of ${count(hears.length + ignores.length, "connection")} would receive it now`;
+  const sentence = `${receivers} of ${count(hearsCount + ignoresCount, "connection")} would receive it now`;
   return [
     ...drawPath(why, most, width),
     ...[...advice, sentence].flatMap((text) => wrap(text, width, "  ")),
@@ -72,7 +72,11 @@ function verdict({ recognized, by }: Why, width: number): Piece[] {
 }
 
 /** The receivers, with their pattern and queue; then the other connections, with their patterns. */
-function connections({ recognized, hears, ignores }: Why, most: number, width: number): Line[] {
+function connections(
+  { recognized, hears, hearsCount, ignores, ignoresCount }: Why,
+  most: number,
+  width: number,
+): Line[] {
   if (!recognized) return [];
   const [receivers, others] = [hears.slice(0, most), ignores.slice(0, most)];
   const widths = [...receivers, ...others].map(({ name }) => stringWidth(printable(name)));
@@ -85,11 +89,11 @@ function connections({ recognized, hears, ignores }: Why, most: number, width: n
     [`${waiting(queuedBytes)}${full ? ", so it would be dropped" : ""}`, red],
   ]);
   const ignoring = others.map((
-    { name, patterns },
-  ): Line => [[`${named(name)}  hears ${formatPatternList(patterns)}`, dim]]);
+    { name, patterns, patternCount = patterns.length },
+  ): Line => [[`${named(name)}  hears ${formatPatternList(patterns, patternCount - patterns.length)}`, dim]]);
   return [
-    ...[...receiving, ...more(hears, most)].map((line): Line => [[RECEIVES, green], ...line]),
-    ...[...ignoring, ...more(ignores, most, dim)].map((line): Line => [[IGNORES, dim], ...line]),
+    ...[...receiving, ...more(hears, hearsCount, most)].map((line): Line => [[RECEIVES, green], ...line]),
+    ...[...ignoring, ...more(ignores, ignoresCount, most, dim)].map((line): Line => [[IGNORES, dim], ...line]),
   ];
 }
 
@@ -100,8 +104,11 @@ function waiting(bytes: number): string {
   return bytes > 0 ? `, ${formatBytes(bytes)} queued` : "";
 }
 
-function more({ length }: readonly unknown[], most: number, paint?: Piece[1]): Line[] {
-  return length > most ? [[[`and ${(length - most).toLocaleString("en-US")} more (--all shows them)`, paint]]] : [];
+function more({ length }: readonly unknown[], total: number, most: number, paint?: Piece[1]): Line[] {
+  const others = total - Math.min(length, most);
+  if (others === 0) return [];
+  const hint = length > most ? ` (--all shows ${length < total ? length.toLocaleString("en-US") : "them"})` : "";
+  return [[[`and ${others.toLocaleString("en-US")} more${hint}`, paint]]];
 }
 
 /** The name, the broker in a box, and the connections as branches to its right. */

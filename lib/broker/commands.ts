@@ -9,19 +9,25 @@ import { INBOX } from "../protocol/event.ts";
 import { type Limits, MAX_HOPS, RESPONSE_BYTES } from "../protocol/limits.ts";
 import { formatOk, HELP, parseHello, PROTOCOL_VERSION, takeHeaders } from "../protocol/lines.ts";
 import { formatPatterns } from "../protocol/pattern.ts";
-import type { BrokerStats, ClientInfo, EventInfo, Hello, Why } from "../protocol/responses.ts";
-import { byteLength, isLongerThan, takeWord } from "../protocol/text.ts";
+import type { BrokerStats, EventInfo, Hello, Why } from "../protocol/responses.ts";
+import { encodeText, takeWord } from "../protocol/text.ts";
 import type { Scope } from "../protocol/tokens.ts";
 import { VERSION } from "../protocol/version.ts";
 import { unauthorized } from "./authenticator.ts";
 import type { Connection } from "./connection.ts";
 import type { FanOut } from "./fan_out.ts";
 import { Publication } from "./publication.ts";
+import { describePage } from "./reports.ts";
+import { SharedResponses } from "./shared_responses.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 import type { SystemEvents } from "./system_events.ts";
 
 /** The longest REF and verb that a response repeats, in UTF-16 code units. */
 const MAX_WHAT_CHARACTERS = 64;
+
+const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+
+const HELP_BYTES = encodeText(HELP + "\n");
 
 /** The broker, to its commands. */
 export interface CommandHost {
@@ -31,8 +37,6 @@ export interface CommandHost {
   readonly limits: Readonly<Limits>;
   /** The response to `/stats`. */
   stats(): BrokerStats;
-  /** The response to `/clients`. */
-  clients(): ClientInfo[];
   /** The response to `/events`. */
   describeEvents(): EventInfo[];
   /** The response to `/why NAME`. */
@@ -51,17 +55,23 @@ export interface CommandOptions {
   subscriptions: Subscriptions;
   /** Told of each `/hello`. */
   systemEvents: SystemEvents;
+  /** Returns the connections that were accepted after the one with an id, the oldest first, as many as `/clients` lists. */
+  clientsAfter: (id: string) => Connection[];
   /** Publishes an event; returns for how many it is queued, undefined if nothing recognizes it. */
   publish: (event: Publication, connection: Connection) => number | undefined;
 }
 
-/** Carries out a verb; `rest` is what follows it on the line. Returns the response. */
-type Handler = (connection: Connection, rest: string) => string;
+/** Carries out a verb; `rest` is what follows it on the line. Returns the response, or its bytes with the LF. */
+type Handler = (connection: Connection, rest: string) => string | Uint8Array;
 
 /** Carries out control lines. */
 export class Commands {
   readonly #options: CommandOptions;
   readonly #verbs: ReadonlyMap<string, Handler>;
+  readonly #shared = new SharedResponses();
+  /** What does not change: the response to `/events`, and that to `/hello` behind the id of the connection. */
+  #events: Uint8Array | undefined;
+  #self: string | undefined;
 
   /**
    * Makes the commands of one broker.
@@ -77,11 +87,11 @@ export class Commands {
       ["unsub", (connection, rest) => subscriptions.unsubscribe(connection, rest)],
       ["pub", (connection, rest) => this.#publish(connection, rest)],
       ["ping", (_connection, rest) => rest === "" ? "/pong" : `/pong ${rest}`],
-      ["stats", () => formatOk("stats", host.stats())],
-      ["clients", () => formatOk("clients", host.clients())],
-      ["events", () => formatOk("events", host.describeEvents())],
-      ["why", (_connection, rest) => formatOk("why", host.explainRouting(rest.trim()))],
-      ["help", () => HELP],
+      ["stats", () => this.#shared.get("stats", () => formatOk("stats", host.stats()))],
+      ["clients", (_connection, rest) => this.#clients(rest.trim())],
+      ["events", () => this.#events ??= encodeText(formatOk("events", host.describeEvents()) + "\n")],
+      ["why", (_connection, rest) => this.#why(rest.trim())],
+      ["help", () => HELP_BYTES],
     ]);
   }
 
@@ -100,18 +110,19 @@ export class Commands {
       throw new ProtocolError("bad-verb", `Unknown verb ${quote("/" + verb)}: /help lists those there are`);
     }
     const response = handler(connection, rest);
-    this.#checkRoom(connection, response);
-    if (!connection.ended) this.#options.fanOut.send(connection, response + "\n");
+    const bytes = typeof response === "string" ? encodeText(response + "\n") : response;
+    this.#checkRoom(connection, bytes);
+    if (!connection.ended) this.#options.fanOut.send(connection, bytes);
   }
 
-  #hello(connection: Connection, rest: string): string {
+  #hello(connection: Connection, rest: string): Uint8Array {
     const introduction = parseHello(rest);
     const { token } = introduction;
     const scope = connection.scope ?? this.#options.host.authorize(token);
     if (scope === undefined) {
       throw unauthorized(token === undefined ? "this broker asks for a token" : "it is not the right token");
     }
-    const response = formatOk("hello", this.#self(connection));
+    const response = encodeText(`/ok hello {"id":"${connection.id}",${this.#self ??= this.#describeSelf()}\n`);
     this.#checkRoom(connection, response); // Before anything changes.
     const { name } = connection;
     const { subscriptions, systemEvents } = this.#options;
@@ -123,11 +134,10 @@ export class Commands {
     return response;
   }
 
-  /** What the broker says of itself. */
-  #self({ id }: Connection): Hello {
+  /** What the broker says of itself: JSON without its opening brace. */
+  #describeSelf(): string {
     const { limits, events } = this.#options.host;
-    return {
-      id,
+    const self: Omit<Hello, "id"> = {
       server: `mq/${VERSION}`,
       version: PROTOCOL_VERSION,
       limits,
@@ -135,6 +145,21 @@ export class Commands {
       hops: MAX_HOPS,
       inbox: INBOX,
     };
+    return JSON.stringify(self).slice(1);
+  }
+
+  #clients(after: string): Uint8Array {
+    if (after !== "" && !ULID.test(after)) {
+      const form = '"/clients", or "/clients ID" with the id of the last connection of the page before';
+      throw new ProtocolError("bad-arguments", `Cannot list what follows ${quote(after)}: it is ${form}`);
+    }
+    const connections = this.#options.clientsAfter(after);
+    const question = `clients ${connections[0]?.id ?? ""}`;
+    return this.#shared.get(question, () => formatOk("clients", describePage(connections)));
+  }
+
+  #why(name: string): Uint8Array {
+    return this.#shared.get(`why ${name}`, () => formatOk("why", this.#options.host.explainRouting(name)));
   }
 
   #publish(connection: Connection, rest: string): string {
@@ -151,12 +176,12 @@ export class Commands {
   }
 
   /** A long response has to fit behind the events that were published before. A short one always gets room. */
-  #checkRoom(connection: Connection, response: string): void {
-    if (!isLongerThan(RESPONSE_BYTES, response)) return;
+  #checkRoom(connection: Connection, { length }: Uint8Array): void {
+    if (length <= RESPONSE_BYTES) return;
     this.#options.fanOut.settle(connection);
     const { roomBytes } = connection.queue;
-    if (!isLongerThan(Math.max(roomBytes, RESPONSE_BYTES), response)) return;
-    const message = `Cannot answer: that would take ${byteLength(response)} bytes, and there is room for ${roomBytes}`;
+    if (length <= roomBytes) return;
+    const message = `Cannot answer: that would take ${length} bytes, and there is room for ${roomBytes}`;
     throw new ProtocolError("answer-too-long", message);
   }
 }

@@ -20,6 +20,7 @@ import type { HelloArguments } from "../protocol/lines.ts";
 import { formatPatterns, Pattern } from "../protocol/pattern.ts";
 import type { ClientInfo } from "../protocol/responses.ts";
 import type { Scope } from "../protocol/tokens.ts";
+import { PatternChange } from "./pattern_change.ts";
 import { lineFormat, type Publication, type Publisher } from "./publication.ts";
 import { RateLimiter } from "./rate_limiter.ts";
 import type { Route } from "./router.ts";
@@ -192,16 +193,22 @@ export class Connection implements Publisher, Subscriber, Holder {
   /**
    * What is to be waited for before its next line is read.
    *
-   * @returns Undefined if it is not too fast.
+   * @returns Undefined if it is not too fast, and reads what it is answered.
    */
   pause(): Promise<void> | undefined {
+    if (this.#hasUnreadResponses) return this.queue.urgentWritten().then(() => this.pause());
     if (this.#pauseMs === 0) return undefined;
     return delay(this.#pauseMs).then(() => void (this.#pauseMs = 0));
   }
 
   /** Whether what it sends waits to be read: then nobody can tell whether it is silent. */
   get isPausing(): boolean {
-    return this.#pauseMs > 0;
+    return this.#pauseMs > 0 || this.#hasUnreadResponses;
+  }
+
+  /** Whether so many responses wait for it that no more of its lines are carried out before they are written. */
+  get #hasUnreadResponses(): boolean {
+    return this.queue.urgentBytes > RESPONSE_BYTES;
   }
 
   /** Writes control lines as its codec does: see {@linkcode Subscriber.formatControl}. */
@@ -250,14 +257,25 @@ export class Connection implements Publisher, Subscriber, Holder {
     this.#overflow.outOfMemory(this);
   }
 
-  /** What `/clients` tells of it. */
+  /** What there is to tell of it. */
   get info(): ClientInfo {
+    return this.describe([...this.patterns.keys()]);
+  }
+
+  /**
+   * What `/clients` tells of it.
+   *
+   * @param patterns Some of its patterns, or all.
+   * @returns Its name, its counts and these patterns.
+   */
+  describe(patterns: string[]): ClientInfo {
     return {
       id: this.id,
       name: this.name,
       address: this.address,
       connectedAt: new Date(this.#connectedAt).toISOString(),
-      patterns: [...this.patterns.keys()],
+      patterns,
+      patternCount: this.patterns.size,
       published: this.published,
       delivered: this.delivered,
       queuedBytes: this.queue.queuedBytes,
@@ -288,13 +306,19 @@ export class Connection implements Publisher, Subscriber, Holder {
    * Adds patterns. The first ones replace the `>` that it begins with.
    *
    * @param patterns The patterns to add.
+   * @returns What has changed.
    */
-  subscribe(patterns: readonly Pattern[]): void {
+  subscribe(patterns: readonly Pattern[]): PatternChange {
+    const change = new PatternChange();
+    if (this.patterns === EVERYTHING) change.remove(">");
     for (const pattern of patterns) {
-      if (!this.#own.has(pattern.text)) this.#holdPatterns(patternBytes(pattern));
+      if (this.#own.has(pattern.text)) continue;
       this.#own.set(pattern.text, pattern);
+      this.#holdPatterns(patternBytes(pattern.text));
+      change.add(pattern.text);
     }
     this.patterns = this.#own;
+    return change;
   }
 
   #holdPatterns(bytes: number): void {
@@ -319,14 +343,19 @@ export class Connection implements Publisher, Subscriber, Holder {
   /**
    * Removes patterns; `>` removes them all.
    *
-   * @param patterns The patterns to remove.
+   * @param patterns The patterns to remove; it has each, but for `>`.
+   * @returns What has changed.
    */
-  unsubscribe(patterns: readonly Pattern[]): void {
-    for (const pattern of patterns) {
-      if (pattern.text === ">") this.forgetPatterns();
-      else if (this.#own.delete(pattern.text)) this.#holdPatterns(-patternBytes(pattern));
+  unsubscribe(patterns: readonly Pattern[]): PatternChange {
+    const change = new PatternChange();
+    const isAll = patterns.some(({ text }) => text === ">");
+    const removed = isAll ? [...this.patterns.keys()] : patterns.map(({ text }) => text);
+    for (const text of removed) {
+      if (this.#own.delete(text)) this.#holdPatterns(-patternBytes(text));
+      change.remove(text);
     }
     this.patterns = this.#own;
+    return change;
   }
 
   /** Removes all patterns. */
@@ -373,7 +402,7 @@ export class Connection implements Publisher, Subscriber, Holder {
 
   /** Closes the socket at once, and gives up what it holds. */
   close(): void {
-    this.queue.discard();
+    this.queue.fail();
     this.forgetPatterns();
     try {
       this.#conn.close();
@@ -419,7 +448,7 @@ const NO_OVERFLOW: OverflowHandler = { overflow() {}, hasRoom() {}, tooLong() {}
 const PATTERN_BYTES = 300;
 const PATTERN_CHARACTER_BYTES = 6;
 
-function patternBytes({ text }: Pattern): number {
+function patternBytes(text: string): number {
   return PATTERN_BYTES + text.length * PATTERN_CHARACTER_BYTES;
 }
 

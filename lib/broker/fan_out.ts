@@ -14,6 +14,9 @@ import type { Publication, Publisher } from "./publication.ts";
 import type { Route } from "./router.ts";
 import type { Samplers, Subscriber, SubscriberGroup } from "./subscriber_group.ts";
 
+/** How many bytes of responses may wait beyond the limit of a queue: as many as hold its reader back, and one more. */
+const MAX_RESPONSES_BYTES = 2 * RESPONSE_BYTES;
+
 /** Who published an event, as far as its delivery depends on it. */
 export type Origin = Pick<Publisher, "id" | "echo" | "group">;
 
@@ -103,12 +106,12 @@ export class FanOut {
    * Sends text to one subscriber, behind all that was published to it before.
    *
    * @param subscriber The subscriber; it need not be in the router.
-   * @param text Whole lines, each with its LF.
+   * @param text Whole lines, each with its LF; or their bytes, which must not be changed afterwards.
    */
-  send(subscriber: Subscriber, text: string): void {
+  send(subscriber: Subscriber, text: string | Uint8Array): void {
     if (subscriber.group !== undefined) this.deliver(subscriber.group);
-    const bytes = encodeText(subscriber.formatControl?.(text) ?? text);
-    const isQueued = subscriber.queue.pushUrgent(bytes, RESPONSE_BYTES);
+    const bytes = typeof text === "string" ? encodeText(subscriber.formatControl?.(text) ?? text) : text;
+    const isQueued = subscriber.queue.pushUrgent(bytes, MAX_RESPONSES_BYTES);
     if (isQueued) this.#touched.add(subscriber.queue);
     else this.#calls.push(() => subscriber.overflow(bytes.length, 0));
     this.#schedule();

@@ -12,7 +12,7 @@ import type { Transport } from "../net/transport.ts";
 import { ConnectionError, FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
 import { FAULT_GRACE_MS, heldBytesLimit, type Limits } from "../protocol/limits.ts";
 import { formatDropped, formatErr, HTTP_REFUSAL, isHttpRequest } from "../protocol/lines.ts";
-import type { Pattern } from "../protocol/pattern.ts";
+import { Pattern } from "../protocol/pattern.ts";
 import type { ClientInfo } from "../protocol/responses.ts";
 import { isBlank, isFirstWord, takeWord } from "../protocol/text.ts";
 import type { Scope } from "../protocol/tokens.ts";
@@ -20,12 +20,16 @@ import { Admission } from "./admission.ts";
 import { type Authenticator, unauthorized } from "./authenticator.ts";
 import { asFatal, asProtocolError, type Commands, responseSubject } from "./commands.ts";
 import { Connection } from "./connection.ts";
+import { ConnectionList } from "./connection_list.ts";
 import type { FanOut } from "./fan_out.ts";
 import type { Callbacks, SlowPolicy } from "./options.ts";
 import { Publication } from "./publication.ts";
 import { SlowConsumers } from "./slow_consumers.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 import type { SystemEvents } from "./system_events.ts";
+
+/** What a session without patterns is subscribed to. */
+const ALL = new Pattern(">");
 
 /** What a control line begins with. */
 const SLASH = 0x2f;
@@ -91,7 +95,7 @@ export class Pool {
   readonly #options: PoolOptions;
   readonly #slowConsumers: SlowConsumers;
   readonly #tickMs: number;
-  readonly #connections = new Map<string, Connection>();
+  readonly #connections = new ConnectionList<Connection>();
   /** The connections that are out of the pool, and are still to read what was queued for them. */
   readonly #leaving = new Set<Connection>();
   readonly #tasks = new Set<Promise<void>>();
@@ -149,7 +153,18 @@ export class Pool {
 
   /** The connections, the oldest first. */
   get connections(): Iterable<Connection> {
-    return this.#connections.values();
+    return this.#connections;
+  }
+
+  /**
+   * Returns the connections that were accepted after another one.
+   *
+   * @param id The id of the other one, which may have left; an empty string for none.
+   * @param most How many are returned at most.
+   * @returns The oldest of them, the oldest first.
+   */
+  connectionsAfter(id: string, most: number): Connection[] {
+    return this.#connections.after(id, most);
   }
 
   /** What is known of the connections that have been ended and not closed yet. */
@@ -184,7 +199,7 @@ export class Pool {
     this.admission.close();
     systemEvents.draining(this.size, limits.drainMs);
     this.#isDraining = true;
-    for (const connection of [...this.connections]) this.#endDraining(connection);
+    for (const connection of this.connections) this.#endDraining(connection);
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
     fanOut.flush();
   }
@@ -207,11 +222,11 @@ export class Pool {
     connection.queue.flush();
     connection.authenticated(scope);
     connection.introduce({ name });
-    if (patterns.length > 0) connection.subscribe(patterns);
+    const change = connection.subscribe(patterns.length > 0 ? patterns : [ALL]);
     this.#watch(connection);
     systemEvents.connected(connection);
     systemEvents.introduced(connection, was);
-    systemEvents.subscribed(connection);
+    systemEvents.subscribed(connection, change);
     subscriptions.join(connection);
     this.keep(this.#serve(connection));
   }
@@ -236,7 +251,7 @@ export class Pool {
       memory: this.memory,
     });
     this.memory.add(connection);
-    this.#connections.set(connection.id, connection);
+    this.#connections.add(connection);
     return connection;
   }
 
@@ -338,7 +353,7 @@ export class Pool {
   /** Looks for connections that have not authenticated in time, and for silent ones. */
   #tick(): void {
     const { helloMs } = this.#options.limits;
-    for (const connection of this.#connections.values()) {
+    for (const connection of this.#connections) {
       const isLate = connection.scope === undefined && connection.connectedMs > helloMs;
       if (isLate) this.#refuse(connection, unauthorized(`no token came within ${helloMs} ms`), "hello");
       else if (!connection.isPausing) connection.heartbeat?.tick();
@@ -380,7 +395,7 @@ export class Pool {
     this.#options.subscriptions.leave(connection);
     if (connection.ended) return; // It had no room for what waited for it, and so was ended for that.
     connection.ended = true;
-    this.#connections.delete(connection.id);
+    this.#connections.delete(connection);
     this.#leaving.add(connection);
     this.keep(this.#finish(connection, ending));
     this.#options.systemEvents.disconnected(connection, ending.reason);

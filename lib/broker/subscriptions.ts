@@ -9,6 +9,7 @@ import { formatOk, parsePatterns } from "../protocol/lines.ts";
 import type { Pattern } from "../protocol/pattern.ts";
 import type { Scope } from "../protocol/tokens.ts";
 import { type Connection, tooManyPatterns } from "./connection.ts";
+import type { PatternChange } from "./pattern_change.ts";
 import type { Router } from "./router.ts";
 import type { SystemEvents } from "./system_events.ts";
 
@@ -22,7 +23,7 @@ export class Subscriptions {
   readonly #maxPatterns: number;
   /** How many changes of patterns this tick has told, and the connections whose changes are still to be told. */
   #toldInTick = 0;
-  readonly #untold = new Set<Connection>();
+  readonly #untold = new Map<Connection, PatternChange>();
 
   /**
    * Makes the subscriptions of one broker.
@@ -113,28 +114,31 @@ export class Subscriptions {
    */
   leave(connection: Connection): void {
     this.#router.leave(connection);
-    if (this.#untold.delete(connection)) this.#systemEvents.subscribed(connection);
+    const change = this.#untold.get(connection);
+    this.#untold.delete(connection);
+    if (change !== undefined) this.#systemEvents.subscribed(connection, change);
   }
 
-  #change(connection: Connection, change: () => void): void {
-    this.change(connection, () => {
-      change();
-      this.#tell(connection);
-    });
+  #change(connection: Connection, change: () => PatternChange): void {
+    this.change(connection, () => this.#tell(connection, change()));
   }
 
   /** Told at once; but where very many change their patterns, once for all the changes of a tick. */
-  #tell(connection: Connection): void {
+  #tell(connection: Connection, change: PatternChange): void {
     if (this.#toldInTick === 0) afterCurrentTick(() => this.#tellRest());
-    if (++this.#toldInTick > MAX_TOLD_IN_TICK) this.#untold.add(connection);
-    else this.#systemEvents.subscribed(connection);
+    if (++this.#toldInTick <= MAX_TOLD_IN_TICK) return this.#systemEvents.subscribed(connection, change);
+    const untold = this.#untold.get(connection);
+    if (untold === undefined) this.#untold.set(connection, change);
+    else untold.merge(change);
   }
 
   #tellRest(): void {
     this.#toldInTick = 0;
-    const connections = [...this.#untold];
+    const untold = [...this.#untold];
     this.#untold.clear();
-    for (const connection of connections) this.change(connection, () => this.#systemEvents.subscribed(connection));
+    for (const [connection, change] of untold) {
+      this.change(connection, () => this.#systemEvents.subscribed(connection, change));
+    }
   }
 }
 

@@ -9,7 +9,9 @@ import { BROKER_NAME } from "../protocol/lines.ts";
 import { copySubstring } from "../protocol/text.ts";
 import type { Connection } from "./connection.ts";
 import type { SlowPolicy, SystemEvent } from "./options.ts";
+import type { PatternChange } from "./pattern_change.ts";
 import type { Publisher } from "./publication.ts";
+import { listPatterns } from "./reports.ts";
 
 /** How many different causes are counted apart; all others share one count. */
 const MAX_CAUSES = 1000;
@@ -80,8 +82,9 @@ export class SystemEvents {
   }
 
   /** A connection has changed its patterns. */
-  subscribed(connection: Connection): void {
-    this.#add(connection, "mq.subscribe", { patterns: [...connection.patterns.keys()] });
+  subscribed(connection: Connection, { added, removed }: PatternChange): void {
+    const total = connection.patterns.size;
+    this.#add(connection, "mq.subscribe", { added: [...added], removed: [...removed], total });
   }
 
   /** An event was published without a connection, by somebody at an address. */
@@ -127,7 +130,7 @@ export class SystemEvents {
     this.slow++;
     const { patterns, queue } = connection;
     const queuedBytes = queue.queuedBytes + bytes;
-    this.#add(connection, "mq.slow", { patterns: [...patterns.keys()], queuedBytes, policy });
+    this.#add(connection, "mq.slow", { ...listPatterns(patterns), queuedBytes, policy });
   }
 
   /** What was meant for a connection was dropped; `events` is 0 where they were not counted. Told even after it has left. */

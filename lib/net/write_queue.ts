@@ -82,6 +82,10 @@ export class WriteQueue {
   #smallBuffer = NOTHING;
   #smallLength = 0;
   #queuedBytes = 0;
+  /** How many urgent bytes were queued since all of them were written, and how many bytes wait up to the last of them. */
+  #urgentBytes = 0;
+  #bytesToUrgentEnd = 0;
+  #onUrgentWritten: PromiseWithResolvers<void> | undefined;
   /** When the current burst began; undefined if there is none. */
   #burstAt: number | undefined;
   /** Whether the burst had lasted too long at the last flush, so that the limit holds. */
@@ -125,6 +129,13 @@ export class WriteQueue {
     return this.#acceptsAll() ? this.#limitBytes : this.#limitBytes - this.#queuedBytes;
   }
 
+  /**
+   * How many bytes {@linkcode WriteQueue.pushUrgent} has queued. Those that were written count until all of them are.
+   */
+  get urgentBytes(): number {
+    return this.#urgentBytes;
+  }
+
   /** Whether a quarter of the limit or less waits. */
   get isLow(): boolean {
     return this.#queuedBytes <= this.#limitBytes / 4;
@@ -164,6 +175,8 @@ export class WriteQueue {
     if (this.#failed) return true;
     if (!this.#fits(bytes, this.#limitBytes + extraBytes)) return false;
     this.#add(bytes);
+    this.#urgentBytes += bytes.length;
+    this.#bytesToUrgentEnd = this.#queuedBytes;
     return true;
   }
 
@@ -223,12 +236,37 @@ export class WriteQueue {
     const bytes = this.#chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     this.#forgetChunks();
     this.#queuedBytes -= bytes;
+    this.#bytesToUrgentEnd = Math.min(this.#bytesToUrgentEnd, this.#queuedBytes);
+    this.#checkUrgent();
     return bytes;
   }
 
   #forgetChunks(): void {
     for (const chunk of this.#chunks) this.#memory?.release(chunk);
     this.#chunks = [];
+  }
+
+  /** Discards what is queued, and whatever is pushed from now on: nothing can be written any more. */
+  fail(): void {
+    this.#failed = true;
+    this.#forgetChunks();
+    this.#smallLength = this.#bytesToUrgentEnd = 0;
+    this.#checkUrgent();
+  }
+
+  /** Writes what is queued, and waits until {@linkcode WriteQueue.urgentBytes} is 0. */
+  urgentWritten(): Promise<void> {
+    this.flush();
+    if (this.#urgentBytes === 0) return Promise.resolve();
+    this.#onUrgentWritten ??= Promise.withResolvers();
+    return this.#onUrgentWritten.promise;
+  }
+
+  #checkUrgent(): void {
+    if (this.#bytesToUrgentEnd > 0) return;
+    this.#urgentBytes = 0;
+    this.#onUrgentWritten?.resolve();
+    this.#onUrgentWritten = undefined;
   }
 
   /**
@@ -274,14 +312,14 @@ export class WriteQueue {
       this.#writer ??= this.#sink.writable.getWriter();
       await this.#writer.write(bytes);
     } catch { // The connection broke. Its reader gets the error, too, and ends the connection.
-      this.#failed = true;
-      this.#forgetChunks();
-      this.#smallLength = 0;
+      this.fail();
       return false;
     } finally {
       this.#memory?.release(bytes);
     }
     this.#queuedBytes -= bytes.length;
+    this.#bytesToUrgentEnd -= bytes.length;
+    this.#checkUrgent();
     if (this.isLow) this.#endBurst();
     if (this.#isFull && !this.#isHalfFull()) {
       this.#isFull = false;

@@ -22,8 +22,14 @@ export const MAX_HOPS = 255;
 /** The longest line that is read from a connection before it is authorized, in bytes without its LF. */
 export const MAX_GREETING_BYTES = 4096;
 
-/** How many bytes of responses may wait for a connection beyond {@linkcode Limits.outboxBytes}. */
+/**
+ * If more bytes of responses than that wait for a connection, no more of its lines are read before they are written. A
+ * response that is no longer than that always has room, also in a queue that has none for events.
+ */
 export const RESPONSE_BYTES: number = 64 * 1024;
+
+/** How many connections a response to `/clients` lists at most. */
+export const CLIENTS_PER_PAGE = 100;
 
 /** How many bytes may wait for a classic client, which gets at most 50 messages a second. */
 export const CLASSIC_OUTBOX_BYTES: number = 1024 * 1024;

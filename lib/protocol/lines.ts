@@ -32,7 +32,7 @@ export const HELP: string = [
   "/pub REF NAME [DATA]      publish, and get a receipt with the number of receivers",
   "/why NAME                 who would receive an event of that name, and why",
   "/events                   which events are recognized, and what data they carry",
-  "/clients   /stats         who is connected, and what has happened",
+  "/clients [ID]   /stats    who is connected (100, then those after an ID), and what has happened",
   "/ping [TEXT]   /quit      get a /pong; close the connection",
 ].map((line) => `/# ${line}`).join("\n");
 
@@ -354,8 +354,9 @@ export function parseHello(text: string): HelloArguments {
  */
 export function parsePatterns(verb: string, rest: string, limit: number): Pattern[] {
   const texts = new Set<string>();
-  for (let [word, tail] = takeWord(rest.trimStart()); word !== ""; [word, tail] = takeWord(tail)) {
-    texts.add(word);
+  for (let [word, tail] = ["", rest]; tail !== "";) {
+    [word, tail] = takeWord(tail);
+    if (word !== "") texts.add(word);
     if (texts.size <= limit) continue;
     throw new ProtocolError("too-many-patterns", `Cannot carry out /${verb} with more than ${limit} patterns`);
   }

@@ -70,8 +70,10 @@ export interface ClientInfo {
   address: string;
   /** When it connected, in ISO 8601. */
   connectedAt: string;
-  /** The patterns it is subscribed to. */
+  /** The patterns it is subscribed to: all of them from {@linkcode Broker.clients}, the first few from `/clients`. */
   patterns: string[];
+  /** How many patterns it is subscribed to. */
+  patternCount: number;
   /** How many of its events were recognized. */
   published: number;
   /** How many events were queued for it. */
@@ -177,12 +179,16 @@ export interface Why {
   /** How many connections would receive it now. */
   receivers: number;
   /**
-   * The connections with a pattern that matches it. A connection is `full` while its write queue refuses events: after it
-   * has overflowed, until half of it is free again.
+   * The connections with a pattern that matches it, the oldest first, at most 100. A connection is `full` while its write
+   * queue refuses events: after it has overflowed, until half of it is free again.
    */
   hears: { id: string; name: string; pattern: string; queuedBytes: number; full?: true }[];
-  /** The other connections, and their patterns. */
-  ignores: { id: string; name: string; patterns: string[] }[];
+  /** How many connections have a pattern that matches it. */
+  hearsCount: number;
+  /** The other connections, the oldest first, at most 100, each with the first few of its patterns. */
+  ignores: { id: string; name: string; patterns: string[]; patternCount: number }[];
+  /** How many other connections there are. */
+  ignoresCount: number;
 }
 
 /**

@@ -1,7 +1,8 @@
 /** What the broker does with clients that read too slowly, publish too fast, or have fallen silent: over bare sockets. */
 import { assert, assertEquals, assertMatch, fail } from "@std/assert";
-import { minOutboxBytes } from "../../lib/protocol/limits.ts";
+import { minOutboxBytes, RESPONSE_BYTES } from "../../lib/protocol/limits.ts";
 import { type RawClient, startBroker, type TestBroker, until } from "../helpers.ts";
+import { MemoryClient } from "../memory.ts";
 
 const DROP = { slow: "drop", limits: { lineBytes: 100_000, outboxBytes: 200_000 } } as const;
 const LINE = `create ${"x".repeat(9_992)}`; // 10,000 bytes with its LF.
@@ -95,19 +96,6 @@ Deno.test("--slow drop: responses have room when the event queue is full", async
   await listener.line("/ping still here");
   await listener.lines.find("/pong still here");
   assertEquals(server.told("mq.disconnect"), []);
-});
-
-Deno.test("--slow drop: a client that does not read its responses is closed", async () => {
-  await using server = await startBroker(DROP);
-  const [listener] = await server.connect(1);
-  await listener.ask("/sub create");
-  await flood(server, await sender(server));
-  await until(async () => {
-    await listener.send("/help\n".repeat(100)).catch(() => {});
-    return server.told("mq.disconnect").length === 1;
-  }, "it is closed");
-  assertEquals(server.told("mq.disconnect")[0].reason, "slow");
-  await listener.lines.find("/err - slow-consumer");
 });
 
 Deno.test("--slow disconnect: the log and the client get the reason, and the queue is discarded", async () => {
@@ -256,4 +244,68 @@ Deno.test("silence: a plain connection may be silent for any length of time", as
   const [speaker] = await server.connect(1);
   await speaker.line("create 1");
   await plain.expect("create 1");
+});
+
+/** A client that has asked for 12 MB of responses, of which it reads none, once the broker reads it no further. */
+async function heldClient(server: TestBroker): Promise<MemoryClient> {
+  const client = new MemoryClient(server.broker, true);
+  client.send(...Array.from({ length: 12_000 }, (_, index) => `/ping ${index} ${"x".repeat(1000)}`));
+  await until(() => queueOf(server) > RESPONSE_BYTES, "the client is held back");
+  return client;
+}
+
+/** How much waits for the oldest connection, in bytes. */
+function queueOf({ broker }: TestBroker): number {
+  return broker.clients()[0].queuedBytes;
+}
+
+Deno.test("responses: a client that does not read them is read no further, and then gets all in order", async () => {
+  await using server = await startBroker();
+  const client = await heldClient(server);
+  const [other] = await server.connect(1);
+  for (let count = 0; count < 5; count++) {
+    await other.line(`create ${count}`); // Goes to both.
+    await other.expect(`create ${count}`);
+  }
+  assert(queueOf(server) < 2 * RESPONSE_BYTES);
+  client.readWrites(Infinity);
+  await until(() => client.lines.length === 12_005, "it has read everything");
+  const pongs = client.lines.filter((line) => line.startsWith("/pong"));
+  assertEquals(pongs.map((line) => line.split(" ")[1]), Array.from({ length: 12_000 }, (_, index) => `${index}`));
+  const creates = client.lines.filter((line) => line.startsWith("create"));
+  assertEquals(creates, ["create 0", "create 1", "create 2", "create 3", "create 4"]);
+});
+
+Deno.test("responses: a client that is held back for them is not silent", async () => {
+  await using server = await startBroker({ limits: { silenceMs: 40, answerMs: 40 } });
+  const client = await heldClient(server);
+  const [silent] = await server.connect(1);
+  assertEquals(await silent.ask("/unsub >"), "/ok unsub");
+  await silent.expect("/ping"); // It does not answer, and so is closed; the one that is held back sends nothing, either.
+  assertMatch(await nextLine(silent), /^\/err - silent /);
+  assertEquals(server.told("mq.disconnect").map(({ reason }) => reason), ["silent"]);
+  client.readWrites(Infinity);
+  await until(() => client.lines.some((line) => line.startsWith("/pong 11999 ")), "it goes on");
+});
+
+for (const what of ["draining", "a client that breaks"]) {
+  Deno.test(`responses: ${what} ends a connection that is held back for them`, async () => {
+    await using server = await startBroker({ limits: { drainMs: 100 } });
+    const client = await heldClient(server);
+    if (what === "draining") await server.broker.close();
+    else client.reset();
+    await until(() => server.broker.stats().connections === 0, "it has left");
+  });
+}
+
+Deno.test("responses: a queue that is full of events has room for them", async () => {
+  await using server = await startBroker(DROP);
+  const client = new MemoryClient(server.broker, true);
+  const speaker = await sender(server);
+  await flood(server, speaker);
+  client.send(...Array.from({ length: 200 }, (_, index) => `/ping ${index} ${"x".repeat(1000)}`));
+  await until(() => queueOf(server) > DROP.limits.outboxBytes + RESPONSE_BYTES - 20_000, "its responses wait");
+  client.readWrites(Infinity);
+  await until(() => client.lines.some((line) => line.startsWith("/pong 199 ")), "it has read all responses");
+  assertEquals(server.told("mq.disconnect"), []);
 });

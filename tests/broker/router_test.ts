@@ -574,7 +574,7 @@ Deno.test("Router.send reports a full queue to its subscriber", async () => {
   const router = routerOf(full);
   router.send(full, "/ok 123\n");
   assertEquals(full.overflows, 0);
-  router.send(full, `/ok ${"x".repeat(RESPONSE_BYTES)}\n`);
+  router.send(full, `/ok ${"x".repeat(2 * RESPONSE_BYTES)}\n`);
   await endOfTurn();
   assertEquals(full.overflows, 1);
 });

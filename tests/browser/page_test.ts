@@ -306,6 +306,33 @@ Deno.test({ name: "the page asks for a token where the broker requires one", ign
   await page.locator("#overlay").waitFor({ state: "hidden" });
 });
 
+Deno.test(
+  { name: "the page says what the broker said when it refuses an answer, until it answers", ignore },
+  async () => {
+    await using stage = await Stage.set();
+    await using opened = await stage.open();
+    const { page } = opened;
+    let isRefusing = true;
+    await page.routeWebSocket("**/ws", (socket) => {
+      const server = socket.connectToServer();
+      server.onMessage((message) => {
+        const isRefused = isRefusing && String(message).startsWith("/ok clients");
+        socket.send(isRefused ? "/err clients answer-too-long Cannot answer: there is no room" : message);
+      });
+    });
+    await page.reload();
+    const problem = page.locator("#problem");
+    await problem.filter({ hasText: "refused an answer: Cannot answer: there is no room (answer-too-long)." })
+      .waitFor();
+    await Deno.mkdir(PICTURES, { recursive: true });
+    await page.screenshot({ path: `${PICTURES}refused.png` });
+    assertEquals(await violations(page), []);
+    isRefusing = false;
+    await problem.waitFor({ state: "hidden" });
+    await cardsShown(page, "logger", "shop", "till");
+  },
+);
+
 Deno.test({ name: "a page of another origin cannot connect to the broker", ignore }, async () => {
   await using stage = await Stage.set();
   await using other = await Server.start();

@@ -153,7 +153,7 @@ Deno.test("mq logger on a terminal prints its patterns once the broker has confi
   const heard: unknown[] = [];
   const sink = sinkTo((text) => {
     assertMatch(text, /Connected to 127\.0\.0\.1:\d+, subscribed to create\. Ctrl-C ends it\./);
-    heard.push(server.told("mq.subscribe").at(-1)?.patterns);
+    heard.push(server.told("mq.subscribe").at(-1)?.added);
     ending.abort();
   });
   const output = new Output(sink, { isTerminal: true });

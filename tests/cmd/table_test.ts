@@ -548,7 +548,8 @@ Examples:
   {
     args: "why archive --json -s 127.0.0.1:PORT",
     code: 0,
-    stdout: '{"name":"archive","recognized":false,"by":null,"receivers":0,"hears":[],"ignores":[]}\n',
+    stdout:
+      '{"name":"archive","recognized":false,"by":null,"receivers":0,"hears":[],"hearsCount":0,"ignores":[],"ignoresCount":0}\n',
   },
   {
     args: "why a..b -s 127.0.0.1:PORT",

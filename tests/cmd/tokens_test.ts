@@ -98,7 +98,7 @@ for (
 
 /** Some commands end when they have heard an event. */
 async function publishWhenHeard(test: TestWeb): Promise<void> {
-  const hears = () => test.server.told("mq.subscribe").some(({ patterns }) => (patterns as string[]).length > 0);
+  const hears = () => test.server.told("mq.subscribe").some(({ added }) => (added as string[]).length > 0);
   await until(hears, "somebody listens");
   await test.ask("/pub/create", { method: "POST", headers: { authorization: `Bearer ${TOKEN}` } });
 }

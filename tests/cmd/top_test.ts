@@ -7,6 +7,7 @@ import type { Terminal } from "../../cmd/shared/terminal.ts";
 import { top } from "../../cmd/top.ts";
 import { drawAll, drawScreen, firstRow, formatAge, formatRate } from "../../cmd/top/drawing.ts";
 import { HttpCounter } from "../../cmd/top/http_counter.ts";
+import { CLIENTS_PER_PAGE } from "../../lib/protocol/limits.ts";
 import { compare, type Figures, formatFigures, type Snapshot, sorted } from "../../cmd/top/figures.ts";
 import {
   Broker,
@@ -33,6 +34,7 @@ function client(name: string, more: Partial<ClientInfo> = {}, ageMs = 60_000): C
     address: "127.0.0.1:50000",
     connectedAt: new Date(NOON - ageMs).toISOString(),
     patterns: [">"],
+    patternCount: more.patterns?.length ?? 1,
     published: 0,
     delivered: 0,
     dropped: 0,
@@ -413,7 +415,7 @@ Deno.test("mq top reports a lost broker, and reconnects", async () => {
   await using watched = new Watched(port);
   await watched.shows(/up \d+s[^]*c0/);
   await first[Symbol.asyncDispose]();
-  await watched.shows(/at 127\.0\.0\.1:\d+ {2}connection lost; reconnecting[^]*c0/);
+  await watched.shows(/at 127\.0\.0\.1:\d+\nconnection lost; reconnecting[^]*c0/);
   await using second = new Broker();
   await listenAgain(second, port);
   await watched.shows(/up \d+s[^]*\n1 connection {2}/);
@@ -458,6 +460,60 @@ Deno.test("mq top reports that the broker does not respond", async () => {
   await peer.say(`/ok clients []`, `/ok stats ${JSON.stringify({ ...stats, uptimeMs: 200_000 })}`);
   await watched.shows(/up 3m 20s[^]*\n0 connections/);
   peer.close();
+});
+
+Deno.test("mq top shows what the broker says when it refuses to answer, and goes on", async () => {
+  await using broker = new FakeBroker();
+  await using watched = new Watched(broker.port);
+  const peer = await broker.welcome();
+  const { stats, clients } = snapshot([client("shop")]);
+  const answers = [`/ok clients ${JSON.stringify(clients)}`, `/ok stats ${JSON.stringify(stats)}`];
+  const refusal = "/err clients answer-too-long Cannot answer: no room for 9 bytes";
+  await peer.expect("/sub mq.http", "/clients", "/stats");
+  await peer.say("/ok sub", refusal, answers[1]);
+  await watched.shows(/^fake\/1 at \S+\nrefused \(answer-too-long\): Cannot answer: no room for 9 bytes\n/); // No figures yet.
+  await peer.expect("/clients", "/stats");
+  await peer.say(...answers);
+  await watched.shows(/up 1m 40s[^]*shop/);
+  await peer.expect("/clients", "/stats");
+  await peer.say(answers[0], "/err stats rate-limited Too many questions");
+  await watched.shows(/refused \(rate-limited\): Too many questions[^]*shop/);
+  peer.close();
+});
+
+Deno.test("mq top asks for the connections of a broker page by page", async () => {
+  await using broker = new FakeBroker();
+  await using watched = new Watched(broker.port);
+  const peer = await broker.welcome();
+  const many = Array.from({ length: CLIENTS_PER_PAGE + 1 }, (_, index) => client(`c${1000 + index}`));
+  const { stats, clients } = snapshot(many);
+  await peer.expect("/sub mq.http", "/clients", "/stats");
+  const page = clients.slice(0, CLIENTS_PER_PAGE);
+  await peer.say("/ok sub", `/ok clients ${JSON.stringify(page)}`, `/ok stats ${JSON.stringify(stats)}`);
+  await peer.expect(`/clients ${page.at(-1)!.id}`);
+  await peer.say(`/ok clients ${JSON.stringify(clients.slice(CLIENTS_PER_PAGE))}`);
+  await watched.shows(/102 connections/);
+  peer.close();
+});
+
+Deno.test("mq top in a pipe reports a refusal once, and prints what comes after it", async () => {
+  await using broker = new FakeBroker();
+  const program = new Program(["top", "--every", "20ms", "--json", "-s", `127.0.0.1:${broker.port}`]);
+  await using _ = program;
+  const peer = await broker.welcome();
+  const { stats, clients } = snapshot([client("shop")]);
+  await peer.expect("/sub mq.http", "/clients", "/stats");
+  await peer.say("/ok sub");
+  for (let count = 0; count < 3; count++) {
+    if (count > 0) await peer.expect("/clients", "/stats");
+    await peer.say("/err clients forbidden Not for this token", `/ok stats ${JSON.stringify(stats)}`);
+  }
+  await peer.expect("/clients", "/stats");
+  await peer.say(`/ok clients ${JSON.stringify(clients)}`, `/ok stats ${JSON.stringify(stats)}`);
+  assertEquals(JSON.parse((await program.stdout.next())!).clients.length, 2);
+  peer.close();
+  assertEquals(await program.stderr.next(), "mq top: refused (forbidden): Not for this token");
+  assertMatch((await program.stderr.next())!, /^mq top: lost the connection/);
 });
 
 Deno.test("mq top shows the connections of a broker before 0.5, which reports fewer fields", async () => {

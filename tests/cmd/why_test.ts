@@ -17,7 +17,9 @@ function answer(hearing: number, ignoring: number): Why {
     by: "create",
     receivers: hearing,
     hears: named("hears", hearing, { pattern: ">", queuedBytes: 0 }),
-    ignores: named("ignores", ignoring, { patterns: ["order.*"] }),
+    hearsCount: hearing,
+    ignores: named("ignores", ignoring, { patterns: ["order.*"], patternCount: 1 }),
+    ignoresCount: ignoring,
   };
 }
 
@@ -41,9 +43,11 @@ Deno.test("drawWhy shows who receives an event, by which pattern, with queued by
       { id: "1", name: "logger", pattern: ">", queuedBytes: 0 },
       { id: "2", name: "shop", pattern: "order.*", queuedBytes: 81_234 },
     ],
+    hearsCount: 2,
+    ignoresCount: 2,
     ignores: [
-      { id: "3", name: "warehouse", patterns: ["a", "b", "c", "d", "e", "f", "g"] },
-      { id: "4", name: "nc", patterns: [] },
+      { id: "3", name: "warehouse", patterns: ["a", "b", "c", "d", "e", "f", "g"], patternCount: 7 },
+      { id: "4", name: "nc", patterns: [], patternCount: 0 },
     ],
   };
   const drawing = `
@@ -115,12 +119,21 @@ Deno.test("drawWhy shows the first of many connections and how many more there a
   assertEquals(drawWhy(answer(1000, 600), infos(["create"]), Infinity).split("\n").length, 1602);
 });
 
+Deno.test("drawWhy counts the connections that the broker does not list", () => {
+  const why = { ...answer(100, 100), receivers: 1000, hearsCount: 1000, ignoresCount: 600 };
+  const numbers = (most: number) => drawWhy(why, infos(["create"]), most).match(/and .*/g);
+  assertEquals(numbers(20), ["and 980 more (--all shows 100)", "and 580 more (--all shows 100)"]);
+  assertEquals(numbers(Infinity), ["and 900 more", "and 500 more"]);
+  assertEquals(drawWhy(why, infos(["create"]), 20).split("\n").at(-1), "1000 of 1600 connections would receive it now");
+});
+
 Deno.test("drawWhy aligns columns with characters two columns wide or of no width", () => {
   const why: Why = {
     ...answer(0, 0),
     name: "注文",
     by: "注文",
     hears: ["記録係", "e\u0301cho", "ab"].map((name) => ({ id: name, name, pattern: ">", queuedBytes: 0 })),
+    hearsCount: 3,
   };
   const drawing = `
             ┌─ broker ──────┐
@@ -142,9 +155,11 @@ const CROWD: Why = {
     { id: "1", name: "logger", pattern: ">", queuedBytes: 0 },
     { id: "2", name: "記録係の記録係", pattern: "order.>", queuedBytes: 81_234 },
   ],
+  hearsCount: 2,
+  ignoresCount: 2,
   ignores: [
-    { id: "3", name: "w".repeat(64), patterns: ["a", "b", "c", "d", "e", "f", "g"] },
-    { id: "4", name: "nc", patterns: [] },
+    { id: "3", name: "w".repeat(64), patterns: ["a", "b", "c", "d", "e", "f", "g"], patternCount: 7 },
+    { id: "4", name: "nc", patterns: [], patternCount: 0 },
   ],
 };
 
@@ -166,7 +181,7 @@ Deno.test("drawWhy stacks what does not fit side by side, and cuts what is too l
 });
 
 Deno.test("drawWhy is a list if there is no room for a drawing", () => {
-  const why = { ...CROWD, ignores: CROWD.ignores.slice(1) };
+  const why = { ...CROWD, ignores: CROWD.ignores.slice(1), ignoresCount: 1 };
   const list = `
     order.created:
       recognized by

@@ -242,6 +242,26 @@ Deno.test("WriteQueue.pushUrgent has room beyond the limit, whether the queue is
   assertEquals([queue.isFull, queue.pushUrgent(bytes(4), 2)], [true, true]);
 });
 
+for (const how of ["written", "discarded", "lost"]) {
+  Deno.test(`WriteQueue.urgentWritten waits until the urgent bytes are ${how}, and not for what follows them`, async () => {
+    const sink = new Sink();
+    const queue = new WriteQueue(sink, { limitBytes: 1000 });
+    await queue.urgentWritten(); // There are none.
+    queue.pushUrgent(bytes(1), 0);
+    queue.flush();
+    await sink.busy;
+    queue.push(bytes(2, 3));
+    queue.pushUrgent(bytes(4, 5), 0);
+    queue.push(bytes(6));
+    assertEquals(queue.urgentBytes, 3);
+    const waiting = queue.urgentWritten();
+    if (how === "discarded") queue.discard();
+    how === "lost" ? sink.fail() : sink.open();
+    await waiting;
+    assertEquals(queue.urgentBytes, 0);
+  });
+}
+
 Deno.test("WriteQueue counts the bytes being written against its limit", async () => {
   const sink = new Sink();
   const queue = new WriteQueue(sink, { limitBytes: 4, burstMs: 0 });

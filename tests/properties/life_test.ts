@@ -121,7 +121,7 @@ Deno.test("Broker reports nothing about subscriptions of a connection after its 
     client.send("/sub > mq.slow");
     await until(() => told.includes("mq.subscribe"), "it has subscribed");
     for (let index = 0; !told.includes("mq.disconnect"); index++) {
-      client.send(`create ${LONG} ${index}`, line);
+      client.send("/sub > mq.slow", `create ${LONG} ${index}`, line);
       await new Promise((resolve) => setTimeout(resolve));
     }
     client.readWrites(Infinity);

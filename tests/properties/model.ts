@@ -149,12 +149,14 @@ export class ModelBroker {
   #subscribe(client: ModelClient, patterns: string[]): string {
     if (client.scope === "publish") throw new Refusal("forbidden");
     if (!patterns.every(isPattern)) throw new Refusal("bad-pattern");
-    const before = client.hasSubscribed ? client.patterns : [];
+    const previous = client.patterns;
+    const before = client.hasSubscribed ? previous : [];
     const after = [...new Set([...before, ...patterns])];
     if (after.length > this.#options.maxPatterns) throw new Refusal("too-many-patterns");
     const isChange = !client.hasSubscribed || after.length > before.length;
     Object.assign(client, { patterns: after, hasSubscribed: true });
-    if (isChange) this.#announce("mq.subscribe", { name: client.name, patterns: after }, client);
+    const missing = (from: string[], others: string[]) => from.filter((pattern) => !others.includes(pattern));
+    if (isChange) this.#announceChange(client, missing(after, previous), missing(previous, after));
     return "/ok sub";
   }
 
@@ -163,9 +165,14 @@ export class ModelBroker {
     const isKnown = (pattern: string) => pattern === ">" || client.patterns.includes(pattern);
     if (!patterns.every(isKnown)) throw new Refusal("not-subscribed");
     const isLeft = (pattern: string) => !patterns.includes(">") && !patterns.includes(pattern);
-    Object.assign(client, { patterns: client.patterns.filter(isLeft), hasSubscribed: true });
-    this.#announce("mq.subscribe", { name: client.name, patterns: client.patterns }, client);
+    const previous = client.patterns;
+    Object.assign(client, { patterns: previous.filter(isLeft), hasSubscribed: true });
+    this.#announceChange(client, [], patterns.includes(">") ? previous : [...new Set(patterns)]);
     return "/ok unsub";
+  }
+
+  #announceChange(client: ModelClient, added: string[], removed: string[]): void {
+    this.#announce("mq.subscribe", { name: client.name, added, removed, total: client.patterns.length }, client);
   }
 
   /** Publishes an event; what stands for its id is the event itself. */
@@ -191,8 +198,15 @@ export class ModelBroker {
     const hears = clients.filter(({ pattern }) => pattern !== undefined)
       .map(({ client, pattern }) => ({ id: "?", name: client.name, pattern }));
     const ignores = clients.filter(({ pattern }) => pattern === undefined)
-      .map(({ client }) => ({ id: "?", name: client.name, patterns: client.patterns }));
-    return { name, recognized: by !== null, by, receivers: by === null ? 0 : hears.length, hears, ignores };
+      .map(({ client: { name, patterns } }) => ({
+        id: "?",
+        name,
+        patterns: patterns.slice(0, 10),
+        patternCount: patterns.length,
+      }));
+    const receivers = by === null ? 0 : hears.length;
+    const [hearsCount, ignoresCount] = [hears.length, ignores.length];
+    return { name, recognized: by !== null, by, receivers, hears, hearsCount, ignores, ignoresCount };
   }
 
   /** The broker ends a connection. */

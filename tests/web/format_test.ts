@@ -52,6 +52,8 @@ Deno.test("describePatterns describes all, some and no patterns, and reply patte
   assertEquals(describePatterns(["a", "b", "c", "d", "e"]), "a, b, c and 2 more");
   assertEquals(describePatterns(["a", "b"], 1), "a and 1 more");
   assertEquals(describePatterns(["a", "_INBOX.x.*", "_INBOX.y.*"]), "a, _INBOX");
+  assertEquals(describePatterns(["a", "b"], 3, 12), "a, b and 10 more");
+  assertEquals(describePatterns([], 3, 1000), "1,000 patterns");
 });
 
 Deno.test("describeEnd describes a reason in words, and quotes other codes", () => {

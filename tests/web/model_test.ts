@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../lib/protocol/limits.ts";
+import type { ClientPage } from "../../lib/protocol/client_pages.ts";
 import type { ClientInfo } from "../../lib/protocol/responses.ts";
 import { type EventLine, Model, type ShownEvent, type Update } from "../../web/model.ts";
 
@@ -16,7 +17,13 @@ function client(id: string, patterns: string[], more: Partial<ClientInfo> = {}):
   const counts = { published: 0, delivered: 0, queuedBytes: 0, dropped: 0 };
   const address = "127.0.0.1:50000";
   const connectedAt = "2026-01-01T00:00:00.000Z";
-  return { id, name: `name-${id}`, address, connectedAt, patterns, ...counts, classic: null, observe: null, ...more };
+  const known = { id, name: `name-${id}`, address, connectedAt, patterns, patternCount: patterns.length };
+  return { ...known, ...counts, classic: null, observe: null, ...more };
+}
+
+/** All connections on one page. */
+function page(clients: ClientInfo[], more: Partial<ClientPage> = {}): ClientPage {
+  return { clients, after: "", isLast: true, ...more };
 }
 
 /** The model takes an event. */
@@ -56,7 +63,13 @@ Deno.test("Model follows a connection from mq.connect to mq.disconnect", () => {
   assertEquals(subscribers(model, "create"), ["a by >"]);
   const renamed = tell(model, "hello", { id: "a", name: "shop", was: "client-1" });
   assertEquals(sentence(renamed), "other a: client-1 is now called shop");
-  const subscribed = tell(model, "subscribe", { id: "a", name: "shop", patterns: ["order.*"] });
+  const subscribed = tell(model, "subscribe", {
+    id: "a",
+    name: "shop",
+    added: ["order.*"],
+    removed: [">"],
+    total: 1,
+  });
   assertEquals(sentence(subscribed), "other a: shop now gets order.*");
   assertEquals([subscribers(model, "create"), subscribers(model, "order.paid")], [[], ["a by order.*"]]);
   assertEquals(model.nameOf("a"), "shop");
@@ -67,7 +80,7 @@ Deno.test("Model follows a connection from mq.connect to mq.disconnect", () => {
 
 Deno.test("Model does not count observers among the subscribers", () => {
   const model = makeModel();
-  model.reconcile([client("self", [">", "mq.>"]), client("page", [">"], { observe: 60 }), client("a", [">"])], 0);
+  model.reconcile(page([client("self", [">", "mq.>"]), client("page", [">"], { observe: 60 }), client("a", [">"])]), 0);
   assertEquals(subscribers(model, "create"), ["a by >"]);
   assertEquals(model.participants.map(({ id }) => id), ["a"]);
   assertEquals(model.observers.map(({ id }) => id), ["self", "page"]);
@@ -78,20 +91,52 @@ Deno.test("Model does not count observers among the subscribers", () => {
 Deno.test("Model replaces its connections by those of /clients", () => {
   const model = makeModel();
   tell(model, "connect", { id: "gone", name: "client-1", address: "127.0.0.1:1" });
-  model.reconcile([client("a", ["create"])], 0);
+  model.reconcile(page([client("a", ["create"])]), 0);
   assertEquals(subscribers(model, "create"), ["a by create"]);
   const cached = model.subscribersOf("create");
-  model.reconcile([client("a", ["create"], { published: 7 })], 0);
+  model.reconcile(page([client("a", ["create"], { published: 7 })]), 0);
   assert(model.subscribersOf("create") === cached, "the subscriptions have not changed");
-  model.reconcile([client("a", ["order.*"])], 0);
+  model.reconcile(page([client("a", ["order.*"])]), 0);
   assertEquals(subscribers(model, "create"), []);
+});
+
+Deno.test("Model takes /clients page by page, and keeps what is on no page", () => {
+  const model = makeModel();
+  model.reconcile(page(["a", "b", "c", "d"].map((id) => client(id, ["create"]))), 0);
+  model.reconcile(page([client("a", ["create"]), client("b2", ["create"])], { isLast: false }), 0);
+  assertEquals(subscribers(model, "create"), ["a", "b2", "c", "d"].map((id) => `${id} by create`));
+  model.reconcile(page([client("d", ["create"]), client("e", ["create"])], { after: "b2" }), 0);
+  assertEquals(subscribers(model, "create"), ["a", "b2", "d", "e"].map((id) => `${id} by create`));
+});
+
+Deno.test("Model follows the changes of a connection with more patterns than /clients lists", () => {
+  const model = makeModel();
+  const listed = Array.from({ length: 10 }, (_, index) => `a.${index}`);
+  model.reconcile(page([client("a", listed, { patternCount: 1000 })]), 0);
+  const more = tell(model, "subscribe", { id: "a", name: "a", added: ["create"], removed: ["a.0"], total: 1000 });
+  assertEquals(sentence(more), "other a: a now gets a.1, a.2, a.3 and 997 more");
+  assertEquals([subscribers(model, "a.0"), subscribers(model, "create")], [[], ["a by create"]]);
+  model.reconcile(page([client("a", [...listed.slice(1), "create"], { patternCount: 1000 })]), 0);
+  assertEquals(model.participant("a")?.patterns.size, 10);
+  model.reconcile(page([client("a", ["update"])]), 0);
+  assertEquals([subscribers(model, "create"), subscribers(model, "update")], [[], ["a by update"]]);
+});
+
+Deno.test("Model keeps the patterns that it was told of and that /clients does not list", () => {
+  const model = makeModel();
+  const all = Array.from({ length: 12 }, (_, index) => `a.${index}`);
+  tell(model, "connect", { id: "a", name: "a", address: "127.0.0.1:1" });
+  tell(model, "subscribe", { id: "a", name: "a", added: all, removed: [">"], total: 12 });
+  model.reconcile(page([client("a", all.slice(0, 10), { patternCount: 12 })]), 0);
+  assertEquals(subscribers(model, "a.11"), ["a by a.11"]);
+  assertEquals(tell(model, "subscribe", { id: "unknown", name: "b", added: ["x"], removed: [], total: 1 }), {});
 });
 
 Deno.test("Model stores with each event the names of its publisher and its subscribers at that time", () => {
   const model = makeModel();
-  model.reconcile([client("a", []), client("b", ["create"])], 0);
+  model.reconcile(page([client("a", []), client("b", ["create"])]), 0);
   const update = take(model, { from: "a", name: "create", text: '{"id":1}' });
-  model.reconcile([], 0);
+  model.reconcile(page([]), 0);
   assertEquals(eventOf(update), {
     id: ID,
     from: "a",
@@ -130,7 +175,7 @@ Deno.test("Model reports a rejected connection, which it never listed", () => {
 
 Deno.test("Model reports slow consumers, dropped events, throttled publishers and the broker's shutdown", () => {
   const model = makeModel();
-  model.reconcile([client("a", [])], 0);
+  model.reconcile(page([client("a", [])]), 0);
   const about = { id: "a", name: "shop" };
   const updates = [
     tell(model, "slow", { ...about, queuedBytes: 2_000_000 }),
@@ -151,11 +196,18 @@ Deno.test("Model reports slow consumers, dropped events, throttled publishers an
 Deno.test("Model marks a connection as slow until its queue is empty", () => {
   const model = makeModel();
   const isSlow = (queuedBytes: number) => {
-    model.reconcile([client("a", [">"], { queuedBytes })], 0);
+    model.reconcile(page([client("a", [">"], { queuedBytes })]), 0);
     return model.participant("a")!.isSlow;
   };
   assertEquals([isSlow(0), isSlow(1000)], [false, false]);
-  tell(model, "slow", { id: "a", name: "a", patterns: [">"], queuedBytes: 16_777_216, policy: "drop" });
+  tell(model, "slow", {
+    id: "a",
+    name: "a",
+    patterns: [">"],
+    patternCount: 1,
+    queuedBytes: 16_777_216,
+    policy: "drop",
+  });
   assert(model.participant("a")!.isSlow);
   assertEquals([isSlow(1000), isSlow(0), isSlow(1000)], [true, false, false]);
   assertEquals([isSlow(DEFAULT_LIMITS.outboxBytes / 2), isSlow(1), isSlow(0)], [true, true, false]);
@@ -167,7 +219,7 @@ Deno.test("Model ignores unknown system events", () => {
 
 Deno.test("Model accepts the names of JavaScript's own properties", () => {
   const model = makeModel();
-  model.reconcile([client("__proto__", ["constructor"])], 0);
+  model.reconcile(page([client("__proto__", ["constructor"])]), 0);
   assertEquals(subscribers(model, "constructor"), ["__proto__ by constructor"]);
 });
 
@@ -175,7 +227,7 @@ Deno.test("Model accepts the names of JavaScript's own properties", () => {
 
 Deno.test("Model finds the subscriber of a reply to a request, and does not cache its name", () => {
   const model = makeModel();
-  model.reconcile([client("a", ["_INBOX.a.*"]), client("b", ["create"])], 0);
+  model.reconcile(page([client("a", ["_INBOX.a.*"]), client("b", ["create"])]), 0);
   assertEquals(subscribers(model, "_INBOX.a.1"), ["a by _INBOX.a.*"]);
   assert(model.subscribersOf("_INBOX.a.1") !== model.subscribersOf("_INBOX.a.1"));
 });
@@ -189,7 +241,7 @@ function post(id: string, more: Record<string, unknown> = {}): Record<string, un
 Deno.test("Model adds http with its first POST, which is reported as one event and by mq.http", () => {
   for (const isEventFirst of [true, false]) {
     const model = makeModel();
-    model.reconcile([client("a", ["create"])], 0);
+    model.reconcile(page([client("a", ["create"])]), 0);
     const updates: Update[] = [];
     const takeEvent = () => updates.push(take(model, { from: "http", name: "create", text: "1" }));
     if (isEventFirst) takeEvent();
@@ -220,9 +272,9 @@ Deno.test("Model marks http as idle after five seconds without a POST, until the
   const model = makeModel();
   const isIdle = () => model.participant("http")!.isIdle;
   tell(model, "http", post("1"), { now: 1000 });
-  model.reconcile([], 6000);
+  model.reconcile(page([]), 6000);
   assertEquals(isIdle(), false);
-  model.reconcile([], 6001);
+  model.reconcile(page([]), 6001);
   assertEquals(isIdle(), true);
   take(model, { from: "http" }, 6500);
   assertEquals([isIdle(), model.participant("http")?.published], [false, 1]);
