@@ -7,7 +7,7 @@ import { ProtocolError, quote } from "./errors.ts";
 import { type EventHeaders, isName, isReserved } from "./event.ts";
 import { Pattern } from "./pattern.ts";
 import { MAX_CLIENT_NAME_CHARACTERS, MAX_GREETING_BYTES, MAX_HOPS, MAX_SAMPLE_RATE } from "./limits.ts";
-import { isBlank, takeWord } from "./text.ts";
+import { takeWord } from "./text.ts";
 
 export type { EventHeaders } from "./event.ts";
 
@@ -320,8 +320,8 @@ export interface HelloArguments {
  * ```
  */
 export function parseHello(text: string): HelloArguments {
-  if (isBlank(text)) return {};
   if (text.length > MAX_GREETING_BYTES) throw badHello(`it is longer than ${MAX_GREETING_BYTES} bytes`);
+  if (text.trim() === "") return {};
   const hello = parseObject(text);
   for (const key of ["meta", "hops", "reply", "echo"]) {
     if (hello[key] !== undefined && typeof hello[key] !== "boolean") throw badHello(`"${key}" takes true or false`);
