@@ -7,7 +7,7 @@
 import { visible } from "./errors.ts";
 
 /** How deep objects and arrays may be nested in JSON; deeper, a text counts as bare text. */
-const MAX_JSON_DEPTH = 1000;
+const MAX_JSON_DEPTH = 50_000;
 
 const [QUOTE, OPEN_BRACKET, CLOSE_BRACKET, OPEN_BRACE, CLOSE_BRACE] = [0x22, 0x5b, 0x5d, 0x7b, 0x7d];
 
@@ -184,14 +184,14 @@ function mayBeJson(text: string): boolean {
  * Whether objects and arrays are nested deeper than JSON is parsed: the time for that grows faster than the depth.
  *
  * @param text JSON, or any other text.
- * @returns True if more than 1000 brackets are open at a place.
+ * @returns True if more than 50,000 brackets are open at a place.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(isTooDeep("[".repeat(1000)), false);
- * assertEquals(isTooDeep("[".repeat(1001)), true);
+ * assertEquals(isTooDeep("[".repeat(50_000)), false);
+ * assertEquals(isTooDeep("[".repeat(50_001)), true);
  * ```
  */
 export function isTooDeep(text: string): boolean {
