@@ -90,17 +90,6 @@ declare module "@std/fmt/duration" {
   export function format(ms: number, options?: { ignoreZero?: boolean }): string;
 }
 
-declare module "@std/http/server-sent-event-stream" {
-  export interface ServerSentEventMessage {
-    comment?: string;
-    event?: string;
-    data?: string;
-    id?: string | number;
-    retry?: number;
-  }
-  export class ServerSentEventStream extends TransformStream<ServerSentEventMessage, Uint8Array> {}
-}
-
 declare module "@std/streams/text-line-stream" {
   export class TextLineStream extends TransformStream<string, string> {
     constructor(options?: { allowCR?: boolean });
