@@ -18,7 +18,7 @@ import { Router } from "./broker/router.ts";
 import { Subscriptions } from "./broker/subscriptions.ts";
 import { SystemEvents } from "./broker/system_events.ts";
 import { type Codec, LINE_CODEC } from "./net/codec.ts";
-import { acceptAll, type Listener, type ListenOptions, listenTcp } from "./net/listen.ts";
+import { acceptAll, type Listener, type ListenOptions, listenTcp, prepare } from "./net/listen.ts";
 import type { MemoryBudget } from "./net/memory.ts";
 import type { Flow } from "./net/read_scheduler.ts";
 import type { Transport } from "./net/transport.ts";
@@ -168,6 +168,7 @@ export class Broker implements AsyncDisposable {
    */
   attach(transport: Transport): void {
     this.#pool.startTicking();
+    prepare(transport);
     this.#pool.admission.acceptor(LINE_CODEC).accept(transport);
   }
 
@@ -196,6 +197,13 @@ export class Broker implements AsyncDisposable {
   get shared(): Shared {
     const { newcomers, memory } = this.#pool;
     return { newcomers, memory, rejected: (error, times) => this.#systemEvents.rejected(error, times) };
+  }
+
+  /** How many bytes wait in the queues of all connections. */
+  get queuedBytes(): number {
+    let bytes = 0;
+    for (const { queue } of this.#pool.connections) bytes += queue.queuedBytes;
+    return bytes;
   }
 
   /**

@@ -10,7 +10,6 @@ import { type Holder, MemoryBudget } from "../net/memory.ts";
 import { delay } from "@std/async/delay";
 import { atMost } from "../net/time.ts";
 import { Flow } from "../net/read_scheduler.ts";
-import { TlsTransport } from "../net/tls.ts";
 import type { Transport } from "../net/transport.ts";
 import { WriteQueue } from "../net/write_queue.ts";
 import { formatAddress } from "../protocol/address.ts";
@@ -135,7 +134,6 @@ export class Connection implements Publisher, Subscriber, Holder {
    */
   constructor(conn: Transport, { name, limits, codec, overflow, flow, memory }: ConnectionOptions) {
     this.#conn = conn;
-    prepare(conn instanceof TlsTransport ? conn.tcp : conn);
     this.name = name;
     this.address = formatAddress(conn.remoteAddr as Deno.NetAddr);
     this.#lineBytes = limits.lineBytes;
@@ -410,24 +408,6 @@ export class Connection implements Publisher, Subscriber, Holder {
       // A write that failed has closed it already.
     }
   }
-}
-
-/**
- * A tick's output is one write: to hold it back in the hope of more (Nagle's algorithm) only adds delay. And the system is to
- * find out whether a peer is still there that may be silent for long.
- */
-function prepare(conn: Transport): void {
-  try {
-    if (!isTcp(conn)) return;
-    conn.setNoDelay();
-    conn.setKeepAlive();
-  } catch {
-    // The client has gone, which reading the connection tells, too.
-  }
-}
-
-function isTcp(conn: Transport): conn is Deno.TcpConn {
-  return "setKeepAlive" in conn;
 }
 
 /**

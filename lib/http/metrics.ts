@@ -89,7 +89,7 @@ function countersOf(broker: Broker): Readings {
 function gaugesOf(broker: Broker): Readings {
   return [
     ["mq_connections", "Open connections.", () => broker.stats().connections],
-    ["mq_queued_bytes", "Bytes in the queues of all connections.", () => queuedBytes(broker)],
+    ["mq_queued_bytes", "Bytes in the queues of all connections.", () => broker.queuedBytes],
     ["process_resident_memory_bytes", "Resident memory of the process, in bytes.", () => broker.stats().rssBytes],
     [
       "process_start_time_seconds",
@@ -97,8 +97,4 @@ function gaugesOf(broker: Broker): Readings {
       () => performance.timeOrigin / 1000,
     ],
   ];
-}
-
-function queuedBytes(broker: Broker): number {
-  return broker.clients().reduce((sum, client) => sum + client.queuedBytes, 0);
 }

@@ -9,7 +9,7 @@ import { formatAddress } from "../protocol/address.ts";
 import type { CodecFactory } from "./codec.ts";
 import { MqError } from "../protocol/errors.ts";
 import { DEFAULT_PORT } from "../protocol/limits.ts";
-import { TlsListener } from "./tls.ts";
+import { TlsListener, TlsTransport } from "./tls.ts";
 import type { Transport } from "./transport.ts";
 
 /** How many free ports are tried until one is free on both addresses of localhost. */
@@ -176,8 +176,30 @@ export async function acceptAll(listener: Listener, acceptor: Acceptor): Promise
       continue;
     }
     failures = 0;
+    prepare(conn);
     await scheduler.run(acceptor.flow, 0, () => acceptor.accept(conn));
   }
+}
+
+/**
+ * Sets the options of a TCP connection: a tick's output is one write, and to hold it back in the hope of more (Nagle's
+ * algorithm) only adds delay; and the system is to find out whether a peer is still there that may be silent for long.
+ *
+ * @param conn The connection, of any kind.
+ */
+export function prepare(conn: Transport): void {
+  const tcp = conn instanceof TlsTransport ? conn.tcp : conn;
+  try {
+    if (!isTcp(tcp)) return;
+    tcp.setNoDelay();
+    tcp.setKeepAlive();
+  } catch {
+    // The peer has gone, which reading the connection tells, too.
+  }
+}
+
+function isTcp(conn: Transport): conn is Deno.TcpConn {
+  return "setKeepAlive" in conn;
 }
 
 /** Whether an error means that the process or the system is out of file descriptors or memory. */
