@@ -12,6 +12,7 @@ import {
   parseHello,
   parsePatterns,
 } from "../../lib/protocol/lines.ts";
+import { MAX_GREETING_BYTES } from "../../lib/protocol/limits.ts";
 import { isBlank, isFirstWord, takeWord, wordEnd } from "../../lib/protocol/text.ts";
 import { resultOf, runs, someJson, someName, somePattern, someText, textOf } from "./arbitraries.ts";
 import { isPattern } from "./reference.ts";
@@ -114,7 +115,8 @@ Deno.test("parseHello accepts an object with a valid name, switches and a token,
   const property = fc.property(someHello, (text) => {
     const hello = resultOf(() => parseHello(text), ProtocolError);
     const given = text.trim() === "" ? {} : parseJson(text);
-    if (!isHello(given)) return assertEquals(hello instanceof ProtocolError && hello.code, "bad-arguments");
+    const isGood = isHello(given) && text.length <= MAX_GREETING_BYTES;
+    if (!isGood) return assertEquals(hello instanceof ProtocolError && hello.code, "bad-arguments");
     for (const key of HELLO_KEYS) assertEquals((hello as typeof given)[key], given[key]);
   });
   fc.assert(property, runs(2000));
