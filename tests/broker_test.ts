@@ -830,7 +830,7 @@ Deno.test("bad input: a response too long for the queue becomes an error, and th
 Deno.test("bad input: a client that asks for much and reads no response waits, and nobody else does", async () => {
   await using server = await startBroker();
   const [flooder, other] = await server.connect(2);
-  const flood = flooder.send("/help\n".repeat(1_000_000)).catch(() => {}); // 800 MB of responses.
+  await flooder.send("/help\n".repeat(20_000)); // 16 MB of responses: more than the system holds for it.
   const queuedBytes = () => server.broker.clients()[0].queuedBytes;
   await until(() => queuedBytes() > RESPONSE_BYTES, "it is held back");
   for (let count = 0; count < 10; count++) {
@@ -840,7 +840,6 @@ Deno.test("bad input: a client that asks for much and reads no response waits, a
   }
   assertEquals(server.broker.stats().slow, 0);
   flooder.close();
-  await flood;
   await until(() => server.broker.stats().connections === 1, "it has left");
 });
 
