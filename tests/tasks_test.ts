@@ -72,6 +72,12 @@ const CASES: Record<string, (tree: Tree) => Promise<void>> = {
     assertMatch(await succeeds(tree.task("bench:http --posts 10 --rounds 1")), / events a second: /);
   },
 
+  /** Not whether all is as it should be: how late the honest hear is no matter of this test. */
+  async "soak:attack"(tree) {
+    const { stdout } = await ended(tree.task("soak:attack none --for 500ms --rest 1ms --connections 1"));
+    assertMatch(stdout, /^none +all /m);
+  },
+
   async conformance(tree) {
     await using server = await startBroker();
     assertMatch(await succeeds(tree.task(`conformance 127.0.0.1:${server.port} 3.1`)), /^1 ok, 0 failed/m);

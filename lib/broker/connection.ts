@@ -9,7 +9,7 @@ import type { Heartbeat } from "../net/heartbeat.ts";
 import { type Holder, MemoryBudget } from "../net/memory.ts";
 import { delay } from "@std/async/delay";
 import { atMost } from "../net/time.ts";
-import { Flow } from "../net/read_scheduler.ts";
+import { Flow, scheduler } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
 import { WriteQueue } from "../net/write_queue.ts";
 import { formatAddress } from "../protocol/address.ts";
@@ -222,6 +222,11 @@ export class Connection implements Publisher, Subscriber, Holder {
   /** Whether nothing is expected from its client. */
   get isOneWay(): boolean {
     return this.codec.decode === undefined && this.codec.isOneWay === true;
+  }
+
+  /** Whether its lines take less than its share of the time. */
+  get hasCredit(): boolean {
+    return scheduler.hasCredit(this.reader.flow);
   }
 
   /** Something could not be queued: see {@linkcode Subscriber.overflow}. */

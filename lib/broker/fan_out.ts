@@ -20,6 +20,14 @@ const MAX_RESPONSES_BYTES = 2 * RESPONSE_BYTES;
 /** Who published an event, as far as its delivery depends on it. */
 export type Origin = Pick<Publisher, "id" | "echo" | "group">;
 
+/** A client that may have to wait before its next line. */
+export interface Client {
+  /** Its own write queue. */
+  readonly queue: WriteQueue;
+  /** Whether it publishes little: then it is not what fills the queues of others. */
+  readonly hasCredit: boolean;
+}
+
 /**
  * Delivers events to the groups of subscribers.
  *
@@ -155,8 +163,8 @@ export class FanOut {
    * @param client The client.
    * @returns Undefined if there is nothing to wait for.
    */
-  pause({ queue }: Subscriber): Promise<void> | undefined {
-    return this.#backpressure.wait(queue);
+  pause(client: Client): Promise<void> | undefined {
+    return this.#backpressure.wait(client);
   }
 
   /** Queues all that waits, and has the queues write it. Happens by itself at the end of each tick. */
@@ -211,19 +219,20 @@ const CHECK_MS = 1;
  * Makes publishers wait for a moment when what they send at once fills the write queue of a subscriber that keeps up:
  * nothing of it can be read before it is written, and it may not be written before they pause. The wait is short, whether
  * the subscriber reads or not; for one that does not, publishers wait once, and again only after it has read most of what
- * was queued.
+ * was queued. One that publishes little is not held back: others have filled the queue.
  *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
  * import { WriteQueue } from "../net/write_queue.ts";
  *
- * const [own, other] = [1, 2].map(() => new WriteQueue({ writable: new WritableStream() }, { limitBytes: 8 }));
+ * const [queue, other] = [1, 2].map(() => new WriteQueue({ writable: new WritableStream() }, { limitBytes: 8 }));
+ * const publisher = { queue, hasCredit: false };
  * const backpressure = new Backpressure(() => other.flush());
- * assertEquals(backpressure.wait(own), undefined);
+ * assertEquals(backpressure.wait(publisher), undefined);
  * other.push(new Uint8Array(6));
  * if (other.isBurst) backpressure.add(other);
- * await backpressure.wait(own);
+ * await backpressure.wait(publisher);
  * assertEquals(other.queuedBytes, 0);
  * ```
  */
@@ -253,13 +262,13 @@ export class Backpressure {
   /**
    * What a client should wait for before its next line.
    *
-   * @param own Its own write queue: a client that fills that, with answers say, holds only itself back.
+   * @param client The client. One that fills its own queue, with answers say, holds only itself back.
    * @returns Undefined if there is nothing to wait for.
    */
-  wait(own: WriteQueue): Promise<void> | undefined {
-    if (own.isBurst) return this.#written(new Set([own]));
+  wait(client: Client): Promise<void> | undefined {
+    if (client.queue.isBurst) return this.#written(new Set([client.queue]));
     if (this.#filled.size > 0) this.#waiting ??= this.#written(this.#filled).then(() => this.#waiting = undefined);
-    return this.#waiting;
+    return this.#waiting && (client.hasCredit ? undefined : this.#waiting);
   }
 
   /** Waits until queues have been written, or for the time that a burst may last. */

@@ -186,6 +186,7 @@ export class HttpConnection implements Holder {
       await scheduler.pause(flow, promise);
       return await promise;
     };
+    flow.isBulk = this.#end - this.#start > (head.bodyBytes ?? 0); // Other requests have come behind it.
     const turn = scheduler.begin(flow, this.#end - this.#start);
     if (turn !== undefined) await turn;
     try {

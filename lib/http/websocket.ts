@@ -85,6 +85,8 @@ export class WebSocketTransport implements Transport {
   readonly #buffer = new Uint8Array(READ_BYTES);
   /** What has been read from the socket and not decoded yet. */
   #rest: Uint8Array;
+  /** Whether the last read has filled the buffer. */
+  #isFull = false;
   /** The beginning of a line whose end has not been written yet. */
   #unfinished: Uint8Array = NOTHING;
   #hasSentClose = false;
@@ -131,12 +133,18 @@ export class WebSocketTransport implements Transport {
     }
   }
 
+  /** Whether more has been received than was asked for, or is about to be. */
+  get hasMore(): boolean {
+    return this.#rest.length > 0 || this.#isFull;
+  }
+
   async #receive(): Promise<void> {
     this.#isReading = true;
     const count = await this.#conn.read(this.#buffer);
     this.#isReading = false;
     this.#hasReceived = true;
     if (count === null) throw new ConnectionError("disconnected", "The WebSocket broke");
+    this.#isFull = count === READ_BYTES;
     this.#rest = this.#buffer.subarray(0, count);
   }
 

@@ -143,6 +143,7 @@ export class LineReader {
       while (!framer.hasEnded) {
         const count = await framer.read();
         const { flow } = this; // It may be another when the lines have been passed on.
+        flow.isBulk = framer.hasMore;
         await scheduler.run(flow, count ?? 0, () => passOn(framer.blocks(count), observer, flow));
         if (framer.isBusy) await scheduler.nextTick(); // The next read gets what arrives until then.
       }
@@ -285,6 +286,11 @@ class Framer {
       this.#failure = { cause };
       return null;
     }
+  }
+
+  /** Whether there is probably more to read at once. */
+  get hasMore(): boolean {
+    return this.#isFull || this.#source.hasMore === true;
   }
 
   /** The blocks that the bytes of the last read have completed. */

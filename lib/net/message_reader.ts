@@ -228,6 +228,7 @@ export class MessageReader {
     try {
       for (let count = await this.#read(buffer); count !== null; count = await this.#read(buffer)) {
         this.receivedBytes += count;
+        this.flow.isBulk = count === buffer.length;
         await this.#pass(count, () => this.#messagesIn(buffer.subarray(0, count), count === buffer.length), observer);
       }
     } finally {

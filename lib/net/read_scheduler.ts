@@ -72,17 +72,20 @@ const POLL_MS = 4;
  */
 const TICKS_PER_POLL = 64;
 
-/** How long a flow may work before others that wait go first, in milliseconds. */
-const SLICE_MS = 1;
+/**
+ * How long a flow may work before others that wait go first, in milliseconds: as long as all of them together need no more
+ * than a round, but not so short that most of the time goes into changing from one to the next.
+ */
+const [MIN_SLICE_MS, MAX_SLICE_MS, ROUND_MS] = [0.1, 1, 10];
 
 /** The least that a busy source is asked for in one read, in bytes. */
 const MIN_SHARE_BYTES = 16 * 1024;
 
 /**
- * How much time a flow that has worked little has in hand, in milliseconds: as long as it uses less, it goes before flows
- * that use all they can get.
+ * How many slices a flow that has worked little has in hand: as long as it uses less, it goes before flows that use all they
+ * can get. Many that have rested may come at once, so it must be little for each of them.
  */
-const CREDIT_MS = 10;
+const CREDIT_SLICES = 3;
 
 /**
  * A source of work for the event loop, such as a connection, and how much time its work has taken. Several connections may
@@ -103,8 +106,14 @@ export class Flow {
   due: number | undefined;
   /** Its place among flows at the same position. */
   order = 0;
+  /** Whether more waits behind what it is about to work on. */
+  isBulk = false;
   /** What waits to work. */
   readonly waiting: { bytes: number; resolve: () => void }[] = [];
+}
+
+function inOrder(a: Flow, b: Flow): number {
+  return a.due! - b.due! || a.order - b.order;
 }
 
 /** Options of {@linkcode ReadScheduler}. */
@@ -123,8 +132,10 @@ export interface ReadSchedulerOptions {
 
 /**
  * Shares the event loop among flows. One works at a time, and is charged the time that this takes; of those that wait, the
- * one that has taken the least time is next. So a flow that works little is hardly delayed by others, however many they
- * are and however expensive their lines.
+ * one that has taken the least time is next. Flows behind whose input nothing waits go before bulk flows, which always have
+ * more, but take at most half of a tick from them. So a flow that works little is hardly delayed by others, however many
+ * they are and however expensive their lines; and what is charged to it by chance, when the system runs another program
+ * while it works, does not make it wait for hundreds of others.
  *
  * A tick of the event loop does not end while reads complete at once, so a connection that always has data would block all
  * others. Therefore a tick is bounded in bytes and in time.
@@ -159,8 +170,11 @@ export class ReadScheduler {
   #workingSince = 0;
   #virtualTime = 0;
   /** The flows that wait, the first in the order at the top. */
-  readonly #flows = new BinaryHeap<Flow>((a, b) => a.due! - b.due! || a.order - b.order);
+  readonly #sparse = new BinaryHeap(inOrder);
+  readonly #bulk = new BinaryHeap(inOrder);
   #order = 0;
+  /** How long flows that are not bulk have worked in this tick, in milliseconds. */
+  #sparseMs = 0;
   /** What waits for the next tick. */
   #waiting: (() => void)[] = [];
 
@@ -186,7 +200,7 @@ export class ReadScheduler {
   begin(flow: Flow, bytes = 0): Promise<void> | undefined {
     const now = this.#now();
     if (!this.#hasStarted) this.#startPolled(now);
-    const isFree = this.#working === undefined && this.#flows.length === 0;
+    const isFree = this.#working === undefined && this.#waitingFlows === 0;
     if (isFree && !this.#isTickOver(now)) return this.#grant(flow, bytes, now);
     return new Promise((resolve) => {
       flow.waiting.push({ bytes, resolve });
@@ -214,7 +228,7 @@ export class ReadScheduler {
    */
   isOver(): boolean {
     const now = this.#now();
-    if (this.#flows.length > 0 && now - this.#workingSince > SLICE_MS) return true;
+    if (this.#waitingFlows > 0 && now - this.#workingSince > this.#sliceMs) return true;
     return now - this.#startedAt > this.#options.maxTickMs;
   }
 
@@ -267,6 +281,16 @@ export class ReadScheduler {
     }
   }
 
+  /**
+   * Whether a flow uses less than its share of the time, so that it need not be held back for what others do.
+   *
+   * @param flow The flow.
+   * @returns True if it has at least half of its credit left. The only one that works has none.
+   */
+  hasCredit({ due }: Flow): boolean {
+    return due !== undefined && due < this.#virtualTime - this.#creditMs / 2;
+  }
+
   /** How much a busy source should be asked for in this tick, in bytes: the share of one of those that waited. */
   get shareBytes(): number {
     return this.#shareBytes;
@@ -279,12 +303,26 @@ export class ReadScheduler {
     return new Promise((resolve) => void this.#waiting.push(resolve));
   }
 
+  get #waitingFlows(): number {
+    return this.#sparse.length + this.#bulk.length;
+  }
+
+  get #sliceMs(): number {
+    return Math.min(Math.max(ROUND_MS / this.#waitingFlows, MIN_SLICE_MS), MAX_SLICE_MS);
+  }
+
+  get #creditMs(): number {
+    return CREDIT_SLICES * this.#sliceMs;
+  }
+
   #isTickOver(now: number): boolean {
     return this.#leftBytes <= 0 || now - this.#startedAt > this.#options.maxTickMs;
   }
 
   #charge(flow: Flow, now: number): void {
-    flow.due! += now - this.#workingSince;
+    const elapsed = now - this.#workingSince;
+    flow.due! += elapsed;
+    if (!flow.isBulk) this.#sparseMs += elapsed;
     this.#working = undefined;
   }
 
@@ -292,12 +330,18 @@ export class ReadScheduler {
   #enqueue(flow: Flow): void {
     flow.due = this.#position(flow);
     flow.order = this.#order++;
-    this.#flows.push(flow);
+    (flow.isBulk ? this.#bulk : this.#sparse).push(flow);
+  }
+
+  /** Takes the flow that is next. */
+  #next(): Flow {
+    const isBulkNext = this.#bulk.length > 0 && this.#sparseMs > this.#options.maxTickMs / 2;
+    return (isBulkNext || this.#sparse.length === 0 ? this.#bulk : this.#sparse).pop()!;
   }
 
   /** A flow that is new has none in hand: it is behind those that work little. */
   #position({ due }: Flow): number {
-    return due === undefined ? this.#virtualTime : Math.max(due, this.#virtualTime - CREDIT_MS);
+    return due === undefined ? this.#virtualTime : Math.max(due, this.#virtualTime - this.#creditMs);
   }
 
   #grant(flow: Flow, bytes: number, now: number): undefined {
@@ -309,9 +353,9 @@ export class ReadScheduler {
   }
 
   #grantNext(now: number): void {
-    if (this.#flows.length === 0) return;
+    if (this.#waitingFlows === 0) return;
     if (this.#isTickOver(now)) return this.#scheduleNext();
-    const flow = this.#flows.pop()!;
+    const flow = this.#next();
     const { bytes, resolve } = flow.waiting.shift()!;
     this.#grant(flow, bytes, now);
     resolve();
@@ -323,7 +367,8 @@ export class ReadScheduler {
     this.#hasStarted = true;
     this.#isNextScheduled = false;
     this.#leftBytes = this.#options.tickBytes;
-    const sources = Math.max(this.#flows.length + waiting.length, 1);
+    this.#sparseMs = 0;
+    const sources = Math.max(this.#waitingFlows + waiting.length, 1);
     this.#shareBytes = Math.max(Math.floor(this.#leftBytes / sources), MIN_SHARE_BYTES);
     this.#startedAt = now;
     for (const resolve of waiting) resolve();

@@ -32,6 +32,8 @@ export interface Transport {
    * @returns How many bytes were read, or null at the end.
    */
   read(buffer: Uint8Array): Promise<number | null>;
+  /** Whether it knows of more to read at once, though the last read has not filled its buffer. */
+  readonly hasMore?: boolean;
   /** Ends the outgoing direction, behind all that was written. */
   closeWrite(): Promise<void>;
   /** Ends both directions at once. It may throw if the connection has been closed already. */
@@ -39,7 +41,7 @@ export interface Transport {
 }
 
 /** A source of bytes, such as a `Deno.Conn`. */
-export type ByteReader = Pick<Transport, "read">;
+export type ByteReader = Pick<Transport, "read" | "hasMore">;
 
 /** A destination of bytes, such as a `Deno.Conn`. */
 export type Sink = Pick<Transport, "writable">;

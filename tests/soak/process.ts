@@ -44,6 +44,10 @@ export class Child {
     ]).then(([{ code }]) => this.closeStdin().then(() => code));
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** Writes to its stdin, if it still reads. */
   async write(text: string): Promise<void> {
     await this.#stdin.write(encoder.encode(text)).catch(() => {});
@@ -75,6 +79,8 @@ export interface BrokerWatch {
   onTrouble(sentence: string): void;
   /** Called with each line of its log. */
   onLog?(line: string): void;
+  /** The program and what stands before its arguments, if it is not this `mq`. */
+  readonly program?: string[];
 }
 
 /** `mq server` as a process of its own. */
@@ -86,7 +92,8 @@ export class BrokerProcess implements AsyncDisposable {
 
   private constructor(args: string[], watch: BrokerWatch) {
     this.#watch = watch;
-    this.#child = new Child(["server", "--host", "127.0.0.1", ...args], (line, source) => this.#line(line, source));
+    const onLine = (line: string, source: Source) => this.#line(line, source);
+    this.#child = new Child(["server", "--host", "127.0.0.1", ...args], onLine, watch.program);
     this.#child.ended.then((code) => this.#ended(code));
   }
 
@@ -98,6 +105,10 @@ export class BrokerProcess implements AsyncDisposable {
   ): Promise<{ broker: BrokerProcess; port: number }> {
     const broker = new BrokerProcess(["--port", String(port), ...args], watch);
     return { broker, port: await broker.#listening.promise };
+  }
+
+  get pid(): number {
+    return this.#child.pid;
   }
 
   /** Ends it. A broker that is asked to (SIGTERM) ends well. */
