@@ -214,6 +214,11 @@ export class Connection implements Publisher, Subscriber, Holder {
     return this.codec.decode === undefined ? this.codec.formatControl?.(lines) ?? lines : lines;
   }
 
+  /** Makes the bytes that are queued of those of lines: see {@linkcode Transport.frame}. */
+  get frame(): Transport["frame"] {
+    return this.#conn.frame;
+  }
+
   /** How long ago it was accepted, in milliseconds. */
   get connectedMs(): number {
     return Math.round(performance.now() - this.#connectedSince);
@@ -382,11 +387,14 @@ export class Connection implements Publisher, Subscriber, Holder {
    * @returns How many bytes could not be written.
    */
   async finish(closeMessage: string, deadlineMs: number): Promise<number> {
-    if (closeMessage !== "") this.queue.pushUrgent(encoder.encode(this.formatControl(closeMessage)), RESPONSE_BYTES);
+    if (closeMessage !== "") {
+      const lines = encoder.encode(this.formatControl(closeMessage));
+      this.queue.pushUrgent(this.frame?.(lines) ?? lines, RESPONSE_BYTES);
+    }
     const endsAt = performance.now() + deadlineMs;
     const isWritten = await atMost(deadlineMs, this.#writeAndEnd());
     const knowsToClose = this.speaksControl && !this.isOneWay;
-    const graceMs = Math.min(knowsToClose ? deadlineMs : LINGER_MS, endsAt - performance.now());
+    const graceMs = Math.min(knowsToClose ? deadlineMs : LINGER_MS, Math.max(endsAt - performance.now(), 0));
     if (isWritten) await atMost(graceMs, this.#inputEnd.promise);
     const unwritten = this.queue.queuedBytes;
     this.close();

@@ -118,7 +118,8 @@ export class FanOut {
    */
   send(subscriber: Subscriber, text: string | Uint8Array): void {
     if (subscriber.group !== undefined) this.deliver(subscriber.group);
-    const bytes = typeof text === "string" ? encodeText(subscriber.formatControl?.(text) ?? text) : text;
+    const lines = typeof text === "string" ? encodeText(subscriber.formatControl?.(text) ?? text) : text;
+    const bytes = subscriber.frame?.(lines) ?? lines;
     const isQueued = subscriber.queue.pushUrgent(bytes, MAX_RESPONSES_BYTES);
     if (isQueued) this.#touched.add(subscriber.queue);
     else this.#calls.push(() => subscriber.overflow(bytes.length, 0));

@@ -4,6 +4,7 @@
  * @module
  */
 import type { EventFormat } from "../net/codec.ts";
+import type { Transport } from "../net/transport.ts";
 import type { WriteQueue } from "../net/write_queue.ts";
 import type { Pattern } from "../protocol/pattern.ts";
 import { encodeText, MAX_UTF8_BYTES } from "../protocol/text.ts";
@@ -37,6 +38,8 @@ export interface Subscriber {
    * @returns Their text. Default: as they are.
    */
   formatControl?(lines: string): string;
+  /** Makes the bytes that are queued of those of lines: see {@linkcode Transport.frame}. Default: the same. */
+  readonly frame?: Transport["frame"];
   /**
    * Called when something could not be queued because its write queue is full. It may change who is in the router.
    *
@@ -70,6 +73,7 @@ export class SubscriberGroup {
   readonly samplers: Samplers | undefined;
   /** Its members. */
   readonly members: Set<Subscriber> = new Set();
+  readonly #frame: Transport["frame"];
   readonly #names: ReadonlySet<string>;
   readonly #patterns: readonly Pattern[];
   /** The batch: the text that waits, how many events that are, and how long it may grow, in UTF-16 code units. */
@@ -91,6 +95,7 @@ export class SubscriberGroup {
   constructor(key: string, first: Subscriber) {
     this.key = key;
     this.format = first.format;
+    this.#frame = first.frame;
     const { observe } = first;
     if (observe !== undefined) this.samplers = { own: new Sampler(observe), others: new Sampler(observe) };
     const patterns = [...first.patterns.values()];
@@ -129,7 +134,12 @@ export class SubscriberGroup {
       else roomBytes = Math.min(roomBytes, member.queue.roomBytes);
     }
     const allFull = this.#receivers === 0;
-    this.#maxCharacters = allFull ? Infinity : Math.min(MAX_BATCH_CHARACTERS, roomBytes / MAX_UTF8_BYTES);
+    this.#maxCharacters = allFull ? Infinity : Math.min(MAX_BATCH_CHARACTERS, roomBytes / this.#maxBytes);
+  }
+
+  /** How many bytes a character of a batch takes at most. The header of a frame is less than another byte for each. */
+  get #maxBytes(): number {
+    return this.#frame === undefined ? MAX_UTF8_BYTES : MAX_UTF8_BYTES + 1;
   }
 
   #exclude(member: Subscriber): void {
@@ -164,7 +174,8 @@ export class SubscriberGroup {
     const events = this.#events;
     if (events === 0) return 0;
     let receivers = 0;
-    const bytes = encodeText(this.#text);
+    const text = encodeText(this.#text);
+    const bytes = this.#frame?.(text) ?? text;
     for (const member of this.members) {
       if (this.#excluded.has(member) || !member.queue.push(bytes)) {
         onOverflow(member, bytes.length + this.#lostBytes, events);
@@ -188,8 +199,8 @@ export class SubscriberGroup {
  * @param subscriber The subscriber.
  * @returns The key of the group.
  */
-export function groupKey({ id, echo, observe, format, patterns }: Subscriber): string {
-  const form = observe === undefined ? format.key : `observe ${observe}`;
+export function groupKey({ id, echo, observe, format, frame, patterns }: Subscriber): string {
+  const form = (observe === undefined ? format.key : `observe ${observe}`) + (frame === undefined ? "" : " framed");
   return `${form} ${echo ? "" : id} ${[...patterns.keys()].sort().join(" ")}`;
 }
 

@@ -7,7 +7,6 @@
  *
  * @module
  */
-import { concat } from "@std/bytes/concat";
 import { createHash } from "node:crypto";
 import { ConnectionError, MqError } from "../protocol/errors.ts";
 import { encodeText } from "../protocol/text.ts";
@@ -75,8 +74,10 @@ export function acceptUpgrade({ headers }: Pick<HttpRequest, "headers">): Record
 export class WebSocketTransport implements Transport {
   /** The address of the other end. */
   readonly remoteAddr: Deno.Addr;
-  /** Takes the bytes to send; each whole line is sent as a message. */
+  /** Takes the frames to send. */
   readonly writable: WritableStream<Uint8Array>;
+  /** Makes a message of each line. */
+  readonly frame: NonNullable<Transport["frame"]> = frameLines;
   readonly #conn: Transport;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array>;
   readonly #frames = new FrameReader();
@@ -87,8 +88,6 @@ export class WebSocketTransport implements Transport {
   #rest: Uint8Array;
   /** Whether the last read has filled the buffer. */
   #isFull = false;
-  /** The beginning of a line whose end has not been written yet. */
-  #unfinished: Uint8Array = NOTHING;
   #hasSentClose = false;
   /** Whether it waits for bytes, has got some since the last ping, and has sent one. */
   #isReading = false;
@@ -107,7 +106,7 @@ export class WebSocketTransport implements Transport {
     this.#rest = rest;
     this.#onClose = onClose;
     this.#writer = conn.writable.getWriter();
-    this.writable = new WritableStream({ write: (bytes) => this.#writeLines(bytes) });
+    this.writable = new WritableStream({ write: (bytes) => this.#write(bytes) });
     this.#send(head);
   }
 
@@ -193,12 +192,9 @@ export class WebSocketTransport implements Transport {
     return this.#writer.write(bytes).catch(() => {}); // That the connection broke is found out by reading it.
   }
 
-  async #writeLines(bytes: Uint8Array): Promise<void> {
-    const text = this.#unfinished.length === 0 ? bytes : concat([this.#unfinished, bytes]);
-    const end = text.lastIndexOf(LF) + 1;
-    this.#unfinished = text.slice(end);
+  async #write(frames: Uint8Array): Promise<void> {
     if (this.#hasSentClose) throw new ConnectionError("disconnected", "The WebSocket is closed");
-    if (end > 0) await this.#writer.write(frameLines(text.subarray(0, end)));
+    await this.#writer.write(frames);
   }
 }
 

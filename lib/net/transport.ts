@@ -34,6 +34,13 @@ export interface Transport {
   read(buffer: Uint8Array): Promise<number | null>;
   /** Whether it knows of more to read at once, though the last read has not filled its buffer. */
   readonly hasMore?: boolean;
+  /**
+   * Makes what is written of lines, where that is not the lines themselves: the same for all connections of its kind.
+   *
+   * @param lines Whole lines of UTF-8, each with its LF.
+   * @returns The bytes to write.
+   */
+  readonly frame?: (lines: Uint8Array) => Uint8Array;
   /** Ends the outgoing direction, behind all that was written. */
   closeWrite(): Promise<void>;
   /** Ends both directions at once. It may throw if the connection has been closed already. */

@@ -532,6 +532,14 @@ Deno.test("Router delivers early to a subscriber with a small queue, and asks th
   assertEquals([await small.lines(), await other.lines(), small.overflows], [lines, lines, 0]);
 });
 
+Deno.test("Router does not make a publisher pause for what others have published", async () => {
+  const router = routerOf(new FakeListener("a", { limitBytes: 300 }));
+  for (let index = 0; index < 10; index++) publish(router, `a ${"x".repeat(20)}`);
+  const { queue } = new FakeListener("");
+  assertEquals(router.fanOut.pause({ queue, hasCredit: true }), undefined);
+  await router.fanOut.pause({ queue, hasCredit: false });
+});
+
 Deno.test("Router does not make publishers pause repeatedly for a subscriber that does not read", async () => {
   const stopped = new FakeListener("a", { limitBytes: 300, ready: new Promise(() => {}) });
   const router = routerOf(stopped);

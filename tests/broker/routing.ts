@@ -75,7 +75,7 @@ export class Routing {
 
   /** See {@linkcode FanOut.pause}. */
   pause(subscriber: Subscriber): Promise<void> | undefined {
-    return this.fanOut.pause(subscriber);
+    return this.fanOut.pause({ queue: subscriber.queue, hasCredit: false });
   }
 
   /** See {@linkcode FanOut.flush}. */

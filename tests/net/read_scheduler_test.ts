@@ -50,6 +50,48 @@ Deno.test("ReadScheduler lets the flow go first that has taken the least time", 
   assertEquals(order, ["holder", "light", "heavy", "heavy again"]);
 });
 
+Deno.test("ReadScheduler lets flows go first that have no more to do, but not for more than half of a tick", async () => {
+  const { scheduler, pass } = withClock(10);
+  const order: string[] = [];
+  const work = (name: string, flow: Flow, ms: number) =>
+    scheduler.run(flow, 0, () => {
+      order.push(name);
+      pass(ms);
+    });
+  const [busy, ...light] = Array.from({ length: 5 }, () => new Flow());
+  busy.isBulk = true;
+  for (const flow of light) await work("light", flow, 50); // They have taken more time than the busy one.
+  order.length = 0;
+  await Promise.all([busy, ...light].map((flow) => work(flow.isBulk ? "busy" : "light", flow, 2)));
+  assertEquals(order, ["light", "light", "light", "busy", "light"]);
+});
+
+Deno.test("ReadScheduler gives many flows shorter slices than few", async () => {
+  const workingMs = async (others: number) => {
+    const { scheduler, pass } = withClock();
+    const flow = new Flow();
+    scheduler.begin(flow);
+    const waiting = Array.from({ length: others }, () => scheduler.run(new Flow(), 0, () => {}));
+    let ms = 0;
+    for (; !scheduler.isOver(); ms += 0.01) pass(0.01);
+    scheduler.end(flow);
+    await Promise.all(waiting);
+    return Math.round(ms * 10) / 10;
+  };
+  assertEquals([await workingMs(1), await workingMs(20), await workingMs(500)], [1, 0.5, 0.1]);
+});
+
+Deno.test("ReadScheduler.hasCredit tells who has worked little from who is busy, and from who is alone", async () => {
+  const { scheduler, pass } = withClock();
+  const [light, busy, alone] = [new Flow(), new Flow(), new Flow()];
+  await scheduler.run(light, 0, () => pass(1));
+  for (let index = 0; index < 100; index++) await scheduler.run(busy, 0, () => pass(10));
+  await scheduler.run(light, 0, () => assertEquals(scheduler.hasCredit(light), true));
+  await scheduler.run(busy, 0, () => assertEquals(scheduler.hasCredit(busy), false));
+  assertEquals(scheduler.hasCredit(alone), false);
+  await scheduler.run(alone, 0, () => assertEquals(scheduler.hasCredit(alone), false));
+});
+
 Deno.test("ReadScheduler gives a flow that has rested no more than a little time in hand", async () => {
   const { scheduler, pass } = withClock();
   const rested = new Flow();
