@@ -37,6 +37,8 @@ interface Shared {
   readonly newcomers: Flow;
   /** The budget for what they hold. */
   readonly memory: MemoryBudget;
+  /** What to call when the system has no descriptor for another connection: whoever can, closes some. */
+  readonly onExhausted: Set<() => void>;
   /** Publishes that one was refused; `times` is how often that has happened for the same reason. */
   rejected(error: ProtocolError, times: number): void;
 }
@@ -195,8 +197,8 @@ export class Broker implements AsyncDisposable {
    * @internal It changes with the gateway.
    */
   get shared(): Shared {
-    const { newcomers, memory } = this.#pool;
-    return { newcomers, memory, rejected: (error, times) => this.#systemEvents.rejected(error, times) };
+    const { newcomers, memory, onExhausted } = this.#pool;
+    return { newcomers, memory, onExhausted, rejected: (error, times) => this.#systemEvents.rejected(error, times) };
   }
 
   /** How many bytes wait in the queues of all connections. */

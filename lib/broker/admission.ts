@@ -42,6 +42,8 @@ export interface AdmissionHost {
    * @param times How often that has happened; with `cannot-accept`, since the last that was accepted.
    */
   rejected(error: ProtocolError, times: number): void;
+  /** Called when the system has no descriptor for another connection. */
+  exhausted(): void;
   /**
    * Keeps a promise that closing the broker waits for.
    *
@@ -129,6 +131,7 @@ export class Admission {
   #exhausted(error: Error, times: number): void {
     const message = `Cannot accept connections, they wait: ${error.message}`;
     this.#host.rejected(new ProtocolError("cannot-accept", message), times);
+    this.#host.exhausted();
   }
 
   #reject(conn: Transport, codec: Codec): void {

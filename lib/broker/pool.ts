@@ -106,6 +106,8 @@ export class Pool {
   readonly newcomers: Flow = new Flow();
   /** The budget for what connections hold. */
   readonly memory: MemoryBudget;
+  /** What to call when the system has no descriptor for another connection. */
+  readonly onExhausted: Set<() => void> = new Set();
   #accepted = 0;
   #ticking: ReturnType<typeof setInterval> | undefined;
   #isOpen = true;
@@ -130,6 +132,7 @@ export class Pool {
       connections: () => this.size,
       admit: (conn, codec) => this.#admit(conn, codec),
       rejected: (error, times) => systemEvents.rejected(error, times),
+      exhausted: () => this.onExhausted.forEach((makeRoom) => makeRoom()),
       keep: (task) => this.keep(task),
     }, limits);
   }

@@ -147,6 +147,7 @@ class Gateway implements WebGateway, HttpServerHost {
   readonly limits: Readonly<Limits>;
   readonly memory: MemoryBudget;
   readonly newcomers: Flow;
+  readonly onExhausted: Set<() => void>;
   readonly #broker: Broker;
   readonly #policy: AccessPolicy;
   readonly #hasTokens: boolean;
@@ -165,6 +166,7 @@ class Gateway implements WebGateway, HttpServerHost {
     this.limits = broker.limits;
     this.memory = broker.shared.memory;
     this.newcomers = broker.shared.newcomers;
+    this.onExhausted = broker.shared.onExhausted;
     this.#policy = { isSecure: tls !== undefined, hostname, origins: origins.map(parseOrigin) };
     this.#hasTokens = broker.authorize(undefined) === undefined;
     this.#guesses = new TokenGuesses((error, times) => this.rejected(error, times));

@@ -15,8 +15,16 @@ import type { Transport } from "../net/transport.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { HttpConnection, type HttpHost } from "./connection.ts";
 
+/** What remains of the connections when the system has no descriptor for another, as a share; but at least so many. */
+const [REMAINING, MIN_PLACES] = [3 / 4, 16];
+
+/** How long their number is limited by that, in milliseconds. */
+const SHORTAGE_MS = 60_000;
+
 /** The broker and gateway, to their HTTP server. */
 export interface HttpServerHost extends HttpHost {
+  /** What to call when the system has no descriptor for another connection. */
+  readonly onExhausted: Set<() => void>;
   /** Called with each connection that is refused. `times` is how often that has happened for the same reason. */
   rejected(error: ProtocolError, times: number): void;
 }
@@ -29,8 +37,12 @@ export class HttpServer {
   readonly #tasks = new Set<Promise<void>>();
   readonly #handshakes: Handshakes;
   readonly #ticking: ReturnType<typeof setInterval>;
+  readonly #makeDescriptors = () => this.#yield();
   #isOpen = true;
   #rejected = 0;
+  /** How many connections there may be, and until when that is less than the limit. */
+  #places: number;
+  #shortUntil = 0;
 
   /**
    * Listens.
@@ -41,10 +53,12 @@ export class HttpServer {
    */
   constructor(options: ListenOptions, host: HttpServerHost) {
     this.#host = host;
-    const { helloMs, answerMs, silenceMs } = host.limits;
+    const { helloMs, answerMs, silenceMs, httpConnections } = host.limits;
+    this.#places = httpConnections;
     this.#handshakes = new Handshakes(helloMs);
     this.#listeners = listenTcp(options);
     for (const listener of this.#listeners) this.#keep(acceptAll(listener, this.#acceptor()));
+    host.onExhausted.add(this.#makeDescriptors);
     this.#ticking = setInterval(() => this.#tick(), tickMs(helloMs, answerMs, silenceMs));
   }
 
@@ -65,6 +79,7 @@ export class HttpServer {
    */
   async close(graceMs: number): Promise<void> {
     this.#isOpen = false;
+    this.#host.onExhausted.delete(this.#makeDescriptors);
     for (const listener of this.#listeners) listener.close();
     this.#handshakes.close();
     for (const connection of this.#connections) {
@@ -87,11 +102,11 @@ export class HttpServer {
       flow: this.#host.newcomers,
       isOpen: () => this.#isOpen,
       accept: (conn) => this.#accept(conn),
-      exhausted: ({ message }, times) =>
-        this.#host.rejected(
-          new ProtocolError("cannot-accept", `Cannot accept HTTP connections, they wait: ${message}`),
-          times,
-        ),
+      exhausted: ({ message }, times) => {
+        const why = `Cannot accept HTTP connections, they wait: ${message}`;
+        this.#host.rejected(new ProtocolError("cannot-accept", why), times);
+        this.#yield();
+      },
     };
   }
 
@@ -121,12 +136,23 @@ export class HttpServer {
     );
   }
 
-  /** When all places are taken, a connection takes that of the one which has been idle for longest, or else of the oldest. */
+  /** When all places are taken, a connection takes that of another. */
   #makeRoom(): void {
-    const { httpConnections } = this.#host.limits;
-    if (this.#connections.size < httpConnections) return;
-    const message = `This broker has room for ${httpConnections} HTTP connections, and none is free`;
+    if (this.#connections.size < this.#places) return;
+    const message = `This broker has room for ${this.#places} HTTP connections, and none is free`;
     this.#host.rejected(new ProtocolError("too-many-connections", message), ++this.#rejected);
+    this.#closeOne();
+  }
+
+  /** Gives descriptors back that the system has no more of: the ports of lines need them, too. */
+  #yield(): void {
+    this.#places = Math.max(Math.floor(this.#connections.size * REMAINING), MIN_PLACES);
+    this.#shortUntil = performance.now() + SHORTAGE_MS;
+    while (this.#connections.size > this.#places) this.#closeOne();
+  }
+
+  /** Closes the connection that has been idle for longest, or else the oldest. */
+  #closeOne(): void {
     let longest: HttpConnection | undefined;
     for (const connection of this.#connections) {
       if ((connection.idleSince ?? Infinity) < (longest?.idleSince ?? Infinity)) longest = connection;
@@ -139,6 +165,7 @@ export class HttpServer {
 
   #tick(): void {
     const now = performance.now();
+    if (now > this.#shortUntil) this.#places = this.#host.limits.httpConnections;
     for (const connection of this.#connections) {
       if (now > connection.deadline) connection.close();
     }

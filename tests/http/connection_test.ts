@@ -126,6 +126,24 @@ Deno.test("13.16 one connection more than there may be takes the place of the on
   assertEquals([told.code, told.id], ["too-many-connections", ""]);
 });
 
+Deno.test("13.16 when the system has no descriptor left, a quarter of the connections is closed, and their number is limited", async () => {
+  await using test = await startWeb();
+  const clients: RawClient[] = [];
+  for (let count = 0; count < 24; count++) {
+    const client = await test.raw();
+    await client.send(`${HEALTH}\r\n`);
+    await client.lines.find("ok");
+    clients.push(client);
+  }
+  for (const makeRoom of test.server.broker.shared.onExhausted) makeRoom();
+  for (const client of clients.slice(0, 6)) assertEquals(await client.lines.rest(), "");
+  assertEquals(statuses(await say(test, LAST)), [200]); // In the place of the one that is idle for longest.
+  assertEquals(await clients[6].lines.rest(), "");
+  await clients[7].send(LAST);
+  assertEquals(statuses(await clients[7].lines.rest()), [200]);
+  assertMatch(String(test.server.told("mq.refused").at(-1)!.text), /has room for 18 HTTP connections/);
+});
+
 Deno.test("13.11 wrong tokens are told at the first, the tenth and so on, and each ends its connection", async () => {
   await using test = await startWeb({ tokens: [{ token: "s3cret", scope: "all" }] });
   for (let times = 0; times < 11; times++) {

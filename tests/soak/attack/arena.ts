@@ -1,5 +1,6 @@
 /** A broker under attack: its process, that of the attackers, that of the honest, and what the system says of the broker. */
 import { count as countOf } from "../../../cmd/shared/format.ts";
+import { programLine } from "../../helpers.ts";
 import { BrokerProcess, Child } from "../process.ts";
 import { type Observation, READY as CONNECTED } from "./honest.ts";
 import { READY as ATTACKING } from "./attackers.ts";
@@ -16,6 +17,8 @@ export interface TrialOptions {
   readonly seed: number;
   /** The program of the broker and what stands before its arguments, if it is not this `mq`. */
   readonly program?: string[];
+  /** How many descriptors the broker may have; undefined for as many as the system allows. */
+  readonly descriptors?: number;
 }
 
 /** What the system says of a process. */
@@ -99,7 +102,7 @@ export class Arena implements AsyncDisposable {
       0,
       ["--events", `honest.>,bench.*,${HOSTILE_EVENTS}`, "--web", "127.0.0.1:0", ...flags],
       {
-        program: options.program,
+        program: limited(options),
         onTrouble: (sentence) => arena.troubles.push(sentence),
         onLog: (line) => {
           const [, webPort] = /^Web page: http:\/\/127\.0\.0\.1:(\d+)/.exec(line) ?? [];
@@ -124,6 +127,11 @@ export class Arena implements AsyncDisposable {
     this.#helpers.push(honest);
     await honest.ready();
     return honest;
+  }
+
+  /** Waits until the broker answers one who comes anew. */
+  async answers(): Promise<void> {
+    await (await this.honest(1, 1, 1)).kill();
   }
 
   /** Has attackers of a kind begin. */
@@ -186,6 +194,12 @@ export class Arena implements AsyncDisposable {
     await Promise.all(this.#helpers.map((helper) => helper.kill()));
     await this.#broker[Symbol.asyncDispose]();
   }
+}
+
+/** The program with a limit of its descriptors, if there is to be one. */
+function limited({ program, descriptors }: TrialOptions): string[] | undefined {
+  if (descriptors === undefined) return program;
+  return ["sh", "-c", `ulimit -n ${descriptors} && exec "$@"`, "sh", ...program ?? programLine()];
 }
 
 async function usageOf(pid: number): Promise<Usage> {

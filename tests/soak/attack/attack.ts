@@ -34,6 +34,7 @@ const flags = {
   }),
   drain: option("DURATION", "End each broker in the middle of it, with this drain time.", duration),
   memory: option("BYTES", "Have the broker take no more than this, and tell who is refused.", size),
+  descriptors: option("N", "How many file descriptors the broker may have.", integer(64)),
   broker: option("DIR", "Attack the mq of this folder.", (text: string) => text),
   seed: option("N", "Makes the same random choices again.", integer(0, 2 ** 31), { defaultValue: ["1", 1] }),
   json: toggle("Print one JSON object per kind."),
@@ -146,7 +147,8 @@ const attack = defineCommand({
     const { forMs, connections, seed } = { ...flags, forMs: flags.for };
     const program = flags.broker &&
       [Deno.execPath(), "run", "--quiet", "--cached-only", "--no-check", "--allow-all", `${flags.broker}/cmd/main.ts`];
-    const options = { forMs, connections, seed, program: program || undefined };
+    const { descriptors } = flags;
+    const options = { forMs, connections, seed, descriptors, program: program || undefined };
     const test = flags.drain !== undefined
       ? drainTest(options, flags.drain)
       : flags.memory !== undefined

@@ -53,6 +53,7 @@ export async function beside(kind: string, options: BesideOptions): Promise<Besi
   const attacks = await attackers.result();
   const observation = await honest.result();
   await pause(restMs);
+  await arena.answers();
   const highest = await arena.highest();
   const after = await arena.usage();
   await arena.end();
@@ -103,8 +104,7 @@ export async function memory(kind: string, flags: string[], options: TrialOption
   const attackers = await arena.attack(kind);
   await pause(options.forMs);
   await attackers.result();
-  const honest = await arena.honest(1, 1, 1000); // It answers.
-  await honest.kill();
+  await arena.answers();
   const highest = await arena.highest();
   const after = await arena.usage();
   await arena.end();
