@@ -69,7 +69,9 @@ export class FanOut {
   publish({ groups }: Route, event: Publication, origin?: Origin): number {
     let receivers = 0;
     for (const group of groups) {
-      if (origin?.echo === false && origin.group === group) continue; // Who wants no echo is alone in its group.
+      const isEcho = origin?.echo === false && origin.group === group;
+      if (isEcho && group.members.size === 1) continue;
+      this.#leaveOutMember(group, isEcho ? origin.id : undefined);
       if (group.samplers !== undefined) this.#sample(group, group.samplers, event, origin);
       else receivers += this.#write(group, event);
     }
@@ -77,6 +79,13 @@ export class FanOut {
     if (groups.length > 0) this.#schedule();
     this.notify();
     return receivers;
+  }
+
+  /** One batch is either for all members or for all but one, who wants no echo of what is in it. */
+  #leaveOutMember(group: SubscriberGroup, id: string | undefined): void {
+    if (group.leftOut === id) return;
+    this.deliver(group);
+    group.leftOut = id;
   }
 
   /** Adds an event to the text that waits for a group; returns for how many of its members it is queued. */

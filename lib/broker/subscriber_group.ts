@@ -71,6 +71,8 @@ export class SubscriberGroup {
   readonly format: EventFormat<Publication>;
   /** If its members are observers: which events they get. */
   readonly samplers: Samplers | undefined;
+  /** The id of the member whom no batch is for from the next one on. To be changed only where no batch waits. */
+  leftOut: string | undefined;
   /** Its members. */
   readonly members: Set<Subscriber> = new Set();
   readonly #frame: Transport["frame"];
@@ -130,7 +132,8 @@ export class SubscriberGroup {
     let roomBytes = Infinity;
     this.#receivers = this.members.size;
     for (const member of this.members) {
-      if (member.queue.isFull) this.#exclude(member);
+      if (member.id === this.leftOut) this.#receivers--;
+      else if (member.queue.isFull) this.#exclude(member);
       else roomBytes = Math.min(roomBytes, member.queue.roomBytes);
     }
     const allFull = this.#receivers === 0;
@@ -177,6 +180,7 @@ export class SubscriberGroup {
     const text = encodeText(this.#text);
     const bytes = this.#frame?.(text) ?? text;
     for (const member of this.members) {
+      if (member.id === this.leftOut) continue;
       if (this.#excluded.has(member) || !member.queue.push(bytes)) {
         onOverflow(member, bytes.length + this.#lostBytes, events);
         continue;
@@ -193,15 +197,15 @@ export class SubscriberGroup {
 }
 
 /**
- * The group that a subscriber belongs to: subscribers that are written the same bytes share one, and one without echo has
- * one for itself.
+ * The group that a subscriber belongs to: subscribers that are written the same bytes share one. Those without echo share
+ * others, for what one of them publishes divides the batches of its group.
  *
  * @param subscriber The subscriber.
  * @returns The key of the group.
  */
-export function groupKey({ id, echo, observe, format, frame, patterns }: Subscriber): string {
+export function groupKey({ echo, observe, format, frame, patterns }: Subscriber): string {
   const form = (observe === undefined ? format.key : `observe ${observe}`) + (frame === undefined ? "" : " framed");
-  return `${form} ${echo ? "" : id} ${[...patterns.keys()].sort().join(" ")}`;
+  return `${form} ${echo ? "" : "quiet"} ${[...patterns.keys()].sort().join(" ")}`;
 }
 
 /** The time over which a sample is evened out, in milliseconds. */

@@ -5,7 +5,7 @@
  * @module
  */
 import { concat } from "@std/bytes/concat";
-import type { Holder, MemoryBudget } from "../net/memory.ts";
+import type { MemoryBudget } from "../net/memory.ts";
 import { Flow, scheduler } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
 import { MqError, ProtocolError } from "../protocol/errors.ts";
@@ -81,7 +81,7 @@ export interface HttpHost {
 }
 
 /** One connection. */
-export class HttpConnection implements Holder {
+export class HttpConnection {
   readonly #host: HttpHost;
   readonly #conn: Transport;
   #writer: WritableStreamDefaultWriter<Uint8Array>;
@@ -116,11 +116,6 @@ export class HttpConnection implements Holder {
   /** How much memory is held for a body, in bytes. */
   get heldBytes(): number {
     return this.#bodyBytes;
-  }
-
-  /** Closes the connection: see {@linkcode Holder}. */
-  evict(): void {
-    this.close();
   }
 
   /** Closes the connection at once. */

@@ -8,6 +8,7 @@
 import { formatAddress } from "../protocol/address.ts";
 import { explainHandshake } from "../net/connection_errors.ts";
 import { tickMs } from "../net/heartbeat.ts";
+import type { Holder } from "../net/memory.ts";
 import { acceptAll, type Acceptor, type Listener, type ListenOptions, listenTcp } from "../net/listen.ts";
 import { Handshakes, TlsTransport } from "../net/tls.ts";
 import { atMost } from "../net/time.ts";
@@ -39,7 +40,8 @@ export class HttpServer {
   readonly #ticking: ReturnType<typeof setInterval>;
   readonly #makeDescriptors = () => this.#yield();
   #isOpen = true;
-  #rejected = 0;
+  /** How often connections have been refused, by the code of the reason. */
+  readonly #refusals = new Map<string, number>();
   /** How many connections there may be, and until when that is less than the limit. */
   #places: number;
   #shortUntil = 0;
@@ -120,27 +122,46 @@ export class HttpServer {
 
   #refuseTls({ remoteAddr }: TlsTransport, cause: unknown): void {
     const message = `No TLS with ${formatAddress(remoteAddr as Deno.NetAddr)}: ${explainHandshake(cause).reason}`;
-    this.#host.rejected(new ProtocolError("tls", message, { cause }), ++this.#rejected);
+    this.#refuse(new ProtocolError("tls", message, { cause }));
   }
 
   #serve(conn: Transport): void {
     this.#makeRoom();
     const connection = new HttpConnection(conn, this.#host);
     this.#connections.add(connection);
-    this.#host.memory.add(connection);
+    const holder: Holder = {
+      get heldBytes() {
+        return connection.heldBytes;
+      },
+      evict: () => this.#evict(connection),
+    };
+    this.#host.memory.add(holder);
     this.#keep(
       connection.serve().finally(() => {
         this.#connections.delete(connection);
-        this.#host.memory.delete(connection);
+        this.#host.memory.delete(holder);
       }),
     );
+  }
+
+  #refuse(error: ProtocolError): void {
+    const times = (this.#refusals.get(error.code) ?? 0) + 1;
+    this.#refusals.set(error.code, times);
+    this.#host.rejected(error, times);
+  }
+
+  #evict(connection: HttpConnection): void {
+    const message = `Closed an HTTP connection: the body of its request held ${connection.heldBytes} bytes, the most of ` +
+      "all, and the broker's memory is used up";
+    this.#refuse(new ProtocolError("out-of-memory", message));
+    connection.close();
   }
 
   /** When all places are taken, a connection takes that of another. */
   #makeRoom(): void {
     if (this.#connections.size < this.#places) return;
     const message = `This broker has room for ${this.#places} HTTP connections, and none is free`;
-    this.#host.rejected(new ProtocolError("too-many-connections", message), ++this.#rejected);
+    this.#refuse(new ProtocolError("too-many-connections", message));
     this.#closeOne();
   }
 

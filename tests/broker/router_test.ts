@@ -298,6 +298,18 @@ Deno.test("Router does not send a subscriber without echo its own events, and se
   for (const other of others) assertEquals(await other.lines(), ["a own", "a other"]);
 });
 
+Deno.test("Router has subscribers without echo share what is encoded for them, and leaves out of it only their own events", async () => {
+  const quiet = Array.from({ length: 3 }, () => new FakeListener("a", { echo: false }));
+  const router = routerOf(...quiet);
+  for (const [index, sender] of [0, 0, 1, 2, 1].entries()) {
+    assertEquals(publish(router, `a ${index}`, quiet[sender]), 2);
+  }
+  assertEquals(publish(router, "a 5"), 3);
+  assertEquals(new Set(quiet.map(({ group }) => group)).size, 1);
+  const heard = await Promise.all(quiet.map((listener) => listener.lines()));
+  assertEquals(heard.map((lines) => lines.join()), ["a 2,a 3,a 4,a 5", "a 0,a 1,a 3,a 5", "a 0,a 1,a 2,a 4,a 5"]);
+});
+
 Deno.test("Router sends a subscriber with echo its own events", async () => {
   const listener = new FakeListener("a");
   assertEquals(publish(routerOf(listener), "a own", listener), 1);

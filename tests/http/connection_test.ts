@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { parseHead } from "../../lib/http/head.ts";
 import { MqError } from "../../mod.ts";
 import { RawClient, until } from "../helpers.ts";
+import { minMemoryBytes } from "../../lib/protocol/limits.ts";
 import { startWeb, type TestWeb } from "./fixtures.ts";
 
 /** Sends text to a gateway; returns all that comes back until the connection is closed. */
@@ -142,6 +143,20 @@ Deno.test("13.16 when the system has no descriptor left, a quarter of the connec
   await clients[7].send(LAST);
   assertEquals(statuses(await clients[7].lines.rest()), [200]);
   assertMatch(String(test.server.told("mq.refused").at(-1)!.text), /has room for 18 HTTP connections/);
+});
+
+Deno.test("11.2 where memory is used up, the HTTP connection with the longest body is closed, and that is told", async () => {
+  await using test = await startWeb({ limits: { lineBytes: 1e6, memoryBytes: minMemoryBytes(1e6) } });
+  const long = await test.raw();
+  await long.send(`${POST}content-length: 900000\r\n\r\nx`);
+  const short = await test.raw();
+  await short.send(`${POST}content-length: 200000\r\nconnection: close\r\n\r\n1`);
+  assertEquals(await long.lines.rest(), "");
+  await short.send(" ".repeat(199_999));
+  assertEquals(statuses(await short.lines.rest()), [202]);
+  const [{ code, text }] = test.server.told("mq.refused");
+  assertEquals(code, "out-of-memory");
+  assertMatch(String(text), /^Closed an HTTP connection: the body of its request held 900000 bytes/);
 });
 
 Deno.test("13.11 wrong tokens are told at the first, the tenth and so on, and each ends its connection", async () => {

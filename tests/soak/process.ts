@@ -8,7 +8,7 @@ const encoder = new TextEncoder();
 const FAILURE = /internal-error|The broker failed/;
 
 /** What it says on stderr, though all is well: for whom it waits when it ends. */
-const WAITS = / waiting up to [\d.]+ s for \d+ connections? /;
+const WAITS = / waiting up to [\d.]+ s for (?:\d+ connections?|HTTP requests) /;
 
 /** Where a line came from. */
 export type Source = "stdout" | "stderr";
