@@ -147,7 +147,7 @@ export class Lines {
 }
 
 /** A client that speaks through a bare socket. */
-export class RawClient {
+export class RawClient implements Disposable {
   readonly conn: Deno.TcpConn;
   readonly lines: Lines;
 
@@ -197,6 +197,10 @@ export class RawClient {
     } catch {
       // It is closed.
     }
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 }
 
