@@ -376,7 +376,7 @@ export class Broker implements AsyncDisposable {
    * @throws {ProtocolError} With the code `bad-name`.
    */
   explainRouting(name: string): Why {
-    return explainRoute(this.#router.route(name, true), this.#pool.connections);
+    return explainRoute(this.#router.explain(name), this.#pool.connections);
   }
 
   /**

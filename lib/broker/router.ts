@@ -1,13 +1,15 @@
 /**
- * Which subscribers get an event. Subscribers with the same patterns and format form one group, and a name finds its
- * groups by one look-up. A subscriber belongs to at most one group, so it gets every event once.
+ * Which subscribers get an event. Subscribers with the same patterns and format form one group, and a name that is known
+ * finds its groups by one look-up. A subscriber belongs to at most one group, so it gets every event once.
  *
  * @module
  */
 import { checkName, INBOX } from "../protocol/event.ts";
 import { Pattern } from "../protocol/pattern.ts";
+import { afterCurrentTick } from "../net/read_scheduler.ts";
 import { copySubstring, isFirstWord, wordEnd } from "../protocol/text.ts";
 import type { FanOut } from "./fan_out.ts";
+import { PatternIndex } from "./pattern_index.ts";
 import { groupKey, type Subscriber, SubscriberGroup } from "./subscriber_group.ts";
 
 /** How many names are remembered with their groups. Past that all are forgotten and looked up again. */
@@ -22,9 +24,10 @@ export interface Route {
   readonly name: string;
   /** The pattern that recognizes it; undefined if the broker does not recognize it. */
   readonly recognizedBy: string | undefined;
-  /** The groups with a pattern that matches it. */
-  readonly groups: readonly SubscriberGroup[];
-  /** Whether the router remembers it: then it still holds, and so does `next`. */
+  /** The groups with a pattern that matches it, and of which version of the subscriptions they are. */
+  groups: readonly SubscriberGroup[];
+  version: number;
+  /** Whether the router remembers it: then `next` still holds, too. */
   isKnown: boolean;
   /** The route of the name that a publisher sent after this one the last time. */
   next: Route | undefined;
@@ -49,6 +52,11 @@ export class Router {
   readonly #recognized: readonly Pattern[];
   readonly #fanOut: FanOut;
   readonly #groups = new Map<string, SubscriberGroup>();
+  readonly #index = new PatternIndex<SubscriberGroup>();
+  /** Changes whenever a name may have other groups than before. */
+  #version = 0;
+  /** Groups of one subscriber that has left, and may come back in this tick with other patterns. */
+  readonly #left = new Set<SubscriberGroup>();
   /** The subscribers that join before the next event: one that changes its patterns a thousand times joins once. */
   readonly #joining = new Set<Subscriber>();
   readonly #routes = new Map<string, Route>();
@@ -88,8 +96,22 @@ export class Router {
     this.#fanOut.deliver(group);
     group.members.delete(subscriber);
     subscriber.group = undefined;
-    if (group.members.size === 0) this.#removeGroup(group);
+    if (group.members.size === 0) this.#leaveGroup(group);
     this.#fanOut.notify();
+  }
+
+  /** Patterns are changed one at a time as a rule: then only the change costs time when the subscriber comes back. */
+  #leaveGroup(group: SubscriberGroup): void {
+    this.#version++;
+    if (!group.isForOne) return this.#removeGroup(group);
+    if (this.#left.size === 0) afterCurrentTick(() => this.#removeLeft());
+    this.#left.add(group);
+  }
+
+  #removeLeft(): void {
+    if (this.#joining.size > 0) this.#joinAll();
+    for (const group of this.#left) this.#removeGroup(group);
+    this.#left.clear();
   }
 
   /**
@@ -112,7 +134,21 @@ export class Router {
    */
   route(name: string, isOwn = false): Route {
     if (this.#joining.size > 0) this.#joinAll();
-    return this.#routes.get(name) ?? this.#find(name, isOwn);
+    const route = this.#routes.get(name);
+    return route === undefined ? this.#find(name, isOwn) : this.#updated(route);
+  }
+
+  /**
+   * Looks up who would get an event, whether its name is recognized or not.
+   *
+   * @param name The name.
+   * @returns Its route, which is not remembered.
+   * @throws {ProtocolError} With the code `bad-name`, if it is malformed.
+   */
+  explain(name: string): Route {
+    if (this.#joining.size > 0) this.#joinAll();
+    checkName(name);
+    return this.#makeRoute(name);
   }
 
   /**
@@ -127,10 +163,22 @@ export class Router {
   routeAfter(last: Route | undefined, line: string): Route {
     if (this.#joining.size > 0) this.#joinAll();
     const guess = last?.next;
-    if (guess !== undefined && isFirstWord(guess.name, line)) return guess;
+    if (guess !== undefined && isFirstWord(guess.name, line)) return this.#updated(guess);
     const route = this.route(line.slice(0, wordEnd(line)));
     if (last?.isKnown && route.isKnown) last.next = route;
     return route;
+  }
+
+  #updated(route: Route): Route {
+    if (route.version !== this.#version) {
+      route.groups = this.#groupsOf(route.name);
+      route.version = this.#version;
+    }
+    return route;
+  }
+
+  #groupsOf(name: string): SubscriberGroup[] {
+    return [...this.#index.find(name)].filter(({ members }) => members.size > 0);
   }
 
   #joinAll(): void {
@@ -138,6 +186,7 @@ export class Router {
       const key = groupKey(subscriber);
       const group = this.#groups.get(key) ?? this.#addGroup(key, subscriber);
       this.#fanOut.deliver(group);
+      if (group.members.size === 0) this.#begin(group, subscriber);
       group.members.add(subscriber);
       subscriber.group = group;
     }
@@ -149,14 +198,30 @@ export class Router {
     const group = new SubscriberGroup(key, first);
     this.#groups.set(key, group);
     this.#fanOut.addGroup(group);
-    this.#forgetRoutes();
     return group;
   }
 
+  /** Gives a group without members the patterns of its first one. */
+  #begin(group: SubscriberGroup, { patterns }: Subscriber): void {
+    this.#version++;
+    this.#left.delete(group);
+    for (const text of group.patterns) {
+      if (patterns.has(text)) continue;
+      group.patterns.delete(text);
+      this.#index.delete(text, group);
+    }
+    if (group.patterns.size === patterns.size) return;
+    for (const [text, pattern] of patterns) {
+      if (group.patterns.has(text)) continue;
+      group.patterns.add(text);
+      this.#index.add(pattern, group);
+    }
+  }
+
   #removeGroup(group: SubscriberGroup): void {
+    for (const text of group.patterns) this.#index.delete(text, group);
     this.#groups.delete(group.key);
     this.#fanOut.removeGroup(group);
-    this.#forgetRoutes();
   }
 
   #forgetRoutes(): void {
@@ -172,11 +237,16 @@ export class Router {
     const recognizedBy = this.recognizedBy(name);
     const isKnown = recognizedBy !== undefined || isOwn;
     // Not remembered: anybody can make up any number of these.
-    if (!isKnown) return { name, recognizedBy, groups: [], isKnown, next: undefined };
+    if (!isKnown) return { name, recognizedBy, groups: [], version: this.#version, isKnown, next: undefined };
     if (this.#routes.size >= MAX_ROUTES) this.#forgetRoutes();
-    const groups = [...this.#groups.values()].filter((group) => group.matches(name));
-    const route: Route = { name: copySubstring(name), recognizedBy, groups, isKnown, next: undefined };
+    const route = this.#makeRoute(copySubstring(name), recognizedBy);
+    route.isKnown = true;
     this.#routes.set(route.name, route);
     return route;
+  }
+
+  #makeRoute(name: string, recognizedBy = this.recognizedBy(name)): Route {
+    const groups = this.#groupsOf(name);
+    return { name, recognizedBy, groups, version: this.#version, isKnown: false, next: undefined };
   }
 }

@@ -13,6 +13,9 @@ import type { Publication } from "./publication.ts";
 /** How much text gathers for a group, in UTF-16 code units, before it is delivered without waiting for the end of the tick. */
 const MAX_BATCH_CHARACTERS = 256 * 1024;
 
+/** Subscribers with more patterns than this share no group: to compare them would take long whenever they change. */
+const MAX_COMPARED_PATTERNS = 64;
+
 /** A connection, to the router and the fan-out. */
 export interface Subscriber {
   /** Identifies it among all subscribers. */
@@ -73,11 +76,13 @@ export class SubscriberGroup {
   readonly samplers: Samplers | undefined;
   /** The id of the member whom no batch is for from the next one on. To be changed only where no batch waits. */
   leftOut: string | undefined;
+  /** Whether it is for one subscriber only, which has more patterns than is worth comparing with those of others. */
+  readonly isForOne: boolean;
+  /** The patterns of its members. The router keeps them. */
+  readonly patterns: Set<string> = new Set();
   /** Its members. */
   readonly members: Set<Subscriber> = new Set();
   readonly #frame: Transport["frame"];
-  readonly #names: ReadonlySet<string>;
-  readonly #patterns: readonly Pattern[];
   /** The batch: the text that waits, how many events that are, and how long it may grow, in UTF-16 code units. */
   #text = "";
   #events = 0;
@@ -96,25 +101,11 @@ export class SubscriberGroup {
    */
   constructor(key: string, first: Subscriber) {
     this.key = key;
+    this.isForOne = first.patterns.size > MAX_COMPARED_PATTERNS;
     this.format = first.format;
     this.#frame = first.frame;
     const { observe } = first;
     if (observe !== undefined) this.samplers = { own: new Sampler(observe), others: new Sampler(observe) };
-    const patterns = [...first.patterns.values()];
-    this.#names = new Set(patterns.filter(({ isLiteral }) => isLiteral).map(({ text }) => text));
-    this.#patterns = patterns.filter(({ isLiteral }) => !isLiteral);
-  }
-
-  /**
-   * Whether one of its patterns matches a name.
-   *
-   * @param name A well-formed event name.
-   * @returns True if one does.
-   */
-  matches(name: string): boolean {
-    if (this.#names.has(name)) return true;
-    const tokens = name.split(".");
-    return this.#patterns.some((pattern) => pattern.matchesTokens(tokens));
   }
 
   /**
@@ -198,14 +189,15 @@ export class SubscriberGroup {
 
 /**
  * The group that a subscriber belongs to: subscribers that are written the same bytes share one. Those without echo share
- * others, for what one of them publishes divides the batches of its group.
+ * others, for what one of them publishes divides the batches of its group. One with very many patterns shares none.
  *
  * @param subscriber The subscriber.
  * @returns The key of the group.
  */
-export function groupKey({ echo, observe, format, frame, patterns }: Subscriber): string {
+export function groupKey({ id, echo, observe, format, frame, patterns }: Subscriber): string {
   const form = (observe === undefined ? format.key : `observe ${observe}`) + (frame === undefined ? "" : " framed");
-  return `${form} ${echo ? "" : "quiet"} ${[...patterns.keys()].sort().join(" ")}`;
+  const own = patterns.size > MAX_COMPARED_PATTERNS ? `#${id}` : [...patterns.keys()].sort().join(" ");
+  return `${form} ${echo ? "" : "quiet"} ${own}`;
 }
 
 /** The time over which a sample is evened out, in milliseconds. */

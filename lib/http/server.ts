@@ -151,7 +151,8 @@ export class HttpServer {
   }
 
   #evict(connection: HttpConnection): void {
-    const message = `Closed an HTTP connection: the body of its request held ${connection.heldBytes} bytes, the most of ` +
+    const message =
+      `Closed an HTTP connection: the body of its request held ${connection.heldBytes} bytes, the most of ` +
       "all, and the broker's memory is used up";
     this.#refuse(new ProtocolError("out-of-memory", message));
     connection.close();

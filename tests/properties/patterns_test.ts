@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { ProtocolError } from "../../lib/protocol/errors.ts";
+import { PatternIndex } from "../../lib/broker/pattern_index.ts";
 import { checkName, checkPublishable } from "../../lib/protocol/event.ts";
 import { Pattern } from "../../lib/protocol/pattern.ts";
 import { resultOf, runs, someName, somePattern, textOf } from "./arbitraries.ts";
@@ -88,6 +89,23 @@ Deno.test("Pattern.overlaps is true for any two patterns that match the same nam
     assertEquals(one.overlaps(other), true);
   });
   fc.assert(property, runs(1000));
+});
+
+Deno.test("PatternIndex finds for each short name who holds a pattern that matches it, and nobody who has given it back", () => {
+  const indexes = [0, 10_000].map((others) => { // With many others it looks up the forms of a name, and not every pattern.
+    const index = new PatternIndex<string>();
+    for (let other = 0; other < others; other++) index.add(new Pattern(`other.${other}`), "other");
+    for (const { pattern } of SHORT_PATTERNS) {
+      for (const holder of [pattern.text, "all", "none"]) index.add(pattern, holder);
+    }
+    for (const { pattern } of SHORT_PATTERNS) index.delete(pattern.text, "none");
+    return index;
+  });
+  for (const name of SHORT_NAMES) {
+    const holders = SHORT_PATTERNS.filter(({ names }) => names.has(name)).map(({ pattern }) => pattern.text);
+    const expected = new Set(holders.length > 0 ? [...holders, "all"] : []);
+    for (const index of indexes) assertEquals(index.find(name), expected, name);
+  }
 });
 
 /** The code with which something is refused; undefined if it is not. */

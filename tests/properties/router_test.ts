@@ -18,6 +18,8 @@ const BROKER = { name: "mq" };
 /** In what form a listener is in the router. */
 interface Form {
   patterns: string[];
+  /** How many other patterns it has besides. */
+  others: number;
   meta: boolean;
   echo: boolean;
 }
@@ -40,6 +42,7 @@ type Step =
 const member = fc.nat({ max: MEMBERS - 1 });
 const form = fc.record<Form>({
   patterns: fc.subarray(["a", "b", "ab", "*", ">", "a.*", "*.b", "b.>", "mq.>", "mq.c", "bogus"], { maxLength: 3 }),
+  others: fc.constantFrom(0, 0, 0, 64, 65, 66),
   meta: fc.boolean(),
   echo: fc.boolean(),
 });
@@ -106,8 +109,9 @@ class Member implements Subscriber {
     throw new Error("No line is too long");
   }
 
-  take({ patterns, meta, echo }: Form): void {
-    this.patterns = new Map(patterns.map((text) => [text, new Pattern(text)]));
+  take({ patterns, others, meta, echo }: Form): void {
+    const more = Array.from({ length: others }, (_, index) => `other.${index}`);
+    this.patterns = new Map([...patterns, ...more].map((text) => [text, new Pattern(text)]));
     Object.assign(this, { meta, echo });
   }
 

@@ -84,6 +84,19 @@ export const KINDS: Record<string, Kind> = {
       await peer.flood(pieceOf("/unsub hostile.x\n/sub hostile.x\nhostile.a x\n"));
     },
   },
+  wildcards: {
+    summary: "1,000 patterns with wildcards, of which each event changes one, and another name with each event",
+    async attack(attacker) {
+      const peer = (await attacker.lines()).drink();
+      const own = attacker.random.between(0, 1e9);
+      await subscribe(peer, 999, (index) => `hostile.*.${own}.${index}.*`);
+      for (let first = 0;; first += 100) {
+        await peer.send(
+          times(100, (index) => `/sub hostile.*.x\nhostile.${own}.${first + index} x\n/unsub hostile.*.x\n`),
+        );
+      }
+    },
+  },
   "half-lines": {
     summary: "connections that leave in the middle of a line",
     attack: async (attacker) => (await attacker.lines()).send("hostile.a half"),
