@@ -194,8 +194,8 @@ export class Connection implements Publisher, Subscriber, Holder {
    * @returns Undefined if it is not too fast, and reads what it is answered.
    */
   pause(): Promise<void> | undefined {
+    if (!this.isPausing) return undefined;
     if (this.#hasUnreadResponses) return this.queue.urgentWritten().then(() => this.pause());
-    if (this.#pauseMs === 0) return undefined;
     return delay(this.#pauseMs).then(() => void (this.#pauseMs = 0));
   }
 

@@ -67,11 +67,12 @@ export class FanOut {
    * @returns For how many subscribers it is queued. Observers do not count, nor do subscribers that have no room for it.
    */
   publish({ groups }: Route, event: Publication, origin?: Origin): number {
+    const quiet = origin?.echo === false ? origin.group : undefined; // One of its members wants no echo of this.
     let receivers = 0;
     for (const group of groups) {
-      const isEcho = origin?.echo === false && origin.group === group;
-      if (isEcho && group.members.size === 1) continue;
-      this.#leaveOutMember(group, isEcho ? origin.id : undefined);
+      if (group === quiet && group.members.size === 1) continue;
+      const leftOut = group === quiet ? origin!.id : undefined;
+      if (group.leftOut !== leftOut) this.#beginFor(group, leftOut);
       if (group.samplers !== undefined) this.#sample(group, group.samplers, event, origin);
       else receivers += this.#write(group, event);
     }
@@ -82,10 +83,9 @@ export class FanOut {
   }
 
   /** One batch is either for all members or for all but one, who wants no echo of what is in it. */
-  #leaveOutMember(group: SubscriberGroup, id: string | undefined): void {
-    if (group.leftOut === id) return;
+  #beginFor(group: SubscriberGroup, leftOut: string | undefined): void {
     this.deliver(group);
-    group.leftOut = id;
+    group.leftOut = leftOut;
   }
 
   /** Adds an event to the text that waits for a group; returns for how many of its members it is queued. */
@@ -277,8 +277,9 @@ export class Backpressure {
    */
   wait(client: Client): Promise<void> | undefined {
     if (client.queue.isBurst) return this.#written(new Set([client.queue]));
+    if (this.#filled.size === 0 && this.#waiting === undefined) return undefined;
     if (this.#filled.size > 0) this.#waiting ??= this.#written(this.#filled).then(() => this.#waiting = undefined);
-    return this.#waiting && (client.hasCredit ? undefined : this.#waiting);
+    return client.hasCredit ? undefined : this.#waiting;
   }
 
   /** Waits until queues have been written, or for the time that a burst may last. */

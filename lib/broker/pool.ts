@@ -270,11 +270,13 @@ export class Pool {
   /** Reads to the end of a connection; returns how it ended. */
   async #readAll(connection: Connection): Promise<string> {
     let isFirst = true;
+    let isNew = true;
     const onLine = (line: string) => {
       if (isFirst && isHttpRequest(line)) this.#refuseHttp(connection);
       else this.#read(connection, line);
-      if (connection.reader.flow === this.newcomers && connection.scope !== undefined) {
+      if (isNew && connection.scope !== undefined) {
         connection.reader.flow = new Flow();
+        isNew = false;
       }
       isFirst = false;
       return connection.pause() ?? this.#options.fanOut.pause(connection);

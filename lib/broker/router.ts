@@ -24,8 +24,9 @@ export interface Route {
   readonly name: string;
   /** The pattern that recognizes it; undefined if the broker does not recognize it. */
   readonly recognizedBy: string | undefined;
-  /** The groups with a pattern that matches it, and of which version of the subscriptions they are. */
+  /** The groups with a pattern that matches it. */
   groups: readonly SubscriberGroup[];
+  /** Of which version of the subscriptions they are. */
   version: number;
   /** Whether the router remembers it: then `next` still holds, too. */
   isKnown: boolean;

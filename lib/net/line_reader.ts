@@ -27,8 +27,8 @@ const POOLED_BUFFERS = 64;
 /** How many idle splitters are kept. */
 const MAX_POOLED_SPLITTERS = 32;
 
-/** How many lines, and how many UTF-16 code units of them, are passed on between two checks whether others should go first. */
-const [LINES_BETWEEN_CHECKS, CHARACTERS_BETWEEN_CHECKS] = [16, 16 * 1024];
+/** After how many UTF-16 code units it is checked whether others should go first, however few lines they are. */
+const CHARACTERS_BETWEEN_CHECKS = 16 * 1024;
 
 const LF = 0x0a;
 
@@ -195,7 +195,7 @@ class Splitter {
     const reader = this.#reader;
     const hasCr = block.includes("\r");
     this.#writer.write(block);
-    let nextCheck = LINES_BETWEEN_CHECKS;
+    let nextCheck = flow.linesBetweenChecks;
     let checkAt = CHARACTERS_BETWEEN_CHECKS;
     for (let end = 0; end < block.length;) {
       const line = (await reader.read()).value!;
@@ -205,9 +205,9 @@ class Splitter {
       if (pause instanceof Promise) await scheduler.pause(flow, pause);
       const isCheckDue = --nextCheck === 0 || end >= checkAt || line.charCodeAt(0) === SLASH;
       if (!isCheckDue) continue;
-      nextCheck = LINES_BETWEEN_CHECKS;
-      checkAt = end + CHARACTERS_BETWEEN_CHECKS;
       if (scheduler.isOver()) await scheduler.yield(flow);
+      nextCheck = flow.linesBetweenChecks;
+      checkAt = end + CHARACTERS_BETWEEN_CHECKS;
     }
   }
 }

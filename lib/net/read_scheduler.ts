@@ -81,6 +81,9 @@ const [MIN_SLICE_MS, MAX_SLICE_MS, ROUND_MS] = [0.1, 1, 10];
 /** The least that a busy source is asked for in one read, in bytes. */
 const MIN_SHARE_BYTES = 16 * 1024;
 
+/** About how often a flow that works looks at the clock, in milliseconds, but at least after so many lines. */
+const [CHECK_MS, MAX_LINES_BETWEEN_CHECKS] = [0.05, 128];
+
 /**
  * How many slices a flow that has worked little has in hand: as long as it uses less, it goes before flows that use all they
  * can get. Many that have rested may come at once, so it must be little for each of them.
@@ -108,6 +111,8 @@ export class Flow {
   order = 0;
   /** Whether more waits behind what it is about to work on. */
   isBulk = false;
+  /** After how many lines it should look at the clock, which costs as much as a cheap line: the dearer they are, the fewer. */
+  linesBetweenChecks = 16;
   /** What waits to work. */
   readonly waiting: { bytes: number; resolve: () => void }[] = [];
 }
@@ -168,6 +173,8 @@ export class ReadScheduler {
   /** The flow that works, since when, and the position of the last one that began. */
   #working: Flow | undefined;
   #workingSince = 0;
+  /** When it last looked at the clock. */
+  #checkedAt = 0;
   #virtualTime = 0;
   /** The flows that wait, the first in the order at the top. */
   readonly #sparse = new BinaryHeap(inOrder);
@@ -228,6 +235,12 @@ export class ReadScheduler {
    */
   isOver(): boolean {
     const now = this.#now();
+    const flow = this.#working!;
+    const elapsed = now - this.#checkedAt;
+    this.#checkedAt = now;
+    if (elapsed < CHECK_MS / 2) {
+      flow.linesBetweenChecks = Math.min(flow.linesBetweenChecks * 2, MAX_LINES_BETWEEN_CHECKS);
+    } else if (elapsed > CHECK_MS) flow.linesBetweenChecks = Math.ceil(flow.linesBetweenChecks / 2);
     if (this.#waitingFlows > 0 && now - this.#workingSince > this.#sliceMs) return true;
     return now - this.#startedAt > this.#options.maxTickMs;
   }
@@ -349,7 +362,7 @@ export class ReadScheduler {
     this.#virtualTime = Math.max(this.#virtualTime, flow.due);
     this.#leftBytes -= bytes;
     this.#working = flow;
-    this.#workingSince = now;
+    this.#workingSince = this.#checkedAt = now;
   }
 
   #grantNext(now: number): void {
