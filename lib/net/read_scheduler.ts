@@ -67,6 +67,12 @@ const MAX_TICK_MS = 5;
 const POLL_MS = 4;
 
 /**
+ * After how many turns it is made to ask, though it seems to come to rest between them: work that is not told here, such as
+ * that of connections which come and go, may keep it busy.
+ */
+const TURNS_PER_POLL = 256;
+
+/**
  * After how many ticks it has asked at the latest, if it does not come to rest: tokio, Deno's event loop, polls its driver
  * after 61 tasks.
  */
@@ -167,6 +173,8 @@ export class ReadScheduler {
   #startedAt = 0;
   /** When the runtime last asked the system what has arrived. */
   #polledAt = 0;
+  /** How many turns there were since it was made to. */
+  #turns = 0;
   #hasStarted = false;
   /** Whether the next tick is scheduled, because something waits for it. */
   #isNextScheduled = false;
@@ -206,9 +214,9 @@ export class ReadScheduler {
    */
   begin(flow: Flow, bytes = 0): Promise<void> | undefined {
     const now = this.#now();
-    if (!this.#hasStarted) this.#startPolled(now);
+    if (!this.#hasStarted) this.#startRested(now);
     const isFree = this.#working === undefined && this.#waitingFlows === 0;
-    if (isFree && !this.#isTickOver(now)) return this.#grant(flow, bytes, now);
+    if (isFree && !this.#isTickOver(now) && !this.#isPollOverdue(now)) return this.#grant(flow, bytes, now);
     return new Promise((resolve) => {
       flow.waiting.push({ bytes, resolve });
       if (flow.waiting.length === 1 && flow !== this.#working) this.#enqueue(flow);
@@ -311,7 +319,7 @@ export class ReadScheduler {
 
   /** Waits for the next tick. Must not be called by a flow that works. */
   nextTick(): Promise<void> {
-    if (!this.#hasStarted) this.#startPolled(this.#now());
+    if (!this.#hasStarted) this.#startRested(this.#now());
     this.#scheduleNext();
     return new Promise((resolve) => void this.#waiting.push(resolve));
   }
@@ -361,6 +369,7 @@ export class ReadScheduler {
     flow.due = this.#position(flow);
     this.#virtualTime = Math.max(this.#virtualTime, flow.due);
     this.#leftBytes -= bytes;
+    this.#turns++;
     this.#working = flow;
     this.#workingSince = this.#checkedAt = now;
   }
@@ -405,12 +414,19 @@ export class ReadScheduler {
 
   /** Empty ticks, 0.1 ms in all; a timer would take a millisecond. */
   #poll(ticks: number): void {
-    if (ticks === 0) this.#startPolled(this.#now());
-    else afterCurrentTick(() => this.#poll(ticks - 1));
+    if (ticks > 0) return afterCurrentTick(() => this.#poll(ticks - 1));
+    const now = this.#polledAt = this.#now();
+    this.#turns = 0;
+    this.#start(now);
   }
 
-  #startPolled(now: number): void {
-    this.#polledAt = now;
+  #isPollOverdue(now: number): boolean {
+    return this.#turns >= TURNS_PER_POLL && now - this.#polledAt > POLL_MS;
+  }
+
+  /** Before this tick there was none: as a rule the runtime has come to rest, and has asked. */
+  #startRested(now: number): void {
+    if (this.#turns < TURNS_PER_POLL) this.#polledAt = now;
     this.#start(now);
   }
 }
