@@ -59,13 +59,21 @@ const SHAPES: readonly ((size: number) => string)[] = [
 
 const names = new Set(["create", "update", "a"]);
 const reading = { names, recognizes: (name: string) => names.has(name) };
+/** Schemas whose expressions backtrack, and such as compare items with each other. */
+const HARD_SCHEMAS = {
+  pattern: { anyOf: ["^(a+)+$", "(a|a)*b", "(.*,){20}x", "a*a*a*c", "^[a-z]+$"].map((pattern) => ({ pattern })) },
+  "pattern-beside-unique-items": { uniqueItems: true, pattern: "^(x+x+)+y$" },
+  "property-patterns": { patternProperties: { "^(a+)+$": false, "(x|x)*y": false }, additionalProperties: true },
+};
+
 const loaded = await parseCatalog(
-  JSON.stringify(Object.fromEntries(
-    ["url", "uri", "email", "hostname", "date-time", "regex", "json-pointer", "uri-template", "iri", "byte", "ipv6"]
+  JSON.stringify(Object.fromEntries([
+    ...Object.entries(HARD_SCHEMAS).map(([name, schema]) => [name, { schema }]),
+    ...["url", "uri", "email", "hostname", "date-time", "regex", "json-pointer", "uri-template", "iri", "byte", "ipv6"]
       .map((
         format,
       ) => [format, { schema: { type: "string", format } }]),
-  )),
+  ])),
 );
 
 /** What text of strangers goes through, with the most of it that does, in UTF-16 code units. */
@@ -93,15 +101,21 @@ const READERS: readonly [name: string, limit: number, read: (text: string) => un
   ["readMessage", 60_000, (text) => readMessage(text, reading)],
   ["findGlued", 60_000, (text) => findGlued(readMessage(text, reading), names)],
   ...loaded.entries.map(({ pattern }): [string, number, (text: string) => unknown] => [
-    `the format ${pattern} of a catalog`,
+    `${pattern} of a catalog`,
     2 ** 20,
     (text) => checkFormat(pattern, text),
   ]),
+  ["the names of properties in data, by a catalog", 2 ** 20, checkProperty],
 ];
 
 function checkFormat(pattern: string, text: string): void {
   const line = `${pattern} ${JSON.stringify(text)}`;
   if (line.length <= 2 ** 20 + 100) loaded.check(pattern, line);
+}
+
+function checkProperty(name: string): void {
+  const line = `property-patterns ${JSON.stringify({ [name]: 1 })}`;
+  if (line.length <= 2 ** 20 + 100) loaded.check("property-patterns", line);
 }
 
 /**

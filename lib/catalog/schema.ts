@@ -8,6 +8,7 @@ import type { Json } from "../protocol/data.ts";
 import { MqError, quote } from "../protocol/errors.ts";
 import { formatPatterns } from "../protocol/pattern.ts";
 import { explain, TOO_DEEP, type ValidationError, type Validator } from "./catalog.ts";
+import { Expressions, isSimple } from "./expression.ts";
 import { isObject, type JsonSource, type LocatedValue, parsePointer, type Path } from "./json_source.ts";
 import { allSchemas, lint } from "./schema_lint.ts";
 import { loadFormats, refsOf, type Schema, summaryOf, TypeBox } from "./typebox.ts";
@@ -44,12 +45,10 @@ const NOT_FOR_AJV: ReadonlySet<string> = new Set([
 const EQUALITY_KEYWORDS: ReadonlySet<string> = new Set(["const", "enum"]);
 
 /** Makes ajv follow the standard, not require types, and write nothing to the console. */
-const AJV_OPTIONS: Options = {
-  strict: false,
-  ownProperties: true,
-  logger: false,
-  code: { regExp: Object.assign(regExp, { code: "new RegExp" }) },
-};
+const AJV_OPTIONS: Options = { strict: false, ownProperties: true, logger: false };
+
+/** Keywords whose value is data, and no schema. */
+const DATA_KEYWORDS: ReadonlySet<string> = new Set(["const", "enum", "default", "examples", "example"]);
 
 /** Compiles schemas. {@linkcode SchemaCompiler.load} makes one. */
 export class SchemaCompiler {
@@ -57,14 +56,22 @@ export class SchemaCompiler {
   readonly #formats: ReadonlySet<string>;
   readonly #ajvs: Record<Version, Ajv>;
   readonly #typeBox: TypeBox;
+  readonly #expressions: Expressions;
   /** The validators by their schemas in JSON: several events of a catalog may have the same schema. */
   readonly #validators = new Map<string, Validator>();
 
-  private constructor(dialect: Dialect, formats: ReadonlySet<string>, ajvs: Record<Version, Ajv>, typeBox: TypeBox) {
+  private constructor(
+    dialect: Dialect,
+    formats: ReadonlySet<string>,
+    ajvs: Record<Version, Ajv>,
+    typeBox: TypeBox,
+    expressions: Expressions,
+  ) {
     this.#dialect = dialect;
     this.#formats = formats;
     this.#ajvs = ajvs;
     this.#typeBox = typeBox;
+    this.#expressions = expressions;
   }
 
   /**
@@ -76,10 +83,16 @@ export class SchemaCompiler {
    * @returns A compiler.
    */
   static async load(dialect: Dialect): Promise<SchemaCompiler> {
-    const [{ Ajv }, { Ajv2020 }, formats] = await Promise.all([import("ajv"), import("ajv/2020"), loadFormats()]);
-    const options = { ...AJV_OPTIONS, formats };
+    const [{ Ajv }, { Ajv2020 }, formats, expressions] = await Promise.all([
+      import("ajv"),
+      import("ajv/2020"),
+      loadFormats(),
+      Expressions.load(),
+    ]);
+    const regExp = Object.assign((pattern: string) => expressions.make(pattern), { code: "new RegExp" });
+    const options = { ...AJV_OPTIONS, formats, code: { regExp } };
     const ajvs = { "2020-12": new Ajv2020(options), "draft-07": new Ajv(options) };
-    return new SchemaCompiler(dialect, new Set(Object.keys(formats)), ajvs, await TypeBox.load());
+    return new SchemaCompiler(dialect, new Set(Object.keys(formats)), ajvs, await TypeBox.load(), expressions);
   }
 
   /**
@@ -118,7 +131,11 @@ export class SchemaCompiler {
       throw errorAt(parsePointer(error.instancePath), explain("the schema", validationErrorOf(error)));
     }
     for (const [at, pattern] of patternsOf(value)) {
-      if (!isRegExp(pattern)) throw errorAt(at, `${quote(pattern)} is not a regular expression`);
+      try {
+        this.#expressions.make(pattern);
+      } catch (error) {
+        throw errorAt(at, (error as Error).message);
+      }
     }
     for (const { path: at, why } of lint(value, this.#dialect === "asyncapi", this.#formats)) {
       source.warn([...path, ...at], why);
@@ -132,12 +149,34 @@ export class SchemaCompiler {
       throw source.error(pathOfRef(brokenRef, parts), `the reference ${quote(brokenRef)} is not found in the schema`);
     }
     const ajv = this.#ajvs[versionOf(schema, this.#dialect)!];
-    const validate = (isForAjv(bare) ? compileWithAjv(bare, ajv) : undefined) ?? this.#typeBox.compile(bare);
+    const validate = (isForAjv(bare) ? compileWithAjv(bare, ajv) : undefined) ??
+      this.#typeBox.compile(this.#forTypeBox(bare, parts[0].path, source));
     const validator = withDepthError(validate);
     if (SHALLOW_VALUES.some((value) => validator(value) === TOO_DEEP)) {
       throw source.error(parts[0].path, "the references of the schema form a cycle");
     }
     return validator;
+  }
+
+  /** TypeBox takes expressions for `pattern` as well as their text, but makes those of `patternProperties` itself. */
+  #forTypeBox<S extends Json>(schema: S, path: Path, source: JsonSource): S {
+    if (typeof schema !== "object" || schema === null) return schema;
+    if (Array.isArray(schema)) return schema.map((part) => this.#forTypeBox(part, path, source)) as S;
+    const entries = Object.entries(schema).map(([key, part]) => {
+      if (DATA_KEYWORDS.has(key)) return [key, part];
+      if (key === "pattern" && typeof part === "string" && !isSimple(part)) return [key, this.#expressions.make(part)];
+      const complex = key === "patternProperties" && isObject(part) &&
+        Object.keys(part).find((each) => !isSimple(each));
+      if (typeof complex === "string") {
+        throw source.error(
+          path,
+          `the schema has a keyword such as uniqueItems, and so patternProperties may have only simple expressions, which ` +
+            `${quote(complex)} is not: it should begin with ^ and have one of * + ? {m,n} at most, outside of groups`,
+        );
+      }
+      return [key, this.#forTypeBox(part, path, source)];
+    });
+    return Object.fromEntries(entries) as S;
   }
 }
 
@@ -223,7 +262,8 @@ function compileWithAjv(schema: Schema, ajv: Ajv): Validator | undefined {
       if (validate(value)) return undefined;
       return validationErrorOf(summaryOf(validate.errors!) ?? validate.errors![0]);
     };
-  } catch {
+  } catch (error) {
+    if (error instanceof SyntaxError) throw error; // An expression that cannot be used, wherever it was referred to.
     return undefined; // Ajv is stricter than the standard in places; TypeBox then compiles or refuses the schema.
   } finally {
     ajv.removeSchema();
@@ -236,23 +276,5 @@ function* patternsOf(schema: Json): Generator<[path: Path, pattern: string]> {
     const { pattern, patternProperties = {} } = part as { [key: string]: Json };
     if (typeof pattern === "string") yield [[...path, "pattern"], pattern];
     for (const each of Object.keys(patternProperties as object)) yield [[...path, "patternProperties", each], each];
-  }
-}
-
-function isRegExp(pattern: string): boolean {
-  try {
-    regExp(pattern);
-    return true;
-  } catch {
-    return false; // A SyntaxError in the engine's words.
-  }
-}
-
-/** Makes a regular expression with the flag `u`, as the standard asks, or without it if it is only valid so. */
-function regExp(pattern: string): RegExp {
-  try {
-    return new RegExp(pattern, "u");
-  } catch {
-    return new RegExp(pattern); // Throws if the pattern is not valid without the flag either.
   }
 }
