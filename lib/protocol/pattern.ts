@@ -33,10 +33,6 @@ const MAX_LISTED_PATTERNS = 10;
 export class Pattern {
   /** The pattern as it is written. */
   readonly text: string;
-  readonly #tokens: readonly string[];
-  /** Whether it ends with `>`, which is not among the tokens. */
-  readonly #isOpen: boolean;
-  readonly #matchesSystem: boolean;
 
   /**
    * Reads a pattern.
@@ -54,16 +50,26 @@ export class Pattern {
         } as a pattern: it takes a name in which "*" may stand for a token, and a last ">" for the rest`,
       );
     }
-    this.text = copySubstring(text);
+    this.text = copySubstring(text); // And nothing else: there may be very many, and they are seldom matched one by one.
+  }
+
+  /** Its tokens, without a `>` at its end. */
+  get #tokens(): readonly string[] {
     const tokens = this.text.split(".");
-    this.#matchesSystem = tokens[0] === "mq";
-    this.#isOpen = tokens.at(-1) === ">";
-    this.#tokens = this.#isOpen ? tokens.slice(0, -1) : tokens;
+    return this.#isOpen ? tokens.slice(0, -1) : tokens;
+  }
+
+  get #isOpen(): boolean {
+    return this.text.endsWith(">");
+  }
+
+  get #matchesSystem(): boolean {
+    return this.text === "mq" || this.text.startsWith("mq.");
   }
 
   /** Whether it has no wildcards, so that it matches one name only. */
   get isLiteral(): boolean {
-    return !this.#isOpen && !this.#tokens.includes("*");
+    return !this.#isOpen && !this.text.includes("*");
   }
 
   /**
@@ -84,8 +90,17 @@ export class Pattern {
    */
   matchesTokens(tokens: readonly string[]): boolean {
     if (tokens[0] === "mq" && tokens.length > 1 && !this.#matchesSystem) return false;
-    if (this.#isOpen ? tokens.length <= this.#tokens.length : tokens.length !== this.#tokens.length) return false;
-    return this.#tokens.every((token, index) => token === "*" || token === tokens[index]);
+    const { text } = this;
+    let start = 0;
+    for (const token of tokens) {
+      if (text[start] === ">") return true;
+      const dot = text.indexOf(".", start);
+      const end = dot === -1 ? text.length : dot;
+      const isMatch = text[start] === "*" || (end - start === token.length && text.startsWith(token, start));
+      if (!isMatch) return false;
+      start = end + 1;
+    }
+    return start > text.length;
   }
 
   /**
