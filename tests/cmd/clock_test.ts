@@ -19,7 +19,7 @@ const TOKEN = "sesame";
 const HELLO = `/hello {"token":"${TOKEN}"}`;
 
 /** How many events a second one client may publish, and how many of them the observer asks for. */
-const [RATE, SAMPLE] = [100, 50];
+const [RATE, SAMPLE] = [200, 50];
 
 /** How long a connection may take to authenticate, in milliseconds. */
 const HELLO_MS = 2000;
@@ -148,10 +148,14 @@ async function checkClock({ lines }: RawClient, offset: string): Promise<void> {
   assert(Math.abs(Date.parse(date) - expected) < LONG_MS, `the broker's clock shows ${date}`);
 }
 
-/** Publishes faster than the broker lets it; returns the ids, and how many of the events the observer has seen. */
+/**
+ * Publishes faster than the broker lets it. A second's worth comes at once; returns how many the observer has seen of those
+ * that come after it at an even rate, and all ids.
+ */
 async function publish(client: Client, observer: Observer): Promise<{ ids: string[]; seen: number }> {
-  const { seen } = observer;
   const events = Array.from({ length: 2 * RATE }, (_, index) => client.publishConfirmed("create", index));
+  await soon(Promise.all(events.slice(0, RATE)), "the first events to be published");
+  const { seen } = observer;
   const receipts = await soon(Promise.all(events), "all events to be published");
   return { ids: receipts.map(({ id }) => id), seen: observer.seen - seen };
 }
