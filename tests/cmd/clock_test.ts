@@ -153,7 +153,7 @@ async function checkClock({ lines }: RawClient, offset: string): Promise<void> {
  * that come after it at an even rate, and all ids.
  */
 async function publish(client: Client, observer: Observer): Promise<{ ids: string[]; seen: number }> {
-  const events = Array.from({ length: 2 * RATE }, (_, index) => client.publishConfirmed("create", index));
+  const events = Array.from({ length: 3 * RATE }, (_, index) => client.publishConfirmed("create", index));
   await soon(Promise.all(events.slice(0, RATE)), "the first events to be published");
   const { seen } = observer;
   const receipts = await soon(Promise.all(events), "all events to be published");
