@@ -40,7 +40,7 @@ export interface Figures {
 /** The counters of one connection and their rates. */
 export type ClientFigures = ClientInfo & {
   readonly perSecond: Record<typeof CLIENT_COUNTS[number], number>;
-  /** How long it has been connected, by the broker's clock. */
+  /** How long it has been connected. */
   readonly connectedMs: number;
   /** Whether it is a slow consumer: much waits in its queue, or events for it are being dropped. */
   readonly isSlow: boolean;
@@ -63,7 +63,7 @@ export function compare(before: Snapshot | undefined, now: Snapshot): Figures {
   const nowMs = brokerClock(now);
   const clients = [...now.clients, ...now.http ?? []].map((client) => {
     const isConnected = client.connectedAt !== "";
-    const connectedMs = isConnected ? Math.max(0, Math.round(nowMs - Date.parse(client.connectedAt))) : 0;
+    const connectedMs = isConnected ? client.connectedMs ?? ageByClock(client, nowMs) : 0;
     const earlier = known.get(client.id);
     const clientSpanMs = earlier || !isConnected ? intervalMs : Math.max(MIN_INTERVAL_MS, connectedMs);
     const perSecond = rates(CLIENT_COUNTS, earlier, client, clientSpanMs);
@@ -72,6 +72,11 @@ export function compare(before: Snapshot | undefined, now: Snapshot): Figures {
     return { ...client, perSecond, connectedMs, isSlow, isObserver };
   });
   return { at, stats: { ...stats, perSecond: rates(BROKER_COUNTS, before?.stats, stats, intervalMs) }, clients };
+}
+
+/** The age of a connection to a broker before 0.8, which is wrong if the broker's clock was set since. */
+function ageByClock({ connectedAt }: ClientInfo, nowMs: number): number {
+  return Math.max(0, Math.round(nowMs - Date.parse(connectedAt)));
 }
 
 /** The time on the broker's clock, which may differ from the local one: derived from the age of the own connection. */

@@ -282,6 +282,7 @@ export class Connection implements Publisher, Subscriber, Holder {
       name: this.name,
       address: this.address,
       connectedAt: new Date(this.#connectedAt).toISOString(),
+      connectedMs: this.connectedMs,
       patterns,
       patternCount: this.patterns.size,
       published: this.published,

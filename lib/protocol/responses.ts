@@ -70,6 +70,8 @@ export interface ClientInfo {
   address: string;
   /** When it connected, in ISO 8601. */
   connectedAt: string;
+  /** How long ago that was, in milliseconds, whatever clock was set since; brokers before 0.8 leave it out. */
+  connectedMs?: number;
   /** The patterns it is subscribed to: all of them from {@linkcode Broker.clients}, the first few from `/clients`. */
   patterns: string[];
   /** How many patterns it is subscribed to. */

@@ -62,6 +62,11 @@ function snapshot(clients: ClientInfo[], more: Partial<BrokerStats> = {}): Snaps
   return { at: new Date(0), stats, clients: [...clients, client("top", { patterns: [] })], own, outboxBytes: 1e6 };
 }
 
+Deno.test("compare takes the ages that the broker tells, whatever its clock showed, and computes those it does not", () => {
+  const { clients } = compare(undefined, snapshot([client("app", { connectedMs: 5 }), client("old", {}, 3_600_000)]));
+  assertEquals(clients.map(({ connectedMs }) => connectedMs), [5, 3_600_000, 60_000]);
+});
+
 Deno.test("compare computes rates from the differences of two responses, by the broker's own clock", () => {
   const before = snapshot([client("app", { published: 100, delivered: 7, dropped: 1 })], {
     uptimeMs: 98_000,
