@@ -14,6 +14,9 @@ import type { Sink } from "./transport.ts";
 /** Chunks are joined for one write up to this many bytes. Larger ones are written alone, without a copy. */
 const MAX_JOINED_BYTES = 64 * 1024;
 
+/** How much is written at once: where many queues are long, what they write in one tick must not take long. */
+const MAX_WRITE_BYTES = 128 * 1024;
+
 /** Chunks up to this many bytes are copied into a shared buffer when they are pushed. Larger ones are kept by reference. */
 const SMALL_BYTES = 128;
 
@@ -310,7 +313,8 @@ export class WriteQueue {
   async #write(bytes: Uint8Array): Promise<boolean> {
     try {
       this.#writer ??= this.#sink.writable.getWriter();
-      await this.#writer.write(bytes);
+      if (bytes.length <= MAX_WRITE_BYTES) await this.#writer.write(bytes);
+      else await writeInParts(this.#writer, bytes);
     } catch { // The connection broke. Its reader gets the error, too, and ends the connection.
       this.fail();
       return false;
@@ -354,5 +358,11 @@ export class WriteQueue {
     this.#memory?.release(chunk);
     this.#chunks[0] = rest;
     return line;
+  }
+}
+
+async function writeInParts(writer: WritableStreamDefaultWriter<Uint8Array>, bytes: Uint8Array): Promise<void> {
+  for (let start = 0; start < bytes.length; start += MAX_WRITE_BYTES) {
+    await writer.write(bytes.subarray(start, start + MAX_WRITE_BYTES));
   }
 }

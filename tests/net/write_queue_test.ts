@@ -131,6 +131,17 @@ Deno.test("WriteQueue writes a single small chunk without a copy, and copies no 
   assert(sink.written[0] === shared);
 });
 
+Deno.test("WriteQueue writes a very large chunk in parts, whose bytes are those of the chunk", async () => {
+  const sink = new Sink().open();
+  const queue = new WriteQueue(sink, NO_LIMIT);
+  const large = Uint8Array.from({ length: 300_000 }, (_, index) => index);
+  queue.push(large);
+  await queue.drained();
+  assertEquals(sink.sizes, [131_072, 131_072, 37_856]);
+  assert(sink.written.every(({ buffer }) => buffer === large.buffer));
+  assertEquals(queue.queuedBytes, 0);
+});
+
 Deno.test("WriteQueue accepts bytes up to its limit once some are queued", () => {
   const queue = filled(bytes(1, 2, 3), { limitBytes: 4, burstMs: 0 });
   assertEquals(queue.roomBytes, 1);
