@@ -162,6 +162,7 @@ export class Arena implements AsyncDisposable {
       }
     };
     this.#watching = look();
+    this.#watching.catch(() => {}); // It is told when it is waited for.
   }
 
   /** The most resident memory since `watch`, in bytes. */
