@@ -312,6 +312,12 @@ export class Broker implements AsyncDisposable {
     return this.#authenticator.isOpen ? "all" : this.#authenticator.authorize(token ?? "");
   }
 
+  /** Grows with each event, line that was refused, connection that comes or goes, and change of one. */
+  get changes(): number {
+    const { unrecognized, refused } = this.#systemEvents;
+    return this.#published + unrecognized + refused + this.#router.changes;
+  }
+
   /**
    * What it has counted so far.
    *

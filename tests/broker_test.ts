@@ -576,6 +576,33 @@ Deno.test("/clients: a response is made once for all who ask at the same time", 
   assertEquals(clients.map((client) => client.text), [text, text, text]);
 });
 
+Deno.test("/clients, /why and /stats: tell what the same client did just before, even in one write", async () => {
+  await using server = await startBroker();
+  const client = new MemoryClient(server.broker);
+  await until(() => server.broker.stats().connections === 1, "it is there");
+  const acts = ["/sub order.*", "/unsub order.*", '/hello {"name":"shop"}', "create", "bogus", "a..b"];
+  const questions = ["/clients", "/why create", "/stats"];
+  client.send(...questions, ...acts.flatMap((act) => [act, ...questions]), "/ping end");
+  await until(() => client.text.includes("/pong end"), "all is answered");
+  const told = (verb: string) => {
+    const start = `/ok ${verb} `;
+    return client.lines.filter((line) => line.startsWith(start)).map((line) => JSON.parse(line.slice(start.length)));
+  };
+  const clients = told("clients").map(([{ name, patterns, published }]) => [name, patterns.join(), published]);
+  assertEquals(clients, [
+    ["client-1", ">", 0],
+    ["client-1", "order.*", 0],
+    ["client-1", "", 0],
+    ["shop", "", 0],
+    ["shop", "", 1],
+    ["shop", "", 1],
+    ["shop", "", 1],
+  ]);
+  assertEquals(told("why").map(({ hearsCount }) => hearsCount), [1, 0, 0, 0, 0, 0, 0]);
+  const stats = told("stats").map(({ published, unrecognized, refused }) => [published, unrecognized, refused]);
+  assertEquals(stats.slice(3), [[0, 0, 0], [1, 0, 0], [1, 1, 0], [1, 1, 1]]);
+});
+
 Deno.test("/why: the lists are short, however many there are and however long their names and patterns are", async () => {
   await using server = await startBroker();
   await longClients(server);

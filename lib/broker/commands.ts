@@ -35,6 +35,8 @@ export interface CommandHost {
   readonly events: readonly string[];
   /** The broker's limits. */
   readonly limits: Readonly<Limits>;
+  /** Grows with whatever clients do that changes a response. */
+  readonly changes: number;
   /** The response to `/stats`. */
   stats(): BrokerStats;
   /** The response to `/events`. */
@@ -87,7 +89,7 @@ export class Commands {
       ["unsub", (connection, rest) => subscriptions.unsubscribe(connection, rest)],
       ["pub", (connection, rest) => this.#publish(connection, rest)],
       ["ping", (_connection, rest) => rest === "" ? "/pong" : `/pong ${rest}`],
-      ["stats", () => this.#shared.get("stats", () => formatOk("stats", host.stats()))],
+      ["stats", () => this.#share("stats", () => formatOk("stats", host.stats()))],
       ["clients", (_connection, rest) => this.#clients(rest.trim())],
       ["events", () => this.#events ??= encodeText(formatOk("events", host.describeEvents()) + "\n")],
       ["why", (_connection, rest) => this.#why(rest.trim())],
@@ -155,11 +157,15 @@ export class Commands {
     }
     const connections = this.#options.clientsAfter(after);
     const question = `clients ${connections[0]?.id ?? ""}`;
-    return this.#shared.get(question, () => formatOk("clients", describePage(connections)));
+    return this.#share(question, () => formatOk("clients", describePage(connections)));
   }
 
   #why(name: string): Uint8Array {
-    return this.#shared.get(`why ${name}`, () => formatOk("why", this.#options.host.explainRouting(name)));
+    return this.#share(`why ${name}`, () => formatOk("why", this.#options.host.explainRouting(name)));
+  }
+
+  #share(question: string, make: () => string): Uint8Array {
+    return this.#shared.get(question, this.#options.host.changes, make);
   }
 
   #publish(connection: Connection, rest: string): string {

@@ -54,6 +54,8 @@ export class Router {
   readonly #fanOut: FanOut;
   readonly #groups = new Map<string, SubscriberGroup>();
   readonly #index = new PatternIndex<SubscriberGroup>();
+  /** How often a subscriber has joined or left: what is known of subscribers holds until this changes. */
+  changes = 0;
   /** Changes whenever a name may have other groups than before. */
   #version = 0;
   /** Groups of one subscriber that has left, and may come back in this tick with other patterns. */
@@ -82,6 +84,7 @@ export class Router {
    * @param subscriber The subscriber. It must not be in the router.
    */
   join(subscriber: Subscriber): void {
+    this.changes++;
     if (subscriber.patterns.size > 0) this.#joining.add(subscriber);
   }
 
@@ -91,6 +94,7 @@ export class Router {
    * @param subscriber The subscriber, unchanged since it joined.
    */
   leave(subscriber: Subscriber): void {
+    this.changes++;
     this.#joining.delete(subscriber);
     const { group } = subscriber;
     if (group === undefined) return;

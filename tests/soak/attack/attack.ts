@@ -21,9 +21,6 @@ const [MAX_P99_MS, MAX_GROWTH_BYTES, MAX_GROWTH] = [150, 200 * 1024 * 1024, 1.2]
 /** How much longer than its drain time a broker may take to end, in milliseconds. */
 const MAX_LATE_MS = 1000;
 
-/** How much of its resident memory a broker with `--max-memory` may take beyond that. */
-const MAX_OVER = 1.0;
-
 const flags = {
   for: option("DURATION", "How long each attack goes on.", duration, { defaultValue: ["13s", 13_000] }),
   connections: option("N", "How many attackers there are at a time.", integer(1, 5000), {
@@ -117,7 +114,7 @@ function memoryTest(options: TrialOptions, bytes: number): Test {
       const result = await memory(kind, ["--max-memory", String(bytes)], options);
       const { rss, told, troubles } = result;
       const cells = [...[rss.rest, rss.highest, rss.after].map(mebibytes), told[0] ?? "nothing"];
-      return { cells, isWell: troubles.length === 0 && rss.highest <= bytes * MAX_OVER, result };
+      return { cells, isWell: troubles.length === 0 && rss.highest <= bytes, result };
     },
   };
 }
