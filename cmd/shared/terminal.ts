@@ -66,14 +66,21 @@ class SystemTerminal implements Terminal {
   readonly isScreen: boolean;
   readonly #release = () => this.release();
   #isTaken = false;
+  /** The size when it was last known. */
+  #size = DEFAULT_SIZE;
 
   constructor(isScreen: boolean) {
     this.isScreen = isScreen;
   }
 
   size(): Size {
-    const { columns, rows } = Deno.consoleSize();
-    return columns > 0 && rows > 0 ? { columns, rows } : DEFAULT_SIZE;
+    try {
+      const { columns, rows } = Deno.consoleSize();
+      this.#size = columns > 0 && rows > 0 ? { columns, rows } : DEFAULT_SIZE;
+    } catch {
+      // The terminal has been closed: the next write to it fails, which ends the command.
+    }
+    return this.#size;
   }
 
   take(): void {
@@ -105,16 +112,26 @@ class SystemTerminal implements Terminal {
   }
 }
 
+/** Whether a terminal could not be read because it has been closed: EIO, to which Deno gives no class of its own. */
+function isClosedTerminal(error: unknown): boolean {
+  return error instanceof Error && "code" in error && error.code === "EIO";
+}
+
 // deno-lint-ignore no-control-regex -- Terminals send escape sequences for keys.
 const KEY = /\x1b\[[\d;]*[A-Za-z~]|\x1bO[A-Z]|[^]/gu;
 
 /**
- * The keys that are pressed: each a character, or the escape sequence of a key such as an arrow.
+ * The keys that are pressed: each a character, or the escape sequence of a key such as an arrow. They end with the input, and
+ * where it cannot be read because the terminal has been closed.
  *
  * @param stdin The terminal in raw mode.
  * @param signal Ends the reading.
  */
 export async function* keys(stdin: ReadableStream<Uint8Array>, signal: AbortSignal): AsyncGenerator<string> {
   const texts = stdin.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>, { signal });
-  for await (const text of texts) yield* text.match(KEY) ?? [];
+  try {
+    for await (const text of texts) yield* text.match(KEY) ?? [];
+  } catch (error) {
+    if (signal.aborted || !isClosedTerminal(error)) throw error;
+  }
 }

@@ -387,6 +387,32 @@ for (const [command, text] of LONG_RUNNING) {
   });
 }
 
+/** Runs a command in a terminal that is not its own, so that no signal tells it of the end, and closes that. */
+const IN_CLOSED_TERMINAL = `
+import os, pty, subprocess, sys
+main, terminal = pty.openpty()
+program = subprocess.Popen(sys.argv[2:], stdin=terminal, stdout=terminal, start_new_session=True)
+os.close(terminal)
+shown = ""
+while sys.argv[1] not in shown: shown += os.read(main, 65536).decode()
+os.close(main)
+sys.exit(program.wait())
+`;
+
+Deno.test({
+  name: "mq top exits 0 when its terminal is closed and no signal comes",
+  ignore: !has("python3"),
+  async fn() {
+    await using server = await startBroker();
+    const args = [...programLine(), "top", "-s", `127.0.0.1:${server.port}`, "--every", "20ms"];
+    const run = () =>
+      new Deno.Command("python3", { args: ["-c", IN_CLOSED_TERMINAL, "published/s", ...args] }).output();
+    const ended = await Promise.all([run(), run(), run(), run()]); // It may read, draw or ask for the size just then.
+    assertEquals(ended.map(({ stderr }) => new TextDecoder().decode(stderr)), ["", "", "", ""]);
+    assertEquals(ended.map(({ code }) => code), [0, 0, 0, 0]);
+  },
+});
+
 Deno.test({
   name: "a broker drains when its terminal is closed, and continues under nohup",
   ignore: !has("tmux") || !has("bash") || !has("nohup"),
