@@ -115,8 +115,20 @@ export class Broker implements AsyncDisposable {
       slow: this.#options.slow ?? "disconnect",
       authenticator: this.#authenticator,
       callbacks: this.#callbacks,
-      commands: new Commands({ ...parts, publish, host: this, clientsAfter: (id) => this.#clientsAfter(id) }),
+      commands: new Commands({
+        ...parts,
+        publish,
+        host: this,
+        clientsAfter: (id) => this.#clientsAfter(id),
+        changes: () => this.#changes,
+      }),
     });
+  }
+
+  /** How many events, refused lines, and connections that came, went or changed there were. */
+  get #changes(): number {
+    const { unrecognized, refused } = this.#systemEvents;
+    return this.#published + unrecognized + refused + this.#router.changes;
   }
 
   /** Where it listens; empty before {@linkcode Broker.listen} and after {@linkcode Broker.close}. */
@@ -310,12 +322,6 @@ export class Broker implements AsyncDisposable {
    */
   authorize(token: string | undefined): Scope | undefined {
     return this.#authenticator.isOpen ? "all" : this.#authenticator.authorize(token ?? "");
-  }
-
-  /** Grows with each event, line that was refused, connection that comes or goes, and change of one. */
-  get changes(): number {
-    const { unrecognized, refused } = this.#systemEvents;
-    return this.#published + unrecognized + refused + this.#router.changes;
   }
 
   /**

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Histogram } from "hdr-histogram-js";
-import { afterCurrentTick } from "../../lib/net/read_scheduler.ts";
+import { afterCurrentTick } from "../../lib/net/ticks.ts";
 import { open, read, type Target, topicName, untilDone, type Watch, type Wire, writeAll } from "./load.ts";
 
 /** How long before the next event the timer fires, in milliseconds, because timers are not exact. */

@@ -4,17 +4,18 @@
  *
  * @module
  */
-import type { Codec } from "../net/codec.ts";
+import { type Codec, LINE_CODEC } from "../net/codec.ts";
 import { explainHandshake } from "../net/connection_errors.ts";
 import type { Acceptor } from "../net/listen.ts";
-import type { Flow } from "../net/read_scheduler.ts";
+import { MemoryBudget } from "../net/memory.ts";
+import { Flow } from "../net/read_scheduler.ts";
 import { Handshakes, TlsTransport } from "../net/tls.ts";
 import type { Transport } from "../net/transport.ts";
 import { formatAddress } from "../protocol/address.ts";
 import { FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
 import { FAULT_GRACE_MS, type Limits } from "../protocol/limits.ts";
 import { formatErr } from "../protocol/lines.ts";
-import { reject } from "./connection.ts";
+import { Connection, type OverflowHandler } from "./connection.ts";
 import { BoundedCounter } from "./system_events.ts";
 
 /** How many connections are told at the same time that there is no room for them. Others are closed without a word. */
@@ -139,7 +140,7 @@ export class Admission {
     const cannotBeTold = codec.decode !== undefined || this.#rejecting >= MAX_REJECTING;
     if (cannotBeTold) return conn.close();
     this.#rejecting++;
-    const task = reject(conn, formatErr("-", error) + "\n", this.#limits, FAULT_GRACE_MS);
+    const task = refuse(conn, formatErr("-", error) + "\n", this.#limits, FAULT_GRACE_MS);
     this.#host.keep(task.finally(() => this.#rejecting--));
   }
 
@@ -148,4 +149,25 @@ export class Admission {
     const message = `No TLS with ${formatAddress(address)}: ${explainHandshake(cause).reason}`;
     this.#host.rejected(new ProtocolError("tls", message, { cause }), this.#failures.count(`tls ${address.hostname}`));
   }
+}
+
+/** For a connection that gets no events. */
+const NO_OVERFLOW: OverflowHandler = { overflow() {}, hasRoom() {}, tooLong() {}, outOfMemory() {} };
+
+/** Closes a connection that is not taken into the pool, with a message, at the latest after so many milliseconds. */
+async function refuse(conn: Transport, closeMessage: string, limits: Limits, deadlineMs: number): Promise<void> {
+  const options = {
+    name: "",
+    limits,
+    codec: LINE_CODEC,
+    overflow: NO_OVERFLOW,
+    flow: new Flow(),
+    memory: new MemoryBudget(),
+  };
+  const connection = new Connection(conn, options);
+  const reading = connection.reader.readAll({ onLine: () => {}, onFault: () => {} })
+    .catch(() => {}) // That it breaks is no loss.
+    .finally(() => connection.inputEnded());
+  await connection.finish(closeMessage, deadlineMs);
+  await reading;
 }

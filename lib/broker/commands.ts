@@ -35,8 +35,6 @@ export interface CommandHost {
   readonly events: readonly string[];
   /** The broker's limits. */
   readonly limits: Readonly<Limits>;
-  /** Grows with whatever clients do that changes a response. */
-  readonly changes: number;
   /** The response to `/stats`. */
   stats(): BrokerStats;
   /** The response to `/events`. */
@@ -59,6 +57,8 @@ export interface CommandOptions {
   systemEvents: SystemEvents;
   /** Returns the connections that were accepted after the one with an id, the oldest first, as many as `/clients` lists. */
   clientsAfter: (id: string) => Connection[];
+  /** Returns a number that grows with whatever a client does that changes what a response tells. */
+  changes: () => number;
   /** Publishes an event; returns for how many it is queued, undefined if nothing recognizes it. */
   publish: (event: Publication, connection: Connection) => number | undefined;
 }
@@ -165,7 +165,7 @@ export class Commands {
   }
 
   #share(question: string, make: () => string): Uint8Array {
-    return this.#shared.get(question, this.#options.host.changes, make);
+    return this.#shared.get(question, this.#options.changes(), make);
   }
 
   #publish(connection: Connection, rest: string): string {

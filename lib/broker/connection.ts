@@ -4,12 +4,12 @@
  * @module
  */
 import { monotonicUlid } from "@std/ulid";
-import { type Codec, type EventFormat, LINE_CODEC, type Reader } from "../net/codec.ts";
+import type { Codec, EventFormat, Reader } from "../net/codec.ts";
 import type { Heartbeat } from "../net/heartbeat.ts";
-import { type Holder, MemoryBudget } from "../net/memory.ts";
+import type { Holder, MemoryBudget } from "../net/memory.ts";
 import { delay } from "@std/async/delay";
 import { atMost } from "../net/time.ts";
-import { Flow, scheduler } from "../net/read_scheduler.ts";
+import { type Flow, scheduler } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
 import { WriteQueue } from "../net/write_queue.ts";
 import { formatAddress } from "../protocol/address.ts";
@@ -23,10 +23,8 @@ import { PatternChange } from "./pattern_change.ts";
 import { lineFormat, type Publication, type Publisher } from "./publication.ts";
 import { RateLimiter } from "./rate_limiter.ts";
 import type { Route } from "./router.ts";
-import type { Subscriber, SubscriberGroup } from "./subscriber_group.ts";
+import { encodeControl, type Subscriber, type SubscriberGroup } from "./subscriber_group.ts";
 import { BoundedCounter } from "./system_events.ts";
-
-const encoder = new TextEncoder();
 
 /** The patterns of a connection until it subscribes to something. */
 const EVERYTHING: ReadonlyMap<string, Pattern> = new Map([[">", new Pattern(">")]]);
@@ -389,8 +387,7 @@ export class Connection implements Publisher, Subscriber, Holder {
    */
   async finish(closeMessage: string, deadlineMs: number): Promise<number> {
     if (closeMessage !== "") {
-      const lines = encoder.encode(this.formatControl(closeMessage));
-      this.queue.pushUrgent(this.frame?.(lines) ?? lines, RESPONSE_BYTES);
+      this.queue.pushUrgent(encodeControl(this, closeMessage), RESPONSE_BYTES);
     }
     const endsAt = performance.now() + deadlineMs;
     const isWritten = await atMost(deadlineMs, this.#writeAndEnd());
@@ -435,38 +432,10 @@ export function tooManyPatterns(limit: number): ProtocolError {
   return new ProtocolError("too-many-patterns", message);
 }
 
-/** For a connection that gets no events. */
-const NO_OVERFLOW: OverflowHandler = { overflow() {}, hasRoom() {}, tooLong() {}, outOfMemory() {} };
-
 /** About how much memory a pattern takes with all that refers to it, in bytes. */
 const PATTERN_BYTES = 300;
 const PATTERN_CHARACTER_BYTES = 6;
 
 function patternBytes(text: string): number {
   return PATTERN_BYTES + text.length * PATTERN_CHARACTER_BYTES;
-}
-
-/**
- * Closes a connection that is not taken into the pool, with a reason.
- *
- * @param conn The socket.
- * @param closeMessage Whole lines, each with its LF.
- * @param limits The limits of what is read meanwhile.
- * @param deadlineMs After how many milliseconds the socket is closed in any case.
- */
-export async function reject(conn: Transport, closeMessage: string, limits: Limits, deadlineMs: number): Promise<void> {
-  const options = {
-    name: "",
-    limits,
-    codec: LINE_CODEC,
-    overflow: NO_OVERFLOW,
-    flow: new Flow(),
-    memory: new MemoryBudget(),
-  };
-  const connection = new Connection(conn, options);
-  const reading = connection.reader.readAll({ onLine: () => {}, onFault: () => {} })
-    .catch(() => {}) // That it breaks is no loss.
-    .finally(() => connection.inputEnded());
-  await connection.finish(closeMessage, deadlineMs);
-  await reading;
 }

@@ -6,13 +6,13 @@
  * @module
  */
 import { delay } from "@std/async/delay";
-import { afterCurrentTick, scheduler } from "../net/read_scheduler.ts";
+import { scheduler } from "../net/read_scheduler.ts";
+import { afterCurrentTick } from "../net/ticks.ts";
 import { BURST_MS, type WriteQueue } from "../net/write_queue.ts";
 import { RESPONSE_BYTES } from "../protocol/limits.ts";
-import { encodeText } from "../protocol/text.ts";
 import type { Publication, Publisher } from "./publication.ts";
 import type { Route } from "./router.ts";
-import type { Samplers, Subscriber, SubscriberGroup } from "./subscriber_group.ts";
+import { encodeControl, type Samplers, type Subscriber, type SubscriberGroup } from "./subscriber_group.ts";
 
 /** How many bytes of responses may wait beyond the limit of a queue: as many as hold its reader back, and one more. */
 const MAX_RESPONSES_BYTES = 2 * RESPONSE_BYTES;
@@ -130,8 +130,7 @@ export class FanOut {
    */
   send(subscriber: Subscriber, text: string | Uint8Array): void {
     if (subscriber.group !== undefined) this.deliver(subscriber.group);
-    const lines = typeof text === "string" ? encodeText(subscriber.formatControl?.(text) ?? text) : text;
-    const bytes = subscriber.frame?.(lines) ?? lines;
+    const bytes = encodeControl(subscriber, text);
     const isQueued = subscriber.queue.pushUrgent(bytes, MAX_RESPONSES_BYTES);
     if (isQueued) this.#touched.add(subscriber.queue);
     else this.#calls.push(() => subscriber.overflow(bytes.length, 0));

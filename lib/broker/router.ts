@@ -6,7 +6,7 @@
  */
 import { checkName, INBOX } from "../protocol/event.ts";
 import { Pattern } from "../protocol/pattern.ts";
-import { afterCurrentTick } from "../net/read_scheduler.ts";
+import { afterCurrentTick } from "../net/ticks.ts";
 import { copySubstring, isFirstWord, wordEnd } from "../protocol/text.ts";
 import type { FanOut } from "./fan_out.ts";
 import { PatternIndex } from "./pattern_index.ts";
@@ -54,8 +54,7 @@ export class Router {
   readonly #fanOut: FanOut;
   readonly #groups = new Map<string, SubscriberGroup>();
   readonly #index = new PatternIndex<SubscriberGroup>();
-  /** How often a subscriber has joined or left: what is known of subscribers holds until this changes. */
-  changes = 0;
+  #changes = 0;
   /** Changes whenever a name may have other groups than before. */
   #version = 0;
   /** Groups of one subscriber that has left, and may come back in this tick with other patterns. */
@@ -78,13 +77,18 @@ export class Router {
     this.#fanOut = fanOut;
   }
 
+  /** How often a subscriber has joined or left. */
+  get changes(): number {
+    return this.#changes;
+  }
+
   /**
    * Adds a subscriber: it gets what its patterns match, from the next event on.
    *
    * @param subscriber The subscriber. It must not be in the router.
    */
   join(subscriber: Subscriber): void {
-    this.changes++;
+    this.#changes++;
     if (subscriber.patterns.size > 0) this.#joining.add(subscriber);
   }
 
@@ -94,7 +98,7 @@ export class Router {
    * @param subscriber The subscriber, unchanged since it joined.
    */
   leave(subscriber: Subscriber): void {
-    this.changes++;
+    this.#changes++;
     this.#joining.delete(subscriber);
     const { group } = subscriber;
     if (group === undefined) return;

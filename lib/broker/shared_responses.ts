@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { afterCurrentTick } from "../net/read_scheduler.ts";
+import { afterCurrentTick } from "../net/ticks.ts";
 import { encodeText } from "../protocol/text.ts";
 
 /** How many responses of a tick are kept. */

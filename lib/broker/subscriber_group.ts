@@ -188,6 +188,18 @@ export class SubscriberGroup {
 }
 
 /**
+ * Writes control lines as they are queued for a subscriber.
+ *
+ * @param subscriber The subscriber.
+ * @param lines Whole lines, each with its LF; or their bytes, if they are the same for all.
+ * @returns Their bytes.
+ */
+export function encodeControl(subscriber: Subscriber, lines: string | Uint8Array): Uint8Array {
+  const bytes = typeof lines === "string" ? encodeText(subscriber.formatControl?.(lines) ?? lines) : lines;
+  return subscriber.frame?.(bytes) ?? bytes;
+}
+
+/**
  * The group that a subscriber belongs to: subscribers that are written the same bytes share one. Those without echo share
  * others, for what one of them publishes divides the batches of its group. One with very many patterns shares none.
  *

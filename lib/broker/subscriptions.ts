@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { afterCurrentTick } from "../net/read_scheduler.ts";
+import { afterCurrentTick } from "../net/ticks.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { formatOk, parsePatterns } from "../protocol/lines.ts";
 import type { Pattern } from "../protocol/pattern.ts";

@@ -43,6 +43,12 @@ export interface Expression {
   toString(): string;
 }
 
+/** The error for what is no regular expression, or none that is matched in linear time. */
+export class ExpressionError extends SyntaxError {
+  /** The name of the class. */
+  override name = "ExpressionError";
+}
+
 /** Makes regular expressions. {@linkcode Expressions.load} makes one. */
 export class Expressions {
   readonly #library: Library;
@@ -66,7 +72,7 @@ export class Expressions {
    *
    * @param pattern The text of it, as JSON Schema has it (ECMA-262).
    * @returns The expression.
-   * @throws {SyntaxError} If it is none, or one that cannot be matched in linear time.
+   * @throws {ExpressionError} If it is none, or one that cannot be matched in linear time.
    */
   make(pattern: string): Expression {
     const expression = regExp(pattern);
@@ -75,7 +81,7 @@ export class Expressions {
       return new LinearExpression(pattern, this.#library.compile(this.#library.translateRegExp(pattern)));
     } catch (cause) {
       const why = (cause as Error).message.replace(/^error parsing regexp: /, "");
-      throw new SyntaxError(
+      throw new ExpressionError(
         `${quote(pattern)} cannot be matched in linear time (${why}): write it without lookahead, lookbehind, ` +
           "back references and repetition of more than 1,000 times",
         { cause },
@@ -117,7 +123,7 @@ function regExp(pattern: string): RegExp {
   try {
     return new RegExp(pattern);
   } catch (cause) {
-    throw new SyntaxError(`${quote(pattern)} is not a regular expression`, { cause });
+    throw new ExpressionError(`${quote(pattern)} is not a regular expression`, { cause });
   }
 }
 

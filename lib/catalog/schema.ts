@@ -8,7 +8,7 @@ import type { Json } from "../protocol/data.ts";
 import { MqError, quote } from "../protocol/errors.ts";
 import { formatPatterns } from "../protocol/pattern.ts";
 import { explain, TOO_DEEP, type ValidationError, type Validator } from "./catalog.ts";
-import { Expressions, isSimple } from "./expression.ts";
+import { ExpressionError, Expressions, isSimple } from "./expression.ts";
 import { isObject, type JsonSource, type LocatedValue, parsePointer, type Path } from "./json_source.ts";
 import { allSchemas, lint } from "./schema_lint.ts";
 import { loadFormats, refsOf, type Schema, summaryOf, TypeBox } from "./typebox.ts";
@@ -263,7 +263,7 @@ function compileWithAjv(schema: Schema, ajv: Ajv): Validator | undefined {
       return validationErrorOf(summaryOf(validate.errors!) ?? validate.errors![0]);
     };
   } catch (error) {
-    if (error instanceof SyntaxError) throw error; // An expression that cannot be used, wherever it was referred to.
+    if (error instanceof ExpressionError) throw error; // It cannot be used, wherever it was referred to.
     return undefined; // Ajv is stricter than the standard in places; TypeBox then compiles or refuses the schema.
   } finally {
     ajv.removeSchema();

@@ -7,7 +7,7 @@ import { delay } from "@std/async/delay";
 import { greetingError } from "../net/connection_errors.ts";
 import { dial } from "../net/dial.ts";
 import type { HeartbeatTimes } from "../net/heartbeat.ts";
-import { afterCurrentTick } from "../net/read_scheduler.ts";
+import { afterCurrentTick } from "../net/ticks.ts";
 import { atMost, onAbort, within } from "../net/time.ts";
 import { type Address, formatAddress, parseAddress } from "../protocol/address.ts";
 import { ConnectionError, MqError, ProtocolError } from "../protocol/errors.ts";

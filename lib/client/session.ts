@@ -15,7 +15,7 @@ import { WriteQueue } from "../net/write_queue.ts";
 import { Queue } from "./queue.ts";
 import { type BrokerLine, formatEvent, type HelloArguments, parseBrokerLine } from "../protocol/lines.ts";
 import { within } from "../net/time.ts";
-import { afterCurrentTick } from "../net/read_scheduler.ts";
+import { afterCurrentTick } from "../net/ticks.ts";
 
 /** The longest line that a client accepts from a broker, in bytes: a list of ten thousand clients fits. */
 const MAX_RESPONSE_BYTES = 64 * 1024 * 1024;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { afterCurrentTick } from "./read_scheduler.ts";
+import { afterCurrentTick } from "./ticks.ts";
 
 /** What holds memory that it can be made to give up, such as a connection. */
 export interface Holder {

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import { Expressions, isSimple } from "../../lib/catalog/expression.ts";
+import { ExpressionError, Expressions, isSimple } from "../../lib/catalog/expression.ts";
 
 const expressions = await Expressions.load();
 
@@ -33,7 +33,7 @@ for (
   ]
 ) {
   Deno.test(`the expression ${pattern} is refused: ${why}`, () => {
-    const { message } = assertThrows(() => expressions.make(pattern), SyntaxError);
+    const { message } = assertThrows(() => expressions.make(pattern), ExpressionError);
     assert(message.startsWith(why), message);
   });
 }

@@ -393,8 +393,8 @@ import os, pty, subprocess, sys
 main, terminal = pty.openpty()
 program = subprocess.Popen(sys.argv[2:], stdin=terminal, stdout=terminal, start_new_session=True)
 os.close(terminal)
-shown = ""
-while sys.argv[1] not in shown: shown += os.read(main, 65536).decode()
+shown = b""
+while sys.argv[1].encode() not in shown: shown += os.read(main, 65536)
 os.close(main)
 sys.exit(program.wait())
 `;

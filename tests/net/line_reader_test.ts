@@ -2,7 +2,7 @@ import { assert, assertEquals, assertInstanceOf, assertRejects, assertStringIncl
 import { ConnectionError, FatalProtocolError, type MqError, type ProtocolError } from "../../lib/protocol/errors.ts";
 import type { ByteReader } from "../../lib/net/transport.ts";
 import { LineReader, type LineReaderOptions } from "../../lib/net/line_reader.ts";
-import { afterCurrentTick } from "../../lib/net/read_scheduler.ts";
+import { afterCurrentTick } from "../../lib/net/ticks.ts";
 
 const encoder = new TextEncoder();
 const LF = 0x0a;

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { MemoryBudget } from "../../lib/net/memory.ts";
-import { afterCurrentTick } from "../../lib/net/read_scheduler.ts";
+import { afterCurrentTick } from "../../lib/net/ticks.ts";
 import { WriteQueue } from "../../lib/net/write_queue.ts";
 
 const endOfTick = () => new Promise<void>((resolve) => afterCurrentTick(resolve));

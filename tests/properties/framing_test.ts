@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { MqError } from "../../lib/protocol/errors.ts";
 import type { ByteReader } from "../../lib/net/transport.ts";
 import { LineReader } from "../../lib/net/line_reader.ts";
-import { afterCurrentTick } from "../../lib/net/read_scheduler.ts";
+import { afterCurrentTick } from "../../lib/net/ticks.ts";
 import { runs } from "./arbitraries.ts";
 
 const LF = 0x0a;

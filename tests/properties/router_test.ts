@@ -7,7 +7,7 @@ import { lineFormat } from "../../lib/broker/publication.ts";
 import type { Subscriber, SubscriberGroup } from "../../lib/broker/subscriber_group.ts";
 import type { Route } from "../../lib/broker/router.ts";
 import { Routing } from "../broker/routing.ts";
-import { afterCurrentTick } from "../../lib/net/read_scheduler.ts";
+import { afterCurrentTick } from "../../lib/net/ticks.ts";
 import { runs } from "./arbitraries.ts";
 import { matches } from "./reference.ts";
 

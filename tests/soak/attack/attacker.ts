@@ -1,4 +1,5 @@
 /** One hostile connection, as the kinds of attack see it. */
+import { concat } from "@std/bytes/concat";
 import type { Random } from "../random.ts";
 
 /** Where the broker listens. */
@@ -113,5 +114,5 @@ export function frame(text: string, length = text.length): Uint8Array {
     : length < 65536
     ? [0x80 | 126, length >> 8, length & 255]
     : [0x80 | 127, 0, 0, 0, 0, length >>> 24, (length >> 16) & 255, (length >> 8) & 255, length & 255];
-  return new Uint8Array([0x81, ...size, ...MASK, ...encoder.encode(text)]);
+  return concat([new Uint8Array([0x81, ...size, ...MASK]), encoder.encode(text)]);
 }
