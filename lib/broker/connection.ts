@@ -197,6 +197,11 @@ export class Connection implements Publisher, Subscriber, Holder {
     return delay(this.#pauseMs).then(() => void (this.#pauseMs = 0));
   }
 
+  /** Whether {@linkcode Connection.pause} may have a reason: where nothing waits to be written, only a rate can be one. */
+  get mayPause(): boolean {
+    return this.#pauseMs > 0 || this.queue.queuedBytes > 0;
+  }
+
   /** Whether what it sends waits to be read: then nobody can tell whether it is silent. */
   get isPausing(): boolean {
     return this.#pauseMs > 0 || this.#hasUnreadResponses;

@@ -73,9 +73,8 @@ export class FanOut {
     const quiet = origin?.echo === false ? origin.group : undefined; // One of its members wants no echo of this.
     let receivers = 0;
     for (const group of groups) {
-      if (group === quiet && group.members.size === 1) continue;
-      const leftOut = group === quiet ? origin!.id : undefined;
-      if (group.leftOut !== leftOut) this.#beginFor(group, leftOut);
+      const isForAll = group !== quiet && group.leftOut === undefined;
+      if (!isForAll && !this.#leavesSome(group, group === quiet ? origin!.id : undefined)) continue;
       if (group.samplers !== undefined) this.#sample(group, group.samplers, event, origin);
       else receivers += this.#write(group, event);
     }
@@ -85,10 +84,16 @@ export class FanOut {
     return receivers;
   }
 
-  /** One batch is either for all members or for all but one, who wants no echo of what is in it. */
-  #beginFor(group: SubscriberGroup, leftOut: string | undefined): void {
-    this.deliver(group);
+  /**
+   * One batch is either for all members or for all but one, who wants no echo of what is in it.
+   *
+   * @returns Whether there are members that it is for.
+   */
+  #leavesSome(group: SubscriberGroup, leftOut: string | undefined): boolean {
+    if (leftOut !== undefined && group.members.size === 1) return false;
+    if (group.leftOut !== leftOut) this.deliver(group);
     group.leftOut = leftOut;
+    return true;
   }
 
   /** Adds an event to the text that waits for a group; returns for how many of its members it is queued. */
@@ -166,6 +171,11 @@ export class FanOut {
   /** Tells subscribers what found no room: to be called when whoever delivers is done, since they may change the router. */
   notify(): void {
     while (this.#calls.length > 0) this.#calls.shift()!();
+  }
+
+  /** Whether {@linkcode FanOut.pause} may have a reason besides the client's own queue. */
+  get mayPause(): boolean {
+    return this.#backpressure.isOn;
   }
 
   /**
@@ -267,6 +277,8 @@ export class Backpressure {
   readonly #flush: () => void;
   readonly #filled = new Set<WriteQueue>();
   #waiting: Promise<void> | undefined;
+  /** Whether a queue has been filled, and not been written yet. */
+  isOn = false;
 
   /**
    * Makes backpressure that holds nobody back.
@@ -284,6 +296,7 @@ export class Backpressure {
    */
   add(queue: WriteQueue): void {
     this.#filled.add(queue);
+    this.isOn = true;
   }
 
   /**
@@ -294,9 +307,14 @@ export class Backpressure {
    */
   wait(client: Client): Promise<void> | undefined {
     if (client.queue.isBurst) return this.#written(new Set([client.queue]));
-    if (this.#filled.size === 0 && this.#waiting === undefined) return undefined;
-    if (this.#filled.size > 0) this.#waiting ??= this.#written(this.#filled).then(() => this.#waiting = undefined);
+    if (!this.isOn) return undefined;
+    this.#waiting ??= this.#written(this.#filled).then(() => this.#end());
     return client.hasCredit ? undefined : this.#waiting;
+  }
+
+  #end(): void {
+    this.#waiting = undefined;
+    this.isOn = this.#filled.size > 0;
   }
 
   /** Waits until queues have been written, or for the time that a burst may last. */

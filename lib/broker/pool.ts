@@ -269,6 +269,7 @@ export class Pool {
 
   /** Reads to the end of a connection; returns how it ended. */
   async #readAll(connection: Connection): Promise<string> {
+    const { fanOut } = this.#options;
     let isFirst = true;
     let isNew = true;
     const onLine = (line: string) => {
@@ -279,7 +280,7 @@ export class Pool {
         isNew = false;
       }
       isFirst = false;
-      return connection.pause() ?? this.#options.fanOut.pause(connection);
+      if (connection.mayPause || fanOut.mayPause) return connection.pause() ?? fanOut.pause(connection);
     };
     const onFault = (error: ProtocolError) => {
       const why = isFirst ? "it was the first" : connection.scope === undefined ? "no token had come" : undefined;
