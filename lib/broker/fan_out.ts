@@ -17,9 +17,6 @@ import { encodeControl, type Samplers, type Subscriber, type SubscriberGroup } f
 /** How many bytes of responses may wait beyond the limit of a queue: as many as hold its reader back, and one more. */
 const MAX_RESPONSES_BYTES = 2 * RESPONSE_BYTES;
 
-/** How many bytes are handed to the system in one tick, and how many of one queue are always. */
-const [TICK_WRITE_BYTES, LITTLE_BYTES] = [4 * 1024 * 1024, 64 * 1024];
-
 /** Who published an event, as far as its delivery depends on it. */
 export type Origin = Pick<Publisher, "id" | "echo" | "group">;
 
@@ -195,24 +192,9 @@ export class FanOut {
     if (this.#observers.size > 0) this.#tickSamplers();
     for (const group of this.#waiting) this.deliver(group);
     this.#waiting = [];
-    this.#writeSome();
+    for (const queue of this.#touched) queue.flush();
+    this.#touched.clear();
     this.notify();
-  }
-
-  /**
-   * Has the queues write. To hand very much to the system takes long, and others wait meanwhile: what is beyond the bytes of a
-   * tick follows in the next, but for queues with little.
-   */
-  #writeSome(): void {
-    let leftBytes = TICK_WRITE_BYTES;
-    for (const queue of this.#touched) {
-      const { queuedBytes } = queue;
-      if (queuedBytes > LITTLE_BYTES && leftBytes <= 0) continue;
-      leftBytes -= queuedBytes;
-      this.#touched.delete(queue);
-      queue.flush();
-    }
-    if (this.#touched.size > 0) this.#schedule();
   }
 
   /**

@@ -10,12 +10,16 @@ import { delay } from "@std/async/delay";
 import { concat } from "@std/bytes/concat";
 import type { MemoryBudget } from "./memory.ts";
 import type { Sink } from "./transport.ts";
+import { writeBudget } from "./write_budget.ts";
 
 /** Chunks are joined for one write up to this many bytes. Larger ones are written alone, without a copy. */
 const MAX_JOINED_BYTES = 64 * 1024;
 
-/** How much is written at once: where many queues are long, what they write in one tick must not take long. */
+/** How much is written at once: so much is taken from the budget of all queues. */
 const MAX_WRITE_BYTES = 128 * 1024;
+
+/** A queue with no more than this is written at once, whatever others write. */
+const LITTLE_BYTES = 64 * 1024;
 
 /** Chunks up to this many bytes are copied into a shared buffer when they are pushed. Larger ones are kept by reference. */
 const SMALL_BYTES = 128;
@@ -313,8 +317,7 @@ export class WriteQueue {
   async #write(bytes: Uint8Array): Promise<boolean> {
     try {
       this.#writer ??= this.#sink.writable.getWriter();
-      if (bytes.length <= MAX_WRITE_BYTES) await this.#writer.write(bytes);
-      else await writeInParts(this.#writer, bytes);
+      await this.#writeParts(this.#writer, bytes);
     } catch { // The connection broke. Its reader gets the error, too, and ends the connection.
       this.fail();
       return false;
@@ -331,6 +334,16 @@ export class WriteQueue {
     }
     if (this.#paceMs !== undefined) await delay(this.#paceMs);
     return true;
+  }
+
+  /** Writes bytes in parts. Where little waits, that does not wait for what others write. */
+  async #writeParts(writer: WritableStreamDefaultWriter<Uint8Array>, bytes: Uint8Array): Promise<void> {
+    for (let start = 0; start < bytes.length; start += MAX_WRITE_BYTES) {
+      const part = bytes.length <= MAX_WRITE_BYTES ? bytes : bytes.subarray(start, start + MAX_WRITE_BYTES);
+      const turn = this.#queuedBytes > LITTLE_BYTES ? writeBudget.take(part.length) : undefined;
+      if (turn !== undefined) await turn;
+      await writer.write(part);
+    }
   }
 
   /** Removes the bytes of the next write from the queue: one chunk, or several small ones joined. They stay in the budget. */
@@ -358,11 +371,5 @@ export class WriteQueue {
     this.#memory?.release(chunk);
     this.#chunks[0] = rest;
     return line;
-  }
-}
-
-async function writeInParts(writer: WritableStreamDefaultWriter<Uint8Array>, bytes: Uint8Array): Promise<void> {
-  for (let start = 0; start < bytes.length; start += MAX_WRITE_BYTES) {
-    await writer.write(bytes.subarray(start, start + MAX_WRITE_BYTES));
   }
 }

@@ -544,20 +544,6 @@ Deno.test("Router delivers early to a subscriber with a small queue, and asks th
   assertEquals([await small.lines(), await other.lines(), small.overflows], [lines, lines, 0]);
 });
 
-Deno.test("Router has no more than some mebibytes written in one tick, but what is short at once", async () => {
-  const long = Array.from({ length: 10 }, () => new FakeListener("long", { limitBytes: 4e6 }));
-  const short = new FakeListener("short");
-  const router = routerOf(...long, short);
-  publish(router, `long ${"x".repeat(1e6)}`);
-  publish(router, "short 1");
-  const written = () => long.filter(({ written }) => written.length > 0).length;
-  router.flush();
-  for (let index = 0; index < 20; index++) await Promise.resolve();
-  assertEquals([written(), short.written.length], [5, 1]);
-  for (let turn = 0; turn < 10 && written() < long.length; turn++) await endOfTurn();
-  assertEquals(written(), long.length);
-});
-
 Deno.test("Router does not make a publisher pause for what others have published", async () => {
   const router = routerOf(new FakeListener("a", { limitBytes: 300 }));
   for (let index = 0; index < 10; index++) publish(router, `a ${"x".repeat(20)}`);

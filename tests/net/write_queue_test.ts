@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { afterCurrentTick } from "../../lib/net/ticks.ts";
 import { WriteQueue, type WriteQueueOptions } from "../../lib/net/write_queue.ts";
 import { until } from "../helpers.ts";
 
@@ -403,3 +404,27 @@ Deno.test("WriteQueue with a pace writes each line separately, with at least the
   assert(gaps.every((gap) => gap >= paceMs - 1), gaps.join());
   assertEquals(queue.queuedBytes, 0);
 });
+
+Deno.test("WriteQueue writes some mebibytes in one tick, whoever has them, but what is short at once", async () => {
+  const long = Array.from({ length: 10 }, () => new Sink().open());
+  const short = new Sink().open();
+  const flushed = (sink: Sink, size: number) => {
+    const queue = new WriteQueue(sink, NO_LIMIT);
+    queue.push(new Uint8Array(size));
+    queue.flush();
+    return queue;
+  };
+  await endOfTick(); // Others may have used up this one.
+  const queues = long.map((sink) => flushed(sink, 1024 * KIB));
+  flushed(short, 1 * KIB);
+  const total = () => long.flatMap(({ sizes }) => sizes).reduce((sum, size) => sum + size, 0);
+  for (let index = 0; index < 1000; index++) await Promise.resolve();
+  assertEquals([total(), short.sizes], [4096 * KIB, [1 * KIB]]);
+  await Promise.all(queues.map((queue) => queue.drained()));
+  assertEquals(total(), 10_240 * KIB);
+  assertEquals(new Set(long.flatMap(({ sizes }) => sizes)), new Set([128 * KIB]));
+});
+
+function endOfTick(): Promise<void> {
+  return new Promise((resolve) => afterCurrentTick(resolve));
+}

@@ -203,10 +203,28 @@ function limited({ program, descriptors }: TrialOptions): string[] | undefined {
   return ["sh", "-c", `ulimit -n ${descriptors} && exec "$@"`, "sh", ...program ?? programLine()];
 }
 
+/**
+ * How many TCP segments the system has thrown away so far because all sockets together had too much memory (tcp_mem). Each is
+ * sent again 200 ms later or more, whoever's it is: a broker can do nothing about that.
+ */
+export async function lostSegments(): Promise<number> {
+  const [names, values] = (await outputOf("grep ^TcpExt: /proc/net/netstat")).trim().split("\n").map((line) =>
+    line.split(" ")
+  );
+  return ["TCPRcvQDrop", "RcvPruned", "TCPBacklogDrop"].reduce(
+    (sum, name) => sum + Number(values[names.indexOf(name)]),
+    0,
+  );
+}
+
 async function usageOf(pid: number): Promise<Usage> {
-  const script = `grep VmRSS /proc/${pid}/status && ls /proc/${pid}/fd | wc -l`;
-  const { stdout } = await new Deno.Command("sh", { args: ["-c", script], stderr: "null" }).output();
-  const [, kibibytes, descriptors] = /(\d+) kB\n(\d+)/.exec(new TextDecoder().decode(stdout)) ?? [];
+  const output = await outputOf(`grep VmRSS /proc/${pid}/status && ls /proc/${pid}/fd | wc -l`);
+  const [, kibibytes, descriptors] = /(\d+) kB\n(\d+)/.exec(output) ?? [];
   if (kibibytes === undefined) throw new Error(`The broker has ended`);
   return { rss: Number(kibibytes) * 1024, descriptors: Number(descriptors) };
+}
+
+async function outputOf(script: string): Promise<string> {
+  const { stdout } = await new Deno.Command("sh", { args: ["-c", script], stderr: "null" }).output();
+  return new TextDecoder().decode(stdout);
 }

@@ -73,10 +73,11 @@ function besideTest(options: TrialOptions, restMs: number): Test {
       "fds",
       "after",
       "attacks",
+      "lost",
     ],
     async run(kind) {
       const result = await beside(kind, { ...options, warmUpMs: WARM_UP_MS, restMs });
-      const { heard, toHear, p50, p99, max, closed, rss, descriptors, attacks, troubles } = result;
+      const { heard, toHear, p50, p99, max, closed, rss, descriptors, attacks, lost, troubles } = result;
       const numbers = [p50, p99, max].map((ms) => ms.toFixed(ms < 10 ? 1 : 0));
       const memory = [rss.rest, rss.highest, rss.after].map(mebibytes);
       const isWell = heard === toHear && closed === 0 && p99 <= MAX_P99_MS && troubles.length === 0 &&
@@ -90,6 +91,7 @@ function besideTest(options: TrialOptions, restMs: number): Test {
         descriptors.rest,
         descriptors.after,
         attacks,
+        lost,
       ];
       return { cells: cells.map(String), isWell, result };
     },
@@ -129,6 +131,7 @@ const attack = defineCommand({
   description:
     "An honest client publishes 200 events a second, and ten listen. They must hear all of them, 99 of 100 within 150 ms,\n" +
     "and none of them may be disconnected; the broker's memory may grow by 200 MiB, and must come back to within 20 %.\n" +
+    "`lost` counts TCP segments that the system threw away because all sockets had too much memory: they delay everybody.\n" +
     `Kinds: ${Object.keys(KINDS).join(", ")}.\nWithout a KIND, all; with --memory, those that aim at it.`,
   operands: { form: "[KIND...]", min: 0, max: Infinity },
   flags,

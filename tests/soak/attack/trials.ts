@@ -2,7 +2,7 @@
 import { runLoad } from "../../../cmd/bench/load.ts";
 import { mqWire } from "../../../cmd/bench/mq_wire.ts";
 import { pause } from "../trial.ts";
-import { Arena, type TrialOptions } from "./arena.ts";
+import { Arena, lostSegments, type TrialOptions } from "./arena.ts";
 import type { Observation } from "./honest.ts";
 
 /** The honest: so many listeners, and so many events a second for each. */
@@ -25,6 +25,8 @@ export interface BesideResult extends Observation {
   readonly rss: { readonly rest: number; readonly highest: number; readonly after: number };
   /** How many descriptors it held before the attack and after it. */
   readonly descriptors: { readonly rest: number; readonly after: number };
+  /** How many segments the system lost meanwhile: see {@linkcode lostSegments}. */
+  readonly lost: number;
   /** Sentences on what should not be. */
   readonly troubles: readonly string[];
 }
@@ -47,11 +49,13 @@ export async function beside(kind: string, options: BesideOptions): Promise<Besi
   await pause(warmUpMs > 0 ? REST_MS : 0);
   const rest = await arena.usage();
   arena.watch(LOOK_MS);
+  const lostBefore = await lostSegments();
   const attackers = await arena.attack(kind);
   await honest.go();
   await pause(forMs);
   const attacks = await attackers.result();
   const observation = await honest.result();
+  const lost = await lostSegments() - lostBefore;
   await pause(restMs);
   await arena.answers();
   const highest = await arena.highest();
@@ -64,6 +68,7 @@ export async function beside(kind: string, options: BesideOptions): Promise<Besi
     toHear: Math.round(RATE * forMs / 1000) * LISTENERS,
     rss: { rest: rest.rss, highest, after: after.rss },
     descriptors: { rest: rest.descriptors, after: after.descriptors },
+    lost,
     troubles: arena.troubles,
   };
 }
