@@ -7,8 +7,10 @@ import type { EventFormat } from "../net/codec.ts";
 import type { Transport } from "../net/transport.ts";
 import type { WriteQueue } from "../net/write_queue.ts";
 import type { Pattern } from "../protocol/pattern.ts";
-import { encodeText, MAX_UTF8_BYTES } from "../protocol/text.ts";
+import { encodeLine, encodeText, MAX_UTF8_BYTES } from "../protocol/text.ts";
 import type { Publication } from "./publication.ts";
+
+const NOTHING = new Uint8Array(0);
 
 /** How much text gathers for a group, in UTF-16 code units, before it is delivered without waiting for the end of the tick. */
 const MAX_BATCH_CHARACTERS = 256 * 1024;
@@ -83,7 +85,7 @@ export class SubscriberGroup {
   /** Its members. */
   readonly members: Set<Subscriber> = new Set();
   readonly #frame: Transport["frame"];
-  /** The batch: the text that waits, how many events that are, and how long it may grow, in UTF-16 code units. */
+  /** The batch: the text that waits, without its last LF, how many events that are, and how long it may grow, in UTF-16 code units. */
   #text = "";
   #events = 0;
   #maxCharacters = 0;
@@ -115,7 +117,7 @@ export class SubscriberGroup {
    * @returns False also if no batch has begun.
    */
   hasRoomFor(text: string): boolean {
-    return this.#text.length + text.length < this.#maxCharacters;
+    return this.#text.length + text.length + 1 < this.#maxCharacters;
   }
 
   /** Begins a batch, where none waits, for the members that have room. */
@@ -150,7 +152,7 @@ export class SubscriberGroup {
   add(text: string): number {
     this.#events++;
     if (this.#receivers === 0) this.#lostBytes += text.length + 1;
-    else this.#text += text + "\n";
+    else this.#text = this.#text === "" ? text : this.#text + "\n" + text;
     return this.#receivers;
   }
 
@@ -168,7 +170,7 @@ export class SubscriberGroup {
     const events = this.#events;
     if (events === 0) return 0;
     let receivers = 0;
-    const text = encodeText(this.#text);
+    const text = this.#text === "" ? NOTHING : encodeLine(this.#text);
     const bytes = this.#frame?.(text) ?? text;
     for (const member of this.members) {
       if (member.id === this.leftOut) continue;

@@ -5,7 +5,7 @@
  * @module
  */
 import { concat } from "@std/bytes/concat";
-import type { MemoryBudget } from "../net/memory.ts";
+import { freeBuffer, type MemoryBudget } from "../net/memory.ts";
 import { Flow, scheduler } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
 import { MqError, ProtocolError } from "../protocol/errors.ts";
@@ -90,7 +90,7 @@ export class HttpConnection {
   /** Where in the buffer that begins and ends which has been read and not used. */
   #start = 0;
   #end = 0;
-  #bodyBytes = 0;
+  readonly #body: Uint8Array[] = [];
   #hasUnreadBody = false;
   /** Whether it is closed after the request that it serves. */
   isEnding = false;
@@ -115,7 +115,7 @@ export class HttpConnection {
 
   /** How much memory is held for a body, in bytes. */
   get heldBytes(): number {
-    return this.#bodyBytes;
+    return this.#body.reduce((sum, { length }) => sum + length, 0);
   }
 
   /** Closes the connection at once. */
@@ -150,8 +150,7 @@ export class HttpConnection {
       if (error instanceof Ended) throw error;
       response = refusal(error);
     } finally {
-      this.#host.memory.give(this.#bodyBytes);
-      this.#bodyBytes = 0;
+      this.#freeBody();
     }
     const mayGoOn = !this.isEnding && !this.#hasUnreadBody && response.closes !== true;
     const keepAlive = head?.keepAlive === true && mayGoOn;
@@ -161,6 +160,11 @@ export class HttpConnection {
     this.#flow = this.#flow === this.#host.newcomers ? new Flow() : this.#flow;
     this.#rest(this.#host.limits.silenceMs);
     return true;
+  }
+
+  #freeBody(): void {
+    this.#host.memory.give(this.heldBytes);
+    this.#body.splice(0).forEach(freeBuffer);
   }
 
   /** Gives the client a time for what comes next. */
@@ -190,7 +194,7 @@ export class HttpConnection {
         target,
         headers,
         remoteAddr: this.#conn.remoteAddr as Deno.NetAddr,
-        body: (maxBytes) => this.#body(head, maxBytes, wait),
+        body: (maxBytes) => this.#readBody(head, maxBytes, wait),
         wait,
       });
     } finally {
@@ -257,7 +261,7 @@ export class HttpConnection {
     return count;
   }
 
-  async #body(
+  async #readBody(
     head: RequestHead,
     maxBytes: number,
     wait: <T>(promise: Promise<T>) => Promise<T>,
@@ -280,17 +284,13 @@ export class HttpConnection {
   }
 
   async #readExactly(bytes: number): Promise<Uint8Array> {
-    this.#hold(bytes);
     const body = new Uint8Array(bytes);
+    this.#body.push(body);
+    this.#host.memory.take(bytes);
     const first = this.#take(Math.min(bytes, this.#end - this.#start));
     body.set(first);
     for (let length = first.length; length < bytes;) length += await this.#read(body.subarray(length));
     return body;
-  }
-
-  #hold(bytes: number): void {
-    this.#bodyBytes += bytes;
-    this.#host.memory.take(bytes);
   }
 
   /** Reads a body in chunks (RFC 9112, section 7.1), and discards the trailers. */

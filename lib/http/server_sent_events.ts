@@ -17,6 +17,9 @@ import type { Upgraded } from "./connection.ts";
 /** How much is read at once of what a reader sends, which is ignored, in bytes. */
 const READ_BYTES = 1024;
 
+/** How much of an event is taken apart at once, in UTF-16 code units. */
+const PIECE_CHARACTERS = 16 * 1024;
+
 /** The format of server-sent events. A message ends with an empty line: whoever writes it adds the second LF. */
 const FORMAT: EventFormat<Outgoing & { readonly id: string }> = {
   key: "server-sent events",
@@ -126,9 +129,17 @@ export class EventStreamTransport implements Transport {
 export function formatMessage(line: string, id: string): string {
   const [name, text] = takeWord(line);
   // A CR ends a line of the stream, so that each part of the data has one of its own (HTML, section 9.2.6).
-  // split and join take a third of the time of replaceAll.
-  const data = text.includes("\r") ? text.split("\r").join("\ndata: ") : text;
-  return `event: ${name}\ndata: ${data}\nid: ${id}\n`;
+  const data = text.includes("\r") ? piecesOf(text).map((piece) => piece.split("\r").join("\ndata: ")) : [text];
+  return [`event: ${name}\ndata: `, ...data, `\nid: ${id}\n`].join("");
+}
+
+/** A megabyte of CRs is taken in pieces: split and join take a third of the time of replaceAll, but memory for each part. */
+function piecesOf(text: string): string[] {
+  const count = Math.ceil(text.length / PIECE_CHARACTERS);
+  return Array.from(
+    { length: count },
+    (_, index) => text.slice(index * PIECE_CHARACTERS, (index + 1) * PIECE_CHARACTERS),
+  );
 }
 
 /**

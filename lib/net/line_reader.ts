@@ -11,7 +11,7 @@
 import { TextLineStream } from "@std/streams/text-line-stream";
 import { ConnectionError, FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
 import { DEFAULT_LIMITS } from "../protocol/limits.ts";
-import type { MemoryBudget } from "./memory.ts";
+import { freeBuffer, type MemoryBudget } from "./memory.ts";
 import { Flow, scheduler, TICK_BYTES } from "./read_scheduler.ts";
 import type { ByteReader } from "./transport.ts";
 
@@ -419,6 +419,7 @@ class Framer {
   release(): void {
     this.#memory?.give(this.heldBytes);
     if (this.#buffer.buffer === poolMemory) bufferPool.push(this.#buffer);
+    else freeBuffer(this.#buffer);
     this.#buffer = this.#ownBuffer;
   }
 

@@ -98,14 +98,17 @@ export class MemoryBudget {
    * Gives back what a buffer has, unless somebody else holds it.
    *
    * @param buffer The buffer.
+   * @returns Whether nobody holds it any more.
    */
-  release(buffer: Uint8Array): void {
+  release(buffer: Uint8Array): boolean {
     const holds = this.#shared.get(buffer)!;
-    if (holds > 1) this.#shared.set(buffer, holds - 1);
-    else {
-      this.#shared.delete(buffer);
-      this.give(buffer.length);
+    if (holds > 1) {
+      this.#shared.set(buffer, holds - 1);
+      return false;
     }
+    this.#shared.delete(buffer);
+    this.give(buffer.length);
+    return true;
   }
 
   /**
@@ -144,4 +147,28 @@ export class MemoryBudget {
       holder.evict();
     }
   }
+}
+
+/** What is smaller is left to the garbage collector, in bytes. */
+const MIN_FREED_BYTES = 128 * 1024;
+
+/**
+ * Gives the memory of a large buffer back to the system at once, where the garbage collector would do so much later: until
+ * then it is in no budget, and yet is taken.
+ *
+ * @param buffer The buffer, which nobody uses any more; it is empty afterwards. One that is small, or a part of another, stays
+ * as it is.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const buffer = new Uint8Array(1_000_000);
+ * freeBuffer(buffer);
+ * assertEquals(buffer.length, 0);
+ * ```
+ */
+export function freeBuffer({ buffer, length }: Uint8Array): void {
+  if (length < MIN_FREED_BYTES || length < buffer.byteLength) return;
+  if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }

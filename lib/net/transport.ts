@@ -23,7 +23,10 @@ const NOTHING = new Uint8Array(0);
 export interface Transport {
   /** The address of the peer. */
   readonly remoteAddr: Deno.Addr;
-  /** The stream to write to. It is not accessed before the first write. */
+  /**
+   * The stream to write to. It is not accessed before the first write. A chunk is its own only until the write is done: the
+   * memory of a large one may be given back then.
+   */
   readonly writable: WritableStream<Uint8Array>;
   /**
    * Reads at least one byte into a buffer.
@@ -141,6 +144,7 @@ export function pipe(remoteAddr: Deno.NetAddr): Pipe {
   let outgoing!: TransformStreamDefaultController<Uint8Array>;
   const fromBroker = new TransformStream<Uint8Array, Uint8Array>({
     start: (controller) => void (outgoing = controller),
+    transform: (chunk, controller) => controller.enqueue(chunk.slice()),
   });
   const incoming = new ChunkReader(toBroker.readable);
   const transport: Transport = {

@@ -8,7 +8,7 @@
  */
 import { delay } from "@std/async/delay";
 import { concat } from "@std/bytes/concat";
-import type { MemoryBudget } from "./memory.ts";
+import { freeBuffer, type MemoryBudget } from "./memory.ts";
 import type { Sink } from "./transport.ts";
 import { writeBudget } from "./write_budget.ts";
 
@@ -225,6 +225,11 @@ export class WriteQueue {
     this.#memory?.hold(chunk);
   }
 
+  /** A chunk is not needed here any more. The one for whom it is queued last gives its memory back. */
+  #release(chunk: Uint8Array): void {
+    if (this.#memory?.release(chunk)) freeBuffer(chunk);
+  }
+
   /** Starts to write what is queued, unless a write is under way. */
   flush(): void {
     this.#isBurstOver = this.#isBurstTooLong();
@@ -249,7 +254,7 @@ export class WriteQueue {
   }
 
   #forgetChunks(): void {
-    for (const chunk of this.#chunks) this.#memory?.release(chunk);
+    for (const chunk of this.#chunks) this.#release(chunk);
     this.#chunks = [];
   }
 
@@ -315,6 +320,7 @@ export class WriteQueue {
 
   /** Writes bytes and calls `onRoom` if there is room again. False if the sink has failed. */
   async #write(bytes: Uint8Array): Promise<boolean> {
+    const { length } = bytes;
     try {
       this.#writer ??= this.#sink.writable.getWriter();
       await this.#writeParts(this.#writer, bytes);
@@ -322,10 +328,10 @@ export class WriteQueue {
       this.fail();
       return false;
     } finally {
-      this.#memory?.release(bytes);
+      this.#release(bytes);
     }
-    this.#queuedBytes -= bytes.length;
-    this.#bytesToUrgentEnd -= bytes.length;
+    this.#queuedBytes -= length;
+    this.#bytesToUrgentEnd -= length;
     this.#checkUrgent();
     if (this.isLow) this.#endBurst();
     if (this.#isFull && !this.#isHalfFull()) {

@@ -6,6 +6,7 @@
 
 const SPACE = 0x20;
 const TAB = 0x09;
+const LF = 0x0a;
 
 /** Shorter text, in UTF-16 code units, is encoded without a guess: it would gain nothing. */
 const MIN_GUESSED_LENGTH = 256;
@@ -41,6 +42,31 @@ export function encodeText(text: string): Uint8Array {
   const bytes = encoder.encode(text);
   isAscii = bytes.length === text.length;
   return bytes;
+}
+
+/**
+ * Encodes text as UTF-8, with an LF behind it. To add the LF to long text before it is encoded would copy the text.
+ *
+ * @param text The text.
+ * @returns The bytes.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(encodeLine("é"), new Uint8Array([0xc3, 0xa9, 0x0a]));
+ * ```
+ */
+export function encodeLine(text: string): Uint8Array {
+  if (text.length >= MIN_GUESSED_LENGTH && isAscii) {
+    const bytes = new Uint8Array(text.length + 1);
+    const { read, written } = encoder.encodeInto(text, bytes);
+    if (read === text.length && written === text.length) {
+      bytes[text.length] = LF;
+      return bytes;
+    }
+  }
+  return encodeText(text + "\n");
 }
 
 /**

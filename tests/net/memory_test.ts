@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { MemoryBudget } from "../../lib/net/memory.ts";
+import { freeBuffer, MemoryBudget } from "../../lib/net/memory.ts";
 import { afterCurrentTick } from "../../lib/net/ticks.ts";
 import { WriteQueue } from "../../lib/net/write_queue.ts";
 
@@ -66,4 +66,20 @@ Deno.test("WriteQueue gives back what its sink failed to write", async () => {
   const queue = new WriteQueue({ writable }, { limitBytes: 1e6, memory });
   for (const size of [100_000, 100_000, 10]) queue.push(new Uint8Array(size));
   assertEquals([await queue.drained(), memory.usedBytes], [false, 0]);
+});
+
+Deno.test("MemoryBudget.release tells who was the last to hold a buffer", () => {
+  const memory = new MemoryBudget();
+  const buffer = new Uint8Array(1000);
+  memory.hold(buffer);
+  memory.hold(buffer);
+  assertEquals([memory.release(buffer), memory.usedBytes], [false, 1000]);
+  assertEquals([memory.release(buffer), memory.usedBytes], [true, 0]);
+});
+
+Deno.test("freeBuffer empties a large buffer, and leaves small ones and parts of others as they are", () => {
+  const [large, small, whole] = [200_000, 1000, 400_000].map((bytes) => new Uint8Array(bytes));
+  const part = whole.subarray(0, 300_000);
+  for (const buffer of [large, small, part]) freeBuffer(buffer);
+  assertEquals([large.length, small.length, part.length], [0, 1000, 300_000]);
 });

@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
+import { MemoryBudget } from "../../lib/net/memory.ts";
 import { afterCurrentTick } from "../../lib/net/ticks.ts";
 import { WriteQueue, type WriteQueueOptions } from "../../lib/net/write_queue.ts";
 import { until } from "../helpers.ts";
@@ -428,3 +429,17 @@ Deno.test("WriteQueue writes some mebibytes in one tick, whoever has them, but w
 function endOfTick(): Promise<void> {
   return new Promise((resolve) => afterCurrentTick(resolve));
 }
+
+Deno.test("WriteQueue gives the memory of a large chunk back once the last queue has written it, and not before", async () => {
+  const memory = new MemoryBudget();
+  const [fast, slow] = [new Sink().open(), new Sink()];
+  const queues = [fast, slow].map((sink) => new WriteQueue(sink, { ...NO_LIMIT, memory }));
+  const chunk = new Uint8Array(500 * KIB).fill(7);
+  for (const queue of queues) queue.push(chunk);
+  await queues[0].drained();
+  assertEquals(chunk.length, 500 * KIB);
+  queues[1].flush();
+  slow.open();
+  await queues[1].drained();
+  assertEquals([chunk.length, memory.usedBytes], [0, 0]);
+});

@@ -1,11 +1,12 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { encodeText, isBlank, isFirstWord, takeWord, wordEnd } from "../../lib/protocol/text.ts";
+import { encodeLine, encodeText, isBlank, isFirstWord, takeWord, wordEnd } from "../../lib/protocol/text.ts";
 
 const LONG = "0123456789abcdef".repeat(100);
 
 function assertEncoded(text: string): void {
   assertEquals(encodeText(text), new TextEncoder().encode(text));
+  assertEquals(encodeLine(text), new TextEncoder().encode(text + "\n"));
 }
 
 const TEXTS: [what: string, text: string][] = [
@@ -17,7 +18,7 @@ const TEXTS: [what: string, text: string][] = [
   ["a long text with no ASCII in it", "é€😀".repeat(300)],
 ];
 
-for (const [what, text] of TEXTS) Deno.test(`encodeText encodes ${what}`, () => assertEncoded(text));
+for (const [what, text] of TEXTS) Deno.test(`encodeText and encodeLine encode ${what}`, () => assertEncoded(text));
 
 const SPECIAL: [what: string, character: string][] = [
   ["a character of two bytes", "é"],
@@ -29,12 +30,14 @@ const SPECIAL: [what: string, character: string][] = [
 ];
 
 for (const [what, character] of SPECIAL) {
-  Deno.test(`encodeText encodes a long text that starts with ${what}`, () => assertEncoded(character + LONG));
-  Deno.test(`encodeText encodes a long text with ${what} in its middle`, () => assertEncoded(LONG + character + LONG));
-  Deno.test(`encodeText encodes a long text that ends in ${what}`, () => assertEncoded(LONG + character));
+  Deno.test(`encodeText and encodeLine encode a long text that starts with ${what}`, () =>
+    assertEncoded(character + LONG));
+  Deno.test(`encodeText and encodeLine encode a long text with ${what} in its middle`, () =>
+    assertEncoded(LONG + character + LONG));
+  Deno.test(`encodeText and encodeLine encode a long text that ends in ${what}`, () => assertEncoded(LONG + character));
 }
 
-Deno.test("encodeText encodes text of any length, ASCII or not", () => {
+Deno.test("encodeText and encodeLine encode text of any length, ASCII or not", () => {
   for (let length = 0; length < 1000; length++) {
     assertEncoded("x".repeat(length));
     assertEncoded("x".repeat(length) + "é");
