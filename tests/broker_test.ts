@@ -576,6 +576,19 @@ Deno.test("/clients: a response is made once for all who ask at the same time", 
   assertEquals(clients.map((client) => client.text), [text, text, text]);
 });
 
+Deno.test("/events: a long response is the same for all who ask, one after another and at once", async () => {
+  const events = Array.from({ length: 3000 }, (_, index) => `shop.${"x".repeat(80)}.${index}`);
+  await using server = await startBroker({ events });
+  const expected = "/ok events " + JSON.stringify(server.broker.describeEvents());
+  assert(expected.length > 256 * 1024);
+  for (let round = 0; round < 3; round++) {
+    const clients = [await speaker(server), await speaker(server)];
+    const asked = clients.map((client) => client.ask("/events"));
+    assertEquals(await Promise.all(asked), [expected, expected]);
+    for (const client of clients) assertEquals(await client.ask("/ping x"), "/pong x");
+  }
+});
+
 Deno.test("/clients, /why and /stats: tell what the same client did just before, even in one write", async () => {
   await using server = await startBroker();
   const client = new MemoryClient(server.broker);

@@ -4,6 +4,7 @@
  * @module
  */
 import type { EventFormat } from "../net/codec.ts";
+import { giveAway } from "../net/memory.ts";
 import type { Transport } from "../net/transport.ts";
 import type { WriteQueue } from "../net/write_queue.ts";
 import type { Pattern } from "../protocol/pattern.ts";
@@ -171,7 +172,7 @@ export class SubscriberGroup {
     if (events === 0) return 0;
     let receivers = 0;
     const text = this.#text === "" ? NOTHING : encodeLine(this.#text);
-    const bytes = this.#frame?.(text) ?? text;
+    const bytes = giveAway(this.#frame?.(text) ?? text);
     for (const member of this.members) {
       if (member.id === this.leftOut) continue;
       if (this.#excluded.has(member) || !member.queue.push(bytes)) {

@@ -90,7 +90,9 @@ export class HttpConnection {
   /** Where in the buffer that begins and ends which has been read and not used. */
   #start = 0;
   #end = 0;
+  /** The parts of the body that is being read, and how many bytes that are. */
   readonly #body: Uint8Array[] = [];
+  #bodyBytes = 0;
   #hasUnreadBody = false;
   /** Whether it is closed after the request that it serves. */
   isEnding = false;
@@ -115,7 +117,7 @@ export class HttpConnection {
 
   /** How much memory is held for a body, in bytes. */
   get heldBytes(): number {
-    return this.#body.reduce((sum, { length }) => sum + length, 0);
+    return this.#bodyBytes;
   }
 
   /** Closes the connection at once. */
@@ -163,7 +165,8 @@ export class HttpConnection {
   }
 
   #freeBody(): void {
-    this.#host.memory.give(this.heldBytes);
+    this.#host.memory.give(this.#bodyBytes);
+    this.#bodyBytes = 0;
     this.#body.splice(0).forEach(freeBuffer);
   }
 
@@ -286,6 +289,7 @@ export class HttpConnection {
   async #readExactly(bytes: number): Promise<Uint8Array> {
     const body = new Uint8Array(bytes);
     this.#body.push(body);
+    this.#bodyBytes += bytes;
     this.#host.memory.take(bytes);
     const first = this.#take(Math.min(bytes, this.#end - this.#start));
     body.set(first);

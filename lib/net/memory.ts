@@ -138,10 +138,9 @@ export class MemoryBudget {
   /** What is evicted may be given back later, and may be shared with others: so it is estimated here, and looked at again. */
   #evict(): void {
     this.#isScheduled = false;
-    const holders = [...this.#holders].sort((a, b) => b.heldBytes - a.heldBytes);
+    const holders = Array.from(this.#holders, (holder) => ({ holder, heldBytes: holder.heldBytes }));
     let excess = this.#usedBytes - this.limitBytes;
-    for (const holder of holders) {
-      const { heldBytes } = holder;
+    for (const { holder, heldBytes } of holders.sort((a, b) => b.heldBytes - a.heldBytes)) {
       if (excess <= 0 || heldBytes === 0) return;
       excess -= heldBytes;
       holder.evict();
@@ -171,4 +170,46 @@ const MIN_FREED_BYTES = 128 * 1024;
 export function freeBuffer({ buffer, length }: Uint8Array): void {
   if (length < MIN_FREED_BYTES || length < buffer.byteLength) return;
   if (buffer instanceof ArrayBuffer) buffer.transfer(0);
+}
+
+/** The large buffers that nobody uses but the queues in which they wait. */
+const givenAway = new WeakSet<Uint8Array>();
+
+/**
+ * Says of a buffer that whoever made it does not use it any more, so that the last who does may free it.
+ *
+ * @param buffer The buffer.
+ * @returns The same buffer.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const buffer = giveAway(new Uint8Array(1_000_000));
+ * freeIfGivenAway(buffer);
+ * assertEquals(buffer.length, 0);
+ * ```
+ */
+export function giveAway(buffer: Uint8Array): Uint8Array {
+  if (buffer.length >= MIN_FREED_BYTES) givenAway.add(buffer);
+  return buffer;
+}
+
+/**
+ * Frees a buffer with {@linkcode freeBuffer}, if it was given away. Others may be used again, such as a response that is the same
+ * for everybody.
+ *
+ * @param buffer The buffer.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const buffer = new Uint8Array(1_000_000);
+ * freeIfGivenAway(buffer);
+ * assertEquals(buffer.length, 1_000_000);
+ * ```
+ */
+export function freeIfGivenAway(buffer: Uint8Array): void {
+  if (givenAway.has(buffer)) freeBuffer(buffer);
 }

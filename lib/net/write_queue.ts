@@ -8,7 +8,7 @@
  */
 import { delay } from "@std/async/delay";
 import { concat } from "@std/bytes/concat";
-import { freeBuffer, type MemoryBudget } from "./memory.ts";
+import { freeIfGivenAway, type MemoryBudget } from "./memory.ts";
 import type { Sink } from "./transport.ts";
 import { writeBudget } from "./write_budget.ts";
 
@@ -225,9 +225,9 @@ export class WriteQueue {
     this.#memory?.hold(chunk);
   }
 
-  /** A chunk is not needed here any more. The one for whom it is queued last gives its memory back. */
+  /** A chunk is not needed here any more. Who has it last frees it, if it was given away. */
   #release(chunk: Uint8Array): void {
-    if (this.#memory?.release(chunk)) freeBuffer(chunk);
+    if (this.#memory?.release(chunk)) freeIfGivenAway(chunk);
   }
 
   /** Starts to write what is queued, unless a write is under way. */

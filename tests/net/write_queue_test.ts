@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { MemoryBudget } from "../../lib/net/memory.ts";
+import { giveAway, MemoryBudget } from "../../lib/net/memory.ts";
 import { afterCurrentTick } from "../../lib/net/ticks.ts";
 import { WriteQueue, type WriteQueueOptions } from "../../lib/net/write_queue.ts";
 import { until } from "../helpers.ts";
@@ -434,7 +434,7 @@ Deno.test("WriteQueue gives the memory of a large chunk back once the last queue
   const memory = new MemoryBudget();
   const [fast, slow] = [new Sink().open(), new Sink()];
   const queues = [fast, slow].map((sink) => new WriteQueue(sink, { ...NO_LIMIT, memory }));
-  const chunk = new Uint8Array(500 * KIB).fill(7);
+  const chunk = giveAway(new Uint8Array(500 * KIB).fill(7));
   for (const queue of queues) queue.push(chunk);
   await queues[0].drained();
   assertEquals(chunk.length, 500 * KIB);
@@ -442,4 +442,17 @@ Deno.test("WriteQueue gives the memory of a large chunk back once the last queue
   slow.open();
   await queues[1].drained();
   assertEquals([chunk.length, memory.usedBytes], [0, 0]);
+});
+
+Deno.test("WriteQueue leaves a large chunk as it is that was not given away: it may be queued again", async () => {
+  const memory = new MemoryBudget();
+  const chunk = new Uint8Array(500 * KIB).fill(7);
+  for (let index = 0; index < 2; index++) {
+    const sink = new Sink().open();
+    const queue = new WriteQueue(sink, { ...NO_LIMIT, memory });
+    queue.pushUrgent(chunk, 0);
+    await queue.drained();
+    assertEquals(sink.sizes.reduce((sum, size) => sum + size, 0), 500 * KIB);
+  }
+  assertEquals([chunk.length, memory.usedBytes], [500 * KIB, 0]);
 });
