@@ -3,8 +3,8 @@
  *
  * @module
  */
+import { giveAway } from "../net/buffers.ts";
 import type { EventFormat } from "../net/codec.ts";
-import { giveAway } from "../net/memory.ts";
 import type { Transport } from "../net/transport.ts";
 import type { WriteQueue } from "../net/write_queue.ts";
 import type { Pattern } from "../protocol/pattern.ts";
@@ -86,7 +86,10 @@ export class SubscriberGroup {
   /** Its members. */
   readonly members: Set<Subscriber> = new Set();
   readonly #frame: Transport["frame"];
-  /** The batch: the text that waits, without its last LF, how many events that are, and how long it may grow, in UTF-16 code units. */
+  /**
+   * The batch: the text that waits, without its last LF, how many events that are, and how long it may grow, in UTF-16 code
+   * units.
+   */
   #text = "";
   #events = 0;
   #maxCharacters = 0;

@@ -5,7 +5,8 @@
  * @module
  */
 import { concat } from "@std/bytes/concat";
-import { freeBuffer, type MemoryBudget } from "../net/memory.ts";
+import { freeBuffer } from "../net/buffers.ts";
+import type { MemoryBudget } from "../net/memory.ts";
 import { Flow, scheduler } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
 import { MqError, ProtocolError } from "../protocol/errors.ts";

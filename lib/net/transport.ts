@@ -144,7 +144,7 @@ export function pipe(remoteAddr: Deno.NetAddr): Pipe {
   let outgoing!: TransformStreamDefaultController<Uint8Array>;
   const fromBroker = new TransformStream<Uint8Array, Uint8Array>({
     start: (controller) => void (outgoing = controller),
-    transform: (chunk, controller) => controller.enqueue(chunk.slice()),
+    transform: (chunk, controller) => controller.enqueue(chunk.slice()), // The chunk may be freed when it is written.
   });
   const incoming = new ChunkReader(toBroker.readable);
   const transport: Transport = {

@@ -8,7 +8,8 @@
  */
 import { delay } from "@std/async/delay";
 import { concat } from "@std/bytes/concat";
-import { freeIfGivenAway, type MemoryBudget } from "./memory.ts";
+import { freeIfGivenAway } from "./buffers.ts";
+import type { MemoryBudget } from "./memory.ts";
 import type { Sink } from "./transport.ts";
 import { writeBudget } from "./write_budget.ts";
 
@@ -143,9 +144,9 @@ export class WriteQueue {
     return this.#urgentBytes;
   }
 
-  /** Whether a quarter of the limit or less waits. */
+  /** Whether a quarter of the limit or less waits, or nothing can be written any more. */
   get isLow(): boolean {
-    return this.#queuedBytes <= this.#limitBytes / 4;
+    return this.#failed || this.#queuedBytes <= this.#limitBytes / 4;
   }
 
   /** Whether there is a burst that has not lasted too long: publishers should be held back until it is written. */
@@ -233,6 +234,10 @@ export class WriteQueue {
   /** Starts to write what is queued, unless a write is under way. */
   flush(): void {
     this.#isBurstOver = this.#isBurstTooLong();
+    this.#startWriting();
+  }
+
+  #startWriting(): void {
     if (this.#writing !== undefined) return;
     this.#queueSmall();
     if (this.#chunks.length > 0) this.#writing = this.#writeAll();
@@ -268,7 +273,7 @@ export class WriteQueue {
 
   /** Writes what is queued, and waits until {@linkcode WriteQueue.urgentBytes} is 0. */
   urgentWritten(): Promise<void> {
-    this.flush();
+    this.#startWriting(); // No flush: what others count on having room for must not be refused for it.
     if (this.#urgentBytes === 0) return Promise.resolve();
     this.#onUrgentWritten ??= Promise.withResolvers();
     return this.#onUrgentWritten.promise;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { freeBuffer, MemoryBudget } from "../../lib/net/memory.ts";
+import { MemoryBudget } from "../../lib/net/memory.ts";
 import { afterCurrentTick } from "../../lib/net/ticks.ts";
 import { WriteQueue } from "../../lib/net/write_queue.ts";
 
@@ -75,11 +75,4 @@ Deno.test("MemoryBudget.release tells who was the last to hold a buffer", () => 
   memory.hold(buffer);
   assertEquals([memory.release(buffer), memory.usedBytes], [false, 1000]);
   assertEquals([memory.release(buffer), memory.usedBytes], [true, 0]);
-});
-
-Deno.test("freeBuffer empties a large buffer, and leaves small ones and parts of others as they are", () => {
-  const [large, small, whole] = [200_000, 1000, 400_000].map((bytes) => new Uint8Array(bytes));
-  const part = whole.subarray(0, 300_000);
-  for (const buffer of [large, small, part]) freeBuffer(buffer);
-  assertEquals([large.length, small.length, part.length], [0, 1000, 300_000]);
 });

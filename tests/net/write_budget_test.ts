@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { afterCurrentTick } from "../../lib/net/ticks.ts";
 import { WriteBudget } from "../../lib/net/write_budget.ts";
 
 Deno.test("WriteBudget has whoever exceeds it wait for the next tick, in the order in which they came", async () => {
@@ -21,7 +22,7 @@ Deno.test("WriteBudget is whole again after a tick in which nobody waits", async
   assertEquals(budget.take(500), undefined);
   await budget.take(500);
   await budget.take(100);
-  await new Promise((resolve) => setTimeout(resolve, 0));
+  await new Promise<void>((resolve) => afterCurrentTick(resolve)); // Behind the end of that tick.
   assertEquals([budget.take(99), budget.take(1), budget.take(1) instanceof Promise], [undefined, undefined, true]);
   await budget.take(1);
 });

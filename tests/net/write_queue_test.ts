@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { giveAway, MemoryBudget } from "../../lib/net/memory.ts";
+import { giveAway } from "../../lib/net/buffers.ts";
+import { MemoryBudget } from "../../lib/net/memory.ts";
 import { afterCurrentTick } from "../../lib/net/ticks.ts";
 import { WriteQueue, type WriteQueueOptions } from "../../lib/net/write_queue.ts";
 import { until } from "../helpers.ts";
@@ -455,4 +456,24 @@ Deno.test("WriteQueue leaves a large chunk as it is that was not given away: it 
     assertEquals(sink.sizes.reduce((sum, size) => sum + size, 0), 500 * KIB);
   }
   assertEquals([chunk.length, memory.usedBytes], [500 * KIB, 0]);
+});
+
+Deno.test("WriteQueue.urgentWritten refuses nobody what there was room for in a burst", async () => {
+  const sink = new Sink();
+  const queue = new WriteQueue(sink, { limitBytes: 8, burstMs: 0 });
+  queue.pushUrgent(bytes(1, 2, 3, 4, 5, 6), 0);
+  const written = queue.urgentWritten();
+  assertEquals(queue.roomBytes, 8);
+  assertEquals(queue.push(bytes(1, 2, 3, 4, 5, 6, 7, 8)), true);
+  sink.open();
+  await written;
+  await queue.drained();
+});
+
+Deno.test("WriteQueue is low when nothing can be written any more, so that nobody waits for it", () => {
+  const queue = new WriteQueue(new Sink(), { limitBytes: 8 });
+  queue.push(bytes(1, 2, 3, 4, 5, 6));
+  assertEquals(queue.isLow, false);
+  queue.fail();
+  assertEquals(queue.isLow, true);
 });
