@@ -4,14 +4,13 @@
  *
  * @module
  */
-import { concat } from "@std/bytes/concat";
-import { freeBuffer } from "../net/buffers.ts";
 import type { MemoryBudget } from "../net/memory.ts";
 import { Flow, scheduler } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
 import { MqError, ProtocolError } from "../protocol/errors.ts";
 import { FAULT_GRACE_MS, type Limits } from "../protocol/limits.ts";
 import { encodeText } from "../protocol/text.ts";
+import { RequestBody } from "./body.ts";
 import { bad, checkRequestLine, MAX_HEAD_BYTES, parseHead, type RequestHead, type RequestHeaders } from "./head.ts";
 import { formatResponse, type HttpResponse, refusal } from "./responses.ts";
 
@@ -26,6 +25,9 @@ const CR = 0x0d;
 
 const latin1 = new TextDecoder("latin1");
 const CONTINUE = encodeText("HTTP/1.1 100 Continue\r\n\r\n");
+
+/** Waits for something while others work. */
+export type Wait = <T>(promise: Promise<T>) => Promise<T>;
 
 /** A request. */
 export interface HttpRequest {
@@ -51,7 +53,7 @@ export interface HttpRequest {
    * @param promise What to wait for.
    * @returns Its value.
    */
-  wait<T>(promise: Promise<T>): Promise<T>;
+  wait: Wait;
 }
 
 /** What becomes of a connection that stops to speak HTTP. */
@@ -91,9 +93,7 @@ export class HttpConnection {
   /** Where in the buffer that begins and ends which has been read and not used. */
   #start = 0;
   #end = 0;
-  /** The parts of the body that is being read, and how many bytes that are. */
-  readonly #body: Uint8Array[] = [];
-  #bodyBytes = 0;
+  readonly #body: RequestBody;
   #hasUnreadBody = false;
   /** Whether it is closed after the request that it serves. */
   isEnding = false;
@@ -111,6 +111,7 @@ export class HttpConnection {
   constructor(conn: Transport, host: HttpHost) {
     this.#conn = conn;
     this.#host = host;
+    this.#body = new RequestBody(host.memory);
     this.#writer = conn.writable.getWriter();
     this.#flow = host.newcomers;
     this.#rest(host.limits.helloMs);
@@ -118,7 +119,7 @@ export class HttpConnection {
 
   /** How much memory is held for a body, in bytes. */
   get heldBytes(): number {
-    return this.#bodyBytes;
+    return this.#body.heldBytes;
   }
 
   /** Closes the connection at once. */
@@ -153,7 +154,7 @@ export class HttpConnection {
       if (error instanceof Ended) throw error;
       response = refusal(error);
     } finally {
-      this.#freeBody();
+      this.#body.free();
     }
     const mayGoOn = !this.isEnding && !this.#hasUnreadBody && response.closes !== true;
     const keepAlive = head?.keepAlive === true && mayGoOn;
@@ -163,12 +164,6 @@ export class HttpConnection {
     this.#flow = this.#flow === this.#host.newcomers ? new Flow() : this.#flow;
     this.#rest(this.#host.limits.silenceMs);
     return true;
-  }
-
-  #freeBody(): void {
-    this.#host.memory.give(this.#bodyBytes);
-    this.#bodyBytes = 0;
-    this.#body.splice(0).forEach(freeBuffer);
   }
 
   /** Gives the client a time for what comes next. */
@@ -265,20 +260,15 @@ export class HttpConnection {
     return count;
   }
 
-  async #readBody(
-    head: RequestHead,
-    maxBytes: number,
-    wait: <T>(promise: Promise<T>) => Promise<T>,
-  ): Promise<Uint8Array> {
+  async #readBody(head: RequestHead, maxBytes: number, wait: Wait): Promise<Uint8Array> {
     const { bodyBytes, expectsContinue } = head;
     if (bodyBytes !== undefined && bodyBytes > maxBytes) throw tooLong(maxBytes);
     const isHere = bodyBytes !== undefined && bodyBytes <= this.#end - this.#start;
     if (expectsContinue && !isHere) await wait(this.#writer.write(CONTINUE));
-    let body: Uint8Array;
-    if (bodyBytes === undefined) body = await wait(this.#chunks(maxBytes));
-    else body = isHere ? this.#take(bodyBytes) : await wait(this.#readExactly(bodyBytes));
+    if (bodyBytes === undefined) await this.#readChunks(maxBytes, wait);
+    else if (!isHere) await this.#readPart(bodyBytes, wait);
     this.#hasUnreadBody = false;
-    return body;
+    return isHere ? this.#take(bodyBytes) : this.#body.bytes;
   }
 
   /** Takes bytes out of the buffer. */
@@ -287,38 +277,33 @@ export class HttpConnection {
     return this.#buffer.subarray(this.#start - bytes, this.#start);
   }
 
-  async #readExactly(bytes: number): Promise<Uint8Array> {
-    const body = new Uint8Array(bytes);
-    this.#body.push(body);
-    this.#bodyBytes += bytes;
-    this.#host.memory.take(bytes);
+  /** Reads the next part of a body. */
+  async #readPart(bytes: number, wait: Wait): Promise<void> {
+    const part = this.#body.extend(bytes);
     const first = this.#take(Math.min(bytes, this.#end - this.#start));
-    body.set(first);
-    for (let length = first.length; length < bytes;) length += await this.#read(body.subarray(length));
-    return body;
+    part.set(first);
+    for (let length = first.length; length < bytes;) length += await wait(this.#read(part.subarray(length)));
   }
 
   /** Reads a body in chunks (RFC 9112, section 7.1), and discards the trailers. */
-  async #chunks(maxBytes: number): Promise<Uint8Array> {
-    const chunks: Uint8Array[] = [];
+  async #readChunks(maxBytes: number, wait: Wait): Promise<void> {
     for (let left = maxBytes;;) {
-      const size = /^[\da-f]{1,8}(?=\s*(?:;|$))/i.exec(await this.#line())?.[0];
+      const size = /^[\da-f]{1,8}(?=\s*(?:;|$))/i.exec(await this.#readLine(wait))?.[0];
       if (size === undefined) throw bad("a chunk of its body has no length");
       const bytes = parseInt(size, 16);
       if (bytes === 0) break;
       if (bytes > left) throw tooLong(maxBytes);
       left -= bytes;
-      chunks.push(await this.#readExactly(bytes));
-      if (await this.#line() !== "") throw bad("a chunk of its body is longer than it says");
+      await this.#readPart(bytes, wait);
+      if (await this.#readLine(wait) !== "") throw bad("a chunk of its body is longer than it says");
     }
-    for (let left = MAX_HEAD_BYTES; await this.#line() !== "";) {
+    for (let left = MAX_HEAD_BYTES; await this.#readLine(wait) !== "";) {
       if (--left === 0) throw bad("it has too many trailers");
     }
-    return concat(chunks);
   }
 
   /** A line within a body, without its end. */
-  async #line(): Promise<string> {
+  async #readLine(wait: Wait): Promise<string> {
     for (;;) {
       const text = this.#buffer.subarray(this.#start, this.#end);
       const end = text.indexOf(LF);
@@ -326,7 +311,7 @@ export class HttpConnection {
         throw bad(`a line before a chunk of its body is longer than ${MAX_CHUNK_LINE_BYTES} bytes`);
       }
       if (end !== -1) return latin1.decode(this.#take(end + 1)).trim();
-      await this.#fill();
+      await wait(this.#fill());
     }
   }
 }

@@ -241,3 +241,16 @@ Deno.test("13.4 a body is read up to the maximum size, with a Content-Length or 
   assertMatch(await client.lines.next() ?? "", /^HTTP\/1\.1 413 /);
   assertEquals(test.server.told("mq.refused"), []); // The broker was not asked.
 });
+
+Deno.test("13.4 a body in very many chunks is one event, and is forgotten when it is published", async () => {
+  await using test = await startWeb();
+  const data = "0123456789".repeat(5000);
+  const client = await test.raw();
+  await client.send(`POST /pub/create HTTP/1.1\r\nhost: ${test.host}\r\ntransfer-encoding: chunked\r\n\r\n`);
+  await client.send([...data].map((byte) => `1\r\n${byte}\r\n`).join(""));
+  const { memory } = test.server.broker.shared;
+  await until(() => memory.usedBytes > data.length / 2, "most of it has come");
+  await client.send("0\r\n\r\n");
+  assertMatch(await client.lines.next() ?? "", /^HTTP\/1\.1 202 /);
+  assertEquals([test.server.broker.stats().published, memory.usedBytes], [1, 0]);
+});
