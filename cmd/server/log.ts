@@ -158,7 +158,9 @@ export class TextLog implements ServerLog {
 
   #describe(name: string, data: SystemEvent): string | undefined {
     const who = printable(String(data.name));
-    const isFirst = data.times === 1;
+    const times = Number(data.times);
+    const isTold = Number.isInteger(Math.log10(times)); // The first time, the tenth, the hundredth and so on.
+    const often = times > 1 ? ` (${times} times)` : "";
     switch (name) {
       case "mq.connect":
         return `${green("+")} ${who} connected from ${data.address}${data.classic ? " (classic)" : ""}`;
@@ -168,7 +170,7 @@ export class TextLog implements ServerLog {
         return `${red("-")} ${who} disconnected (${data.reason}) after ${formatDuration(Number(data.connectedMs))}: ` +
           `${count(Number(data.published), "event")} published, ${data.delivered} received`;
       case "mq.unrecognized":
-        return isFirst ? this.#unrecognized(who, data) : undefined;
+        return isTold ? this.#unrecognized(who, data) + often : undefined;
       case "mq.glued":
         return `${
           yellow("!")
@@ -177,7 +179,7 @@ export class TextLog implements ServerLog {
       case "mq.keys":
         return this.#keysChanged(who, data.keys as string[]);
       case "mq.refused":
-        return isFirst ? this.#refused(who, data) : undefined;
+        return isTold ? this.#refused(who, data) + often : undefined;
       case "mq.slow":
         return `${red("!")} ${who} (${
           describePatterns(data)

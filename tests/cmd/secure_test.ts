@@ -76,6 +76,16 @@ Deno.test("mq server accepts the token of MQ_TOKEN, and rejects one that comes t
   assertEquals((await mq(args, { env: { MQ_TOKEN: "s3cret" } })).code, 0);
 });
 
+Deno.test("mq server logs the first unrecognized event and the first refused line, the tenth, and no others up to it", async () => {
+  await using server = await Server.start([]);
+  const { stdout } = server.program;
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
+  await conn.write(new TextEncoder().encode("bogus\n/none\n".repeat(12)));
+  const told: string[] = [];
+  for (const what of ["bogus", "/none", "bogus", "/none"]) told.push(await stdout.find(`"${what}"`));
+  assertEquals(told.map((line) => / \((\d+ times)\)$/.exec(line)?.[1]), [undefined, undefined, "10 times", "10 times"]);
+});
+
 Deno.test("mq logger and mq pub work with tokens for listening and for publishing only", async () => {
   await using server = await Server.start(["--token-file", file("token.txt")]);
   const at = ["-s", `127.0.0.1:${server.port}`];
