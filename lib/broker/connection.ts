@@ -13,24 +13,17 @@ import { type Flow, scheduler } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
 import { WriteQueue } from "../net/write_queue.ts";
 import { formatAddress } from "../protocol/address.ts";
-import { ProtocolError, quote } from "../protocol/errors.ts";
 import { type Limits, LINGER_MS, RESPONSE_BYTES } from "../protocol/limits.ts";
 import type { HelloArguments } from "../protocol/lines.ts";
-import { formatPatterns, Pattern } from "../protocol/pattern.ts";
+import type { Pattern } from "../protocol/pattern.ts";
 import type { ClientInfo } from "../protocol/responses.ts";
 import type { Scope } from "../protocol/tokens.ts";
-import { PatternChange } from "./pattern_change.ts";
+import { PatternSet } from "./pattern_set.ts";
 import { lineFormat, type Publication, type Publisher } from "./publication.ts";
 import { RateLimiter } from "./rate_limiter.ts";
 import type { Route } from "./router.ts";
 import { encodeControl, type Subscriber, type SubscriberGroup } from "./subscriber_group.ts";
 import { BoundedCounter } from "./system_events.ts";
-
-/** The patterns of a connection until it subscribes to something. */
-const EVERYTHING: ReadonlyMap<string, Pattern> = new Map([[">", new Pattern(">")]]);
-
-/** The patterns of a connection that has not authenticated, or may not subscribe. */
-const NOTHING: ReadonlyMap<string, Pattern> = new Map();
 
 /** Decides what happens where a connection has no room for events: see {@linkcode Subscriber}. */
 export interface OverflowHandler {
@@ -76,8 +69,8 @@ export class Connection implements Publisher, Subscriber, Holder {
   readonly reader: Reader;
   /** What waits to be written to it. */
   readonly queue: WriteQueue;
-  /** The patterns it is subscribed to. */
-  patterns: ReadonlyMap<string, Pattern> = NOTHING;
+  /** What it is subscribed to. */
+  readonly subscribed: PatternSet;
   /** How events are written to it. */
   format: EventFormat<Publication>;
   /** Whether it gets the events it publishes itself. */
@@ -113,15 +106,11 @@ export class Connection implements Publisher, Subscriber, Holder {
   /** What was dropped since its client was last told. */
   droppedSinceNotice: { events: number; bytes: number } = { events: 0, bytes: 0 };
   readonly #conn: Transport;
-  readonly #memory: MemoryBudget;
   readonly #lineBytes: number;
   readonly #limiter: RateLimiter | undefined;
   readonly #overflow: OverflowHandler;
   #wanted: Required<Pick<HelloArguments, "meta" | "hops" | "reply">> = { meta: false, hops: false, reply: false };
   #pauseMs = 0;
-  /** The patterns that its client asked for. */
-  readonly #own = new Map<string, Pattern>();
-  #patternBytes = 0;
   readonly #inputEnd = Promise.withResolvers<void>();
 
   /**
@@ -137,7 +126,7 @@ export class Connection implements Publisher, Subscriber, Holder {
     this.#lineBytes = limits.lineBytes;
     this.codec = codec;
     this.format = codec.format ?? lineFormat(this.#wanted);
-    this.#memory = memory;
+    this.subscribed = new PatternSet(memory);
     this.reader = codec.reader(conn, limits, memory);
     this.reader.flow = flow;
     this.#overflow = overflow;
@@ -157,7 +146,7 @@ export class Connection implements Publisher, Subscriber, Holder {
   authenticated(scope: Scope): void {
     this.scope = scope;
     this.mayPublish = scope !== "listen";
-    this.patterns = scope === "publish" ? NOTHING : EVERYTHING;
+    if (scope !== "publish") this.subscribed.begin();
     this.reader.raiseLimit(this.#lineBytes);
   }
 
@@ -258,9 +247,14 @@ export class Connection implements Publisher, Subscriber, Holder {
     return droppedSinceNotice;
   }
 
+  /** The patterns it is subscribed to, by their text. */
+  get patterns(): ReadonlyMap<string, Pattern> {
+    return this.subscribed.patterns;
+  }
+
   /** How much it holds of the budget, in bytes: what waits to be written, an unfinished line, and its patterns. */
   get heldBytes(): number {
-    return this.queue.queuedBytes + this.reader.heldBytes + this.#patternBytes;
+    return this.queue.queuedBytes + this.reader.heldBytes + this.subscribed.heldBytes;
   }
 
   /** See {@linkcode Holder}. */
@@ -295,85 +289,6 @@ export class Connection implements Publisher, Subscriber, Holder {
       ...this.codec.info,
       observe: this.observe ?? null,
     };
-  }
-
-  /**
-   * Checks whether patterns can be added.
-   *
-   * @param patterns The patterns to add.
-   * @param limit How many it may have in all.
-   * @returns Whether that would change anything.
-   * @throws {ProtocolError} With the code `too-many-patterns`.
-   */
-  checkSubscribe(patterns: readonly Pattern[], limit: number): boolean {
-    const own = this.patterns === EVERYTHING ? NOTHING : this.patterns;
-    const added = new Set(patterns.map(({ text }) => text).filter((text) => !own.has(text)));
-    if (own.size + added.size > limit) {
-      throw tooManyPatterns(limit);
-    }
-    return added.size > 0 || this.patterns === EVERYTHING;
-  }
-
-  /**
-   * Adds patterns. The first ones replace the `>` that it begins with.
-   *
-   * @param patterns The patterns to add.
-   * @returns What has changed.
-   */
-  subscribe(patterns: readonly Pattern[]): PatternChange {
-    const change = new PatternChange();
-    if (this.patterns === EVERYTHING) change.remove(">");
-    for (const pattern of patterns) {
-      if (this.#own.has(pattern.text)) continue;
-      this.#own.set(pattern.text, pattern);
-      this.#holdPatterns(patternBytes(pattern.text));
-      change.add(pattern.text);
-    }
-    this.patterns = this.#own;
-    return change;
-  }
-
-  #holdPatterns(bytes: number): void {
-    this.#patternBytes += bytes;
-    this.#memory.take(bytes);
-  }
-
-  /**
-   * Checks whether patterns can be removed.
-   *
-   * @param patterns The patterns to remove.
-   * @throws {ProtocolError} With the code `not-subscribed`, if it does not have one of them.
-   */
-  checkUnsubscribe(patterns: readonly Pattern[]): void {
-    const unknown = patterns.find(({ text }) => text !== ">" && !this.patterns.has(text));
-    if (unknown === undefined) return;
-    const own = formatPatterns([...this.patterns.keys()]);
-    const message = `Cannot unsubscribe from ${quote(unknown.text)}: this connection is subscribed to ${own}`;
-    throw new ProtocolError("not-subscribed", message);
-  }
-
-  /**
-   * Removes patterns; `>` removes them all.
-   *
-   * @param patterns The patterns to remove; it has each, but for `>`.
-   * @returns What has changed.
-   */
-  unsubscribe(patterns: readonly Pattern[]): PatternChange {
-    const change = new PatternChange();
-    const isAll = patterns.some(({ text }) => text === ">");
-    const removed = isAll ? [...this.patterns.keys()] : patterns.map(({ text }) => text);
-    for (const text of removed) {
-      if (this.#own.delete(text)) this.#holdPatterns(-patternBytes(text));
-      change.remove(text);
-    }
-    this.patterns = this.#own;
-    return change;
-  }
-
-  /** Removes all patterns. */
-  forgetPatterns(): void {
-    this.#holdPatterns(-this.#patternBytes);
-    this.#own.clear();
   }
 
   /** To be called when nothing more can be read from it. */
@@ -417,30 +332,11 @@ export class Connection implements Publisher, Subscriber, Holder {
   /** Closes the socket at once, and gives up what it holds. */
   close(): void {
     this.queue.fail();
-    this.forgetPatterns();
+    this.subscribed.clear();
     try {
       this.#conn.close();
     } catch {
       // A write that failed has closed it already.
     }
   }
-}
-
-/**
- * The error for a subscription to too many patterns.
- *
- * @param limit How many there may be.
- * @returns The error to send.
- */
-export function tooManyPatterns(limit: number): ProtocolError {
-  const message = `Cannot subscribe to more than ${limit} patterns: unsubscribe from some first`;
-  return new ProtocolError("too-many-patterns", message);
-}
-
-/** About how much memory a pattern takes with all that refers to it, in bytes. */
-const PATTERN_BYTES = 300;
-const PATTERN_CHARACTER_BYTES = 6;
-
-function patternBytes(text: string): number {
-  return PATTERN_BYTES + text.length * PATTERN_CHARACTER_BYTES;
 }

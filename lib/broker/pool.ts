@@ -225,7 +225,7 @@ export class Pool {
     connection.queue.flush();
     connection.authenticated(scope);
     connection.introduce({ name });
-    const change = connection.subscribe(patterns.length > 0 ? patterns : [ALL]);
+    const change = connection.subscribed.add(patterns.length > 0 ? patterns : [ALL]);
     this.#watch(connection);
     systemEvents.connected(connection);
     systemEvents.introduced(connection, was);

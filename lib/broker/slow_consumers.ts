@@ -105,7 +105,7 @@ export class SlowConsumers implements OverflowHandler {
       closeMessage,
       droppedBytes: connection.queue.discard(),
     });
-    connection.forgetPatterns();
+    connection.subscribed.clear();
   }
 
   /**

@@ -8,8 +8,9 @@ import { ProtocolError } from "../protocol/errors.ts";
 import { formatOk, parsePatterns } from "../protocol/lines.ts";
 import type { Pattern } from "../protocol/pattern.ts";
 import type { Scope } from "../protocol/tokens.ts";
-import { type Connection, tooManyPatterns } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import type { PatternChange } from "./pattern_change.ts";
+import { tooManyPatterns } from "./pattern_set.ts";
 import type { Router } from "./router.ts";
 import type { SystemEvents } from "./system_events.ts";
 
@@ -49,8 +50,8 @@ export class Subscriptions {
   subscribe(connection: Connection, rest: string): string {
     checkScope(connection.scope);
     const patterns = parsePatterns("sub", rest, this.#maxPatterns);
-    const changes = connection.checkSubscribe(patterns, this.#maxPatterns);
-    if (changes) this.#change(connection, () => connection.subscribe(patterns));
+    const changes = connection.subscribed.checkAdd(patterns, this.#maxPatterns);
+    if (changes) this.#change(connection, () => connection.subscribed.add(patterns));
     return formatOk("sub");
   }
 
@@ -76,8 +77,8 @@ export class Subscriptions {
    */
   unsubscribe(connection: Connection, rest: string): string {
     const patterns = parsePatterns("unsub", rest, this.#maxPatterns);
-    connection.checkUnsubscribe(patterns);
-    this.#change(connection, () => connection.unsubscribe(patterns));
+    connection.subscribed.checkRemove(patterns);
+    this.#change(connection, () => connection.subscribed.remove(patterns));
     return formatOk("unsub");
   }
 
