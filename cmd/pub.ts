@@ -192,7 +192,7 @@ class Publisher {
   #describeWithoutReceiver(): string {
     const { confirmed, withoutReceiver } = this.#results;
     const which = confirmed === 1 ? this.#name : `${withoutReceiver} of ${count(confirmed, "event")}`;
-    return `nobody was listening for ${which}`;
+    return `nobody received ${which}`;
   }
 
   #log(text: string): void {

@@ -283,31 +283,31 @@ const ROWS: Row[] = [
   },
 
   // mq pub
-  { args: "pub create -s 127.0.0.1:PORT", code: 0, stderr: "mq pub: nobody was listening for create\n" },
+  { args: "pub create -s 127.0.0.1:PORT", code: 0, stderr: "mq pub: nobody received create\n" },
   {
     args: 'pub create {"id":1} --json -s 127.0.0.1:PORT',
     code: 0,
     stdout: /^\{"id":"\w{26}","at":"[^"]+Z","from":"pub","event":"create","data":\{"id":1\},"receivers":0\}\n$/,
-    stderr: "mq pub: nobody was listening for create\n",
+    stderr: "mq pub: nobody received create\n",
   },
   {
     args: "pub create",
     env: { MQ_URL: "mq://127.0.0.1:PORT" },
     code: 0,
-    stderr: "mq pub: nobody was listening for create\n",
+    stderr: "mq pub: nobody received create\n",
   },
   {
     args: "pub create - -s 127.0.0.1:PORT",
     stdin: "1\ntwo words\n\nno line end",
     code: 0,
-    stderr: "mq pub: nobody was listening for 4 of 4 events\n",
+    stderr: "mq pub: nobody received 4 of 4 events\n",
   },
   { args: "pub create - -s 127.0.0.1:PORT", stdin: "", code: 0 },
   {
     args: "pub create - -s 127.0.0.1:PORT",
     stdin: "a\rb\r\n\r",
     code: 0,
-    stderr: "mq pub: nobody was listening for 2 of 2 events\n",
+    stderr: "mq pub: nobody received 2 of 2 events\n",
   },
   {
     args: `pub create -s ${NOBODY}`,
@@ -317,7 +317,7 @@ const ROWS: Row[] = [
   {
     args: "pub create -s 127.0.0.1:PORT -- -5",
     code: 0,
-    stderr: "mq pub: nobody was listening for create\n",
+    stderr: "mq pub: nobody received create\n",
   },
   {
     args: "pub create -5",

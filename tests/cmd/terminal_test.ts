@@ -185,7 +185,7 @@ for (
     ["server --port 0", "Ctrl-C"],
     ["logger --wait 300ms -s BROKER", "Ctrl-C"],
     ["app --count 1 -s BROKER", "1 event sent"],
-    ["pub create -s BROKER", "nobody was listening"],
+    ["pub create -s BROKER", "nobody received"],
     ["events create -s BROKER", "create"],
     ["why create -s BROKER", "0 of 0 connections"],
     ["top --every 20ms -s BROKER", "name"],
