@@ -83,7 +83,8 @@ export function size(text: string): number {
   const bytes = Number(number) * UNITS_BYTES.get(unit)!;
   if (unit !== undefined && bytes >= 1 && Number.isSafeInteger(bytes)) return bytes;
   const [, amount, letter] = /^([1-9]\d*) ?([kmg])(?:i?b)?$/i.exec(text) ?? [];
-  const suggestion = letter === undefined || unit !== undefined ? undefined : `${amount}${letter.toUpperCase()}iB`;
+  if (unit !== undefined) throw new InvalidValueError(`a size of 1 to ${Number.MAX_SAFE_INTEGER} bytes`);
+  const suggestion = letter === undefined ? undefined : `${amount}${letter.toUpperCase()}iB`;
   throw new InvalidValueError("a size in bytes such as 1000, 64KiB or 1MiB", suggestion);
 }
 

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { giveAway } from "../net/buffers.ts";
 import { afterCurrentTick } from "../net/ticks.ts";
 import { encodeText } from "../protocol/text.ts";
 
@@ -37,7 +38,7 @@ export class SharedResponses {
    * @returns Its bytes, with the LF.
    */
   get(question: string, version: number, make: () => string): Uint8Array {
-    if (version !== this.#version) this.#made.clear();
+    if (version !== this.#version) this.#forget();
     this.#version = version;
     return this.#made.get(question) ?? this.#make(question, make);
   }
@@ -45,7 +46,8 @@ export class SharedResponses {
   #make(question: string, make: () => string): Uint8Array {
     const bytes = encodeText(make() + "\n");
     if (!this.#isEndScheduled) this.#scheduleEnd();
-    if (this.#made.size < MAX_KEPT) this.#made.set(question, bytes);
+    if (this.#made.size >= MAX_KEPT) return giveAway(bytes);
+    this.#made.set(question, bytes);
     return bytes;
   }
 
@@ -53,7 +55,12 @@ export class SharedResponses {
     this.#isEndScheduled = true;
     afterCurrentTick(() => {
       this.#isEndScheduled = false;
-      this.#made.clear();
+      this.#forget();
     });
+  }
+
+  #forget(): void {
+    for (const bytes of this.#made.values()) giveAway(bytes);
+    this.#made.clear();
   }
 }

@@ -201,8 +201,8 @@ export class SubscriberGroup {
  * @returns Their bytes.
  */
 export function encodeControl(subscriber: Subscriber, lines: string | Uint8Array): Uint8Array {
-  const bytes = typeof lines === "string" ? encodeText(subscriber.formatControl?.(lines) ?? lines) : lines;
-  return subscriber.frame?.(bytes) ?? bytes;
+  const bytes = typeof lines === "string" ? giveAway(encodeText(subscriber.formatControl?.(lines) ?? lines)) : lines;
+  return subscriber.frame === undefined ? bytes : giveAway(subscriber.frame(bytes));
 }
 
 /**

@@ -1,29 +1,64 @@
 /**
- * Large buffers: a pool of them, and how their memory is given back. The garbage collector would do so much later, and until
- * then it is in no budget, and yet is taken.
+ * Buffers: a pool of large ones, and how their memory is given back. The garbage collector would do so much later, and until
+ * then it is in no budget, and yet is taken; to give it back at once also costs a fraction of the time.
  *
  * @module
  */
 
 import { TICK_BYTES } from "./read_scheduler.ts";
 
-/** The size of a buffer of the pool, in bytes: what a reader may process in one tick. Smaller ones are not freed. */
+/** The size of a buffer of the pool, in bytes: what a reader may process in one tick. */
 export const LARGE_BYTES: number = TICK_BYTES;
 
+/** Buffers of fewer bytes are not freed: the garbage collector has little to do with them. */
+const MIN_FREED_BYTES = 4096;
+
 /** How many buffers the pool has. When all are borrowed, others are made. */
-const POOLED_BUFFERS = 64;
+const POOLED_BUFFERS = 320;
+
+/** How many of them may have been used when the pool is kept while nobody uses any. */
+const MAX_KEPT_BUFFERS = 64;
 
 /**
- * The memory of the pool's buffers, in one piece: single buffers would be scattered over the heap, and the allocator could
- * not return the memory between them to the system. Pages that are never used take no memory.
+ * A pool of buffers in one piece of memory. Single buffers would be scattered over the heap, and the allocator could not
+ * return the memory between them to the system; a piece as large as this one comes from the system and goes back to it (glibc:
+ * above 32 MiB, `mmap`), and its pages take no memory before they are used.
  */
-const poolMemory = new ArrayBuffer(POOLED_BUFFERS * LARGE_BYTES);
-const pool: Uint8Array[] = Array.from(
-  { length: POOLED_BUFFERS },
-  (_, index) => new Uint8Array(poolMemory, index * LARGE_BYTES, LARGE_BYTES),
-).reverse();
+class Pool {
+  readonly #memory = new ArrayBuffer(POOLED_BUFFERS * LARGE_BYTES);
+  readonly #free: Uint8Array[] = [];
+  /** How many buffers have ever been lent, from the beginning of the memory. */
+  #used = 0;
 
-/** The large buffers that nobody uses but the queues in which they wait. */
+  borrow(): Uint8Array | undefined {
+    if (this.#free.length > 0) return this.#free.pop();
+    if (this.#used === POOLED_BUFFERS) return undefined;
+    return new Uint8Array(this.#memory, this.#used++ * LARGE_BYTES, LARGE_BYTES);
+  }
+
+  owns({ buffer }: Uint8Array): boolean {
+    return buffer === this.#memory;
+  }
+
+  /** Takes a buffer back. */
+  return(buffer: Uint8Array): void {
+    this.#free.push(buffer);
+  }
+
+  /** Whether nobody uses it, and it takes more memory than is worth keeping. */
+  get isIdle(): boolean {
+    return this.#free.length === this.#used && this.#used > MAX_KEPT_BUFFERS;
+  }
+
+  /** Gives its memory back to the system. */
+  free(): void {
+    this.#memory.transfer(0);
+  }
+}
+
+let pool = new Pool();
+
+/** The buffers that nobody uses but the queues in which they wait. */
 const givenAway = new WeakSet<Uint8Array>();
 
 /**
@@ -41,11 +76,11 @@ const givenAway = new WeakSet<Uint8Array>();
  * ```
  */
 export function borrowBuffer(): Uint8Array {
-  return pool.pop() ?? new Uint8Array(LARGE_BYTES);
+  return pool.borrow() ?? new Uint8Array(LARGE_BYTES);
 }
 
 /**
- * Gives the memory of a large buffer back at once: to the pool, if it was borrowed from it, or else to the system.
+ * Gives the memory of a buffer back at once: to the pool, if it was borrowed from it, or else to the system.
  *
  * @param buffer The buffer, which nobody uses any more; it may be empty afterwards. One that is small, or a part of another,
  * stays as it is.
@@ -61,9 +96,16 @@ export function borrowBuffer(): Uint8Array {
  */
 export function freeBuffer(buffer: Uint8Array): void {
   const { buffer: memory, length } = buffer;
-  if (length < LARGE_BYTES || !(memory instanceof ArrayBuffer)) return;
-  if (memory === poolMemory) pool.push(buffer);
+  if (length < MIN_FREED_BYTES || !(memory instanceof ArrayBuffer)) return;
+  if (pool.owns(buffer)) giveBack(buffer);
   else if (length === memory.byteLength) memory.transfer(0);
+}
+
+function giveBack(buffer: Uint8Array): void {
+  pool.return(buffer);
+  if (!pool.isIdle) return;
+  pool.free();
+  pool = new Pool();
 }
 
 /**
@@ -82,7 +124,7 @@ export function freeBuffer(buffer: Uint8Array): void {
  * ```
  */
 export function giveAway(buffer: Uint8Array): Uint8Array {
-  if (buffer.length >= LARGE_BYTES) givenAway.add(buffer);
+  if (buffer.length >= MIN_FREED_BYTES) givenAway.add(buffer);
   return buffer;
 }
 

@@ -49,7 +49,7 @@ export class Framer {
   maxBufferedBytes: number;
   /** How many bytes it has read. */
   receivedBytes = 0;
-  /** What the last read has made. */
+  /** What the last read has made, until it is passed on. */
   #blocks: Block[] = [];
   readonly #ownBuffer = new Uint8Array(SMALL_BYTES);
   /** The unfinished line, and space to read more. */
@@ -111,13 +111,14 @@ export class Framer {
    * @returns The blocks.
    */
   blocks(count: number | null): readonly Block[] {
-    this.#blocks = [];
     if (count === null) this.#finish();
     else {
       this.#append(count);
       this.#resize();
     }
-    return this.#blocks;
+    const blocks = this.#blocks;
+    this.#blocks = [];
+    return blocks;
   }
 
   /** The length of the line whose LF has not come, in bytes. */
@@ -215,18 +216,14 @@ export class Framer {
     const isFull = this.#isFull;
     const size = this.#buffer.length;
     if (this.#discarding && size > LARGE_BYTES) this.#move(borrowBuffer());
-    else if (this.#length === size && size >= LARGE_BYTES) this.#move(new Uint8Array(this.#nextSize(size)));
-    else if (isFull && size === SMALL_BYTES && this.#mayGrow()) this.#move(borrowBuffer());
+    else if (this.#length === size && size >= LARGE_BYTES) {
+      this.#move(new Uint8Array(Math.min(2 * size, this.maxLineBytes + LARGE_BYTES)));
+    } else if (isFull && size === SMALL_BYTES && this.#mayGrow()) this.#move(borrowBuffer());
     else if (!isFull && size > SMALL_BYTES && this.#length < SMALL_BYTES) this.#move(this.#ownBuffer);
   }
 
   #mayGrow(): boolean {
     return this.#length === this.#buffer.length || this.#memory === undefined || this.#memory.fits(LARGE_BYTES);
-  }
-
-  /** Grows in few steps, since each leaves a buffer to the garbage collector. */
-  #nextSize(size: number): number {
-    return size * 16 < this.maxLineBytes ? size * 8 : this.maxLineBytes + LARGE_BYTES;
   }
 
   #move(buffer: Uint8Array): void {

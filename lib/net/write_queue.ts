@@ -8,7 +8,7 @@
  */
 import { delay } from "@std/async/delay";
 import { concat } from "@std/bytes/concat";
-import { freeIfGivenAway } from "./buffers.ts";
+import { freeIfGivenAway, giveAway } from "./buffers.ts";
 import type { MemoryBudget } from "./memory.ts";
 import type { Sink } from "./transport.ts";
 import { writeBudget } from "./write_budget.ts";
@@ -367,9 +367,9 @@ export class WriteQueue {
     }
     const taken = this.#chunks.splice(0, count);
     if (count === 1) return taken[0];
-    const joined = concat(taken);
+    const joined = giveAway(concat(taken));
     this.#memory?.hold(joined);
-    for (const chunk of taken) this.#memory?.release(chunk);
+    for (const chunk of taken) this.#release(chunk);
     return joined;
   }
 

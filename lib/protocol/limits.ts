@@ -35,7 +35,7 @@ export const CLIENTS_PER_PAGE = 100;
 export const CLASSIC_OUTBOX_BYTES: number = 1024 * 1024;
 
 /** The memory of a broker without connections and what works on events: the program and its garbage, in bytes. */
-const PROGRAM_BYTES = 96 * 1024 * 1024;
+const PROGRAM_BYTES = 128 * 1024 * 1024;
 
 /** How much of the rest connections may hold: as much again goes into copies and garbage. */
 const HELD_SHARE = 1 / 2;
@@ -98,7 +98,7 @@ export interface Limits {
 export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   lineBytes: 1024 * 1024,
   outboxBytes: 16 * 1024 * 1024,
-  memoryBytes: 1024 * 1024 * 1024,
+  memoryBytes: 512 * 1024 * 1024,
   connections: 10_000,
   httpConnections: 1000,
   patterns: 1000,
@@ -137,7 +137,7 @@ export function minOutboxBytes(lineBytes: number): number {
  * import { assertEquals } from "@std/assert";
  *
  * const MIB = 1024 * 1024;
- * assertEquals(heldBytesLimit(256 * MIB), 80 * MIB);
+ * assertEquals(heldBytesLimit(256 * MIB), 64 * MIB);
  * ```
  */
 export function heldBytesLimit(memoryBytes: number): number {
@@ -154,7 +154,7 @@ export function heldBytesLimit(memoryBytes: number): number {
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(minMemoryBytes(1024 * 1024 - 512), 98 * 1024 * 1024);
+ * assertEquals(minMemoryBytes(1024 * 1024 - 512), 130 * 1024 * 1024);
  * ```
  */
 export function minMemoryBytes(lineBytes: number): number {

@@ -242,7 +242,8 @@ for (
       ["--max-line", "1MB"],
       '--max-line takes a size in bytes such as 1000, 64KiB or 1MiB, not "1MB"; did you mean 1MiB?',
     ],
-    [["--max-queue", "0"], '--max-queue takes a size in bytes such as 1000, 64KiB or 1MiB, not "0"'],
+    [["--max-queue", "0"], '--max-queue takes a size of 1 to 9007199254740991 bytes, not "0"'],
+    [["--max-memory", "99999999GiB"], '--max-memory takes a size of 1 to 9007199254740991 bytes, not "99999999GiB"'],
     [["--max-queue", "64KiB"], "--max-queue 64KiB is too small for an event of --max-line 1MiB"],
     [
       ["--max-memory", "64MiB"],

@@ -445,6 +445,21 @@ Deno.test("WriteQueue gives the memory of a large chunk back once the last queue
   assertEquals([chunk.length, memory.usedBytes], [0, 0]);
 });
 
+Deno.test("WriteQueue that joins chunks for a write gives them back, and then what it has joined", async () => {
+  const memory = new MemoryBudget();
+  const sink = new Sink();
+  const queue = new WriteQueue(sink, { ...NO_LIMIT, memory });
+  const chunks = [5, 6].map((kibibytes) => giveAway(new Uint8Array(kibibytes * KIB).fill(7)));
+  for (const chunk of chunks) queue.push(chunk);
+  queue.flush();
+  await sink.busy;
+  assertEquals([...chunks, ...sink.written].map(({ length }) => length), [0, 0, 11 * KIB]);
+  assertEquals(memory.usedBytes, 11 * KIB);
+  sink.open();
+  await queue.drained();
+  assertEquals([sink.sizes, memory.usedBytes], [[0], 0]);
+});
+
 Deno.test("WriteQueue leaves a large chunk as it is that was not given away: it may be queued again", async () => {
   const memory = new MemoryBudget();
   const chunk = new Uint8Array(500 * KIB).fill(7);
