@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { freeBuffer } from "../net/buffers.ts";
+import { freeBuffer, growBuffer, LARGE_BYTES } from "../net/buffers.ts";
 import type { MemoryBudget } from "../net/memory.ts";
 
 /** The size of the buffer of a body of unknown length at first, in bytes. */
@@ -19,6 +19,7 @@ const FIRST_BYTES = 1024;
  *
  * const memory = new MemoryBudget();
  * const body = new RequestBody(memory);
+ * body.maxBytes = 10_000;
  * body.extend(2).set([1, 2]);
  * body.extend(1).set([3]);
  * assertEquals([body.bytes, memory.usedBytes], [new Uint8Array([1, 2, 3]), 1024]);
@@ -28,7 +29,9 @@ const FIRST_BYTES = 1024;
  */
 export class RequestBody {
   readonly #memory: MemoryBudget;
-  #buffer = new Uint8Array(0);
+  /** How long it may become, in bytes: so much of the address space is reserved when it is large. */
+  maxBytes = 0;
+  #buffer: Uint8Array = new Uint8Array(0);
   #length = 0;
 
   /**
@@ -53,22 +56,22 @@ export class RequestBody {
   /**
    * Makes room for its next part.
    *
-   * @param bytes How long that is. For the first one so much is taken, if it is no less than a kibibyte.
+   * @param bytes How long that is.
    * @returns Where to put it.
    */
   extend(bytes: number): Uint8Array {
     const start = this.#length;
     this.#length += bytes;
-    if (this.#length > this.#buffer.length) this.#grow(Math.max(this.#length, 2 * start, FIRST_BYTES));
+    if (this.#length > this.#buffer.length) {
+      const least = start + Math.min(Math.max(start, FIRST_BYTES), LARGE_BYTES);
+      this.#grow(Math.max(this.#length, Math.min(least, this.maxBytes)));
+    }
     return this.#buffer.subarray(start, this.#length);
   }
 
   #grow(size: number): void {
-    const buffer = new Uint8Array(size);
-    buffer.set(this.#buffer);
     this.#memory.take(size - this.#buffer.length);
-    freeBuffer(this.#buffer);
-    this.#buffer = buffer;
+    this.#buffer = growBuffer(this.#buffer, size, this.maxBytes);
   }
 
   /** Gives up what it has: it is empty again. */

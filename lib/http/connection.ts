@@ -17,6 +17,9 @@ import { formatResponse, type HttpResponse, refusal } from "./responses.ts";
 /** The size of the buffer of a connection while little comes, and of the largest one, in bytes. */
 const [SMALL_BYTES, LARGE_BYTES] = [1024, MAX_HEAD_BYTES + 1];
 
+/** How much of a body is read at once at most, in bytes. */
+const MAX_PART_BYTES = 128 * 1024;
+
 /** How much is read and discarded behind the last response, before the socket is closed, in bytes. */
 const MAX_DISCARDED_BYTES = 64 * 1024;
 
@@ -263,6 +266,7 @@ export class HttpConnection {
   async #readBody(head: RequestHead, maxBytes: number, wait: Wait): Promise<Uint8Array> {
     const { bodyBytes, expectsContinue } = head;
     if (bodyBytes !== undefined && bodyBytes > maxBytes) throw tooLong(maxBytes);
+    this.#body.maxBytes = bodyBytes ?? maxBytes;
     const isHere = bodyBytes !== undefined && bodyBytes <= this.#end - this.#start;
     if (expectsContinue && !isHere) await wait(this.#writer.write(CONTINUE));
     if (bodyBytes === undefined) await this.#readChunks(maxBytes, wait);
@@ -277,12 +281,15 @@ export class HttpConnection {
     return this.#buffer.subarray(this.#start - bytes, this.#start);
   }
 
-  /** Reads the next part of a body. */
+  /** Reads the next part of a body, with no more memory than for what has come and a little more. */
   async #readPart(bytes: number, wait: Wait): Promise<void> {
-    const part = this.#body.extend(bytes);
-    const first = this.#take(Math.min(bytes, this.#end - this.#start));
-    part.set(first);
-    for (let length = first.length; length < bytes;) length += await wait(this.#read(part.subarray(length)));
+    for (let left = bytes; left > 0;) {
+      const part = this.#body.extend(Math.min(left, MAX_PART_BYTES));
+      const first = this.#take(Math.min(part.length, this.#end - this.#start));
+      part.set(first);
+      for (let length = first.length; length < part.length;) length += await wait(this.#read(part.subarray(length)));
+      left -= part.length;
+    }
   }
 
   /** Reads a body in chunks (RFC 9112, section 7.1), and discards the trailers. */

@@ -80,6 +80,37 @@ export function borrowBuffer(): Uint8Array {
 }
 
 /**
+ * Makes a buffer longer. One that is large grows in place, page by page, and its memory comes from the system and goes back to
+ * it, whatever the allocator has beside it.
+ *
+ * @param buffer The buffer, which is used up.
+ * @param length How long it is to be, in bytes.
+ * @param maxLength How long it may have to be in the end, in bytes.
+ * @returns A buffer of that length that begins with the same bytes.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const buffer = growBuffer(new Uint8Array([1, 2]), 200_000, 1_000_000);
+ * assertEquals([buffer.length, buffer[1]], [200_000, 2]);
+ * freeBuffer(growBuffer(buffer, 300_000, 1_000_000));
+ * ```
+ */
+export function growBuffer(buffer: Uint8Array, length: number, maxLength: number): Uint8Array {
+  const memory = buffer.buffer as ArrayBuffer;
+  if (memory.resizable && length <= memory.maxByteLength) {
+    memory.resize(length);
+    return new Uint8Array(memory, 0, length);
+  }
+  const options = length < LARGE_BYTES ? undefined : { maxByteLength: Math.max(length, maxLength) };
+  const grown = new Uint8Array(new ArrayBuffer(length, options), 0, length);
+  grown.set(buffer);
+  freeBuffer(buffer);
+  return grown;
+}
+
+/**
  * Gives the memory of a buffer back at once: to the pool, if it was borrowed from it, or else to the system.
  *
  * @param buffer The buffer, which nobody uses any more; it may be empty afterwards. One that is small, or a part of another,
@@ -98,6 +129,7 @@ export function freeBuffer(buffer: Uint8Array): void {
   const { buffer: memory, length } = buffer;
   if (length < MIN_FREED_BYTES || !(memory instanceof ArrayBuffer)) return;
   if (pool.owns(buffer)) giveBack(buffer);
+  else if (memory.resizable) memory.resize(0);
   else if (length === memory.byteLength) memory.transfer(0);
 }
 

@@ -5,7 +5,7 @@
  * @module
  */
 import { ConnectionError, FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
-import { borrowBuffer, freeBuffer, LARGE_BYTES } from "./buffers.ts";
+import { borrowBuffer, freeBuffer, growBuffer, LARGE_BYTES } from "./buffers.ts";
 import type { MemoryBudget } from "./memory.ts";
 import { scheduler } from "./read_scheduler.ts";
 import type { ByteReader } from "./transport.ts";
@@ -215,15 +215,20 @@ export class Framer {
   #resize(): void {
     const isFull = this.#isFull;
     const size = this.#buffer.length;
-    if (this.#discarding && size > LARGE_BYTES) this.#move(borrowBuffer());
-    else if (this.#length === size && size >= LARGE_BYTES) {
-      this.#move(new Uint8Array(Math.min(2 * size, this.maxLineBytes + LARGE_BYTES)));
-    } else if (isFull && size === SMALL_BYTES && this.#mayGrow()) this.#move(borrowBuffer());
+    if (size > LARGE_BYTES && this.#length < LARGE_BYTES) this.#move(borrowBuffer());
+    else if (this.#length === size && size >= LARGE_BYTES) this.#grow(size + LARGE_BYTES);
+    else if (isFull && size === SMALL_BYTES && this.#mayGrow()) this.#move(borrowBuffer());
     else if (!isFull && size > SMALL_BYTES && this.#length < SMALL_BYTES) this.#move(this.#ownBuffer);
   }
 
   #mayGrow(): boolean {
     return this.#length === this.#buffer.length || this.#memory === undefined || this.#memory.fits(LARGE_BYTES);
+  }
+
+  #grow(size: number): void {
+    const before = this.heldBytes;
+    this.#buffer = growBuffer(this.#buffer, size, this.maxLineBytes + LARGE_BYTES);
+    this.#memory?.take(this.heldBytes - before);
   }
 
   #move(buffer: Uint8Array): void {

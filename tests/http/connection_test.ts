@@ -148,11 +148,11 @@ Deno.test("13.16 when the system has no descriptor left, a quarter of the connec
 Deno.test("11.2 where memory is used up, the HTTP connection with the longest body is closed, and that is told", async () => {
   await using test = await startWeb({ limits: { lineBytes: 1e6, memoryBytes: minMemoryBytes(1e6) } });
   const long = await test.raw();
-  await long.send(`${POST}content-length: 900000\r\n\r\nx`);
+  await long.send(`${POST}content-length: 900000\r\n\r\n${"x".repeat(899_999)}`);
   const short = await test.raw();
-  await short.send(`${POST}content-length: 200000\r\nconnection: close\r\n\r\n1`);
+  await short.send(`${POST}content-length: 200000\r\nconnection: close\r\n\r\n1${" ".repeat(150_000)}`);
   assertEquals(await long.lines.rest(), "");
-  await short.send(" ".repeat(199_999));
+  await short.send(" ".repeat(49_999));
   assertEquals(statuses(await short.lines.rest()), [202]);
   const [{ code, text }] = test.server.told("mq.refused");
   assertEquals(code, "out-of-memory");

@@ -11,6 +11,7 @@ import { count as countOf } from "../../../cmd/shared/format.ts";
 import { runTask } from "../task.ts";
 import type { TrialOptions } from "./arena.ts";
 import { KINDS } from "./kinds.ts";
+import { hasOwnNetwork, runInOwnNetwork } from "./network.ts";
 import { beside, type BesideResult, drain, type DrainResult, memory, type MemoryResult } from "./trials.ts";
 
 /** How long the warm-up goes on, in milliseconds. */
@@ -35,6 +36,7 @@ const flags = {
   descriptors: option("N", "How many file descriptors the broker may have.", integer(64)),
   broker: option("DIR", "Attack the mq of this folder.", (text: string) => text),
   seed: option("N", "Makes the same random choices again.", integer(0, 2 ** 31), { defaultValue: ["1", 1] }),
+  "system-network": toggle("Attack in the system's own network, with its receive buffers."),
   json: toggle("Print one JSON object per kind."),
 };
 
@@ -151,7 +153,9 @@ const attack = defineCommand({
   description:
     "An honest client publishes 200 events a second, and ten listen. They must hear all of them, 99 of 100 within 150 ms,\n" +
     "and none of them may be disconnected; the broker's memory may grow by 200 MiB, and must come back to within 20 %.\n" +
-    "`lost` counts TCP segments that the system threw away because all sockets had too much memory: they delay everybody.\n" +
+    "All are in a network of their own where the system gives them one (unshare), with receive buffers of 256 KiB: those of\n" +
+    "attackers would be on other machines. `lost` counts TCP segments that the system threw away because all sockets had too\n" +
+    "much memory: they delay everybody.\n" +
     `Kinds: ${Object.keys(KINDS).join(", ")}.\nWithout a KIND, all; with --memory, those that aim at it.`,
   operands: { form: "[KIND...]", min: 0, max: Infinity },
   flags,
@@ -164,6 +168,13 @@ const attack = defineCommand({
   async run({ flags, operands }, io) {
     const unknown = operands.find((kind) => !(kind in KINDS));
     if (unknown !== undefined) throw new UsageError(`There is no kind ${unknown}`, "mq soak:attack --help");
+    if (!flags["system-network"] && !hasOwnNetwork()) {
+      const code = await runInOwnNetwork(import.meta.url);
+      if (code !== undefined) return code;
+      io.stderr.line(
+        "This system gives the trial no network of its own: its attackers share the memory of all sockets",
+      );
+    }
     const { forMs, connections, seed } = { ...flags, forMs: flags.for };
     const program = flags.broker &&
       [Deno.execPath(), "run", "--quiet", "--cached-only", "--no-check", "--allow-all", `${flags.broker}/cmd/main.ts`];

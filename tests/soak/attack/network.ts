@@ -1,0 +1,49 @@
+/**
+ * A network of the trial's own, a Linux network namespace, whose receive buffers are small. The attackers would be on other
+ * machines, and with them what they do not read; here it would be taken from `net.ipv4.tcp_mem` of this machine, beyond which the
+ * system throws away segments of everybody.
+ */
+
+/** The largest receive buffer of a socket, in bytes. */
+const MAX_RECEIVE_BYTES = 256 * 1024;
+
+/** Prepares the network and runs what follows. */
+const SCRIPT =
+  `ip link set lo up && echo "4096 131072 ${MAX_RECEIVE_BYTES}" > /proc/sys/net/ipv4/tcp_rmem && exec "$@"`;
+
+/** How to get one: as root, and as anybody where the system allows it. */
+const WAYS = [["--net"], ["--net", "--map-root-user"]];
+
+/** Set where the program runs in a network of its own. */
+const MARK = "MQ_SOAK_NETWORK";
+
+/** Whether this program runs in a network of its own. */
+export function hasOwnNetwork(): boolean {
+  return Deno.env.get(MARK) === "own";
+}
+
+/**
+ * Runs a module of this project, with this program's arguments, in a network of its own.
+ *
+ * @param url The module.
+ * @returns Its exit code; undefined if the system gives no such network.
+ */
+export async function runInOwnNetwork(url: string): Promise<number | undefined> {
+  for (const way of WAYS) {
+    const args = [...way, "sh", "-c", SCRIPT, "sh"];
+    if (!await succeeds([...args, "true"])) continue;
+    const allow = ["--allow-net", "--allow-run", "--allow-env"];
+    const program = [Deno.execPath(), "run", "--quiet", "--cached-only", ...allow, new URL(url).pathname, ...Deno.args];
+    const child = new Deno.Command("unshare", { args: [...args, ...program], env: { [MARK]: "own" } }).spawn();
+    return (await child.status).code;
+  }
+}
+
+async function succeeds(args: string[]): Promise<boolean> {
+  try {
+    return (await new Deno.Command("unshare", { args, stdout: "null", stderr: "null" }).output()).success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false; // Not Linux.
+    throw error;
+  }
+}
