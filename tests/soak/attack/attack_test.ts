@@ -22,7 +22,7 @@ for (const kind of ["unread", "half-posts", "resets", "clients"]) {
 }
 
 Deno.test("a broker that may take little memory refuses patterns, says so, and answers others", async () => {
-  const flags = ["--max-memory", "100MiB"];
+  const flags = ["--max-memory", "132MiB"];
   const { told, troubles } = await memory("patterns", flags, { ...BRIEFLY, connections: 50 });
   assert(told.some((message) => message.includes("memory")), told.join("\n"));
   assertEquals(troubles, []);
