@@ -59,7 +59,7 @@ Deno.test("docs/protocol.md lists every limit with its default and its flag", as
   );
   for (const [limit, value, flag] of rows as [keyof Limits, string, string][]) {
     assertEquals(value, DEFAULT_LIMITS[limit] === null ? "unlimited" : inThousands(DEFAULT_LIMITS[limit]), limit);
-    const other = limit === "outboxBytes" ? 2 ** 21 : limit === "memoryBytes" ? 2 ** 27 : 7; // They need room for a line.
+    const other = limit === "outboxBytes" ? 2 ** 21 : limit === "memoryBytes" ? 2 ** 28 : 7; // They need room for a line.
     const changed = limitsOf({ ...defaults, [flag]: other } as Parameters<typeof limitsOf>[0]);
     assertEquals(changed, { ...DEFAULT_LIMITS, [limit]: other });
   }
