@@ -161,6 +161,25 @@ export function giveAway(buffer: Uint8Array): Uint8Array {
 }
 
 /**
+ * Takes back what {@linkcode giveAway} has said, because parts of the buffer are used by themselves from now on.
+ *
+ * @param buffer The buffer.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const buffer = giveAway(new Uint8Array(1_000_000));
+ * keepBuffer(buffer);
+ * freeIfGivenAway(buffer);
+ * assertEquals(buffer.length, 1_000_000);
+ * ```
+ */
+export function keepBuffer(buffer: Uint8Array): void {
+  givenAway.delete(buffer);
+}
+
+/**
  * Frees a buffer with {@linkcode freeBuffer}, if it was given away. Others may be used again, such as a response that is the same
  * for everybody.
  *

@@ -8,7 +8,7 @@
  */
 import { delay } from "@std/async/delay";
 import { concat } from "@std/bytes/concat";
-import { freeIfGivenAway, giveAway } from "./buffers.ts";
+import { freeIfGivenAway, giveAway, keepBuffer } from "./buffers.ts";
 import type { MemoryBudget } from "./memory.ts";
 import type { Sink } from "./transport.ts";
 import { writeBudget } from "./write_budget.ts";
@@ -378,6 +378,7 @@ export class WriteQueue {
     const end = chunk.indexOf(LF) + 1;
     if (end === 0 || end === chunk.length) return this.#chunks.shift()!;
     const [line, rest] = [chunk.subarray(0, end), chunk.subarray(end)];
+    keepBuffer(chunk); // Other queues may have it whole, and free it first.
     for (const part of [line, rest]) this.#memory?.hold(part);
     this.#memory?.release(chunk);
     this.#chunks[0] = rest;

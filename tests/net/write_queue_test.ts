@@ -445,6 +445,21 @@ Deno.test("WriteQueue gives the memory of a large chunk back once the last queue
   assertEquals([chunk.length, memory.usedBytes], [0, 0]);
 });
 
+Deno.test("WriteQueue with a pace writes the rest of a chunk that another queue has discarded", async () => {
+  const memory = new MemoryBudget();
+  const sinks = [new Sink().open(), new Sink()];
+  const queues = sinks.map((sink) => new WriteQueue(sink, { ...NO_LIMIT, paceMs: 100, memory }));
+  const line = `${"x".repeat(3 * KIB)}\n`;
+  const chunk = giveAway(new TextEncoder().encode(line.repeat(2)));
+  queues[1].push(bytes(1));
+  for (const queue of queues) queue.push(chunk);
+  for (const queue of queues) queue.flush();
+  await until(() => sinks[0].written.length === 1, "the first line is written");
+  queues[1].fail();
+  await queues[0].drained();
+  assertEquals(sinks[0].written.map((part) => new TextDecoder().decode(part)), [line, line]);
+});
+
 Deno.test("WriteQueue that joins chunks for a write gives them back, and then what it has joined", async () => {
   const memory = new MemoryBudget();
   const sink = new Sink();
