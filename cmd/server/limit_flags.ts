@@ -4,7 +4,13 @@
  * @module
  */
 import { getHeapStatistics } from "node:v8";
-import { DEFAULT_LIMITS, type Limits, minMemoryBytes, minOutboxBytes } from "../../lib/protocol/limits.ts";
+import {
+  DEFAULT_LIMITS,
+  type Limits,
+  minMemoryBytes,
+  minOutboxBytes,
+  PROGRAM_BYTES,
+} from "../../lib/protocol/limits.ts";
 import {
   duration,
   durationText,
@@ -49,14 +55,13 @@ export function limitsOf(values: Values<typeof limitFlags>): Limits {
   const least = minOutboxBytes(line);
   if (queue < least) {
     const problem = `--max-queue ${sizeText(queue)} is too small for an event of --max-line ${sizeText(line)}`;
-    const shorter = queue - least + line;
-    const hint = shorter > 0 ? `, or --max-line ${sizeText(shorter)} or less` : "";
-    throw new UsageError(problem, `mq server --max-queue ${sizeText(least)} or more${hint}`);
+    throw new UsageError(problem, `mq server --max-queue ${sizeText(least)}`);
   }
   const leastMemory = minMemoryBytes(line);
   if (memory < leastMemory) {
-    const problem = `--max-memory ${sizeText(memory)} is too small for an event of --max-line ${sizeText(line)}`;
-    throw new UsageError(problem, `mq server --max-memory ${sizeText(Math.ceil(leastMemory / MIB) * MIB)} or more`);
+    const problem = `--max-memory ${sizeText(memory)} is too small: ${sizeText(PROGRAM_BYTES)} are for the program, ` +
+      `and half of the rest must have room for an event of --max-line ${sizeText(line)}`;
+    throw new UsageError(problem, `mq server --max-memory ${sizeText(Math.ceil(leastMemory / MIB) * MIB)}`);
   }
   return {
     lineBytes: values["max-line"],

@@ -92,7 +92,7 @@ function explain(address: string, cause: MqError, received: PartialGreeting, tim
   }
   if (reason?.code === "tls") return { code: "tls-failed", message: `${program} speaks TLS: try mqs://${address}` };
   if (firstLine?.startsWith("HTTP/")) {
-    return { code: "not-a-broker", message: `${program} speaks HTTP and is not an mq broker` };
+    return { code: "not-a-broker", message: `${program} speaks HTTP, and not the lines of an mq broker` };
   }
   if (receivedBytes === 0) return explainSilence(address, cause, time);
   const sent = firstLine === undefined ? `${receivedBytes} bytes without a line end` : quote(firstLine);

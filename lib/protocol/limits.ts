@@ -35,7 +35,7 @@ export const CLIENTS_PER_PAGE = 100;
 export const CLASSIC_OUTBOX_BYTES: number = 1024 * 1024;
 
 /** The memory of a broker without connections and what works on events: the program and its garbage, in bytes. */
-const PROGRAM_BYTES = 128 * 1024 * 1024;
+export const PROGRAM_BYTES: number = 128 * 1024 * 1024;
 
 /** How much of the rest connections may hold: as much again goes into copies and garbage. */
 const HELD_SHARE = 1 / 2;

@@ -27,14 +27,14 @@ Deno.test("connect first sends /hello, then unsubscribes from everything", async
 });
 
 const impostors: [who: string, said: string, options: ConnectOptions, play: (peer: Peer) => void | Promise<void>][] = [
-  ["speaks HTTP", " speaks HTTP and is not an mq broker", {}, async (peer) => {
+  ["speaks HTTP", " speaks HTTP, and not the lines of an mq broker", {}, async (peer) => {
     await peer.hearHello();
     await peer.say("HTTP/1.1 400 Bad Request\r", "Connection: close\r", "\r", "<p>Bad Request</p>");
     peer.close();
   }],
   [
     "speaks HTTP and keeps the connection",
-    " speaks HTTP and is not an mq broker",
+    " speaks HTTP, and not the lines of an mq broker",
     { timeoutMs: 60_000 },
     async (peer) => {
       await peer.say("HTTP/1.1 400 Bad Request\r", "Connection: keep-alive\r", "\r");

@@ -247,7 +247,8 @@ for (
     [["--max-queue", "64KiB"], "--max-queue 64KiB is too small for an event of --max-line 1MiB"],
     [
       ["--max-memory", "64MiB"],
-      "--max-memory 64MiB is too small for an event of --max-line 1MiB",
+      "--max-memory 64MiB is too small: 128MiB are for the program, and half of the rest must have room for an event of " +
+      "--max-line 1MiB",
     ],
     [["--max-line", "16MiB"], "--max-queue 16MiB is too small for an event of --max-line 16MiB"],
     [["--max-rate", "fast"], '--max-rate takes a whole number, 1 or more, not "fast"'],

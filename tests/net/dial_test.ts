@@ -91,6 +91,6 @@ Deno.test("mq logger reports that the port of a broker's page speaks HTTP", asyn
   const { code, stderr } = await mq(["logger", "-s", `127.0.0.1:${port}`]);
   assertEquals([code, stderr], [
     1,
-    `mq logger: The program at 127.0.0.1:${port} speaks HTTP and is not an mq broker\n`,
+    `mq logger: The program at 127.0.0.1:${port} speaks HTTP, and not the lines of an mq broker\n`,
   ]);
 });

@@ -89,6 +89,7 @@ export class BrokerProcess implements AsyncDisposable {
   readonly #listening = Promise.withResolvers<number>();
   readonly #watch: BrokerWatch;
   #isEnding = false;
+  #firstError: string | undefined;
 
   private constructor(args: string[], watch: BrokerWatch) {
     this.#watch = watch;
@@ -127,6 +128,7 @@ export class BrokerProcess implements AsyncDisposable {
   #line(line: string, source: Source): void {
     const [, port] = / listens on 127\.0\.0\.1:(\d+)/.exec(line) ?? [];
     if (port !== undefined) this.#listening.resolve(Number(port));
+    if (source === "stderr") this.#firstError ??= line;
     if (FAILURE.test(line) || (source === "stderr" && !WAITS.test(line))) {
       this.#watch.onTrouble(`The broker wrote: ${line}`);
     }
@@ -134,7 +136,11 @@ export class BrokerProcess implements AsyncDisposable {
   }
 
   #ended(code: number): void {
-    this.#listening.reject(new Error(`The broker did not listen: it ended with exit code ${code}`));
+    this.#listening.reject(
+      new Error(
+        `The broker did not listen: it ended with exit code ${code}: ${this.#firstError ?? "it wrote nothing"}`,
+      ),
+    );
     if (!this.#isEnding) this.#watch.onTrouble(`The broker ended by itself with exit code ${code}`);
   }
 }

@@ -199,7 +199,7 @@ const attack = defineCommand({
           ? JSON.stringify(outcome.result)
           : row(kind, outcome.cells, outcome.isWell ? "" : "not as it should be"),
       );
-      for (const trouble of outcome.result.troubles) io.stderr.line(trouble);
+      if (!flags.json) outcome.result.troubles.forEach((trouble) => io.stderr.line(`${kind}: ${trouble}`));
       await io.stdout.flush();
     }
     return isWell ? 0 : 1;
