@@ -39,6 +39,8 @@ interface Shared {
   readonly memory: MemoryBudget;
   /** What to call when the system has no descriptor for another connection: whoever can, closes some. */
   readonly onExhausted: Set<() => void>;
+  /** Ends those of the pool whose transports these are, each once it has read what is queued for it. */
+  end(transports: ReadonlySet<Transport>): void;
   /** Publishes that one was refused; `times` is how often that has happened for the same reason. */
   rejected(error: ProtocolError, times: number): void;
 }
@@ -210,7 +212,13 @@ export class Broker implements AsyncDisposable {
    */
   get shared(): Shared {
     const { newcomers, memory, onExhausted } = this.#pool;
-    return { newcomers, memory, onExhausted, rejected: (error, times) => this.#systemEvents.rejected(error, times) };
+    return {
+      newcomers,
+      memory,
+      onExhausted,
+      end: (transports) => this.#pool.end(transports),
+      rejected: (error, times) => this.#systemEvents.rejected(error, times),
+    };
   }
 
   /** How many bytes wait in the queues of all connections. */

@@ -105,7 +105,8 @@ export class Connection implements Publisher, Subscriber, Holder {
   isSlow = false;
   /** What was dropped since its client was last told. */
   droppedSinceNotice: { events: number; bytes: number } = { events: 0, bytes: 0 };
-  readonly #conn: Transport;
+  /** What carries its bytes. */
+  readonly transport: Transport;
   readonly #lineBytes: number;
   readonly #limiter: RateLimiter | undefined;
   readonly #overflow: OverflowHandler;
@@ -120,7 +121,7 @@ export class Connection implements Publisher, Subscriber, Holder {
    * @param options Its name, limits and codec.
    */
   constructor(conn: Transport, { name, limits, codec, overflow, flow, memory }: ConnectionOptions) {
-    this.#conn = conn;
+    this.transport = conn;
     this.name = name;
     this.address = formatAddress(conn.remoteAddr as Deno.NetAddr);
     this.#lineBytes = limits.lineBytes;
@@ -208,7 +209,7 @@ export class Connection implements Publisher, Subscriber, Holder {
 
   /** Makes the bytes that are queued of those of lines: see {@linkcode Transport.frame}. */
   get frame(): Transport["frame"] {
-    return this.#conn.frame;
+    return this.transport.frame;
   }
 
   /** How long ago it was accepted, in milliseconds. */
@@ -322,7 +323,7 @@ export class Connection implements Publisher, Subscriber, Holder {
   async #writeAndEnd(): Promise<boolean> {
     if (!await this.queue.drained()) return false;
     try {
-      await this.#conn.closeWrite();
+      await this.transport.closeWrite();
       return true;
     } catch {
       return false; // The client has gone: there is nobody to wait for.
@@ -334,7 +335,7 @@ export class Connection implements Publisher, Subscriber, Holder {
     this.queue.fail();
     this.subscribed.clear();
     try {
-      this.#conn.close();
+      this.transport.close();
     } catch {
       // A write that failed has closed it already.
     }

@@ -208,6 +208,17 @@ export class Pool {
   }
 
   /**
+   * Ends connections, each once it has read what is queued for it.
+   *
+   * @param transports The transports of the connections.
+   */
+  end(transports: ReadonlySet<Transport>): void {
+    for (const connection of this.connections) {
+      if (transports.has(connection.transport)) this.#endDraining(connection);
+    }
+  }
+
+  /**
    * Takes a connection into the pool whose client has authenticated and subscribed in another way than by lines.
    *
    * @param conn The connection.

@@ -258,7 +258,7 @@ export class HttpConnection {
   }
 
   async #read(buffer: Uint8Array): Promise<number> {
-    const count = await this.#conn.read(buffer);
+    const count = await this.#conn.read(buffer).catch(() => null);
     if (count === null) throw new Ended();
     return count;
   }
@@ -326,8 +326,8 @@ export class HttpConnection {
 /** The longest line before a chunk, and the longest trailer, in bytes. */
 const MAX_CHUNK_LINE_BYTES = 256;
 
-/** The client has ended the connection. */
-class Ended extends Error {}
+/** The client has ended the connection, or it broke. */
+export class Ended extends Error {}
 
 function isLineEnd(byte: number): boolean {
   return byte === LF || byte === CR;

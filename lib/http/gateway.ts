@@ -14,7 +14,7 @@ import { Pattern } from "../protocol/pattern.ts";
 import type { Certificate } from "../net/listen.ts";
 import { atMost } from "../net/time.ts";
 import { type AccessPolicy, authorize, bearerToken, checkAccess, type HttpPeer, parseOrigin } from "./access.ts";
-import type { HttpRequest, Upgraded } from "./connection.ts";
+import { Ended, type HttpRequest, type Upgraded } from "./connection.ts";
 import { Metrics } from "./metrics.ts";
 import { publishRequest } from "./publish.ts";
 import { type HttpResponse, json, options, type Page, pageResponses, refusal, shareWith, text } from "./responses.ts";
@@ -92,7 +92,8 @@ export interface WebGateway extends AsyncDisposable {
   /** The URL for a browser on this machine, such as `http://localhost:8080/`. */
   readonly url: string;
   /**
-   * Closes the gateway: ends its WebSockets and event streams, and waits until all requests are answered. It may be called
+   * Closes the gateway: ends its WebSockets and event streams, each once it has read what is queued for it, and waits until all
+   * requests are answered. It may be called
    * at any time, also by a function that the broker calls.
    *
    * @param graceMs After how many milliseconds what has not ended is cut off. Default: `limits.drainMs` of the broker.
@@ -201,7 +202,7 @@ class Gateway implements WebGateway, HttpServerHost {
   async #drain(graceMs: number): Promise<void> {
     clearInterval(this.#checking);
     const open = [...this.#webSockets, ...this.#streams];
-    for (const transport of open) transport.closeWrite().catch(() => {}); // It is closed already.
+    this.#broker.shared.end(new Set(open));
     await Promise.all([this.#server.close(graceMs), atMost(graceMs, Promise.all(open.map(({ closed }) => closed)))]);
     for (const transport of [...this.#webSockets, ...this.#streams]) transport.close();
   }
@@ -234,7 +235,10 @@ class Gateway implements WebGateway, HttpServerHost {
 
   async respond(request: HttpRequest): Promise<HttpResponse> {
     const origin = checkAccess(request, this.#policy);
-    const response = await this.#answer(request, origin).catch((error) => refusal(error));
+    const response = await this.#answer(request, origin).catch((error) => {
+      if (error instanceof Ended) throw error; // Nobody is there to read a response.
+      return refusal(error);
+    });
     if (origin !== undefined && response.status !== SWITCHING_PROTOCOLS) shareWith(origin, response.headers);
     return response;
   }

@@ -88,6 +88,13 @@ export class WebSocketTransport implements Transport {
   #rest: Uint8Array;
   /** Whether the last read has filled the buffer. */
   #isFull = false;
+  /** Frames that wait for the end of a chunk that is written in parts, which may end within a frame. */
+  readonly #waiting: { frame: Uint8Array; resolve: () => void }[] = [];
+  #isCut = false;
+  /** The last ping that is not answered, while an answer is being sent (RFC 6455, 5.5.3: only the last need be). */
+  #ping: Uint8Array | undefined;
+  #isAnswering = false;
+  #isClosing = false;
   #hasSentClose = false;
   /** Whether it waits for bytes, has got some since the last ping, and has sent one. */
   #isReading = false;
@@ -122,7 +129,7 @@ export class WebSocketTransport implements Transport {
       const { used, written } = this.#frames.decode(this.#rest, buffer);
       this.#rest = this.#rest.subarray(used);
       const { ping, ending } = this.#frames.takeControls();
-      if (ping !== undefined && !this.#hasSentClose) this.#send(frame(PING_REPLY, ping));
+      if (ping !== undefined) this.#answer(ping);
       if (written > 0) return written;
       if (ending !== undefined) {
         this.#close(ending);
@@ -173,19 +180,50 @@ export class WebSocketTransport implements Transport {
   isAlive(): boolean {
     const isSilent = this.#hasPinged && this.#isReading && !this.#hasReceived;
     this.#hasReceived = false;
-    this.#hasPinged = this.#isReading && !this.#hasSentClose;
-    if (this.#hasPinged) this.#send(frame(PING, NOTHING));
+    this.#hasPinged = this.#isReading && !this.#isClosing;
+    if (this.#hasPinged) this.#sendBetween(frame(PING, NOTHING));
     return !isSilent;
   }
 
   async #close({ code, reason }: Ending): Promise<void> {
-    if (this.#hasSentClose) return;
-    this.#hasSentClose = true;
+    if (this.#isClosing) return;
+    this.#isClosing = true;
+    this.#hasSentClose = !this.#isCut;
     const text = encodeText(reason);
     const payload = new Uint8Array(2 + text.length);
     payload.set([code >> 8, code & 0xff]);
     payload.set(text, 2);
-    await this.#send(frame(CLOSE, payload));
+    await this.#sendBetween(frame(CLOSE, payload));
+  }
+
+  /** Sends the answer to a ping, and then that to the last one that has come meanwhile. */
+  async #answer(ping: Uint8Array): Promise<void> {
+    this.#ping = ping;
+    if (this.#isAnswering) return;
+    this.#isAnswering = true;
+    for (let next = this.#takePing(); next !== undefined; next = this.#takePing()) {
+      await this.#sendBetween(frame(PING_REPLY, next));
+    }
+    this.#isAnswering = false;
+  }
+
+  #takePing(): Uint8Array | undefined {
+    const ping = this.#isClosing ? undefined : this.#ping;
+    this.#ping = undefined;
+    return ping;
+  }
+
+  /** Whether a chunk is written in parts. What is to be sent between frames waits for its end. */
+  set isCut(isCut: boolean) {
+    this.#isCut = isCut;
+    if (isCut) return;
+    this.#hasSentClose = this.#isClosing;
+    for (const { frame, resolve } of this.#waiting.splice(0)) this.#send(frame).then(resolve);
+  }
+
+  #sendBetween(frame: Uint8Array): Promise<void> {
+    if (!this.#isCut) return this.#send(frame);
+    return new Promise((resolve) => void this.#waiting.push({ frame, resolve }));
   }
 
   #send(bytes: Uint8Array): Promise<void> {

@@ -28,6 +28,8 @@ export interface Transport {
    * memory of a large one may be given back then.
    */
   readonly writable: WritableStream<Uint8Array>;
+  /** Set while a chunk is written in parts: what the transport itself has to send waits for its end. */
+  isCut?: boolean;
   /**
    * Reads at least one byte into a buffer.
    *
@@ -54,7 +56,7 @@ export interface Transport {
 export type ByteReader = Pick<Transport, "read" | "hasMore">;
 
 /** A destination of bytes, such as a `Deno.Conn`. */
-export type Sink = Pick<Transport, "writable">;
+export type Sink = Pick<Transport, "writable" | "isCut">;
 
 /**
  * Reads the chunks of a web stream into buffers, as a socket is read.

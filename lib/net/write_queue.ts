@@ -349,12 +349,15 @@ export class WriteQueue {
 
   /** Writes bytes in parts. Where little waits, that does not wait for what others write. */
   async #writeParts(writer: WritableStreamDefaultWriter<Uint8Array>, bytes: Uint8Array): Promise<void> {
+    const isCut = bytes.length > MAX_WRITE_BYTES;
+    if (isCut) this.#sink.isCut = true;
     for (let start = 0; start < bytes.length; start += MAX_WRITE_BYTES) {
       const part = bytes.length <= MAX_WRITE_BYTES ? bytes : bytes.subarray(start, start + MAX_WRITE_BYTES);
       const turn = this.#queuedBytes > LITTLE_BYTES ? writeBudget.take(part.length) : undefined;
       if (turn !== undefined) await turn;
       await writer.write(part);
     }
+    if (isCut) this.#sink.isCut = false;
   }
 
   /** Removes the bytes of the next write from the queue: one chunk, or several small ones joined. They stay in the budget. */

@@ -37,6 +37,9 @@ export const CLASSIC_OUTBOX_BYTES: number = 1024 * 1024;
 /** The memory of a broker without connections and what works on events: the program and its garbage, in bytes. */
 export const PROGRAM_BYTES: number = 128 * 1024 * 1024;
 
+/** How much more is held for a long line than the line, while it is read: its buffer grows in such steps, in bytes. */
+const READ_AHEAD_BYTES = 128 * 1024;
+
 /** How much of the rest connections may hold: as much again goes into copies and garbage. */
 const HELD_SHARE = 1 / 2;
 
@@ -154,11 +157,11 @@ export function heldBytesLimit(memoryBytes: number): number {
  * ```ts
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(minMemoryBytes(1024 * 1024 - 512), 130 * 1024 * 1024);
+ * assertEquals(minMemoryBytes(1024 * 1024 - 512), 130.25 * 1024 * 1024);
  * ```
  */
 export function minMemoryBytes(lineBytes: number): number {
-  return PROGRAM_BYTES + minOutboxBytes(lineBytes) / HELD_SHARE;
+  return PROGRAM_BYTES + (minOutboxBytes(lineBytes) + READ_AHEAD_BYTES) / HELD_SHARE;
 }
 
 /**

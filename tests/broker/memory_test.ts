@@ -1,6 +1,6 @@
 /** What the broker does when all connections together hold too much. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { minMemoryBytes } from "../../lib/protocol/limits.ts";
+import { minMemoryBytes, minOutboxBytes } from "../../lib/protocol/limits.ts";
 import { RawClient, startBroker, type TestBroker, until } from "../helpers.ts";
 
 const LINE_BYTES = 100_000;
@@ -62,3 +62,16 @@ Deno.test("out-of-memory: unfinished lines count", async () => {
   await until(() => server.told("mq.disconnect").length > 0, "one is closed");
   assert(server.told("mq.refused").every(({ code }) => code === "out-of-memory"));
 });
+
+for (const lineBytes of [1024, 65_536, 204_800, 1_048_576]) {
+  Deno.test(`with the least memory, a line of ${lineBytes} bytes is read in two parts, and heard`, async () => {
+    const limits = { lineBytes, outboxBytes: minOutboxBytes(lineBytes), memoryBytes: minMemoryBytes(lineBytes) };
+    await using server = await startBroker({ limits });
+    const [client] = await server.connect(1);
+    const line = `create ${"x".repeat(lineBytes - "create ".length)}`;
+    await client.send(line);
+    await until(() => server.broker.shared.memory.usedBytes >= lineBytes, "all but its end has been read");
+    await client.send("\n");
+    assertEquals(await client.lines.next(), line);
+  });
+}

@@ -148,7 +148,7 @@ Deno.test("13.16 when the system has no descriptor left, a quarter of the connec
 Deno.test("11.2 where memory is used up, the HTTP connection with the longest body is closed, and that is told", async () => {
   await using test = await startWeb({ limits: { lineBytes: 1e6, memoryBytes: minMemoryBytes(1e6) } });
   const long = await test.raw();
-  await long.send(`${POST}content-length: 900000\r\n\r\n${"x".repeat(899_999)}`);
+  await long.send(`${POST}content-length: 1000000\r\n\r\n${"x".repeat(999_999)}`);
   const short = await test.raw();
   await short.send(`${POST}content-length: 200000\r\nconnection: close\r\n\r\n1${" ".repeat(150_000)}`);
   assertEquals(await long.lines.rest(), "");
@@ -156,8 +156,20 @@ Deno.test("11.2 where memory is used up, the HTTP connection with the longest bo
   assertEquals(statuses(await short.lines.rest()), [202]);
   const [{ code, text }] = test.server.told("mq.refused");
   assertEquals(code, "out-of-memory");
-  assertMatch(String(text), /^Closed an HTTP connection: the body of its request held 900000 bytes/);
+  assertMatch(String(text), /^Closed an HTTP connection: the body of its request held 1000000 bytes/);
 });
+
+for (const body of ["content-length: 10\r\n\r\nabc", "transfer-encoding: chunked\r\n\r\n5\r\nabc"]) {
+  Deno.test(`a request whose client ends it within its body is not answered: ${JSON.stringify(body)}`, async () => {
+    await using test = await startWeb();
+    const client = await test.raw();
+    await client.send(POST + body);
+    await client.conn.closeWrite();
+    assertEquals(await client.lines.rest(), "");
+    const { published, errors } = test.server.broker.stats();
+    assertEquals([published, errors], [0, 0]);
+  });
+}
 
 Deno.test("13.11 wrong tokens are told at the first, the tenth and so on, and each ends its connection", async () => {
   await using test = await startWeb({ tokens: [{ token: "s3cret", scope: "all" }] });

@@ -4,6 +4,7 @@
  * @module
  */
 import { assertEquals } from "@std/assert";
+import { concat } from "@std/bytes/concat";
 import { type BrokerOptions, type Page, serveWeb, type WebGateway, type WebOptions } from "../../mod.ts";
 import { RawClient, soon, startBroker, type TestBroker } from "../helpers.ts";
 
@@ -110,6 +111,38 @@ export function frame(text: string): Uint8Array {
   const bytes = new TextEncoder().encode(text);
   if (bytes.length > 125) throw new Error("The text is too long for a small frame");
   return new Uint8Array([0x81, 0x80 | bytes.length, 0, 0, 0, 0, ...bytes]);
+}
+
+/** A frame that the broker has sent. */
+interface Frame {
+  readonly opcode: number;
+  readonly text: string;
+}
+
+/** Reads the frames of a WebSocket that was requested by hand, up to one that is looked for. */
+export async function framesOf(client: RawClient, isLast: (frame: Frame) => boolean): Promise<Frame[]> {
+  const frames: Frame[] = [];
+  let rest = new Uint8Array();
+  const take = async (count: number) => {
+    while (rest.length < count) {
+      const buffer = new Uint8Array(1_000_000);
+      const length = await soon(client.conn.read(buffer), "a frame");
+      if (length === null) throw new Error(`The connection has ended behind ${frames.length} frames`);
+      rest = concat([rest, buffer.subarray(0, length)]);
+    }
+    const taken = rest.slice(0, count);
+    rest = rest.slice(count);
+    return taken;
+  };
+  for (let head = ""; !head.endsWith("\r\n\r\n");) head += String.fromCharCode(...await take(1));
+  for (;;) {
+    const [first, short] = await take(2);
+    const bytes = short < 126 ? [short] : await take(short === 126 ? 2 : 8);
+    const length = [...bytes].reduce((sum, byte) => sum * 256 + byte, 0);
+    const frame = { opcode: first & 15, text: new TextDecoder().decode(await take(length)) };
+    frames.push(frame);
+    if (isLast(frame)) return frames;
+  }
 }
 
 /** A client of WebSocket that reads one message after the other. */

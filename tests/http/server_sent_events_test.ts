@@ -50,6 +50,20 @@ Deno.test("13.5 /events sends events with their ids as server-sent events", asyn
   assertEquals(test.server.told("mq.disconnect").at(-1)?.reason, "closed");
 });
 
+for (const what of ["broker", "gateway"] as const) {
+  Deno.test(`13.13 when the ${what} closes, an event stream gets what is queued for it, and then ends`, async () => {
+    const test = await startWeb();
+    const { lines } = await listen(test, "?pattern=create");
+    const texts = Array.from({ length: 40 }, (_, index) => `${index} ${"x".repeat(300_000)}`);
+    for (const text of texts) await test.server.broker.publish("create", text, { raw: true });
+    const closing = Promise.all([test.web.close(), what === "broker" ? test.server.broker.close() : undefined]);
+    const received = (await lines.rest()).split("\n").filter((line) => line.startsWith("data: "));
+    assertEquals(received, texts.map((text) => `data: ${text}`));
+    await closing;
+    await test[Symbol.asyncDispose]();
+  });
+}
+
 Deno.test("13.5 /events without a pattern sends all recognized events, and no system events", async () => {
   await using test = await startWeb();
   const { lines, leave } = await listen(test, "");

@@ -1,7 +1,8 @@
 /** The line protocol over WebSocket: the same rules, the same limits. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { until } from "../helpers.ts";
-import { frame, startWeb } from "./fixtures.ts";
+import { delay } from "@std/async/delay";
+import { type RawClient, until } from "../helpers.ts";
+import { frame, framesOf, startWeb, type TestWeb } from "./fixtures.ts";
 
 Deno.test("13.1 a WebSocket speaks the line protocol, one line a message", async () => {
   await using test = await startWeb();
@@ -210,3 +211,49 @@ Deno.test("a subscriber on a WebSocket receives everything that it reads, howeve
   await publisher.send(Array.from({ length: count }, (_, index) => `create ${index}\n`).join(""));
   for (let index = 0; index < count; index++) await socket.expect(`create ${index}`);
 });
+
+/** Events that fill what the system takes, so that most of them wait in a queue. */
+const LONG_EVENTS = Array.from({ length: 15 }, (_, index) => `create ${index} ${"x".repeat(900_000)}`);
+
+/** A WebSocket that has not read any of them yet. */
+async function withoutReading(test: TestWeb): Promise<RawClient> {
+  const client = await test.upgraded();
+  await client.send(frame("/sub create"));
+  await until(() => test.server.told("mq.subscribe").length === 1, "it is subscribed");
+  for (const line of LONG_EVENTS) {
+    await test.server.broker.publish("create", line.slice("create ".length), { raw: true });
+  }
+  return client;
+}
+
+Deno.test("13.1 a pong is sent between the messages of a WebSocket, however long they are", async () => {
+  await using test = await startWeb();
+  const client = await withoutReading(test);
+  let waiting = 0;
+  await until(async () => {
+    await delay(50);
+    return waiting === (waiting = test.server.broker.queuedBytes);
+  }, "the system takes no more");
+  const ping = new Uint8Array([0x89, 0x85, 0, 0, 0, 0, ...new TextEncoder().encode("PING!")]);
+  for (let times = 0; times < 3; times++) await client.send(ping);
+  await client.send(frame("/ping"));
+  const frames = await framesOf(client, ({ text }) => text === "/pong");
+  const texts = frames.filter(({ opcode }) => opcode === 1).map(({ text }) => text);
+  assertEquals(texts, ["/ok sub", ...LONG_EVENTS, "/pong"]);
+  const pongs = frames.filter(({ opcode }) => opcode === 10).map(({ text }) => text);
+  assertEquals(new Set(pongs), new Set(["PING!"]));
+});
+
+for (const what of ["broker", "gateway"] as const) {
+  Deno.test(`13.13 when the ${what} closes, a WebSocket gets what is queued for it, and then the end`, async () => {
+    const test = await startWeb();
+    const client = await withoutReading(test);
+    const closing = Promise.all([test.web.close(), what === "broker" ? test.server.broker.close() : undefined]);
+    const frames = await framesOf(client, ({ opcode }) => opcode === 8);
+    const texts = frames.filter(({ opcode }) => opcode === 1).map(({ text }) => text);
+    assertEquals(texts, ["/ok sub", ...LONG_EVENTS, "/bye The broker is going down"]);
+    client.close();
+    await closing;
+    await test[Symbol.asyncDispose]();
+  });
+}

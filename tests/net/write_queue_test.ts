@@ -445,6 +445,20 @@ Deno.test("WriteQueue gives the memory of a large chunk back once the last queue
   assertEquals([chunk.length, memory.usedBytes], [0, 0]);
 });
 
+Deno.test("WriteQueue tells its sink while it writes a chunk in parts", async () => {
+  const told: (number | boolean)[] = [];
+  const sink = {
+    writable: new WritableStream<Uint8Array>({ write: (part) => void told.push(part.length / KIB) }),
+    set isCut(isCut: boolean) {
+      told.push(isCut);
+    },
+  };
+  const queue = new WriteQueue(sink, NO_LIMIT);
+  for (const kibibytes of [128, 300, 1]) queue.push(new Uint8Array(kibibytes * KIB));
+  await queue.drained();
+  assertEquals(told, [128, true, 128, 128, 44, false, 1]);
+});
+
 Deno.test("WriteQueue with a pace writes the rest of a chunk that another queue has discarded", async () => {
   const memory = new MemoryBudget();
   const sinks = [new Sink().open(), new Sink()];
