@@ -1,11 +1,11 @@
 /**
- * A network of the trial's own, a Linux network namespace, whose receive buffers are small. The attackers would be on other
- * machines, and with them what they do not read; here it would be taken from `net.ipv4.tcp_mem` of this machine, beyond which the
- * system throws away segments of everybody.
+ * A network of the trial's own, a Linux network namespace, with the receive buffers of a system on which nobody has set them. What
+ * the attackers do not read is in their buffers, which would be on other machines; here it is taken from `net.ipv4.tcp_mem` of this
+ * one, beyond which the system throws away segments of everybody.
  */
 
-/** The largest receive buffer of a socket, in bytes. */
-const MAX_RECEIVE_BYTES = 256 * 1024;
+/** The largest receive buffer of a socket, in bytes (Linux, Documentation/networking/ip-sysctl: tcp_rmem). */
+const MAX_RECEIVE_BYTES = 6 * 1024 * 1024;
 
 /** Prepares the network and runs what follows. */
 const SCRIPT =
