@@ -36,7 +36,7 @@ const flags = {
   descriptors: option("N", "How many file descriptors the broker may have.", integer(64)),
   broker: option("DIR", "Attack the mq of this folder.", (text: string) => text),
   seed: option("N", "Makes the same random choices again.", integer(0, 2 ** 31), { defaultValue: ["1", 1] }),
-  "system-network": toggle("Attack in the system's own network, with its receive buffers."),
+  "system-network": toggle("Attack in the system's own network, with its buffers of sockets."),
   json: toggle("Print one JSON object per kind."),
 };
 
@@ -153,8 +153,8 @@ const attack = defineCommand({
   description:
     "An honest client publishes 200 events a second, and ten listen. They must hear all of them, 99 of 100 within 150 ms,\n" +
     "and none of them may be disconnected; the broker's memory may grow by 200 MiB, and must come back to within 20 %.\n" +
-    "All are in a network of their own where the system gives them one (unshare), with receive buffers of 6 MiB at most, as\n" +
-    "Linux has them: those of attackers would be on other machines. `lost` counts TCP segments that the system threw away because all sockets had too\n" +
+    "All are in a network of their own where the system gives them one (unshare), with the buffers of sockets that\n" +
+    "docs/security.md advises: those of attackers would be on other machines. `lost` counts TCP segments that the system threw away because all sockets had too\n" +
     "much memory: they delay everybody.\n" +
     `Kinds: ${Object.keys(KINDS).join(", ")}.\nWithout a KIND, all; with --memory, those that aim at it.`,
   operands: { form: "[KIND...]", min: 0, max: Infinity },

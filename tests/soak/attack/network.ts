@@ -1,15 +1,18 @@
 /**
- * A network of the trial's own, a Linux network namespace, with the receive buffers of a system on which nobody has set them. What
- * the attackers do not read is in their buffers, which would be on other machines; here it is taken from `net.ipv4.tcp_mem` of this
- * one, beyond which the system throws away segments of everybody.
+ * A network of the trial's own, a Linux network namespace, with the buffers of sockets that docs/security.md advises. The attackers
+ * would be on other machines, and with them what they do not read; here it is taken from `net.ipv4.tcp_mem` of this one, beyond
+ * which the system throws away segments of everybody.
  */
 
-/** The largest receive buffer of a socket, in bytes (Linux, Documentation/networking/ip-sysctl: tcp_rmem). */
-const MAX_RECEIVE_BYTES = 6 * 1024 * 1024;
+/** The least, the first and the largest size of the buffers of a socket, in bytes (Linux: ip-sysctl). */
+const BUFFERS = { tcp_rmem: "4096 131072 6291456", tcp_wmem: "4096 16384 1048576" };
 
 /** Prepares the network and runs what follows. */
-const SCRIPT =
-  `ip link set lo up && echo "4096 131072 ${MAX_RECEIVE_BYTES}" > /proc/sys/net/ipv4/tcp_rmem && exec "$@"`;
+const SCRIPT = [
+  "ip link set lo up",
+  ...Object.entries(BUFFERS).map(([name, sizes]) => `echo "${sizes}" > /proc/sys/net/ipv4/${name}`),
+  'exec "$@"',
+].join(" && ");
 
 /** How to get one: as root, and as anybody where the system allows it. */
 const WAYS = [["--net"], ["--net", "--map-root-user"]];
