@@ -258,7 +258,7 @@ export class HttpConnection {
   }
 
   async #read(buffer: Uint8Array): Promise<number> {
-    const count = await this.#conn.read(buffer).catch(() => null);
+    const count = await this.#conn.read(buffer).catch(() => null); // It broke: the client has gone.
     if (count === null) throw new Ended();
     return count;
   }
