@@ -1,38 +1,30 @@
 /**
- * The pool of connections: reads what each sends, carries it out or refuses it, and ends connections. What a line leads to
- * is decided elsewhere: {@linkcode Commands} for control lines, {@linkcode Broker.publish} for events.
+ * The pool of connections: takes them, has what each sends carried out by its {@linkcode LineHandler}, and ends them.
  *
  * @module
  */
-import type { Codec, MessageCodec } from "../net/codec.ts";
-import { Heartbeat, tickMs } from "../net/heartbeat.ts";
+import type { Codec } from "../net/codec.ts";
+import { tickMs } from "../net/heartbeat.ts";
 import { MemoryBudget } from "../net/memory.ts";
 import { Flow, scheduler } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
-import { ConnectionError, FatalProtocolError, ProtocolError } from "../protocol/errors.ts";
-import { FAULT_GRACE_MS, heldBytesLimit, type Limits } from "../protocol/limits.ts";
-import { formatDropped, formatErr, HTTP_REFUSAL, isHttpRequest } from "../protocol/lines.ts";
+import { ProtocolError } from "../protocol/errors.ts";
+import { FAULT_GRACE_MS, heldBytesLimit } from "../protocol/limits.ts";
+import { formatDropped } from "../protocol/lines.ts";
 import { Pattern } from "../protocol/pattern.ts";
 import type { ClientInfo } from "../protocol/responses.ts";
-import { isBlank, isFirstWord, takeWord } from "../protocol/text.ts";
 import type { Scope } from "../protocol/tokens.ts";
 import { Admission } from "./admission.ts";
 import { type Authenticator, unauthorized } from "./authenticator.ts";
-import { asFatal, asProtocolError, type Commands, responseSubject } from "./commands.ts";
 import { Connection } from "./connection.ts";
 import { ConnectionList } from "./connection_list.ts";
-import type { FanOut } from "./fan_out.ts";
-import type { Callbacks, SlowPolicy } from "./options.ts";
-import { Publication } from "./publication.ts";
+import { type Ending, LineHandler, type LineHandlerOptions } from "./line_handler.ts";
+import type { SlowPolicy } from "./options.ts";
 import { SlowConsumers } from "./slow_consumers.ts";
 import type { Subscriptions } from "./subscriptions.ts";
-import type { SystemEvents } from "./system_events.ts";
 
 /** What a session without patterns is subscribed to. */
 const ALL = new Pattern(">");
-
-/** What a control line begins with. */
-const SLASH = 0x2f;
 
 /** Reported because it is a usual fault of a first client: it forgets the LF. */
 const UNFINISHED_LINE = new ProtocolError(
@@ -41,25 +33,13 @@ const UNFINISHED_LINE = new ProtocolError(
 );
 
 /** What a {@linkcode Pool} works with. */
-export interface PoolOptions {
-  /** The broker's limits. */
-  limits: Limits;
+export interface PoolOptions extends Omit<LineHandlerOptions, "tickMs" | "end"> {
   /** What happens to slow consumers. */
   slow: SlowPolicy;
   /** Decides what a client may do. */
   authenticator: Authenticator;
-  /** Carries out control lines. */
-  commands: Commands;
   /** Keeps the patterns of connections. */
   subscriptions: Subscriptions;
-  /** Sends to connections. */
-  fanOut: FanOut;
-  /** Publishes what happens to connections. */
-  systemEvents: SystemEvents;
-  /** Told of errors that are not a client's doing. */
-  callbacks: Callbacks;
-  /** Publishes an event of a connection. */
-  publish: (event: Publication, connection: Connection, isGuess?: boolean) => unknown;
 }
 
 /** What is known of a client whose connection is attached with {@linkcode Pool.attach}. */
@@ -76,24 +56,13 @@ export interface Session {
   readonly first: Uint8Array;
 }
 
-/** How a connection is ended. */
-interface Ending {
-  /** Why, as `mq.disconnect` tells it. */
-  readonly reason: string;
-  /** Whole lines that are written to it at last, each with its LF. Default: none. */
-  readonly closeMessage?: string;
-  /** After how many milliseconds it is closed in any case. Default: the limit `drainMs`. */
-  readonly graceMs?: number;
-  /** How many bytes that were meant for it have been dropped. Default: 0. */
-  readonly droppedBytes?: number;
-}
-
 /** The connections of a broker. */
 export class Pool {
   /** Accepts connections into the pool, or rejects them. */
   readonly admission: Admission;
   readonly #options: PoolOptions;
   readonly #slowConsumers: SlowConsumers;
+  readonly #lines: LineHandler;
   readonly #tickMs: number;
   readonly #connections = new ConnectionList<Connection>();
   /** The connections that are out of the pool, and are still to read what was queued for them. */
@@ -126,6 +95,11 @@ export class Pool {
     this.#tickMs = tickMs(helloMs, silenceMs, answerMs);
     this.memory = new MemoryBudget(heldBytesLimit(limits.memoryBytes));
     this.#slowConsumers = this.#makeSlowConsumers();
+    this.#lines = new LineHandler({
+      ...options,
+      tickMs: this.#tickMs,
+      end: (connection, ending) => this.#end(connection, ending),
+    });
     this.admission = new Admission({
       newcomers: this.newcomers,
       isOpen: () => this.#isOpen,
@@ -237,7 +211,7 @@ export class Pool {
     connection.authenticated(scope);
     connection.introduce({ name });
     const change = connection.subscribed.add(patterns.length > 0 ? patterns : [ALL]);
-    this.#watch(connection);
+    this.#lines.watch(connection);
     systemEvents.connected(connection);
     systemEvents.introduced(connection, was);
     systemEvents.subscribed(connection, change);
@@ -270,101 +244,12 @@ export class Pool {
   }
 
   async #serve(connection: Connection): Promise<void> {
-    const reason = await this.#readAll(connection);
+    const reason = await this.#lines.readAll(connection);
     connection.inputEnded();
     await scheduler.run(this.newcomers, 0, () => {
-      if (connection.reader.unfinishedBytes > 0) this.#refuse(connection, UNFINISHED_LINE);
+      if (connection.reader.unfinishedBytes > 0) this.#lines.refuse(connection, UNFINISHED_LINE);
       this.#end(connection, { reason });
     });
-  }
-
-  /** Reads to the end of a connection; returns how it ended. */
-  async #readAll(connection: Connection): Promise<string> {
-    const { fanOut } = this.#options;
-    let isFirst = true;
-    let isNew = true;
-    const onLine = (line: string) => {
-      if (isFirst && isHttpRequest(line)) this.#refuseHttp(connection);
-      else this.#read(connection, line);
-      if (isNew && connection.scope !== undefined) {
-        connection.reader.flow = new Flow();
-        isNew = false;
-      }
-      isFirst = false;
-      if (connection.mayPause || fanOut.mayPause) return connection.pause() ?? fanOut.pause(connection);
-    };
-    const onFault = (error: ProtocolError) => {
-      const why = isFirst ? "it was the first" : connection.scope === undefined ? "no token had come" : undefined;
-      this.#refuse(connection, why && !connection.codec.decode ? asFatal(error, why) : error);
-      isFirst = false;
-    };
-    try {
-      await connection.reader.readAll({ onLine, onFault });
-      return "closed";
-    } catch (error) {
-      if (error instanceof ConnectionError) return "reset";
-      this.#refuse(connection, this.#asRefusal(error));
-      return "internal-error";
-    }
-  }
-
-  /** A line, or a message of another codec. */
-  #read(connection: Connection, line: string): void {
-    if (connection.ended) return;
-    try {
-      const { codec } = connection;
-      if (connection.scope === undefined) this.#readGreeting(connection, line);
-      else if (codec.decode !== undefined) this.#readMessage(connection, codec, line);
-      else if (line.charCodeAt(0) === SLASH) this.#runCommand(connection, line);
-      else if (!isBlank(line)) this.#options.publish(new Publication(line, connection.name), connection);
-    } catch (error) {
-      this.#refuse(connection, this.#asRefusal(error));
-    }
-  }
-
-  /** A line of a client that has not authenticated: only `/hello` with a token is carried out. */
-  #readGreeting(connection: Connection, line: string): void {
-    if (isFirstWord("/hello", line)) this.#runCommand(connection, line);
-    else if (!isBlank(line)) this.#refuse(connection, unauthorized('first comes /hello {"token":"..."}'), "hello");
-  }
-
-  #readMessage(connection: Connection, codec: MessageCodec, text: string): void {
-    const { line, source, isGuess, notices } = codec.decode(text);
-    for (const notice of notices) this.#options.systemEvents.noticed(connection, notice);
-    this.#options.publish(new Publication(line, connection.name, undefined, source), connection, isGuess);
-  }
-
-  /** Carries a control line out: exactly one response a line, but for `/pong` and `/quit`. */
-  #runCommand(connection: Connection, line: string): void {
-    if (!connection.speaksControl) this.#watch(connection);
-    const [verb, rest] = takeWord(line.slice(1));
-    if (verb === "pong") return;
-    if (verb === "quit") return this.#end(connection, { reason: "quit", closeMessage: "/bye\n" });
-    try {
-      this.#options.commands.run(connection, verb, rest);
-    } catch (error) {
-      this.#refuse(connection, this.#asRefusal(error), responseSubject(verb, rest));
-    }
-  }
-
-  /** From now on the client gets control lines, and is asked whether it is still there when it is silent. */
-  #watch(connection: Connection): void {
-    let pings = 0;
-    connection.speaksControl = true;
-    connection.heartbeat = new Heartbeat(
-      {
-        get receivedBytes() {
-          return connection.isOneWay ? pings : connection.reader.receivedBytes;
-        },
-        ping: () => {
-          pings++;
-          this.#options.fanOut.send(connection, "/ping\n");
-        },
-        onTimeout: () => this.#refuse(connection, new FatalProtocolError("silent", "Closed: /ping was not answered")),
-      },
-      this.#options.limits,
-      this.#tickMs,
-    );
   }
 
   /** Looks for connections that have not authenticated in time, and for silent ones. */
@@ -372,33 +257,10 @@ export class Pool {
     const { helloMs } = this.#options.limits;
     for (const connection of this.#connections) {
       const isLate = connection.scope === undefined && connection.connectedMs > helloMs;
-      if (isLate) this.#refuse(connection, unauthorized(`no token came within ${helloMs} ms`), "hello");
+      if (isLate) this.#lines.refuse(connection, unauthorized(`no token came within ${helloMs} ms`), "hello");
       else if (!connection.isPausing) connection.heartbeat?.tick();
       if (connection.codec.decode !== undefined) this.#slowConsumers.notify(connection); // It is not told itself.
     }
-  }
-
-  /** The refusal of a line for an error. What is not the client's doing the program is told, too. */
-  #asRefusal(error: unknown): ProtocolError {
-    const refusal = asProtocolError(error);
-    if (refusal !== error) this.#options.callbacks.fail(error);
-    return refusal;
-  }
-
-  /** Responds to a line that could not be carried out, and closes the connection after a fatal error. */
-  #refuse(connection: Connection, error: ProtocolError, what = "-"): void {
-    if (connection.ended) return;
-    if (error.code !== "unrecognized") this.#options.systemEvents.refusedLine(connection, error);
-    const response = formatErr(what, error) + "\n";
-    const isFatal = error instanceof FatalProtocolError;
-    if (isFatal) this.#end(connection, { reason: error.code, closeMessage: response, graceMs: FAULT_GRACE_MS });
-    else if (connection.speaksControl) this.#options.fanOut.send(connection, response);
-  }
-
-  /** A web page can have a browser send a request to any port: it must not be able to publish. */
-  #refuseHttp(connection: Connection): void {
-    this.#options.systemEvents.refusedLine(connection, { code: "http", message: "Refused an HTTP request" });
-    this.#end(connection, { reason: "http", closeMessage: HTTP_REFUSAL, graceMs: FAULT_GRACE_MS });
   }
 
   #endDraining(connection: Connection): void {

@@ -54,14 +54,14 @@ export class RequestBody {
   }
 
   /**
-   * Makes room for its next part.
+   * Makes room for its next part, so that it has no more memory than for what has come and a little more.
    *
-   * @param bytes How long that is.
-   * @returns Where to put it.
+   * @param bytes How much is still to come.
+   * @returns Where to put what comes next: so much, or a part of it.
    */
   extend(bytes: number): Uint8Array {
     const start = this.#length;
-    this.#length += bytes;
+    this.#length += Math.min(bytes, LARGE_BYTES);
     if (this.#length > this.#buffer.length) {
       const least = start + Math.min(Math.max(start, FIRST_BYTES), LARGE_BYTES);
       this.#grow(Math.max(this.#length, Math.min(least, this.maxBytes)));

@@ -17,9 +17,6 @@ import { formatResponse, type HttpResponse, refusal } from "./responses.ts";
 /** The size of the buffer of a connection while little comes, and of the largest one, in bytes. */
 const [SMALL_BYTES, LARGE_BYTES] = [1024, MAX_HEAD_BYTES + 1];
 
-/** How much of a body is read at once at most, in bytes. */
-const MAX_PART_BYTES = 128 * 1024;
-
 /** How much is read and discarded behind the last response, before the socket is closed, in bytes. */
 const MAX_DISCARDED_BYTES = 64 * 1024;
 
@@ -281,10 +278,10 @@ export class HttpConnection {
     return this.#buffer.subarray(this.#start - bytes, this.#start);
   }
 
-  /** Reads the next part of a body, with no more memory than for what has come and a little more. */
+  /** Reads the next part of a body. */
   async #readPart(bytes: number, wait: Wait): Promise<void> {
     for (let left = bytes; left > 0;) {
-      const part = this.#body.extend(Math.min(left, MAX_PART_BYTES));
+      const part = this.#body.extend(left);
       const first = this.#take(Math.min(part.length, this.#end - this.#start));
       part.set(first);
       for (let length = first.length; length < part.length;) length += await wait(this.#read(part.subarray(length)));

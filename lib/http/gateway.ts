@@ -92,9 +92,8 @@ export interface WebGateway extends AsyncDisposable {
   /** The URL for a browser on this machine, such as `http://localhost:8080/`. */
   readonly url: string;
   /**
-   * Closes the gateway: ends its WebSockets and event streams, each once it has read what is queued for it, and waits until all
-   * requests are answered. It may be called
-   * at any time, also by a function that the broker calls.
+   * Closes the gateway: ends its WebSockets and event streams, each once it has read what is queued for it, and waits until
+   * all requests are answered. It may be called at any time, also by a function that the broker calls.
    *
    * @param graceMs After how many milliseconds what has not ended is cut off. Default: `limits.drainMs` of the broker.
    */

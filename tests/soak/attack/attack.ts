@@ -154,8 +154,8 @@ const attack = defineCommand({
     "An honest client publishes 200 events a second, and ten listen. They must hear all of them, 99 of 100 within 150 ms,\n" +
     "and none of them may be disconnected; the broker's memory may grow by 200 MiB, and must come back to within 20 %.\n" +
     "All are in a network of their own where the system gives them one (unshare), with the buffers of sockets that\n" +
-    "docs/security.md advises: those of attackers would be on other machines. `lost` counts TCP segments that the system threw away because all sockets had too\n" +
-    "much memory: they delay everybody.\n" +
+    "docs/security.md advises: those of attackers would be on other machines. `lost` counts TCP segments that the system\n" +
+    "threw away because all sockets had too much memory: they delay everybody.\n" +
     `Kinds: ${Object.keys(KINDS).join(", ")}.\nWithout a KIND, all; with --memory, those that aim at it.`,
   operands: { form: "[KIND...]", min: 0, max: Infinity },
   flags,
