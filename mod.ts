@@ -41,7 +41,7 @@ export type { Json } from "./lib/protocol/data.ts";
 export type { HeartbeatTimes } from "./lib/net/heartbeat.ts";
 
 // What a broker says of itself: to its clients, and to the program that it is part of.
-export type { BrokerStats, ClientInfo, EventInfo, Hello, Receipt, Why } from "./lib/protocol/responses.ts";
+export type { BrokerStats, ClientInfo, EventInfo, Hello, Receipt, StoreInfo, Why } from "./lib/protocol/responses.ts";
 
 // The broker: admit connections, recognize events, pass them on.
 export { Broker } from "./lib/broker.ts";
@@ -54,6 +54,9 @@ export { parseTokens, type Scope, type Token } from "./lib/protocol/tokens.ts";
 export { classic } from "./lib/net/classic.ts";
 export type { ClassicOptions } from "./lib/protocol/classic.ts";
 export type { ClassicForm, ClassicKeys } from "./lib/protocol/classic/message.ts";
+
+// The store: what a broker keeps.
+export { openStore, type StoreOptions } from "./lib/store/sqlite.ts";
 
 // The catalog: what events there are, and what data they carry.
 export { type Catalog, parseCatalog } from "./lib/catalog/catalog.ts";

@@ -14,11 +14,15 @@ import { type Graph, unusedFiles } from "./unused_files.ts";
 export const PERMISSIONS: readonly string[] = [
   "--allow-net",
   "--allow-read",
+  "--allow-write",
   "--allow-run",
   "--allow-env=MQ_URL,MQ_TOKEN,MQ_TLS_CA,MQ_HOPS,TERM",
 ];
 
 const MAIN = "cmd/main.ts";
+
+/** The module of the store's worker: nothing imports it. */
+const STORE_WORKER = "lib/store/sqlite/worker.ts";
 
 /** Where an executable is made, so that the one of before stays in place until then. */
 const FOLDER = "dist/new";
@@ -45,7 +49,7 @@ export async function compile(file: string, target: string): Promise<Uint8Array<
   await Deno.mkdir(FOLDER, { recursive: true });
   try {
     const excluded = (await unused()).flatMap((path) => ["--exclude", path]);
-    const embedded = ["--include", "dist/page", ...excluded];
+    const embedded = ["--include", "dist/page", "--include", STORE_WORKER, ...excluded];
     const made = ["--target", target, "--output", `${FOLDER}/${file}`];
     await deno(["compile", ...FLAGS, ...PERMISSIONS, ...embedded, ...made, MAIN], target);
     const bytes = await Deno.readFile(`${FOLDER}/${file}`);

@@ -16,6 +16,7 @@ import { shellQuote } from "./shared/suggestions.ts";
 
 export { UsageError };
 export {
+  age,
   choice,
   DURATION,
   duration,
@@ -85,6 +86,12 @@ export interface Command<F extends Flags = Flags> extends Title {
   readonly examples: readonly (readonly [command: string, effect: string])[];
   /** The permissions that it needs; all others are dropped before it runs. */
   readonly permissions: readonly Deno.PermissionName[];
+  /**
+   * More permissions that it needs with some flags, until it has opened what they name: then it drops them itself.
+   *
+   * @param flags The values of the flags.
+   */
+  openingPermissions?(flags: Values<F>): readonly Deno.PermissionName[];
   /** Runs it; resolves to the exit code. */
   run(args: Args<F>, io: Io): Promise<number>;
 }

@@ -58,7 +58,7 @@ async function runCommand(argv: readonly string[], io: Io): Promise<number> {
   setColorEnabled(io.stdout.can.colors);
   const args = parseCommand(command, argv.slice(wordsOf(called).length), io.env);
   if (args.help) return printHelp(wordsOf(called), io);
-  dropPermissions(command.permissions);
+  dropPermissions([...command.permissions, ...command.openingPermissions?.(args.flags) ?? []]);
   return command.run(args, io);
 }
 
@@ -72,7 +72,11 @@ function print(text: string, io: Io): Promise<number> {
   return Promise.resolve(0);
 }
 
-/** Revokes the permissions that a command does not need, so that it cannot be made to misuse them. */
+/**
+ * Revokes the permissions that a command does not need, so that it cannot be made to misuse them.
+ *
+ * @param needed The permissions that it needs.
+ */
 function dropPermissions(needed: readonly Deno.PermissionName[]): void {
   for (const name of PERMISSIONS) {
     if (!needed.includes(name)) Deno.permissions.revokeSync({ name });

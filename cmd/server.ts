@@ -22,6 +22,7 @@ import { InvalidValueError, UnusableValueError } from "./shared/errors.ts";
 import { limitFlags, limitsOf } from "./server/limit_flags.ts";
 import { continueWithoutLog, jsonLog, type Listening, type Security, TextLog } from "./server/log.ts";
 import { type Server, stopServer } from "./server/stop.ts";
+import { dropStorePermissions, openStoreOf, storeFlags, storePermissions } from "./server/store_flags.ts";
 import { aborted, type Io } from "./shared/stdio.ts";
 import { webFlag, webOriginFlag } from "./server/web_flags.ts";
 
@@ -77,6 +78,7 @@ const flags = {
   }),
   web: webFlag,
   "web-origin": webOriginFlag,
+  ...storeFlags,
   ...limitFlags,
   verbose: toggle("Log every event.", { short: "v", suggestFor: ["debug", "loud", "trace", "log"] }),
   json: jsonFlag,
@@ -131,8 +133,10 @@ export const server = defineCommand({
     ["mq server --slow drop --max-queue 4MiB", "drops events instead of disconnecting slow consumers"],
   ],
   permissions: ["net"],
+  openingPermissions: (flags: ServerFlags) => storePermissions(flags),
   async run({ flags }, io) {
     const server = await startServer(flags, io);
+    dropStorePermissions();
     await aborted(io.signal);
     await stopServer(server, io);
     return 0;
@@ -147,6 +151,7 @@ export async function startServer(given: ServerFlags, io: Io): Promise<Server> {
   const log = flags.json ? jsonLog(io) : new TextLog(io, flags, security);
   const options: BrokerOptions = {
     ...await recognized(flags.events, io),
+    ...await openStoreOf(flags),
     limits: limitsOf(flags),
     tokens: security.tokens,
     slow: flags.slow,

@@ -6,15 +6,18 @@
  */
 import process from "node:process";
 import { Authenticator } from "./broker/authenticator.ts";
-import { Commands, unrecognized } from "./broker/commands.ts";
+import { Commands } from "./broker/commands.ts";
+import { unrecognized } from "./broker/publish_line.ts";
 import type { Connection } from "./broker/connection.ts";
 import { DirectPublishers } from "./broker/direct_publisher.ts";
 import { FanOut } from "./broker/fan_out.ts";
+import type { Waiter } from "./broker/journal.ts";
 import { type BrokerOptions, Callbacks, type DirectPublishOptions, type SystemEvent } from "./broker/options.ts";
 import { Pool, type Session } from "./broker/pool.ts";
 import { Publication, type Publisher } from "./broker/publication.ts";
 import { explainRoute } from "./broker/reports.ts";
-import { Router } from "./broker/router.ts";
+import { type Route, Router } from "./broker/router.ts";
+import { Stored } from "./broker/stored.ts";
 import { Subscriptions } from "./broker/subscriptions.ts";
 import { SystemEvents } from "./broker/system_events.ts";
 import { type Codec, LINE_CODEC } from "./net/codec.ts";
@@ -28,8 +31,10 @@ import { checkPublishable, DEFAULT_EVENTS, eventLine } from "./protocol/event.ts
 import { checkLimits, CLIENTS_PER_PAGE, DEFAULT_LIMITS, type Limits, MAX_HOPS } from "./protocol/limits.ts";
 import { BROKER_NAME, type EventHeaders, formatEvent, isClientName } from "./protocol/lines.ts";
 import { checkRecognizable } from "./protocol/pattern.ts";
-import type { BrokerStats, ClientInfo, EventInfo, Receipt, Why } from "./protocol/responses.ts";
+import { isLongerThan } from "./protocol/text.ts";
+import type { BrokerStats, ClientInfo, EventInfo, Receipt, StoreInfo, Why } from "./protocol/responses.ts";
 import type { Scope } from "./protocol/tokens.ts";
+import type { Store } from "./store/store.ts";
 
 /** What connections of another kind share with those of a broker's pool. */
 interface Shared {
@@ -78,6 +83,10 @@ export class Broker implements AsyncDisposable {
   readonly #subscriptions: Subscriptions;
   readonly #pool: Pool;
   readonly #directPublishers: DirectPublishers;
+  /** What a broker with a store has more; undefined for one without. */
+  readonly #stored: Stored | undefined;
+  /** What the broker stores; undefined for nothing. */
+  readonly storeInfo: StoreInfo | undefined;
   readonly #startedAt = performance.now();
   readonly #listeners: Listener[] = [];
   #published = 0;
@@ -100,19 +109,25 @@ export class Broker implements AsyncDisposable {
     checkRecognizable(this.events);
     checkLimits(this.#limits);
     this.#authenticator = new Authenticator(options.tokens ?? []);
-    this.#router = new Router(this.events, this.#fanOut);
+    const { store, keep = [">"] } = options;
+    this.#router = new Router(this.events, this.#fanOut, store && keep);
     this.#subscriptions = new Subscriptions(this.#router, this.#systemEvents, this.#limits.patterns);
     this.#directPublishers = new DirectPublishers(this.#limits.eventsPerSecond);
+    this.storeInfo = store && { keep: [...keep], syncMs: store.syncMs };
+    this.#stored = store && this.#makeStored(store);
     this.#pool = this.#makePool();
   }
 
   #makePool(): Pool {
     const parts = { fanOut: this.#fanOut, subscriptions: this.#subscriptions, systemEvents: this.#systemEvents };
-    const publish = (event: Publication, publisher: Publisher, isGuess?: boolean) =>
-      this.#publish(event, publisher, isGuess);
+    const publish = (event: Publication, publisher: Publisher, isGuess?: boolean, waiter?: Waiter) =>
+      this.#publish(event, publisher, isGuess, waiter);
+    const stored = this.#stored;
     return new Pool({
       ...parts,
       publish,
+      replays: stored?.replays,
+      groups: stored?.groups,
       limits: this.#limits,
       slow: this.#options.slow ?? "disconnect",
       authenticator: this.#authenticator,
@@ -121,9 +136,26 @@ export class Broker implements AsyncDisposable {
         ...parts,
         publish,
         host: this,
+        storeCommands: stored?.commands,
         clientsAfter: (id) => this.#clientsAfter(id),
         changes: () => this.#changes,
       }),
+    });
+  }
+
+  #makeStored(store: Store): Stored {
+    return new Stored({
+      store,
+      limits: this.#limits,
+      events: this.events,
+      fanOut: this.#fanOut,
+      subscriptions: this.#subscriptions,
+      systemEvents: this.#systemEvents,
+      keep: (task) => this.#pool.keep(task),
+      publish: (event, publisher, isGuess, waiter) => this.#publish(event, publisher, isGuess, waiter),
+      check: (event, publisher) => this.#examine(event, publisher) !== undefined,
+      publishDelayed: ({ line, from, headers }) => this.#publishOwn(new Publication(line, from, headers)),
+      publishDead: (name, data) => this.#publishDead(name, data),
     });
   }
 
@@ -251,15 +283,46 @@ export class Broker implements AsyncDisposable {
    * ```
    */
   publish(name: string, data?: Json, options: DirectPublishOptions = {}): Receipt {
+    return this.#publishDirectly(name, data, options);
+  }
+
+  /**
+   * Publishes an event from the program around the broker, and waits until it is on disk, if it is one that is stored.
+   *
+   * @param name Its name.
+   * @param data Its data, any JSON value; undefined for none.
+   * @param options Who publishes it, and what that publisher may do.
+   * @returns Its id, for how many subscribers it is queued, and whether it is stored.
+   * @throws As {@linkcode Broker.publish}; a {@linkcode ProtocolError} with the code `store-failed`, if it is not known to be
+   * on disk.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using broker = new Broker();
+   * const { stored } = await broker.publishConfirmed("create", { id: 1 });
+   * assertEquals(stored, undefined); // This broker has no store.
+   * ```
+   */
+  async publishConfirmed(name: string, data?: Json, options: DirectPublishOptions = {}): Promise<Receipt> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const waiter = { settled: (error?: ProtocolError) => error === undefined ? resolve() : reject(error) };
+    const receipt = this.#publishDirectly(name, data, options, waiter);
+    if (receipt.stored) await promise;
+    return receipt;
+  }
+
+  #publishDirectly(name: string, data: Json | undefined, options: DirectPublishOptions, waiter?: Waiter): Receipt {
     if (this.#closing) throw new MqError("draining", "Cannot publish: the broker is going down");
     const { from = "broker", scope = "all", limitBy, address } = options;
     if (!isClientName(from)) throw new TypeError(`Cannot publish in the name of ${quote(from)}: it takes one word`);
     const publisher = this.#directPublishers.publisher(from, scope, limitBy);
     try {
       const event = this.#makeEvent(name, data, options, publisher);
-      const receivers = this.#publish(event, publisher);
+      const receivers = this.#publish(event, publisher, false, waiter);
       if (receivers === undefined) throw unrecognized(event.line, this.events);
-      const receipt = { id: event.id, receivers };
+      const receipt: Receipt = { id: event.id, receivers, ...(event.isStored && waiter && { stored: true }) };
       if (address !== undefined) this.#systemEvents.publishedDirectly(publisher, address, { name, ...receipt });
       return receipt;
     } catch (error) {
@@ -295,10 +358,24 @@ export class Broker implements AsyncDisposable {
    *
    * @returns For how many subscribers it is queued; undefined if nothing recognizes it, so that it was dropped.
    */
-  #publish(event: Publication, publisher: Publisher, isGuess?: boolean): number | undefined {
-    this.#admit(publisher);
-    const { catalog, onPublish } = this.#options;
+  #publish(event: Publication, publisher: Publisher, isGuess?: boolean, waiter?: Waiter): number | undefined {
+    const route = this.#examine(event, publisher, isGuess);
+    if (route === undefined) return undefined;
     const { line } = event;
+    const { onPublish } = this.#options;
+    if (route.isKept && waiter !== undefined) this.#stored!.journal.check();
+    const receivers = this.#fanOut.publish(route, event, publisher);
+    if (route.isKept) this.#store(event, publisher, waiter);
+    publisher.published++;
+    this.#published++;
+    if (onPublish !== undefined) this.#callbacks.call(() => onPublish(route.name, line, publisher.name, receivers));
+    return receivers;
+  }
+
+  /** Decides whether an event may be published, and on which route; undefined if nothing recognizes it. */
+  #examine({ line }: Publication, publisher: Publisher, isGuess?: boolean): Route | undefined {
+    this.#admit(publisher);
+    const { catalog } = this.#options;
     const route = this.#router.routeAfter(publisher.route, line);
     if (route.recognizedBy === undefined) {
       checkPublishable(route.name);
@@ -307,11 +384,32 @@ export class Broker implements AsyncDisposable {
     }
     publisher.route = route;
     if (catalog !== undefined) catalog.check(route.recognizedBy, line);
-    const receivers = this.#fanOut.publish(route, event, publisher);
-    publisher.published++;
-    this.#published++;
-    if (onPublish !== undefined) this.#callbacks.call(() => onPublish(route.name, line, publisher.name, receivers));
-    return receivers;
+    return route;
+  }
+
+  /** Publishes an event that the broker has kept or made; what refuses it is told. */
+  #publishOwn(event: Publication): void {
+    const publisher = this.#directPublishers.publisher(event.from, "all");
+    try {
+      this.#publish(event, publisher);
+    } catch (error) {
+      if (!(error instanceof ProtocolError)) throw error;
+      this.#systemEvents.refusedLine(publisher, error);
+    }
+  }
+
+  /** The event for a dead job is as long as an event may be, with its data or without. */
+  #publishDead(name: string, { data, ...about }: { [key: string]: Json }): void {
+    const line = formatEvent(name, JSON.stringify({ ...about, ...(data !== undefined && { data }) }));
+    const isTooLong = isLongerThan(this.#limits.lineBytes, line);
+    this.#publishOwn(new Publication(isTooLong ? formatEvent(name, JSON.stringify(about)) : line, BROKER_NAME));
+  }
+
+  #store(event: Publication, publisher: Publisher, waiter?: Waiter): void {
+    const { journal } = this.#stored!;
+    event.isStored = true;
+    journal.append(event, waiter);
+    if (journal.isFull) publisher.holdBack?.(journal.room());
   }
 
   /** The broker's own events take the same route, but need no permission. */
@@ -417,7 +515,9 @@ export class Broker implements AsyncDisposable {
 
   async #drain(): Promise<void> {
     for (const listener of this.#listeners.splice(0)) listener.close();
+    this.#stored?.stop();
     await this.#pool.drain();
+    await this.#stored?.close();
   }
 }
 

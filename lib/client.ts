@@ -12,6 +12,7 @@ import type {
   PublishOptions,
   RequestOptions,
 } from "./client/options.ts";
+import { Replays } from "./client/replays.ts";
 import { checkTimeout, type PublishRequest, Requests } from "./client/requests.ts";
 import { parseResponse, type Session } from "./client/session.ts";
 import { BufferedSubscription, type SubscribeOptions, type Subscription } from "./client/subscription.ts";
@@ -80,6 +81,9 @@ export class Client extends EventTarget implements AsyncDisposable {
   readonly #dispatcher = new Dispatcher<Receiver>();
   /** The subscriptions with a handler that has not handled all of their events; some of them may have ended. */
   readonly #handling = new Set<BufferedSubscription>();
+  /** The subscriptions that begin in the past. */
+  readonly #replays: Replays;
+  readonly #hasMeta: boolean;
   #requests: Requests | undefined;
   #references = 0;
   #drained: Promise<void> | undefined;
@@ -93,6 +97,12 @@ export class Client extends EventTarget implements AsyncDisposable {
   constructor(options: ConnectOptions = {}) {
     super();
     const dispatcher = this.#dispatcher;
+    this.#hasMeta = options.meta ?? true;
+    const replays = this.#replays = new Replays({
+      dispatcher,
+      updatePatterns: () => this.#updatePatterns(),
+      onNotice: (error) => void this.#emit("notice", error),
+    });
     this.#connection = new ClientConnection(options, {
       get patterns() {
         return dispatcher.patterns;
@@ -100,7 +110,9 @@ export class Client extends EventTarget implements AsyncDisposable {
       respond: (name, data) => this.publish(name, data),
       onEvent: (event) => dispatcher.dispatch(event),
       onNotice: (error) => void this.#emit("notice", error),
-      onDropped: (events) => void this.#emit("dropped", events),
+      onDropped: (events) => this.#dropped(events),
+      onPast: (event) => replays.onPast(event),
+      onReplayed: (json) => replays.onReplayed(json),
       onConnect: (session) => this.#resume(session),
       onDisconnect: (reason) => this.#disconnected(reason),
       onReconnect: (attempts) => void this.#emit("reconnect", { attempts }),
@@ -249,6 +261,7 @@ export class Client extends EventTarget implements AsyncDisposable {
    * @throws {ProtocolError} With the code `bad-pattern`.
    * @throws {ConnectionError} With the code `closed` or `draining`.
    * @throws {RangeError} If `maxWaiting`, `maxWaitingBytes` or `concurrency` is less than 1.
+   * @throws {TypeError} If there is `since`, and the client was made without `meta`.
    *
    * @example A handler
    * ```ts
@@ -270,16 +283,22 @@ export class Client extends EventTarget implements AsyncDisposable {
     const list = typeof patterns === "string" ? [patterns] : patterns;
     if (list.length === 0) throw new ProtocolError("bad-pattern", "Cannot subscribe to nothing: name a pattern");
     this.#checkSubscribable();
+    const isStored = options.since !== undefined;
+    if (isStored && !this.#hasMeta) {
+      throw new TypeError("Cannot subscribe since a time: the client was made without meta");
+    }
     const subscription = new BufferedSubscription(list, options, {
       onEnd: (subscription) => this.#remove(subscription),
       onIdle: (subscription) => void this.#handling.delete(subscription),
       onRefused: (error) => void this.#emit("notice", error),
       onSlow: (subscription) => this.#emitSlow(subscription),
+      onMissed: (subscription) => this.#missed([subscription]),
       onError: (error) => void (this.#emit("error", error) && reportError(error)),
       onDrain: (subscription) => this.#unsubscribe(subscription),
     });
     if (subscription.ended) return subscription;
-    this.#add(subscription);
+    if (isStored) this.#replays.add(subscription, this.#connection.session);
+    else this.#add(subscription);
     if (options.handler) this.#handling.add(subscription);
     return subscription;
   }
@@ -407,7 +426,7 @@ export class Client extends EventTarget implements AsyncDisposable {
 
   /** All that receive events, or have not handled all that they received. */
   get #receivers(): Set<Receiver> {
-    return new Set([...this.#dispatcher.handlers, ...this.#handling]);
+    return new Set([...this.#dispatcher.handlers, ...this.#replays.subscriptions, ...this.#handling]);
   }
 
   async #confirm(name: string, event: string, options: ConfirmOptions, onSend?: () => void): Promise<Receipt> {
@@ -468,6 +487,7 @@ export class Client extends EventTarget implements AsyncDisposable {
 
   #remove(receiver: Receiver): void {
     this.#dispatcher.remove(receiver);
+    if (receiver instanceof BufferedSubscription) this.#replays.remove(receiver);
     this.#updatePatterns();
   }
 
@@ -486,6 +506,19 @@ export class Client extends EventTarget implements AsyncDisposable {
   #resume(session: Session): void {
     session.subscribeTo(this.#dispatcher.patterns); // They may have changed during the greeting.
     for (const receiver of this.#dispatcher.handlers) this.#watch(receiver, session);
+    this.#replays.resume(session);
+  }
+
+  /** The broker had no room for events. */
+  #dropped(events: number): void {
+    this.#missed();
+    this.#emit("dropped", events);
+  }
+
+  /** Events of subscriptions with `since` found no room: they are fetched again. Default: of all of them. */
+  #missed(subscriptions?: BufferedSubscription[]): void {
+    const { session } = this.#connection;
+    if (session !== undefined) this.#replays.onMissed(session, subscriptions);
   }
 
   /** Tells a receiver that the broker has subscribed the connection to its patterns, or has refused one. */
@@ -502,6 +535,7 @@ export class Client extends EventTarget implements AsyncDisposable {
 
   #disconnected(reason: ConnectionError): void {
     this.#requests?.onDisconnect(reason);
+    this.#replays.onDisconnect(reason);
     this.#emit("disconnect", reason);
   }
 

@@ -170,9 +170,9 @@ export class RawClient implements Disposable {
     while (bytes.length > 0) bytes = bytes.subarray(await this.conn.write(bytes));
   }
 
-  /** Sends a line. */
-  async line(text: string): Promise<void> {
-    await this.send(text + "\n");
+  /** Sends a line, or several at once. */
+  async line(...texts: string[]): Promise<void> {
+    await this.send(texts.map((text) => text + "\n").join(""));
   }
 
   /** Sends a control line and returns the next line that comes. */

@@ -8,9 +8,10 @@ const MAY_IMPORT: Record<string, readonly string[]> = {
   protocol: [],
   net: ["protocol"],
   catalog: ["protocol"],
-  broker: ["protocol", "net", "catalog"],
+  store: ["protocol"],
+  broker: ["protocol", "net", "catalog", "store"],
   client: ["protocol", "net"],
-  "broker.ts": ["protocol", "net", "catalog", "broker"],
+  "broker.ts": ["protocol", "net", "catalog", "store", "broker"],
   "client.ts": ["protocol", "net", "client"],
   http: ["protocol", "net", "broker.ts"],
 };

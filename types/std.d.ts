@@ -105,6 +105,8 @@ declare module "@std/text/levenshtein-distance" {
 }
 
 declare module "@std/ulid" {
+  /** A new ULID. */
+  export function ulid(seedTime?: number): string;
   /** A new ULID, greater than every one made before it in this process. */
   export function monotonicUlid(seedTime?: number): string;
   /** The time within a ULID, in milliseconds since the Unix epoch. */

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { parseDuration } from "../../lib/protocol/duration.ts";
 import { InvalidValueError, UnusableValueError } from "./errors.ts";
 import { quoteIfNeeded, suggest } from "./suggestions.ts";
 
@@ -68,6 +69,14 @@ export function duration(text: string): number {
     ? undefined
     : `${amount}${wrong.toLowerCase() || likely}`;
   throw new InvalidValueError("a duration such as 500ms, 2s or 1m", suggestion);
+}
+
+/** Parses an age to milliseconds: `30s`, `12h`, `7d`. */
+export function age(text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined) return ms;
+  const [, amount, unit] = /^([1-9]\d*) ?(s|m|h|d)(?:ec|in|ours?|ays?|inutes?|econds?)?$/i.exec(text) ?? [];
+  throw new InvalidValueError("an age such as 30m, 12h or 7d", amount && `${amount}${unit.toLowerCase()}`);
 }
 
 /** Formats a duration for {@linkcode duration}: `2s`. */

@@ -163,6 +163,7 @@ async function refuse(conn: Transport, closeMessage: string, limits: Limits, dea
     overflow: NO_OVERFLOW,
     flow: new Flow(),
     memory: new MemoryBudget(),
+    send: () => {},
   };
   const connection = new Connection(conn, options);
   const reading = connection.reader.readAll({ onLine: () => {}, onFault: () => {} })

@@ -7,27 +7,26 @@
 import { FatalProtocolError, ProtocolError, quote } from "../protocol/errors.ts";
 import { INBOX } from "../protocol/event.ts";
 import { type Limits, MAX_HOPS, RESPONSE_BYTES } from "../protocol/limits.ts";
-import { formatOk, HELP, parseHello, PROTOCOL_VERSION, takeHeaders } from "../protocol/lines.ts";
-import { formatPatterns } from "../protocol/pattern.ts";
-import type { BrokerStats, EventInfo, Hello, Why } from "../protocol/responses.ts";
+import { formatOk, HELP, parseHello, PROTOCOL_VERSION, STORE_HELP } from "../protocol/lines.ts";
+import type { BrokerStats, EventInfo, Hello, StoreInfo, Why } from "../protocol/responses.ts";
 import { encodeText, takeWord } from "../protocol/text.ts";
 import type { Scope } from "../protocol/tokens.ts";
 import { VERSION } from "../protocol/version.ts";
 import { unauthorized } from "./authenticator.ts";
 import type { Connection } from "./connection.ts";
 import type { FanOut } from "./fan_out.ts";
-import { Publication } from "./publication.ts";
+import type { Publication } from "./publication.ts";
 import { describePage } from "./reports.ts";
 import { SharedResponses } from "./shared_responses.ts";
+import { noStore, STORE_VERBS, type StoreVerb } from "./no_store.ts";
+import { MAX_WHAT_CHARACTERS, parsePublish, StoredReceipt, unrecognized } from "./publish_line.ts";
+import type { StoreCommands } from "./store_commands.ts";
 import type { Subscriptions } from "./subscriptions.ts";
+import type { Response } from "./response_queue.ts";
+import type { Waiter } from "./journal.ts";
 import type { SystemEvents } from "./system_events.ts";
 
-/** The longest REF and verb that a response repeats, in UTF-16 code units. */
-const MAX_WHAT_CHARACTERS = 64;
-
 const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
-
-const HELP_BYTES = encodeText(HELP + "\n");
 
 /** The broker, to its commands. */
 export interface CommandHost {
@@ -35,6 +34,8 @@ export interface CommandHost {
   readonly events: readonly string[];
   /** The broker's limits. */
   readonly limits: Readonly<Limits>;
+  /** What the broker stores; undefined for nothing. */
+  readonly storeInfo: StoreInfo | undefined;
   /** The response to `/stats`. */
   stats(): BrokerStats;
   /** The response to `/events`. */
@@ -55,16 +56,24 @@ export interface CommandOptions {
   subscriptions: Subscriptions;
   /** Told of each `/hello`. */
   systemEvents: SystemEvents;
+  /** Carries out what needs a store; undefined for a broker without one. */
+  storeCommands: StoreCommands | undefined;
   /** Returns the connections that were accepted after the one with an id, the oldest first, as many as `/clients` lists. */
   clientsAfter: (id: string) => Connection[];
   /** Returns a number that grows with whatever a client does that changes what a response tells. */
   changes: () => number;
-  /** Publishes an event; returns for how many it is queued, undefined if nothing recognizes it. */
-  publish: (event: Publication, connection: Connection) => number | undefined;
+  /**
+   * Publishes an event; returns for how many it is queued, undefined if nothing recognizes it. The waiter is told when the
+   * event is on disk, if it is stored.
+   */
+  publish: (event: Publication, connection: Connection, isGuess: false, waiter: Waiter) => number | undefined;
 }
 
-/** Carries out a verb; `rest` is what follows it on the line. Returns the response, or its bytes with the LF. */
-type Handler = (connection: Connection, rest: string) => string | Uint8Array;
+/** The verbs whose responses repeat the REF of the line. */
+const WITH_REF: readonly string[] = ["pub", "once", "delay"];
+
+/** Carries out a verb; `rest` is what follows it on the line. Returns the response. */
+export type Handler = (connection: Connection, rest: string) => Response;
 
 /** Carries out control lines. */
 export class Commands {
@@ -82,7 +91,12 @@ export class Commands {
    */
   constructor(options: CommandOptions) {
     this.#options = options;
-    const { host, subscriptions } = options;
+    const { host, subscriptions, storeCommands } = options;
+    const help = encodeText(storeCommands === undefined ? `${HELP}\n` : `${HELP}\n${STORE_HELP}\n`);
+    const refuse = (verb: StoreVerb): Handler => () => {
+      throw noStore(verb);
+    };
+    const storeVerbs = storeCommands?.verbs ?? STORE_VERBS.map((verb): [string, Handler] => [verb, refuse(verb)]);
     this.#verbs = new Map<string, Handler>([
       ["hello", (connection, rest) => this.#hello(connection, rest)],
       ["sub", (connection, rest) => subscriptions.subscribe(connection, rest)],
@@ -93,7 +107,8 @@ export class Commands {
       ["clients", (_connection, rest) => this.#clients(rest.trim())],
       ["events", () => this.#events ??= encodeText(formatOk("events", host.describeEvents()) + "\n")],
       ["why", (_connection, rest) => this.#why(rest.trim())],
-      ["help", () => HELP_BYTES],
+      ["help", () => help],
+      ...storeVerbs,
     ]);
   }
 
@@ -113,8 +128,8 @@ export class Commands {
     }
     const response = handler(connection, rest);
     const bytes = typeof response === "string" ? encodeText(response + "\n") : response;
-    this.#checkRoom(connection, bytes);
-    if (!connection.ended) this.#options.fanOut.send(connection, bytes);
+    if (bytes instanceof Uint8Array) this.#checkRoom(connection, bytes);
+    if (!connection.ended) connection.responses.push(bytes);
   }
 
   #hello(connection: Connection, rest: string): Uint8Array {
@@ -138,7 +153,7 @@ export class Commands {
 
   /** What the broker says of itself: JSON without its opening brace. */
   #describeSelf(): string {
-    const { limits, events } = this.#options.host;
+    const { limits, events, storeInfo: store } = this.#options.host;
     const self: Omit<Hello, "id"> = {
       server: `mq/${VERSION}`,
       version: PROTOCOL_VERSION,
@@ -146,6 +161,7 @@ export class Commands {
       events: [...events],
       hops: MAX_HOPS,
       inbox: INBOX,
+      ...(store && { store }),
     };
     return JSON.stringify(self).slice(1);
   }
@@ -168,17 +184,14 @@ export class Commands {
     return this.#shared.get(question, this.#options.changes(), make);
   }
 
-  #publish(connection: Connection, rest: string): string {
-    const [ref, tail] = takeWord(rest);
-    const [headers, line] = takeHeaders(tail);
-    if (line === "" || ref === "-" || ref.length > MAX_WHAT_CHARACTERS) {
-      const form = `"/pub REF NAME [DATA]", with a REF of at most ${MAX_WHAT_CHARACTERS} characters other than "-"`;
-      throw new ProtocolError("bad-arguments", `Cannot publish: it is ${form}`);
-    }
-    const event = new Publication(line, connection.name, headers);
-    const receivers = this.#options.publish(event, connection);
-    if (receivers === undefined) throw unrecognized(line, this.#options.host.events);
-    return formatOk(ref, { id: event.id, receivers });
+  #publish(connection: Connection, rest: string): Response {
+    const { ref, event } = parsePublish(rest, '"/pub REF NAME [DATA]"', connection.name);
+    const receipt = new StoredReceipt(ref, event);
+    const receivers = this.#options.publish(event, connection, false, receipt);
+    if (receivers === undefined) throw unrecognized(event.line, this.#options.host.events);
+    if (!event.isStored) return formatOk(ref, { id: event.id, receivers });
+    receipt.receivers = receivers;
+    return receipt;
   }
 
   /** A long response has to fit behind the events that were published before. A short one always gets room. */
@@ -190,21 +203,6 @@ export class Commands {
     const message = `Cannot answer: that would take ${length} bytes, and there is room for ${roomBytes}`;
     throw new ProtocolError("answer-too-long", message);
   }
-}
-
-/**
- * The error for an event that asked for a receipt and is not recognized.
- *
- * @param line Its line.
- * @param events The patterns of the events that are recognized.
- * @returns The error to send.
- */
-export function unrecognized(line: string, events: readonly string[]): ProtocolError {
-  const [name] = takeWord(line);
-  return new ProtocolError(
-    "unrecognized",
-    `Dropped ${quote(name)}: this broker recognizes ${formatPatterns(events)}`,
-  );
 }
 
 /**
@@ -224,7 +222,7 @@ export function unrecognized(line: string, events: readonly string[]): ProtocolE
  * ```
  */
 export function responseSubject(verb: string, rest: string): string {
-  const word = verb === "pub" && takeWord(rest)[1] !== "" ? takeWord(rest)[0] : verb;
+  const word = WITH_REF.includes(verb) && takeWord(rest)[1] !== "" ? takeWord(rest)[0] : verb;
   return word === "" || word.length > MAX_WHAT_CHARACTERS ? "-" : word;
 }
 

@@ -21,7 +21,9 @@ import type { Scope } from "../protocol/tokens.ts";
 import { PatternSet } from "./pattern_set.ts";
 import { lineFormat, type Publication, type Publisher } from "./publication.ts";
 import { RateLimiter } from "./rate_limiter.ts";
+import { ResponseQueue } from "./response_queue.ts";
 import type { Route } from "./router.ts";
+import type { Delivery } from "./work_group.ts";
 import { encodeControl, type Subscriber, type SubscriberGroup } from "./subscriber_group.ts";
 import { BoundedCounter } from "./system_events.ts";
 
@@ -51,6 +53,8 @@ export interface ConnectionOptions {
   flow: Flow;
   /** The budget for what it holds. */
   memory: MemoryBudget;
+  /** Sends whole lines to it, each with its LF. */
+  send: (connection: Connection, text: string | Uint8Array) => void;
 }
 
 /** One connection in a broker's pool. */
@@ -69,6 +73,8 @@ export class Connection implements Publisher, Subscriber, Holder {
   readonly reader: Reader;
   /** What waits to be written to it. */
   readonly queue: WriteQueue;
+  /** The responses to its lines. */
+  readonly responses: ResponseQueue;
   /** What it is subscribed to. */
   readonly subscribed: PatternSet;
   /** How events are written to it. */
@@ -97,6 +103,10 @@ export class Connection implements Publisher, Subscriber, Holder {
   dropped = 0;
   /** Set once it is out of the pool: nothing it sends counts any more. */
   ended = false;
+  /** Set once its last line was read: it is ended when all lines before are answered. */
+  hasQuit = false;
+  /** Settles when it is sent all of a replay; undefined if there is none. */
+  replaying: Promise<void> | undefined;
   /** Set once `mq.disconnect` has been published: no system event about it follows, but for what was dropped. */
   isGone = false;
   /** Counts the codes it was refused with, and the names that were not recognized. */
@@ -112,6 +122,9 @@ export class Connection implements Publisher, Subscriber, Holder {
   readonly #overflow: OverflowHandler;
   #wanted: Required<Pick<HelloArguments, "meta" | "hops" | "reply">> = { meta: false, hops: false, reply: false };
   #pauseMs = 0;
+  #jobs: Map<number, Delivery> | undefined;
+  #jobCount = 0;
+  #heldBackUntil: Promise<void> | undefined;
   readonly #inputEnd = Promise.withResolvers<void>();
 
   /**
@@ -120,7 +133,7 @@ export class Connection implements Publisher, Subscriber, Holder {
    * @param conn The socket.
    * @param options Its name, limits and codec.
    */
-  constructor(conn: Transport, { name, limits, codec, overflow, flow, memory }: ConnectionOptions) {
+  constructor(conn: Transport, { name, limits, codec, overflow, flow, memory, send }: ConnectionOptions) {
     this.transport = conn;
     this.name = name;
     this.address = formatAddress(conn.remoteAddr as Deno.NetAddr);
@@ -136,6 +149,7 @@ export class Connection implements Publisher, Subscriber, Holder {
       memory,
       onRoom: () => overflow.hasRoom(this),
     });
+    this.responses = new ResponseQueue((text) => this.ended || send(this, text));
     if (limits.eventsPerSecond !== null) this.#limiter = new RateLimiter(limits.eventsPerSecond);
   }
 
@@ -165,6 +179,27 @@ export class Connection implements Publisher, Subscriber, Holder {
     this.format = this.codec.format ?? lineFormat(this.#wanted);
   }
 
+  /** The jobs that were delivered to it and are not settled, by their numbers. */
+  get jobs(): Map<number, Delivery> {
+    return this.#jobs ??= new Map();
+  }
+
+  /**
+   * Numbers the next jobs that are delivered to it.
+   *
+   * @param count How many there are.
+   * @returns The number of the first.
+   */
+  numberJobs(count: number): number {
+    this.#jobCount += count;
+    return this.#jobCount - count + 1;
+  }
+
+  /** Which headers of events are written to it. */
+  get wanted(): { readonly hops: boolean; readonly reply: boolean } {
+    return this.#wanted;
+  }
+
   /**
    * Takes an event from its rate. After one that is too many {@linkcode Connection.pause} waits.
    *
@@ -183,18 +218,30 @@ export class Connection implements Publisher, Subscriber, Holder {
    */
   pause(): Promise<void> | undefined {
     if (!this.isPausing) return undefined;
+    if (this.#heldBackUntil !== undefined) return this.#heldBackUntil.then(() => this.pause());
     if (this.#hasUnreadResponses) return this.queue.urgentWritten().then(() => this.pause());
     return delay(this.#pauseMs).then(() => void (this.#pauseMs = 0));
   }
 
+  /**
+   * Has it wait before its next line.
+   *
+   * @param until What it waits for; never rejects.
+   */
+  holdBack(until: Promise<void>): void {
+    const held = this.#heldBackUntil = until.then(() => {
+      if (this.#heldBackUntil === held) this.#heldBackUntil = undefined;
+    });
+  }
+
   /** Whether {@linkcode Connection.pause} may have a reason: where nothing waits to be written, only a rate can be one. */
   get mayPause(): boolean {
-    return this.#pauseMs > 0 || this.queue.queuedBytes > 0;
+    return this.#pauseMs > 0 || this.queue.queuedBytes > 0 || this.#heldBackUntil !== undefined;
   }
 
   /** Whether what it sends waits to be read: then nobody can tell whether it is silent. */
   get isPausing(): boolean {
-    return this.#pauseMs > 0 || this.#hasUnreadResponses;
+    return this.#pauseMs > 0 || this.#hasUnreadResponses || this.#heldBackUntil !== undefined;
   }
 
   /** Whether so many responses wait for it that no more of its lines are carried out before they are written. */
@@ -333,6 +380,7 @@ export class Connection implements Publisher, Subscriber, Holder {
   /** Closes the socket at once, and gives up what it holds. */
   close(): void {
     this.queue.fail();
+    this.responses.clear();
     this.subscribed.clear();
     try {
       this.transport.close();

@@ -52,6 +52,8 @@ export interface LineHandlerOptions {
   publish: (event: Publication, connection: Connection, isGuess?: boolean) => unknown;
   /** Takes a connection out of the pool and lets it finish by itself. */
   end: (connection: Connection, ending: Ending) => void;
+  /** The same, once all of its lines are answered. */
+  endAnswered: (connection: Connection, ending: Ending) => void;
 }
 
 /** Carries out what connections send, line by line, or refuses it. */
@@ -104,7 +106,7 @@ export class LineHandler {
 
   /** A line, or a message of another codec. */
   #read(connection: Connection, line: string): void {
-    if (connection.ended) return;
+    if (connection.ended || connection.hasQuit) return;
     try {
       const { codec } = connection;
       if (connection.scope === undefined) this.#readGreeting(connection, line);
@@ -133,7 +135,7 @@ export class LineHandler {
     if (!connection.speaksControl) this.watch(connection);
     const [verb, rest] = takeWord(line.slice(1));
     if (verb === "pong") return;
-    if (verb === "quit") return this.#options.end(connection, { reason: "quit", closeMessage: "/bye\n" });
+    if (verb === "quit") return this.#options.endAnswered(connection, { reason: "quit", closeMessage: "/bye\n" });
     try {
       this.#options.commands.run(connection, verb, rest);
     } catch (error) {
@@ -185,7 +187,7 @@ export class LineHandler {
     const response = formatErr(what, error) + "\n";
     const isFatal = error instanceof FatalProtocolError;
     if (isFatal) this.#options.end(connection, { reason: error.code, closeMessage: response, graceMs: FAULT_GRACE_MS });
-    else if (connection.speaksControl) this.#options.fanOut.send(connection, response);
+    else if (connection.speaksControl) connection.responses.push(formatErr(what, error));
   }
 
   /** A web page can have a browser send a request to any port: it must not be able to publish. */

@@ -6,6 +6,7 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import type { Json } from "../protocol/data.ts";
 import type { Limits } from "../protocol/limits.ts";
+import type { Store } from "../store/store.ts";
 import type { Scope, Token } from "../protocol/tokens.ts";
 
 /**
@@ -60,6 +61,17 @@ export interface BrokerOptions {
    * @default {"disconnect"}
    */
   slow?: SlowPolicy;
+  /**
+   * Where events are kept, and jobs and delayed events: see {@linkcode openStore}. The broker closes it. Default: nothing is
+   * kept.
+   */
+  store?: Store;
+  /**
+   * The patterns of the events that are stored. Replies to requests never are.
+   *
+   * @default {[">"]}
+   */
+  keep?: readonly string[];
   /**
    * Called with each system event, whether a client is subscribed to it or not. As all of these functions, it may close
    * the broker and call whatever else that has; the system events that this causes come after the one it was called with.

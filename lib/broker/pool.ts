@@ -21,6 +21,9 @@ import { ConnectionList } from "./connection_list.ts";
 import { type Ending, LineHandler, type LineHandlerOptions } from "./line_handler.ts";
 import type { SlowPolicy } from "./options.ts";
 import { SlowConsumers } from "./slow_consumers.ts";
+import type { Groups } from "./groups.ts";
+import type { Replays } from "./replay.ts";
+import { noStore } from "./no_store.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
 /** What a session without patterns is subscribed to. */
@@ -33,13 +36,17 @@ const UNFINISHED_LINE = new ProtocolError(
 );
 
 /** What a {@linkcode Pool} works with. */
-export interface PoolOptions extends Omit<LineHandlerOptions, "tickMs" | "end"> {
+export interface PoolOptions extends Omit<LineHandlerOptions, "tickMs" | "end" | "endAnswered"> {
   /** What happens to slow consumers. */
   slow: SlowPolicy;
   /** Decides what a client may do. */
   authenticator: Authenticator;
   /** Keeps the patterns of connections. */
   subscriptions: Subscriptions;
+  /** The groups that connections are members of; undefined without a store. */
+  groups: Groups | undefined;
+  /** Sends what is stored; undefined if nothing is. */
+  replays: Replays | undefined;
 }
 
 /** What is known of a client whose connection is attached with {@linkcode Pool.attach}. */
@@ -52,6 +59,8 @@ export interface Session {
   readonly scope: Scope;
   /** What it subscribes to; none for all events. */
   readonly patterns: readonly Pattern[];
+  /** The id behind which it is sent first what the store has; empty for the beginning. Default: only what comes from now on. */
+  readonly after?: string;
   /** What is written first. */
   readonly first: Uint8Array;
 }
@@ -99,6 +108,7 @@ export class Pool {
       ...options,
       tickMs: this.#tickMs,
       end: (connection, ending) => this.#end(connection, ending),
+      endAnswered: (connection, ending) => this.#endAnswered(connection, ending),
     });
     this.admission = new Admission({
       newcomers: this.newcomers,
@@ -177,8 +187,15 @@ export class Pool {
     systemEvents.draining(this.size, limits.drainMs);
     this.#isDraining = true;
     for (const connection of this.connections) this.#endDraining(connection);
+    const deadline = setTimeout(() => this.#endAll(), limits.drainMs);
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);
+    clearTimeout(deadline);
     fanOut.flush();
+  }
+
+  /** Ends the connections that still wait for the disk. */
+  #endAll(): void {
+    for (const connection of this.connections) this.#end(connection, { reason: "draining" });
   }
 
   /**
@@ -197,12 +214,13 @@ export class Pool {
    *
    * @param conn The connection.
    * @param session What is known of the client.
-   * @throws {ProtocolError} With the code `too-many-connections`, `forbidden` or `too-many-patterns`. Then the connection is as
-   * it was.
+   * @throws {ProtocolError} With the code `too-many-connections`, `forbidden` or `too-many-patterns`; `no-store`, if it asks
+   * for what is stored and nothing is. Then the connection is as it was.
    */
-  attach(conn: Transport, { codec, name, scope, patterns, first }: Session): void {
+  attach(conn: Transport, { codec, name, scope, patterns, first, after }: Session): void {
     this.admission.checkRoom();
-    const { subscriptions, systemEvents } = this.#options;
+    const { subscriptions, systemEvents, replays } = this.#options;
+    if (after !== undefined && replays === undefined) throw noStore("replay");
     subscriptions.checkNew(scope, patterns);
     const connection = this.#connect(conn, codec);
     const { name: was } = connection;
@@ -210,12 +228,15 @@ export class Pool {
     connection.queue.flush();
     connection.authenticated(scope);
     connection.introduce({ name });
-    const change = connection.subscribed.add(patterns.length > 0 ? patterns : [ALL]);
+    const wanted = patterns.length > 0 ? patterns : [ALL];
+    const { subscribed } = connection;
+    const change = after === undefined ? subscribed.add(wanted) : subscribed.remove([ALL]); // The replay adds them.
     this.#lines.watch(connection);
     systemEvents.connected(connection);
     systemEvents.introduced(connection, was);
     systemEvents.subscribed(connection, change);
     subscriptions.join(connection);
+    if (after !== undefined) this.keep(replays!.begin(connection, { after, patterns: wanted, isLive: true })());
     this.keep(this.#serve(connection));
   }
 
@@ -237,6 +258,7 @@ export class Pool {
       overflow: this.#slowConsumers,
       flow: this.newcomers,
       memory: this.memory,
+      send: (connection, text) => this.#options.fanOut.send(connection, text),
     });
     this.memory.add(connection);
     this.#connections.add(connection);
@@ -248,7 +270,9 @@ export class Pool {
     connection.inputEnded();
     await scheduler.run(this.newcomers, 0, () => {
       if (connection.reader.unfinishedBytes > 0) this.#lines.refuse(connection, UNFINISHED_LINE);
-      this.#end(connection, { reason });
+      if (reason !== "closed") return this.#end(connection, { reason });
+      void connection.replaying?.then(() => this.#endAnswered(connection, { reason }));
+      if (connection.replaying === undefined) this.#endAnswered(connection, { reason });
     });
   }
 
@@ -265,7 +289,13 @@ export class Pool {
 
   #endDraining(connection: Connection): void {
     const closeMessage = connection.speaksControl ? "/bye The broker is going down\n" : "";
-    this.#end(connection, { reason: "draining", closeMessage });
+    this.#endAnswered(connection, { reason: "draining", closeMessage });
+  }
+
+  /** Ends a connection once all of its lines are answered. It may be ended for another reason before. */
+  #endAnswered(connection: Connection, ending: Ending): void {
+    connection.hasQuit = true;
+    connection.responses.push(() => this.#end(connection, ending));
   }
 
   /** Takes a connection out of the pool and lets it finish by itself. */
@@ -274,6 +304,7 @@ export class Pool {
     this.#options.subscriptions.leave(connection);
     if (connection.ended) return; // It had no room for what waited for it, and so was ended for that.
     connection.ended = true;
+    this.#options.groups?.disconnected(connection, !this.#isOpen);
     this.#connections.delete(connection);
     this.#leaving.add(connection);
     this.keep(this.#finish(connection, ending));

@@ -6,6 +6,7 @@
 import { monotonicUlid } from "@std/ulid";
 import type { EventFormat, Outgoing } from "../net/codec.ts";
 import { type EventHeaders, formatHeaders } from "../protocol/lines.ts";
+import type { StoredEvent } from "../store/record.ts";
 import type { BoundedCounter } from "./system_events.ts";
 import type { Route } from "./router.ts";
 import type { SubscriberGroup } from "./subscriber_group.ts";
@@ -24,6 +25,12 @@ export interface Publisher {
   readonly isGone?: boolean;
   /** Whether its token allows it to publish. */
   readonly mayPublish: boolean;
+  /**
+   * Has it wait before it publishes more, if it can: more is to be stored than the disk takes.
+   *
+   * @param until What it waits for.
+   */
+  holdBack?(until: Promise<void>): void;
   /** Counts what it was refused for, and the names that were not recognized. */
   readonly causes: BoundedCounter;
   /** The route of its last event: the next is likely to take the same. */
@@ -60,6 +67,8 @@ export class Publication implements Outgoing {
   readonly headers: EventHeaders | undefined;
   /** The message that the event came as, if it was no line. */
   source: unknown;
+  /** Whether it is, or will be, in the broker's store. */
+  isStored = false;
   #id: string | undefined;
   #metaLine: string | undefined;
 
@@ -78,9 +87,26 @@ export class Publication implements Outgoing {
     this.source = source;
   }
 
+  /**
+   * Makes an event of one that is stored.
+   *
+   * @param stored The stored event.
+   * @returns The same event, with its id.
+   */
+  static of({ id, from, headers, line }: StoredEvent): Publication {
+    const event = new Publication(line, from, headers);
+    event.#id = id;
+    return event;
+  }
+
   /** The ULID of the event. */
   get id(): string {
     return this.#id ??= monotonicUlid();
+  }
+
+  /** The event as a store keeps it: see lib/store/record.ts. */
+  get record(): string {
+    return `${this.id} ${this.from} ${this.headers === undefined ? "" : formatHeaders(this.headers)}${this.line}`;
   }
 
   /** The event with its id and publisher. */

@@ -24,6 +24,8 @@ export interface Route {
   readonly name: string;
   /** The pattern that recognizes it; undefined if the broker does not recognize it. */
   readonly recognizedBy: string | undefined;
+  /** Whether events of this name are stored, if the broker has a store. */
+  readonly isKept: boolean;
   /** The groups with a pattern that matches it. */
   groups: readonly SubscriberGroup[];
   /** Of which version of the subscriptions they are. */
@@ -33,6 +35,9 @@ export interface Route {
   /** The route of the name that a publisher sent after this one the last time. */
   next: Route | undefined;
 }
+
+/** The route of an event that is not recognized. */
+const NOWHERE = { recognizedBy: undefined, isKept: false, groups: [], isKnown: false, next: undefined };
 
 /**
  * Routes events by name to the subscribers whose patterns match.
@@ -51,6 +56,7 @@ export class Router {
   /** The names that are recognized, without those that only a wildcard matches. */
   readonly names: readonly string[];
   readonly #recognized: readonly Pattern[];
+  readonly #kept: readonly Pattern[];
   readonly #fanOut: FanOut;
   readonly #groups = new Map<string, SubscriberGroup>();
   readonly #index = new PatternIndex<SubscriberGroup>();
@@ -68,12 +74,14 @@ export class Router {
    *
    * @param events The patterns of the events that are recognized.
    * @param fanOut Delivers what was published to a group before its members change.
+   * @param kept The patterns of the events that are stored. Default: none are.
    * @throws {ProtocolError} With the code `bad-pattern`, if one is not a pattern.
    */
-  constructor(events: readonly string[], fanOut: FanOut) {
+  constructor(events: readonly string[], fanOut: FanOut, kept: readonly string[] = []) {
     const patterns = events.map((text) => new Pattern(text));
     this.names = patterns.filter(({ isLiteral }) => isLiteral).map(({ text }) => text);
     this.#recognized = [...patterns, new Pattern(INBOXES)];
+    this.#kept = kept.map((text) => new Pattern(text));
     this.#fanOut = fanOut;
   }
 
@@ -246,7 +254,7 @@ export class Router {
     const recognizedBy = this.recognizedBy(name);
     const isKnown = recognizedBy !== undefined || isOwn;
     // Not remembered: anybody can make up any number of these.
-    if (!isKnown) return { name, recognizedBy, groups: [], version: this.#version, isKnown, next: undefined };
+    if (!isKnown) return { ...NOWHERE, name, version: this.#version };
     if (this.#routes.size >= MAX_ROUTES) this.#forgetRoutes();
     const route = this.#makeRoute(copySubstring(name), recognizedBy);
     route.isKnown = true;
@@ -256,6 +264,8 @@ export class Router {
 
   #makeRoute(name: string, recognizedBy = this.recognizedBy(name)): Route {
     const groups = this.#groupsOf(name);
-    return { name, recognizedBy, groups, version: this.#version, isKnown: false, next: undefined };
+    const isKept = recognizedBy !== undefined && recognizedBy !== INBOXES &&
+      this.#kept.some((kept) => kept.matches(name));
+    return { name, recognizedBy, isKept, groups, version: this.#version, isKnown: false, next: undefined };
   }
 }

@@ -49,10 +49,20 @@ export class Subscriptions {
    */
   subscribe(connection: Connection, rest: string): string {
     checkScope(connection.scope);
-    const patterns = parsePatterns("sub", rest, this.#maxPatterns);
+    this.add(connection, parsePatterns("sub", rest, this.#maxPatterns));
+    return formatOk("sub");
+  }
+
+  /**
+   * Subscribes a connection to patterns, from the next event on.
+   *
+   * @param connection The connection.
+   * @param patterns The patterns.
+   * @throws {ProtocolError} With the code `too-many-patterns`; then nothing has changed.
+   */
+  add(connection: Connection, patterns: readonly Pattern[]): void {
     const changes = connection.subscribed.checkAdd(patterns, this.#maxPatterns);
     if (changes) this.#change(connection, () => connection.subscribed.add(patterns));
-    return formatOk("sub");
   }
 
   /**

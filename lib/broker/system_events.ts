@@ -146,6 +146,26 @@ export class SystemEvents {
     connection.isGone = true;
   }
 
+  /** The store cannot be written. */
+  storeFailed(text: string): void {
+    this.#enqueue("mq.store", { state: "failed", text });
+  }
+
+  /** The store can be written again. So many events were published meanwhile and are not in it. */
+  storeMended(unstored: number): void {
+    this.#enqueue("mq.store", { state: "mended", unstored });
+  }
+
+  /** A job of a group is dead. */
+  jobDied(data: SystemEvent): void {
+    this.#enqueue("mq.dead", data);
+  }
+
+  /** So many events of the log were deleted before a group looked at them. */
+  eventsExpired(group: string, events: number): void {
+    this.#enqueue("mq.expired", { group, events });
+  }
+
   /** The broker begins to drain. */
   draining(connections: number, deadlineMs: number): void {
     this.#enqueue("mq.drain", { connections, deadlineMs });

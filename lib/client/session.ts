@@ -13,7 +13,13 @@ import { Heartbeat, type HeartbeatTimes, tickMs } from "../net/heartbeat.ts";
 import { LineReader } from "../net/line_reader.ts";
 import { WriteQueue } from "../net/write_queue.ts";
 import { Queue } from "./queue.ts";
-import { type BrokerLine, formatEvent, type HelloArguments, parseBrokerLine } from "../protocol/lines.ts";
+import {
+  type BrokerEvent,
+  type BrokerLine,
+  formatEvent,
+  type HelloArguments,
+  parseBrokerLine,
+} from "../protocol/lines.ts";
 import { within } from "../net/time.ts";
 import { afterCurrentTick } from "../net/ticks.ts";
 
@@ -45,6 +51,10 @@ export interface SessionObserver {
   onNotice(error: ProtocolError): void;
   /** Called with the number of events that the broker dropped at this position. */
   onDropped(events: number): void;
+  /** Called with each event of a replay. */
+  onPast(event: MqEvent): void;
+  /** Called with the JSON of the end of a replay. */
+  onReplayed(json: string): void;
 }
 
 /** Options of {@linkcode Session}. */
@@ -327,6 +337,10 @@ export class Session {
         return this.#onBye(line.text);
       case "dropped":
         return this.#observer.onDropped(line.events);
+      case "past":
+        return this.#observer.onPast(this.#toEvent(line.event));
+      case "replayed":
+        return this.#observer.onReplayed(line.json);
       case "skipped":
         return; // Only observers are sent samples.
     }
@@ -334,9 +348,12 @@ export class Session {
 
   #onEvent(line: BrokerLine & { type: "event" }): void {
     const { name, text } = line;
-    const { respond } = this.#observer;
-    if (this.#responses >= GREETING_RESPONSES) this.#observer.onEvent(new MqEvent(name, text, line, respond));
+    if (this.#responses >= GREETING_RESPONSES) this.#observer.onEvent(this.#toEvent(line));
     else if (!isName(name)) throw new ProtocolError("bad-reply", `${quote(formatEvent(name, text))} is no event`);
+  }
+
+  #toEvent(line: BrokerEvent): MqEvent {
+    return new MqEvent(line.name, line.text, line, this.#observer.respond);
   }
 
   #takePending(): PendingRequest {

@@ -57,6 +57,13 @@ export interface SubscribeOptions {
   /** Ends the subscription. Events that wait can still be taken, or are still handled. */
   signal?: AbortSignal;
   /**
+   * Where the subscription begins, if the broker has a store: `first`, for all that it has; the id of an event, for what
+   * follows it; a time; or a duration such as `1h`, for what is not older. The events come in their order, each once, and
+   * are followed by those that are published from then on. After a reconnect, or where too many wait, the subscription goes
+   * on behind the last event that it has: none is dropped. Default: it begins with the next event.
+   */
+  since?: string | Date;
+  /**
    * The most events that may wait to be taken or handled. More are dropped and counted.
    *
    * @default {100000}
@@ -143,6 +150,8 @@ export interface SubscriptionObserver {
   onIdle(subscription: BufferedSubscription): void;
   /** Called if the broker refuses a subscription with a handler. Without one, the loop throws the error. */
   onRefused(error: ProtocolError): void;
+  /** Called when there is no room for an event of a subscription with `since`: it has to be fetched again. */
+  onMissed(subscription: BufferedSubscription): void;
   /** Called when an event is dropped, but not again before half of what may wait has been taken. */
   onSlow(subscription: BufferedSubscription): void;
   /** Called with what the handler threw. */
@@ -154,10 +163,13 @@ export interface SubscriptionObserver {
 /** The implementation of {@linkcode Subscription}, with the methods by which the client puts events in. */
 export class BufferedSubscription implements Subscription, Receiver {
   readonly patterns: readonly Pattern[];
+  /** The most events that may wait. */
+  readonly maxWaiting: number;
+  /** Where it is in the store: what `/replay` begins with; undefined for a subscription without `since`. */
+  position: string | undefined;
   readonly #observer: SubscriptionObserver;
   readonly #handler: ((event: MqEvent) => unknown) | undefined;
   readonly #concurrency: number;
-  readonly #maxWaiting: number;
   readonly #maxWaitingBytes: number;
   readonly #ready = Promise.withResolvers<void>();
   readonly #waiting = new Queue<MqEvent>();
@@ -167,6 +179,8 @@ export class BufferedSubscription implements Subscription, Receiver {
   /** The number of events that are being handled. */
   #handling = 0;
   readonly #idle = Promise.withResolvers<void>();
+  /** Settles when half of what may wait has been taken. */
+  #room: PromiseWithResolvers<void> | undefined;
   #drained: Promise<void> | undefined;
   #stopListening = () => {};
   #dropped = 0;
@@ -185,7 +199,7 @@ export class BufferedSubscription implements Subscription, Receiver {
    * @throws {RangeError} If `maxWaiting`, `maxWaitingBytes` or `concurrency` is less than 1.
    */
   constructor(patterns: readonly string[], options: SubscribeOptions, observer: SubscriptionObserver) {
-    const { handler, signal, concurrency = 1 } = options;
+    const { handler, signal, since, concurrency = 1 } = options;
     const { maxWaiting = MAX_WAITING_EVENTS, maxWaitingBytes = MAX_WAITING_BYTES } = options;
     for (const [name, value] of Object.entries({ maxWaiting, maxWaitingBytes, concurrency })) {
       if (!(value >= 1)) throw new RangeError(`Cannot have ${name} of ${value}: it takes 1 or more`);
@@ -194,7 +208,8 @@ export class BufferedSubscription implements Subscription, Receiver {
     this.#observer = observer;
     this.#handler = handler;
     this.#concurrency = concurrency;
-    this.#maxWaiting = maxWaiting;
+    this.maxWaiting = maxWaiting;
+    this.position = since instanceof Date ? since.toISOString() : since;
     this.#maxWaitingBytes = maxWaitingBytes;
     this.#ready.promise.catch(() => {}); // The program need not wait for it.
     this.#stopListening = onAbort(signal, () => this.finish());
@@ -263,13 +278,51 @@ export class BufferedSubscription implements Subscription, Receiver {
 
   onEvent(event: MqEvent): void {
     if (this.#ended) return;
-    const taker = this.#takers.shift();
-    if (taker !== undefined) return taker.resolve({ value: event, done: false });
-    if (this.#handler && this.#waiting.length === 0 && this.#handling < this.#concurrency) return this.#handle(event);
+    if (this.#passOn(event)) return this.#keepPosition(event);
     const bytes = sizeOf(event);
-    if (!this.#hasRoomFor(bytes)) return this.#drop();
+    if (!this.#hasRoomFor(bytes)) return this.position === undefined ? this.#drop() : this.#observer.onMissed(this);
+    this.#add(event, bytes);
+    this.#keepPosition(event);
+  }
+
+  #keepPosition({ id }: MqEvent): void {
+    if (this.position !== undefined) this.position = id;
+  }
+
+  /**
+   * Takes an event of the store, which always finds room.
+   *
+   * @param event The event.
+   */
+  onPast(event: MqEvent): void {
+    if (this.#ended) return;
+    this.#keepPosition(event);
+    if (!this.#passOn(event)) this.#add(event, sizeOf(event));
+  }
+
+  /** Whether somebody takes an event at once. */
+  #passOn(event: MqEvent): boolean {
+    const taker = this.#takers.shift();
+    if (taker !== undefined) taker.resolve({ value: event, done: false });
+    else if (this.#handler && this.#waiting.length === 0 && this.#handling < this.#concurrency) this.#handle(event);
+    else return false;
+    return true;
+  }
+
+  #add(event: MqEvent, bytes: number): void {
     this.#waiting.push(event);
     this.#waitingBytes += bytes;
+  }
+
+  /** Waits until half of what may wait has been taken, or it has ended. */
+  async room(): Promise<void> {
+    if (this.#ended || this.#isHalfEmpty) return;
+    this.#room ??= Promise.withResolvers();
+    await this.#room.promise;
+  }
+
+  get #isHalfEmpty(): boolean {
+    return this.#waiting.length <= this.maxWaiting / 2 && this.#waitingBytes <= this.#maxWaitingBytes / 2;
   }
 
   onReady(): void {
@@ -298,6 +351,7 @@ export class BufferedSubscription implements Subscription, Receiver {
     this.#ended = true;
     this.#failure = failure;
     this.#stopListening();
+    this.#endRoom();
     this.#ready.reject(reason);
     for (let taker = this.#takers.shift(); taker; taker = this.#takers.shift()) taker.resolve(this.next());
     this.#tellIdle();
@@ -306,7 +360,7 @@ export class BufferedSubscription implements Subscription, Receiver {
 
   #hasRoomFor(bytes: number): boolean {
     if (this.#waiting.length === 0) return true;
-    return this.#waiting.length < this.#maxWaiting && this.#waitingBytes + bytes <= this.#maxWaitingBytes;
+    return this.#waiting.length < this.maxWaiting && this.#waitingBytes + bytes <= this.#maxWaitingBytes;
   }
 
   #drop(): void {
@@ -320,9 +374,15 @@ export class BufferedSubscription implements Subscription, Receiver {
     const event = this.#waiting.shift();
     if (event === undefined) return undefined;
     this.#waitingBytes -= sizeOf(event);
-    const isHalfEmpty = this.#waiting.length <= this.#maxWaiting / 2 && this.#waitingBytes <= this.#maxWaitingBytes / 2;
-    if (isHalfEmpty) this.#isSlow = false;
+    if (!this.#isHalfEmpty) return event;
+    this.#isSlow = false;
+    this.#endRoom();
     return event;
+  }
+
+  #endRoom(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
   }
 
   #handle(event: MqEvent): void {

@@ -11,6 +11,7 @@ import type { Flow } from "../net/read_scheduler.ts";
 import { MqError, type ProtocolError, quote } from "../protocol/errors.ts";
 import type { Limits } from "../protocol/limits.ts";
 import { Pattern } from "../protocol/pattern.ts";
+import { parseReplayStart } from "../protocol/replay_start.ts";
 import type { Certificate } from "../net/listen.ts";
 import { atMost } from "../net/time.ts";
 import { type AccessPolicy, authorize, bearerToken, checkAccess, type HttpPeer, parseOrigin } from "./access.ts";
@@ -217,7 +218,7 @@ class Gateway implements WebGateway, HttpServerHost {
     const healthz: Handler = () => text(200, "text/plain", "ok\n");
     const stats: Handler = () => json(200, this.#broker.stats());
     const metrics: Handler = (call) => this.#readMetrics(call);
-    const parameters = ["pattern", "lastEventId"]; // Polyfills of EventSource send the latter when they reconnect.
+    const parameters = ["pattern", "since", "lastEventId"]; // Polyfills of EventSource send the latter when they reconnect.
     return [
       ["/ws", { isGuarded: false, methods: { GET: (call) => this.#upgrade(call) } }], // Its /hello shows the token.
       ["/healthz", { isGuarded: false, methods: { GET: healthz, HEAD: healthz } }],
@@ -285,16 +286,25 @@ class Gateway implements WebGateway, HttpServerHost {
     return publishRequest(this.#broker, request, url.pathname.slice(PUBLISH_PATH.length), peer);
   }
 
-  #subscribe({ url, peer: { token } }: Call): HttpResponse {
+  #subscribe({ request, url, peer: { token } }: Call): HttpResponse {
     const patterns = patternsOf(url);
+    const after = this.#startOf(url, request.headers);
     const scope = authorize(this.#broker, token);
     const upgrade = (upgraded: Upgraded) => {
       const transport: EventStreamTransport = new EventStreamTransport(upgraded, () => this.#streams.delete(transport));
-      const session = { codec: EVENT_STREAM_CODEC, name: HTTP_CLIENT, scope, patterns, first: upgraded.head };
+      const session = { codec: EVENT_STREAM_CODEC, name: HTTP_CLIENT, scope, patterns, after, first: upgraded.head };
       this.#broker.attachSession(transport, session);
       this.#streams.add(transport);
     };
     return { ...text(200, EVENT_STREAM, ""), upgrade };
+  }
+
+  /** Where the events begin that a client asks for: behind the last one that it has, or at `since`. */
+  #startOf({ searchParams }: URL, headers: HttpRequest["headers"]): string | undefined {
+    if (this.#broker.storeInfo === undefined && !searchParams.has("since")) return undefined;
+    const lastId = headers.get("last-event-id") ?? searchParams.get("lastEventId") ?? "";
+    const start = lastId === "" ? searchParams.get("since") : lastId;
+    return start === null ? undefined : parseReplayStart(start, Date.now());
   }
 
   async #readMetrics({ request }: Call): Promise<HttpResponse> {

@@ -48,7 +48,7 @@ export async function publishRequest(
 ): Promise<HttpResponse> {
   checkMedia(request.headers);
   const data = dataFromText(decodeBody(await request.body(broker.limits.lineBytes)));
-  const receipt = broker.publish(decodeName(name), data, {
+  const receipt = await broker.publishConfirmed(decodeName(name), data, {
     raw: true,
     from: "http",
     scope: authorize(broker, token),

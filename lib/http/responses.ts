@@ -37,6 +37,7 @@ export const STATUSES: ReadonlyMap<string, [status: number, headers?: Record<str
   ["too-many-patterns", [400]],
   ["invalid-utf8", [400]],
   ["bad-parameter", [400]],
+  ["bad-arguments", [400]],
   ["unauthorized", [401, { "www-authenticate": "Bearer" }]],
   ["forbidden", [403]],
   ["bad-origin", [403]],
@@ -51,9 +52,11 @@ export const STATUSES: ReadonlyMap<string, [status: number, headers?: Record<str
   ["no-upgrade", [426, { upgrade: "websocket", connection: "upgrade" }]],
   ["head-too-long", [431]],
   ["not-implemented", [501]],
+  ["no-store", [501]],
   ["bad-version", [505]],
   ["rate-limited", [429, { "retry-after": String(RETRY_AFTER_S) }]],
   ["too-many-connections", [503]],
+  ["store-failed", [503]],
   ["draining", [503]],
 ]);
 

@@ -38,6 +38,14 @@ export const WIRE_CODES = [
   "silent",
   "slow-consumer",
   "out-of-memory",
+  "no-store",
+  "store-failed",
+  "busy",
+  "no-group",
+  "group-differs",
+  "no-job",
+  "not-found",
+  "too-many-keys",
   "internal-error",
 ] as const;
 
@@ -91,7 +99,6 @@ export type LocalCode =
   | "rate-limited"
   | "unsupported-encoding"
   | "unsupported-type"
-  | "not-found"
   | "no-upgrade"
   | "draining"
   | "refused"
@@ -99,6 +106,10 @@ export type LocalCode =
   | "cannot-listen"
   | "cannot-read"
   | "cannot-write"
+  | "store-in-use"
+  | "store-foreign"
+  | "store-newer"
+  | "gap"
   | "timeout";
 
 /**

@@ -36,6 +36,16 @@ export const HELP: string = [
   "/ping [TEXT]   /quit      get a /pong; close the connection",
 ].map((line) => `/# ${line}`).join("\n");
 
+/** What the response to `/help` has more for a broker with a store. */
+export const STORE_HELP: string = [
+  "/replay FROM PATTERN...   what is stored: /replay 1h order.*; FROM may be first, an id or a time",
+  "/once REF KEY NAME [DATA] publish once, however often it is sent with that key",
+  "/delay REF 10s NAME [DATA]    publish later; /cancel ID does not",
+  "/join GROUP PATTERN...    get jobs; /ack N, /nack N [DELAY] [WHY], /bury N, /touch N; /leave GROUP",
+  "/groups   /log            what groups there are, and what is stored",
+  "/peek GROUP dead          what could not be done; /kick GROUP all, /purge GROUP dead, /forget GROUP",
+].map((line) => `/# ${line}`).join("\n");
+
 /** The headers of an event: hops, reply, or both in that order. A comma stands only between the two. */
 const HEADERS = /^\{(?:"hops":([1-9]\d{0,2})(?:,(?=")|(?=\})))?(?:"reply":"([^"]+)")?\}$/;
 
@@ -196,15 +206,31 @@ function badHeaders(word: string): ProtocolError {
   return new ProtocolError("bad-arguments", `Cannot read ${quote(word)}: before the event's name may stand ${form}`);
 }
 
+/** An event as a line that a broker has sent. */
+export interface BrokerEvent extends EventHeaders {
+  /** Tells it from other lines. */
+  type: "event";
+  /** Its name. */
+  name: string;
+  /** Its data, as it stands on the line. */
+  text: string;
+  /** Its ULID, if the line has it. */
+  id?: string;
+  /** The name of its sender, if the line has it. */
+  from?: string;
+}
+
 /** The parts of a line that a broker has sent. */
 export type BrokerLine =
-  | { type: "event"; name: string; text: string; id?: string; from?: string; hops?: number; reply?: string }
+  | BrokerEvent
   | { type: "ok"; what: string; json: string }
   | { type: "err"; what: string; code: string; text: string }
   | { type: "ping"; text: string }
   | { type: "pong"; text: string }
   | { type: "bye"; text: string }
   | { type: "dropped" | "skipped"; events: number }
+  | { type: "past"; event: BrokerEvent }
+  | { type: "replayed"; json: string }
   | { type: "help"; text: string };
 
 /**
@@ -229,6 +255,10 @@ export function parseBrokerLine(line: string): BrokerLine {
   switch (first) {
     case "/event":
       return parseMetaEvent(line, what, tail);
+    case "/past":
+      return { type: "past", event: parseMetaEvent(line, what, tail) };
+    case "/replayed":
+      return { type: "replayed", json: rest };
     case "/ok":
       return checkComplete(line, { type: "ok", what, json: tail });
     case "/err": {
@@ -250,14 +280,14 @@ export function parseBrokerLine(line: string): BrokerLine {
   }
 }
 
-function parseMetaEvent(line: string, id: string, tail: string): BrokerLine {
+function parseMetaEvent(line: string, id: string, tail: string): BrokerEvent {
   const [from, event] = takeWord(tail);
   if (event.startsWith("{")) return parseEventWithHeaders(line, { id, from }, event);
   const [name, text] = takeWord(event);
   return checkComplete(line, { type: "event", name, text, id, from });
 }
 
-function parseEventWithHeaders(line: string, meta: { id: string; from: string }, tail: string): BrokerLine {
+function parseEventWithHeaders(line: string, meta: { id: string; from: string }, tail: string): BrokerEvent {
   const [headers, event] = readReply(line, () => takeHeaders(tail));
   const [name, text] = takeWord(event);
   return checkComplete(line, { type: "event", name, text, ...meta, ...headers });
@@ -273,7 +303,7 @@ function readReply<T>(line: string, read: () => T): T {
 }
 
 /** Refuses a line in which a word is missing. Only the last part of a line may be empty. */
-function checkComplete(line: string, parsed: BrokerLine): BrokerLine {
+function checkComplete<T extends BrokerLine>(line: string, parsed: T): T {
   const last = parsed.type === "event"
     ? parsed.name
     : parsed.type === "err"
@@ -322,7 +352,8 @@ export interface HelloArguments {
 export function parseHello(text: string): HelloArguments {
   if (text.length > MAX_GREETING_BYTES) throw badHello(`it is longer than ${MAX_GREETING_BYTES} bytes`);
   if (text.trim() === "") return {};
-  const hello = parseObject(text);
+  const hello = parseJsonObject(text);
+  if (hello === undefined) throw badHello("it takes a JSON object");
   for (const key of ["meta", "hops", "reply", "echo"]) {
     if (hello[key] !== undefined && typeof hello[key] !== "boolean") throw badHello(`"${key}" takes true or false`);
   }
@@ -369,15 +400,27 @@ export function parsePatterns(verb: string, rest: string, limit: number): Patter
   return Array.from(texts, (text) => new Pattern(text));
 }
 
-function parseObject(text: string): Record<string, unknown> {
-  let value: unknown;
+/**
+ * Reads a JSON object.
+ *
+ * @param text The text.
+ * @returns The object; undefined if it is none.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(['{"a":1}', "[1]", "{"].map(parseJsonObject), [{ a: 1 }, undefined, undefined]);
+ * ```
+ */
+export function parseJsonObject(text: string): Record<string, unknown> | undefined {
   try {
-    value = JSON.parse(text);
+    const value: unknown = JSON.parse(text);
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject ? value as Record<string, unknown> : undefined;
   } catch {
-    // The undefined value is refused below, as any other that is not an object.
+    return undefined; // Whoever reads it says what it takes.
   }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) throw badHello("it takes a JSON object");
-  return value as Record<string, unknown>;
 }
 
 function isSampleRate(value: unknown): boolean {

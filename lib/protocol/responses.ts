@@ -42,6 +42,23 @@ export interface Hello {
    * does not support requests.
    */
   inbox?: string;
+  /** What the broker stores; undefined for a broker that stores nothing. */
+  store?: StoreInfo;
+}
+
+/**
+ * What a broker with a store says of it in the response to `/hello`.
+ *
+ * @example
+ * ```ts
+ * const info: StoreInfo = { keep: [">"], syncMs: 0 };
+ * ```
+ */
+export interface StoreInfo {
+  /** The patterns of the events that are stored. */
+  keep: string[];
+  /** How long a receipt may be ahead of the disk, in milliseconds; 0 if what has a receipt is on disk. */
+  syncMs: number;
 }
 
 /**
@@ -108,6 +125,8 @@ export interface Receipt {
   id: string;
   /** The number of connections for which it was queued. */
   receivers: number;
+  /** Whether it is in the broker's store; left out if it is not. */
+  stored?: true;
 }
 
 /**

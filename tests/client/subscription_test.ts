@@ -18,6 +18,7 @@ function subscribe(options: SubscribeOptions = {}): {
     onIdle: () => {},
     onRefused: ({ code }) => void told.push(code),
     onSlow: ({ waiting, dropped }) => void told.push(`slow ${waiting} ${dropped}`),
+    onMissed: () => void told.push("missed"),
     onError: (error) => void told.push(String(error)),
     onDrain: () => Promise.resolve(void told.push("drain")),
   });

@@ -516,6 +516,7 @@ Deno.test("mq on reports how many events were dropped because its queue was full
     onIdle: nothing,
     onRefused: nothing,
     onSlow: nothing,
+    onMissed: nothing,
     onError: nothing,
     onDrain: async () => {},
   };

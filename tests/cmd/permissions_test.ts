@@ -8,10 +8,11 @@ const COMMANDS = await loadAll();
 
 const ALL = ["net", "env", "read", "write", "run", "sys", "ffi"] as const;
 
-Deno.test("the executable may use the network, read files, run programs and read five variables, nothing else", () => {
+Deno.test("the executable may use the network, read and write files, run programs and read five variables, nothing else", () => {
   assertEquals(PERMISSIONS, [
     "--allow-net",
     "--allow-read",
+    "--allow-write",
     "--allow-run",
     "--allow-env=MQ_URL,MQ_TOKEN,MQ_TLS_CA,MQ_HOPS,TERM",
   ]);

@@ -25,9 +25,10 @@ const REPEAT = /^(\d+) times ([^<>]+)$/;
 const CHARACTER = /^U\+([0-9A-F]{4,5})$/;
 const BYTE = /^0x[0-9A-F]{2}$/;
 const VALUE = /^([a-z]+)(?:\+(\d+))?$/;
+const OWN_NAME = /^[a-z]+$/;
 
 /** A line of the broker's own making that ends in JSON, behind whatever stands before it. */
-const WITH_JSON = /^((?:\/ok \S+|(?:\/event \S+ mq )?mq\.\S+) )([[{].*)$/s;
+const WITH_JSON = /^((?:\/ok \S+|\/replayed|(?:\/event \S+ mq )?mq\.\S+) )([[{].*)$/s;
 
 /** How much of a line is shown, in UTF-16 code units. */
 const MAX_SHOWN_CHARACTERS = 300;
@@ -45,7 +46,7 @@ export function checkText(text: string, isSent: boolean): void {
   for (const [, inside] of text.matchAll(TOKEN)) {
     const isText = CONSTANTS.has(inside) || REPEAT.test(inside) || CHARACTER.test(inside) || inside === "I";
     const isPlaceholder = KINDS.has(inside) || VALUE.test(inside);
-    if (isText || (isSent ? BYTE.test(inside) : isPlaceholder)) continue;
+    if (isText || (isSent ? BYTE.test(inside) || OWN_NAME.test(inside) : isPlaceholder)) continue;
     throw new SyntaxError(`<${inside}> cannot be ${isSent ? "sent" : "expected"}`);
   }
   if (text.replaceAll(TOKEN, "").includes("<")) throw new SyntaxError('"<" needs its ">"; itself it is <U+003C>');
@@ -102,6 +103,22 @@ export function show(line: string): string {
 export class Values {
   readonly #values = new Map<string, string>();
   #newest = "";
+
+  /**
+   * Writes out what the placeholders of a script's own names stand for.
+   *
+   * @param text What is sent.
+   * @returns The text.
+   * @throws {RangeError} If one stands for nothing yet.
+   */
+  fill(text: string): string {
+    return text.replaceAll(TOKEN, (whole, inside: string) => {
+      if (!OWN_NAME.test(inside)) return whole;
+      const value = this.#values.get(inside);
+      if (value === undefined) throw new RangeError(`<${inside}> stands for nothing yet`);
+      return value;
+    });
+  }
 
   /**
    * Whether a line is the one that a script expects.

@@ -89,7 +89,7 @@ class Player {
       case "connect":
         return void await this.#connect(who, action.how);
       case "send":
-        return await this.#send(who, toBytes(action.text, time));
+        return await this.#send(who, toBytes(this.#fill(action.text), time));
       case "expect":
         return await this.#expect(who, expand(action.text, time), action.skips);
       case "close":
@@ -123,6 +123,14 @@ class Player {
     const isMissed = wire.end !== undefined && this.#down === undefined;
     if (isMissed) throw new Unreachable(`${who} should connect, but ${wire.end}`);
     return wire;
+  }
+
+  #fill(text: string): string {
+    try {
+      return this.#values.fill(text);
+    } catch (error) {
+      throw new Failure((error as Error).message);
+    }
   }
 
   async #send(who: string, bytes: Uint8Array): Promise<void> {

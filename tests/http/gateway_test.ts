@@ -134,8 +134,11 @@ Deno.test("13.14 an unknown parameter is refused by its name, at every path", as
   for (const path of ["/", "/page.js", "/ws", "/healthz", "/stats", "/metrics"]) {
     assertEquals(await message(`${path}?x=1`), taken("x", path, "none"));
   }
-  assertEquals(await message("/events?patterns=create"), taken("patterns", "/events", "pattern, lastEventId"));
-  assertEquals(await message("/events?pattern=create&Pattern=x"), taken("Pattern", "/events", "pattern, lastEventId"));
+  assertEquals(await message("/events?patterns=create"), taken("patterns", "/events", "pattern, since, lastEventId"));
+  assertEquals(
+    await message("/events?pattern=create&Pattern=x"),
+    taken("Pattern", "/events", "pattern, since, lastEventId"),
+  );
   assertEquals(await message("/pub/create?x", { method: "POST" }), taken("x", "/pub/create", "none"));
   assertEquals(test.server.told("mq.connect"), []);
   assertEquals((await test.ask("/healthz?")).status, 200);

@@ -1,0 +1,261 @@
+/**
+ * The groups of a broker: their members, and what their jobs look like on the wire.
+ *
+ * @module
+ */
+import { decodeData, type Json } from "../protocol/data.ts";
+import { ProtocolError, quote } from "../protocol/errors.ts";
+import { formatHeaders } from "../protocol/lines.ts";
+import { takeWord } from "../protocol/text.ts";
+import { ID_CHARACTERS, parseRecord } from "../store/record.ts";
+import type { FailedJob, GroupInfo, GroupOptions, Job, Store } from "../store/store.ts";
+import type { Connection } from "./connection.ts";
+import type { FanOut } from "./fan_out.ts";
+import type { Journal } from "./journal.ts";
+import type { SystemEvents } from "./system_events.ts";
+import { type Delivery, type Member, WorkGroup } from "./work_group.ts";
+
+/** What {@linkcode Groups} work with. */
+export interface GroupsOptions {
+  /** Has the jobs. */
+  store: Store;
+  /** Writes what becomes of them. */
+  journal: Journal;
+  /** Sends them. */
+  fanOut: FanOut;
+  /** Tells what is lost. */
+  systemEvents: SystemEvents;
+  /** Publishes the event for a dead job. */
+  publish: (name: string, data: { [key: string]: Json }) => void;
+}
+
+/** How a member joins. */
+export interface JoinRequest {
+  /** The group's name. */
+  readonly group: string;
+  /** The patterns of the events that are its jobs. */
+  readonly patterns: readonly string[];
+  /** The options that the member names. */
+  readonly options: Partial<GroupOptions>;
+  /** The id behind which a new group begins; undefined for the next event. */
+  readonly after: string | undefined;
+  /** How many jobs the member may have at once. */
+  readonly ahead: number;
+}
+
+/** What is known of a group, with what only the broker knows. */
+export interface GroupReport extends GroupInfo {
+  /** The names of the members. */
+  readonly members: readonly string[];
+}
+
+/** The options of a group whose members name none. */
+export const DEFAULT_GROUP: GroupOptions = { ackMs: 30_000, tries: 5, dead: null };
+
+/** The groups of one broker. */
+export class Groups {
+  readonly #options: GroupsOptions;
+  readonly #groups = new Map<string, WorkGroup>();
+  /** The groups that a connection is a member of. */
+  readonly #memberships = new Map<Connection, Map<WorkGroup, Member>>();
+
+  /**
+   * Makes the groups that a store has.
+   *
+   * @param options What they work with.
+   */
+  constructor(options: GroupsOptions) {
+    this.#options = options;
+    for (const { group, patterns, options: own } of options.store.groups) this.#add(group, patterns, own);
+  }
+
+  #add(name: string, patterns: readonly string[], options: GroupOptions): WorkGroup {
+    const { store, journal, systemEvents } = this.#options;
+    const group = new WorkGroup(name, patterns, options, {
+      pull: (group, most) => store.pull(group, most),
+      operate: (operation, waiter) => journal.operate(operation, waiter),
+      transaction: () => journal.transaction,
+      send: (member, jobs) => this.#send(member, jobs),
+      died: (group, job) => this.#publishDead(group, job),
+      told: ({ name }, job) => systemEvents.jobDied({ group: name, ...describeDead(job) }),
+      expired: ({ name }, events) => systemEvents.eventsExpired(name, events),
+    });
+    this.#groups.set(name, group);
+    return group;
+  }
+
+  /** Something was published. */
+  wake(): void {
+    for (const group of this.#groups.values()) group.wake();
+  }
+
+  /**
+   * A connection joins a group.
+   *
+   * @param connection The connection.
+   * @param request Which, and how.
+   * @returns The response to `/join`, once the group is on disk.
+   * @throws {ProtocolError} With the code `bad-arguments`, if the connection is a member already; `group-differs`, if the
+   * group has other members that have joined it in another way.
+   */
+  async join(connection: Connection, request: JoinRequest): Promise<Json> {
+    const { group: name, patterns, options: named, after, ahead } = request;
+    const known = this.#groups.get(name);
+    if (known !== undefined && this.#memberOf(connection, known) !== undefined) {
+      throw new ProtocolError("bad-arguments", `Cannot join ${quote(name)}: this connection is a member of it`);
+    }
+    const options = { ...DEFAULT_GROUP, ...known?.options, ...named };
+    if (known !== undefined) checkSame(known, patterns, options);
+    const { journal } = this.#options;
+    const isNew = await journal.carryOut<boolean>({
+      do: "group",
+      group: name,
+      patterns,
+      options,
+      after: after ?? journal.lastId,
+    });
+    const group = this.#groups.get(name) ?? this.#add(name, patterns, options);
+    group.patterns = patterns;
+    group.options = options;
+    if (!connection.ended) this.#enter(connection, group, ahead);
+    return { group: name, patterns: [...patterns], ...options, ahead, isNew };
+  }
+
+  #enter(connection: Connection, group: WorkGroup, ahead: number): void {
+    const own = this.#memberships.get(connection) ?? new Map<WorkGroup, Member>();
+    this.#memberships.set(connection, own);
+    own.set(group, group.join(connection, ahead));
+  }
+
+  #memberOf(connection: Connection, group: WorkGroup): Member | undefined {
+    return this.#memberships.get(connection)?.get(group);
+  }
+
+  /**
+   * A connection leaves a group.
+   *
+   * @param connection The connection.
+   * @param name The group's name.
+   * @throws {ProtocolError} With the code `no-group`, if it is no member of it.
+   */
+  leave(connection: Connection, name: string): void {
+    const group = this.#groups.get(name);
+    const member = group && this.#memberOf(connection, group);
+    if (group === undefined || member === undefined) {
+      throw new ProtocolError("no-group", `Cannot leave ${quote(name)}: this connection is no member of it`);
+    }
+    this.#memberships.get(connection)!.delete(group);
+    group.leave(member, "Its member has left the group");
+  }
+
+  /**
+   * A connection has ended: it leaves all of its groups.
+   *
+   * @param connection The connection.
+   * @param isDraining Whether that is because the broker ends.
+   */
+  disconnected(connection: Connection, isDraining: boolean): void {
+    const own = this.#memberships.get(connection);
+    this.#memberships.delete(connection);
+    for (const [group, member] of own ?? []) {
+      group.leave(member, isDraining ? undefined : "The connection of its member has ended");
+    }
+  }
+
+  /**
+   * The jobs of a connection that it settles.
+   *
+   * @param connection The connection.
+   * @param numbers The numbers of the jobs.
+   * @returns The jobs.
+   * @throws {ProtocolError} With the code `no-job`, if it does not have one of them.
+   */
+  deliveriesOf(connection: Connection, numbers: readonly number[]): Delivery[] {
+    const deliveries = numbers.map((number) => connection.jobs.get(number));
+    const missing = deliveries.indexOf(undefined);
+    if (missing === -1) return deliveries as Delivery[];
+    const why = "it is settled, or was given to somebody else after its time";
+    throw new ProtocolError("no-job", `This connection does not have the job ${numbers[missing]}: ${why}`);
+  }
+
+  /**
+   * Finds a group.
+   *
+   * @param name Its name.
+   * @returns The group.
+   * @throws {ProtocolError} With the code `no-group`.
+   */
+  get(name: string): WorkGroup {
+    const group = this.#groups.get(name);
+    if (group !== undefined) return group;
+    const names = [...this.#groups.keys()].slice(0, 10).join(", ") || "none";
+    throw new ProtocolError("no-group", `There is no group ${quote(name)}; the groups are: ${names}`);
+  }
+
+  /**
+   * Removes a group from the broker: the store has it no longer.
+   *
+   * @param group The group.
+   */
+  forget(group: WorkGroup): void {
+    this.#groups.delete(group.name);
+  }
+
+  /** What is known of all groups. */
+  async describe(): Promise<GroupReport[]> {
+    const infos = await this.#options.store.describeGroups();
+    return infos.map((info) => {
+      const group = this.#groups.get(info.group);
+      const waiting = group?.waiting ?? 0;
+      const members = group?.members.map(({ connection }) => connection.name) ?? [];
+      return { ...info, members, ready: info.ready + waiting, inFlight: info.inFlight - waiting };
+    });
+  }
+
+  #send({ connection }: Member, jobs: readonly Job[]): number {
+    const first = connection.numberJobs(jobs.length);
+    let text = "";
+    for (const [index, { tries, record }] of jobs.entries()) {
+      text += `/job ${first + index} ${tries + 1} ${withHeaders(connection, record)}\n`;
+    }
+    this.#options.fanOut.send(connection, text);
+    return first;
+  }
+
+  #publishDead({ name, options }: WorkGroup, job: FailedJob): void {
+    if (options.dead === null) return;
+    const [, text] = takeWord(parseRecord(job.record).line);
+    const data = decodeData(text);
+    this.#options.publish(options.dead, { group: name, ...describeDead(job), ...(data !== undefined && { data }) });
+  }
+}
+
+/** A group is what its first member has made it, as long as it has members. */
+function checkSame(group: WorkGroup, patterns: readonly string[], options: GroupOptions): void {
+  if (group.members.length === 0) return;
+  const own = JSON.stringify([[...group.patterns].sort(), group.options]);
+  if (own === JSON.stringify([[...patterns].sort(), options])) return;
+  const { ackMs, tries, dead } = group.options;
+  const has = `${group.patterns.join(" ")} with ${JSON.stringify({ ackMs, tries, dead })}`;
+  throw new ProtocolError(
+    "group-differs",
+    `Cannot join ${quote(group.name)} otherwise than its members: it has ${has}`,
+  );
+}
+
+/** A record with those of its headers that a connection has asked for. */
+function withHeaders({ wanted }: Connection, record: string): string {
+  const hasHeaders = record[record.indexOf(" ", ID_CHARACTERS + 1) + 1] === "{";
+  if (!hasHeaders || (wanted.hops && wanted.reply)) return record;
+  const { id, from, headers, line } = parseRecord(record);
+  const { hops, reply } = headers ?? {};
+  const known = formatHeaders({ hops: wanted.hops ? hops : undefined, reply: wanted.reply ? reply : undefined });
+  return `${id} ${from} ${known}${line}`;
+}
+
+/** What is told of a dead job, without its data. */
+function describeDead({ tries, why, record }: FailedJob): { [key: string]: Json } {
+  const { id, from, line } = parseRecord(record);
+  const [event] = takeWord(line);
+  return { id, event, from, tries, why };
+}

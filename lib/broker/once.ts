@@ -1,0 +1,104 @@
+/**
+ * Events that are published once however often they are sent: a key repeats the first receipt (docs/protocol.md, 14.4).
+ *
+ * @module
+ */
+import { ProtocolError } from "../protocol/errors.ts";
+import type { Receipt } from "../protocol/responses.ts";
+import { copySubstring } from "../protocol/text.ts";
+import type { PublishedKey } from "../store/store.ts";
+
+/** How long a key is remembered, in milliseconds. */
+export const KEY_MS = 2 * 60 * 1000;
+
+/** How many keys are remembered: more than that are refused. */
+export const MAX_KEYS = 250_000;
+
+/** Is told the JSON of the first receipt, or why there is none. */
+export type OnReceipt = (receipt: string | undefined, error: ProtocolError | undefined) => void;
+
+/** What is known of a key. */
+interface Entry {
+  readonly at: number;
+  /** The JSON of the receipt; undefined as long as it waits for the disk. */
+  receipt: string | undefined;
+  /** Those who have sent it again meanwhile. */
+  readonly waiters: OnReceipt[];
+}
+
+/** The keys of events that were published. */
+export class Keys {
+  readonly #entries = new Map<string, Entry>();
+
+  /**
+   * Makes the keys that a store has.
+   *
+   * @param keys The keys, the oldest first.
+   */
+  constructor(keys: readonly PublishedKey[]) {
+    for (const { key, at, receipt } of keys) this.#entries.set(key, { at, receipt, waiters: [] });
+  }
+
+  /**
+   * Finds out whether an event with a key was published.
+   *
+   * @param key The key.
+   * @param now The time, in milliseconds since 1970.
+   * @param onReceipt Called with the JSON of the first receipt, now or when it is known, or with the error of the first.
+   * @returns Whether it was; if not, the caller is to publish it, and to call {@linkcode Keys.begin}.
+   */
+  find(key: string, now: number, onReceipt: OnReceipt): boolean {
+    this.#forgetOld(now);
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return false;
+    if (entry.receipt === undefined) entry.waiters.push(onReceipt);
+    else onReceipt(entry.receipt, undefined);
+    return true;
+  }
+
+  #forgetOld(now: number): void {
+    for (const [key, { at }] of this.#entries) {
+      if (at > now - KEY_MS) return;
+      this.#entries.delete(key);
+    }
+  }
+
+  /**
+   * Checks whether there is room for another key.
+   *
+   * @throws {ProtocolError} With the code `too-many-keys`.
+   */
+  checkRoom(): void {
+    if (this.#entries.size < MAX_KEYS) return;
+    const message = `Cannot remember more than ${MAX_KEYS} keys: each is remembered for ${KEY_MS / 60_000} minutes`;
+    throw new ProtocolError("too-many-keys", message);
+  }
+
+  /**
+   * An event with a key is published.
+   *
+   * @param key The key.
+   * @param now The time, in milliseconds since 1970.
+   * @returns To be called with the JSON of the receipt, or with the error if it is not on disk: then the key is free again.
+   */
+  begin(key: string, now: number): (receipt: string, error: ProtocolError | undefined) => void {
+    const entry: Entry = { at: now, receipt: undefined, waiters: [] };
+    const own = copySubstring(key);
+    this.#entries.set(own, entry);
+    return (receipt, error) => {
+      if (error === undefined) entry.receipt = receipt;
+      else if (this.#entries.get(own) === entry) this.#entries.delete(own);
+      for (const tell of entry.waiters.splice(0)) tell(entry.receipt, error);
+    };
+  }
+}
+
+/**
+ * The receipt for an event that was sent again.
+ *
+ * @param receipt The JSON of the first receipt.
+ * @returns The JSON of this one.
+ */
+export function asDuplicate(receipt: string): string {
+  return JSON.stringify({ ...JSON.parse(receipt) as Receipt, duplicate: true });
+}

@@ -1,0 +1,100 @@
+/**
+ * All that a broker with a store has more than one without: the journal, replays, groups, delayed events, keys, and the
+ * control lines for them.
+ *
+ * @module
+ */
+import type { Json } from "../protocol/data.ts";
+import type { Limits } from "../protocol/limits.ts";
+import type { StoredEvent } from "../store/record.ts";
+import type { Store } from "../store/store.ts";
+import type { Connection } from "./connection.ts";
+import { Delays } from "./delays.ts";
+import type { FanOut } from "./fan_out.ts";
+import { Groups } from "./groups.ts";
+import { Journal, type Waiter } from "./journal.ts";
+import { Keys } from "./once.ts";
+import type { Publication } from "./publication.ts";
+import { Replays } from "./replay.ts";
+import { StoreCommands } from "./store_commands.ts";
+import type { Subscriptions } from "./subscriptions.ts";
+import type { SystemEvents } from "./system_events.ts";
+
+/** What a {@linkcode Stored} works with. */
+export interface StoredOptions {
+  /** The store. */
+  store: Store;
+  /** The broker's limits. */
+  limits: Limits;
+  /** The patterns of the events that are recognized. */
+  events: readonly string[];
+  /** Sends to connections. */
+  fanOut: FanOut;
+  /** Subscribes connections. */
+  subscriptions: Subscriptions;
+  /** Tells what happens. */
+  systemEvents: SystemEvents;
+  /** Keeps a promise until it is settled. */
+  keep: (task: Promise<void>) => void;
+  /** Publishes an event of a connection. */
+  publish: (event: Publication, connection: Connection, isGuess: false, waiter: Waiter) => number | undefined;
+  /** Checks an event that is to be published later, as if it were published now; returns whether it is recognized. */
+  check: (event: Publication, connection: Connection) => boolean;
+  /** Publishes an event that was kept for later. */
+  publishDelayed: (event: StoredEvent) => void;
+  /** Publishes an event about a dead job. */
+  publishDead: (name: string, data: { [key: string]: Json }) => void;
+}
+
+/** The part of a broker that works with its store. */
+export class Stored {
+  /** What is written. */
+  readonly journal: Journal;
+  /** Sends what is stored. */
+  readonly replays: Replays;
+  /** Has jobs done. */
+  readonly groups: Groups;
+  /** The control lines. */
+  readonly commands: StoreCommands;
+  readonly #delays: Delays;
+
+  /**
+   * Begins to work with a store.
+   *
+   * @param options What it works with.
+   */
+  constructor(options: StoredOptions) {
+    const { store, systemEvents, limits, publishDelayed, publishDead } = options;
+    this.journal = new Journal(store, {
+      onCommitted: () => this.groups.wake(),
+      onFailed: ({ message }) => systemEvents.storeFailed(message),
+      onMended: (unstored) => {
+        systemEvents.storeMended(unstored);
+        this.groups.wake();
+      },
+    });
+    const parts = { ...options, journal: this.journal, maxPatterns: limits.patterns };
+    this.replays = new Replays(parts);
+    this.groups = new Groups({ ...parts, publish: publishDead });
+    this.#delays = new Delays({ ...parts, publish: publishDelayed });
+    const keys = new Keys(store.keys);
+    this.commands = new StoreCommands({
+      ...parts,
+      keys,
+      replays: this.replays,
+      groups: this.groups,
+      delays: this.#delays,
+    });
+  }
+
+  /** Publishes no more delayed events. */
+  stop(): void {
+    this.#delays.close();
+  }
+
+  /** Writes what is to be written, and closes the store. */
+  async close(): Promise<void> {
+    this.stop();
+    await this.journal.close();
+  }
+}

@@ -1,0 +1,357 @@
+/**
+ * One group at work: which member gets which job, and what becomes of jobs that are not acknowledged. The store knows which
+ * jobs there are; here is decided who does them, when they are delivered again, and when they are dead.
+ *
+ * @module
+ */
+import type { ProtocolError } from "../protocol/errors.ts";
+import type { FailedJob, GroupOptions, Job, Operation } from "../store/store.ts";
+import type { Connection } from "./connection.ts";
+import type { Waiter } from "./journal.ts";
+
+/** How many jobs wait here for a member at most: to take them from the store one by one would be slow. */
+const MAX_WAITING = 1024;
+
+/** Jobs are sent to a member as long as fewer bytes wait in its write queue. */
+const MAX_QUEUED_BYTES = 256 * 1024;
+
+/** A longer timer fires at once: what is due later is looked at again. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** A job that was delivered to a member and is not settled. */
+export interface Delivery {
+  /** The group. */
+  readonly group: WorkGroup;
+  /** Who has it. */
+  readonly member: Member;
+  /** The job. */
+  readonly job: Job;
+  /** The number by which the member settles it. */
+  readonly number: number;
+  /** When it is delivered again if it is not acknowledged, by the monotonic clock, in milliseconds. */
+  deadline: number;
+}
+
+/** A connection in a group. */
+export interface Member {
+  /** The connection. */
+  readonly connection: Connection;
+  /** How many jobs it may have at once. */
+  readonly ahead: number;
+  /** The jobs that it has. */
+  readonly deliveries: Set<Delivery>;
+}
+
+/** What a {@linkcode WorkGroup} works with. */
+export interface WorkGroupOptions {
+  /** Takes jobs from the store. */
+  pull(
+    group: string,
+    most: number,
+  ): Promise<{ jobs: readonly Job[]; nextDue?: number; hasMore: boolean; expired: number }>;
+  /** Adds a change to the next transaction. */
+  operate(operation: Operation, waiter?: Waiter): void;
+  /** The transaction that gathers now. */
+  readonly transaction: () => object;
+  /** Sends jobs to a member, each with its number; returns the number of the first. */
+  send(member: Member, jobs: readonly Job[]): number;
+  /** Publishes that a job is dead, in the turn in which the transaction with that is made. */
+  died(group: WorkGroup, job: FailedJob): void;
+  /** Tells that jobs are dead, once that is on disk. */
+  told(group: WorkGroup, job: FailedJob): void;
+  /** Tells that events were deleted before the group could look at them. */
+  expired(group: WorkGroup, events: number): void;
+}
+
+/** The jobs that one transaction settles. */
+interface Settlement {
+  readonly operation: Operation & { done: number[]; again: FailedJob[]; dead: FailedJob[] };
+  readonly waiters: Waiter[];
+  /** The jobs, to be delivered again if the transaction fails. */
+  readonly jobs: Job[];
+}
+
+/** A group of a broker. */
+export class WorkGroup {
+  /** Its name. */
+  readonly name: string;
+  /** The patterns of the events that are its jobs. */
+  patterns: readonly string[];
+  /** How long a member has for a job, and how often it is delivered. */
+  options: GroupOptions;
+  readonly #with: WorkGroupOptions;
+  /** The first one is the next to get a job. */
+  #members: Member[] = [];
+  /** The jobs that wait for a member. */
+  #waiting: Job[] = [];
+  /** The deliveries, by their deadlines. */
+  readonly #deliveries = new Set<Delivery>();
+  #isPulling = false;
+  /** Whether the store may have jobs that were not taken yet. */
+  #mayHaveMore = true;
+  #settlement: { transaction: object; settlement: Settlement } | undefined;
+  #dueTimer: ReturnType<typeof setTimeout> | undefined;
+  #deadlineTimer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * Makes a group without members.
+   *
+   * @param name Its name.
+   * @param patterns The patterns of the events that are its jobs.
+   * @param options Its options.
+   * @param parts What it works with.
+   */
+  constructor(name: string, patterns: readonly string[], options: GroupOptions, parts: WorkGroupOptions) {
+    this.name = name;
+    this.patterns = patterns;
+    this.options = options;
+    this.#with = parts;
+  }
+
+  /** Its members. */
+  get members(): readonly Member[] {
+    return this.#members;
+  }
+
+  /** How many jobs were taken from the store and are not delivered. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** How many jobs are delivered and not settled. */
+  get inFlight(): number {
+    return this.#deliveries.size;
+  }
+
+  /**
+   * Adds a member.
+   *
+   * @param connection The connection.
+   * @param ahead How many jobs it may have at once.
+   * @returns The member.
+   */
+  join(connection: Connection, ahead: number): Member {
+    const member: Member = { connection, ahead, deliveries: new Set() };
+    this.#members.push(member);
+    this.distribute();
+    return member;
+  }
+
+  /**
+   * Removes a member; others get its jobs at once.
+   *
+   * @param member The member.
+   * @param why Why it gives them back; undefined if the broker ends, which is not its fault.
+   */
+  leave(member: Member, why: string | undefined): void {
+    this.#members = this.#members.filter((other) => other !== member);
+    for (const delivery of [...member.deliveries]) {
+      if (why === undefined) this.#forget(delivery);
+      else this.fail(delivery, 0, why);
+    }
+    if (this.#members.length === 0) this.#stopTimers();
+  }
+
+  #stopTimers(): void {
+    clearTimeout(this.#dueTimer);
+    clearTimeout(this.#deadlineTimer);
+    this.#dueTimer = this.#deadlineTimer = undefined;
+  }
+
+  /** The store may have more jobs: something was published, or is to be delivered again. */
+  wake(): void {
+    this.#mayHaveMore = true;
+    if (this.#members.length > 0) this.distribute();
+  }
+
+  /** Takes the jobs that wait for a member away; returns them. */
+  takeWaiting(): readonly Job[] {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    return waiting;
+  }
+
+  /** Gives members jobs as far as they may have more, in turns. */
+  distribute(): void {
+    const given = new Map<Member, Job[]>();
+    let idle = 0; // How many members one after another can take none.
+    while (this.#waiting.length > 0 && idle < this.#members.length) {
+      const member = this.#members.shift()!;
+      this.#members.push(member);
+      const jobs = given.get(member) ?? [];
+      if (!mayTakeMore(member, jobs.length)) idle++;
+      else {
+        idle = 0;
+        jobs.push(this.#waiting.shift()!);
+        given.set(member, jobs);
+      }
+    }
+    for (const [member, jobs] of given) this.#deliver(member, jobs);
+    if (this.#wantsMore) this.#pull();
+  }
+
+  get #wantsMore(): boolean {
+    return this.#mayHaveMore && !this.#isPulling && this.#most > 0;
+  }
+
+  /** How many jobs are to be taken: those that members may have now, and as many again. */
+  get #most(): number {
+    let room = 0;
+    for (const { ahead, deliveries } of this.#members) room += 2 * ahead - deliveries.size;
+    return Math.min(room, MAX_WAITING) - this.#waiting.length;
+  }
+
+  async #pull(): Promise<void> {
+    this.#isPulling = true;
+    this.#mayHaveMore = false;
+    try {
+      const { jobs, nextDue, hasMore, expired } = await this.#with.pull(this.name, this.#most);
+      this.#waiting.push(...jobs);
+      this.#mayHaveMore ||= hasMore;
+      this.#wakeAt(nextDue);
+      if (expired > 0) this.#with.expired(this, expired);
+    } catch {
+      // The store has failed, which the journal tells; it wakes the group when it works again.
+    } finally {
+      this.#isPulling = false;
+    }
+    this.distribute();
+  }
+
+  #wakeAt(nextDue: number | undefined): void {
+    clearTimeout(this.#dueTimer);
+    if (nextDue === undefined || this.#members.length === 0) return;
+    const ms = Math.min(Math.max(nextDue - Date.now(), 1), MAX_TIMER_MS);
+    this.#dueTimer = setTimeout(() => this.wake(), ms);
+  }
+
+  #deliver(member: Member, jobs: readonly Job[]): void {
+    const first = this.#with.send(member, jobs);
+    const deadline = performance.now() + this.options.ackMs;
+    for (const [index, job] of jobs.entries()) {
+      const delivery: Delivery = { group: this, member, job, number: first + index, deadline };
+      member.deliveries.add(delivery);
+      member.connection.jobs.set(delivery.number, delivery);
+      this.#deliveries.add(delivery);
+    }
+    if (this.#deadlineTimer === undefined) this.#watchDeadlines();
+    const isFull = member.connection.queue.queuedBytes >= MAX_QUEUED_BYTES;
+    if (isFull) void member.connection.queue.drained().then(() => this.distribute());
+  }
+
+  #watchDeadlines(): void {
+    clearTimeout(this.#deadlineTimer);
+    this.#deadlineTimer = undefined;
+    const [next] = this.#deliveries;
+    if (next === undefined) return;
+    const ms = Math.min(Math.max(next.deadline - performance.now(), 1), MAX_TIMER_MS);
+    this.#deadlineTimer = setTimeout(() => this.#expire(), ms);
+  }
+
+  #expire(): void {
+    const now = performance.now();
+    for (const delivery of this.#deliveries) {
+      if (delivery.deadline > now) break;
+      this.fail(delivery, 0, `It was not acknowledged within ${this.options.ackMs} ms`);
+    }
+    this.#watchDeadlines();
+  }
+
+  /**
+   * Gives a member more time for a job: as much as at its beginning.
+   *
+   * @param delivery The job.
+   */
+  touch(delivery: Delivery): void {
+    delivery.deadline = performance.now() + this.options.ackMs;
+    this.#deliveries.delete(delivery);
+    this.#deliveries.add(delivery);
+  }
+
+  /**
+   * A job is done.
+   *
+   * @param delivery The job.
+   * @param waiter Is told when that is on disk.
+   */
+  done(delivery: Delivery, waiter?: Waiter): void {
+    this.#forget(delivery);
+    this.#settle(delivery.job, waiter).operation.done.push(delivery.job.key);
+  }
+
+  /**
+   * A job is not done: it is delivered again, or dead if that has been done too often.
+   *
+   * @param delivery The job.
+   * @param delayMs After how many milliseconds it is delivered again.
+   * @param why Why, in words for people.
+   * @param waiter Is told when that is on disk.
+   */
+  fail(delivery: Delivery, delayMs: number, why: string, waiter?: Waiter): void {
+    if (delivery.job.tries + 1 >= this.options.tries) return this.bury(delivery, why, waiter);
+    this.#forget(delivery);
+    const failed = failedJob(delivery.job, Date.now() + delayMs, why);
+    this.#settle(delivery.job, waiter).operation.again.push(failed);
+  }
+
+  /**
+   * A job is dead, however often it was delivered.
+   *
+   * @param delivery The job.
+   * @param why Why, in words for people.
+   * @param waiter Is told when that is on disk.
+   */
+  bury(delivery: Delivery, why: string, waiter?: Waiter): void {
+    this.#forget(delivery);
+    const dead = failedJob(delivery.job, Date.now(), why);
+    this.#settle(delivery.job, waiter).operation.dead.push(dead);
+    this.#with.died(this, dead);
+  }
+
+  /** The job is not the member's any more. */
+  #forget(delivery: Delivery): void {
+    this.#deliveries.delete(delivery);
+    delivery.member.deliveries.delete(delivery);
+    delivery.member.connection.jobs.delete(delivery.number);
+  }
+
+  /** What the transaction settles that gathers now: one change for all jobs of the group. */
+  #settle(job: Job, waiter: Waiter | undefined): Settlement {
+    const transaction = this.#with.transaction();
+    const known = this.#settlement?.transaction === transaction ? this.#settlement.settlement : undefined;
+    const settlement = known ?? this.#beginSettlement();
+    this.#settlement = { transaction, settlement };
+    settlement.jobs.push(job);
+    if (waiter !== undefined) settlement.waiters.push(waiter);
+    return settlement;
+  }
+
+  #beginSettlement(): Settlement {
+    const settlement: Settlement = {
+      operation: { do: "settle", group: this.name, done: [], again: [], dead: [] },
+      waiters: [],
+      jobs: [],
+    };
+    this.#with.operate(settlement.operation, { settled: (error) => this.#settled(settlement, error) });
+    return settlement;
+  }
+
+  /** If it could not be written, the store has the jobs as delivered: they are delivered again. */
+  #settled(settlement: Settlement, error: ProtocolError | undefined): void {
+    const { operation, waiters, jobs } = settlement;
+    if (this.#settlement?.settlement === settlement) this.#settlement = undefined;
+    if (error !== undefined) this.#waiting.push(...jobs);
+    else for (const job of operation.dead) this.#with.told(this, job);
+    for (const waiter of waiters) waiter.settled(error, undefined);
+    if (error === undefined && operation.again.length > 0) this.#mayHaveMore = true;
+    this.distribute();
+  }
+}
+
+function mayTakeMore({ connection, ahead, deliveries }: Member, given: number): boolean {
+  return deliveries.size + given < ahead && !connection.ended && connection.queue.queuedBytes < MAX_QUEUED_BYTES;
+}
+
+function failedJob({ key, tries, record }: Job, at: number, why: string): FailedJob {
+  return { key, tries: tries + 1, at, why, record };
+}

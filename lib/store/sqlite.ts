@@ -1,0 +1,214 @@
+/**
+ * A store in a folder of this machine: a database of SQLite, which a worker reads and writes.
+ *
+ * @module
+ */
+import { MqError } from "../protocol/errors.ts";
+import type { Call, Reply } from "./sqlite/calls.ts";
+import type { Committed, Opened } from "./sqlite/engine.ts";
+import type { GroupInfo, LogInfo, Page, PeekedJob, PublishedKey, Pulled, Store, Transaction } from "./store.ts";
+import type { DelayedEvent } from "./store.ts";
+
+/** How long the keys of events are remembered, in milliseconds. */
+const KEY_MS = 2 * 60 * 1000;
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/**
+ * Options of {@linkcode openStore}.
+ *
+ * @example
+ * ```ts
+ * const options: StoreOptions = { folder: "data", keepMs: 3600_000, keepBytes: 100_000_000 };
+ * ```
+ */
+export interface StoreOptions {
+  /** The folder, which is made if there is none. Only one broker can have it open. */
+  folder: string;
+  /**
+   * How long events are kept, in milliseconds.
+   *
+   * @default {604800000}
+   */
+  keepMs?: number;
+  /**
+   * How many bytes of events are kept.
+   *
+   * @default {1073741824}
+   */
+  keepBytes?: number;
+  /**
+   * How long a receipt may be ahead of the disk, in milliseconds: if the machine loses its power, what came in that time may
+   * be lost. With 0, a receipt says that the event is on disk.
+   *
+   * @default {0}
+   */
+  syncMs?: number;
+}
+
+/**
+ * Opens a store, or makes one.
+ *
+ * @param options Where it is, and how much is kept.
+ * @returns The store, for {@linkcode BrokerOptions.store}. The broker closes it.
+ * @throws {MqError} With the code `store-in-use`, if another program has it open; `store-foreign`, if the file is none of
+ * mq's; `store-newer`, if a newer mq has made it; `store-failed`, if it cannot be read or written.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * {
+ *   await using broker = new Broker({ store: await openStore({ folder }) });
+ *   const { stored } = await broker.publishConfirmed("create", { id: 1 });
+ *   assertEquals(stored, true); // It is on disk.
+ * }
+ * Deno.removeSync(folder, { recursive: true });
+ * ```
+ */
+export async function openStore(
+  { folder, keepMs = 7 * DAY_MS, keepBytes = 1024 ** 3, syncMs = 0 }: StoreOptions,
+): Promise<Store> {
+  const calls = new Calls();
+  try {
+    const options = { folder, keepMs, keepBytes, syncMs, keyMs: KEY_MS };
+    return new SqliteStore(calls, await calls.call<Opened>({ method: "open", options }), syncMs);
+  } catch (error) {
+    calls.end();
+    throw error;
+  }
+}
+
+/** Calls the methods of the engine in the worker. */
+class Calls {
+  readonly #worker = new Worker(new URL("./sqlite/worker.ts", import.meta.url), { type: "module", name: "mq store" });
+  readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
+  #calls = 0;
+  #failure: MqError | undefined;
+
+  constructor() {
+    this.#worker.onmessage = ({ data }: { data: Reply }) => this.#settle(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.#fail(event.message);
+    };
+  }
+
+  call<T>(call: Call): Promise<T> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    const pending = Promise.withResolvers<unknown>();
+    this.#pending.set(++this.#calls, pending);
+    this.#worker.postMessage({ id: this.#calls, call });
+    return pending.promise as Promise<T>;
+  }
+
+  #settle(reply: Reply): void {
+    const pending = this.#pending.get(reply.id)!;
+    this.#pending.delete(reply.id);
+    if (reply.error === undefined) pending.resolve(reply.result);
+    else pending.reject(new MqError(reply.error.code, reply.error.message));
+  }
+
+  /** The worker has ended: nothing can be stored any more. */
+  #fail(message: string): void {
+    this.#failure = new MqError("store-failed", `The store has stopped: ${message}`);
+    for (const { reject } of this.#pending.values()) reject(this.#failure);
+    this.#pending.clear();
+  }
+
+  end(): void {
+    this.#worker.terminate();
+  }
+}
+
+class SqliteStore implements Store {
+  readonly syncMs: number;
+  readonly groups: readonly GroupInfo[];
+  readonly keys: readonly PublishedKey[];
+  #log: LogInfo;
+  readonly #calls: Calls;
+  #syncTimer: ReturnType<typeof setTimeout> | undefined;
+  #syncError: MqError | undefined;
+  #closed: Promise<void> | undefined;
+
+  constructor(calls: Calls, { log, groups, keys }: Opened, syncMs: number) {
+    this.#calls = calls;
+    this.#log = log;
+    this.groups = groups;
+    this.keys = keys;
+    this.syncMs = syncMs;
+  }
+
+  get log(): LogInfo {
+    return this.#log;
+  }
+
+  async commit(transaction: Transaction): Promise<readonly unknown[]> {
+    this.#throwSyncError();
+    const { results, log } = await this.#calls.call<Committed>({ method: "commit", transaction });
+    this.#log = log;
+    if (this.syncMs > 0) this.#syncTimer ??= setTimeout(() => this.#sync(), this.syncMs);
+    return results;
+  }
+
+  /** What could not be synced later fails the next commit. */
+  #throwSyncError(): void {
+    const error = this.#syncError;
+    this.#syncError = undefined;
+    if (error !== undefined) throw error;
+  }
+
+  async #sync(): Promise<void> {
+    this.#syncTimer = undefined;
+    try {
+      await this.#calls.call({ method: "sync" });
+    } catch (error) {
+      this.#syncError = error as MqError;
+    }
+  }
+
+  read(after: string, patterns: readonly string[]): Promise<Page> {
+    return this.#calls.call({ method: "read", after, patterns });
+  }
+
+  pull(group: string, most: number): Promise<Pulled> {
+    return this.#calls.call({ method: "pull", group, most });
+  }
+
+  describeGroups(): Promise<GroupInfo[]> {
+    return this.#calls.call({ method: "describeGroups" });
+  }
+
+  peek(group: string, state: "ready" | "delayed" | "dead", most: number): Promise<PeekedJob[]> {
+    return this.#calls.call({ method: "peek", group, state, most });
+  }
+
+  delayed(most: number): Promise<DelayedEvent[]> {
+    return this.#calls.call({ method: "delayed", most });
+  }
+
+  async maintain(now: number): Promise<boolean> {
+    const { hasMore, log } = await this.#calls.call<{ hasMore: boolean; log: LogInfo }>({ method: "maintain", now });
+    this.#log = log;
+    return hasMore;
+  }
+
+  async mend(): Promise<void> {
+    await this.#calls.call({ method: "mend" });
+  }
+
+  close(): Promise<void> {
+    return this.#closed ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#syncTimer);
+    try {
+      await this.#calls.call({ method: "close" });
+    } finally {
+      this.#calls.end();
+    }
+  }
+}

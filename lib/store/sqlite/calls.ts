@@ -1,0 +1,31 @@
+/**
+ * What the threads of a store say to each other.
+ *
+ * @module
+ */
+import type { Transaction } from "../store.ts";
+import type { EngineOptions } from "./engine.ts";
+
+/** A call of a method of {@linkcode Engine}. */
+export type Call =
+  | { readonly method: "open"; readonly options: EngineOptions }
+  | { readonly method: "commit"; readonly transaction: Transaction }
+  | { readonly method: "read"; readonly after: string; readonly patterns: readonly string[] }
+  | { readonly method: "pull"; readonly group: string; readonly most: number }
+  | {
+    readonly method: "peek";
+    readonly group: string;
+    readonly state: "ready" | "delayed" | "dead";
+    readonly most: number;
+  }
+  | { readonly method: "delayed"; readonly most: number }
+  | { readonly method: "maintain"; readonly now: number }
+  | { readonly method: "describeGroups" | "sync" | "mend" | "close" };
+
+/** What a call comes to. */
+export type Reply =
+  & { readonly id: number }
+  & (
+    | { readonly result: unknown; readonly error?: undefined }
+    | { readonly error: { readonly code: string; readonly message: string } }
+  );

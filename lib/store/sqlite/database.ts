@@ -1,0 +1,198 @@
+/**
+ * The database of a store: a file of SQLite, its schema and its errors. Runs in the worker.
+ *
+ * @module
+ */
+import { closeSync, fstatSync, openSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { MqError, quote } from "../../protocol/errors.ts";
+
+/** The name of the database's file in the folder of a store. */
+export const FILE_NAME = "mq.db";
+
+/** Tells the file from those of other programs: "mq" and a number. */
+const APPLICATION_ID = 0x6d710001;
+
+/** How long a transaction that is not synced may be ahead of the disk, where nothing else says so: until the log is full. */
+const WAL_PAGES = 1000;
+
+/** What the errors of SQLite begin with, of which node:sqlite does not pass the code on. https://www.sqlite.org/rescode.html */
+const MESSAGES = {
+  busy: "database is locked",
+  foreign: "file is not a database",
+  damaged: "database disk image is malformed",
+  full: "database or disk is full",
+} as const;
+
+/**
+ * The steps that make the schema, one for each version. A file of an older version takes those it lacks.
+ *
+ * `log` has the events in blocks: what came in one transaction is one row. `position` counts the events since the first, and
+ * `start` their bytes, so that a number of events or bytes is the difference of two rows, and nothing is ever counted.
+ * `groups.opened` has the positions up to `cursor` that are not settled, as pairs of the first and how many.
+ */
+const MIGRATIONS: readonly string[] = [
+  `CREATE TABLE log (
+     position INTEGER PRIMARY KEY, first TEXT NOT NULL, count INTEGER NOT NULL, start INTEGER NOT NULL,
+     headers INTEGER NOT NULL, records BLOB NOT NULL) STRICT;
+   CREATE TABLE groups (
+     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, patterns TEXT NOT NULL, options TEXT NOT NULL,
+     cursor INTEGER NOT NULL, opened TEXT NOT NULL) STRICT;
+   CREATE TABLE jobs (
+     group_id INTEGER NOT NULL, position INTEGER NOT NULL, dead INTEGER NOT NULL, at INTEGER NOT NULL,
+     tries INTEGER NOT NULL, why BLOB NOT NULL, record BLOB NOT NULL, UNIQUE (group_id, position)) STRICT;
+   CREATE INDEX jobs_at ON jobs (group_id, dead, at);
+   CREATE TABLE delayed (id TEXT PRIMARY KEY, due INTEGER NOT NULL, record BLOB NOT NULL) STRICT;
+   CREATE INDEX delayed_due ON delayed (due);
+   CREATE TABLE keys (key TEXT PRIMARY KEY, at INTEGER NOT NULL, receipt TEXT NOT NULL) STRICT;
+   CREATE INDEX keys_at ON keys (at);
+   CREATE TABLE sync (id INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
+   INSERT INTO sync VALUES (1, 0);`,
+];
+
+/** The version of the schema. */
+export const SCHEMA_VERSION: number = MIGRATIONS.length;
+
+/** How a database is opened. */
+export interface DatabaseOptions {
+  /** The folder, which is created if there is none. */
+  readonly folder: string;
+  /** Whether each transaction is synced to the disk. */
+  readonly isSynced: boolean;
+}
+
+/**
+ * Opens the database of a folder, or makes one.
+ *
+ * @param options The folder, and whether transactions are synced.
+ * @returns The database, which no other process can open meanwhile.
+ * @throws {MqError} With the code `store-in-use`, `store-foreign`, `store-newer` or `store-failed`.
+ */
+export function openDatabase({ folder, isSynced }: DatabaseOptions): DatabaseSync {
+  return explained(folder, () => {
+    checkWritable(folder);
+    const database = new DatabaseSync(`${folder}/${FILE_NAME}`);
+    try {
+      checkOwner(database, folder);
+      prepare(database, isSynced);
+      migrate(database, folder);
+      return database;
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+  });
+}
+
+/** SQLite would say "disk I/O error" of a folder, or a file, that may not be written. */
+function checkWritable(folder: string): void {
+  try {
+    Deno.mkdirSync(folder, { recursive: true });
+    const probe = Deno.makeTempFileSync({ dir: folder, prefix: ".mq-" });
+    Deno.removeSync(probe);
+    Deno.openSync(`${folder}/${FILE_NAME}`, { read: true, write: true }).close();
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return; // There is no database yet.
+    throw new MqError("store-failed", `Cannot write in the folder ${quote(folder)}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}
+
+/**
+ * The files of an open database: what is written to one that was deleted is lost with the process, and SQLite does not notice.
+ * They stay open until the database is closed: to close one of them would give up SQLite's lock of it.
+ */
+export class DatabaseFiles {
+  /** By their descriptors: Deno's own files need the permission to read, which is dropped when the store is open. */
+  readonly #files: { path: string; descriptor: number }[];
+
+  /**
+   * Opens the files.
+   *
+   * @param folder The folder of the database, which has been written to.
+   */
+  constructor(folder: string) {
+    const paths = [`${folder}/${FILE_NAME}`, `${folder}/${FILE_NAME}-wal`];
+    this.#files = paths.map((path) => ({ path, descriptor: openSync(path, "r") }));
+  }
+
+  /**
+   * Checks whether they still are in a folder.
+   *
+   * @throws {MqError} With the code `store-failed`, if one was deleted.
+   */
+  check(): void {
+    const deleted = this.#files.find(({ descriptor }) => fstatSync(descriptor).nlink === 0);
+    if (deleted !== undefined) throw new MqError("store-failed", `The file ${quote(deleted.path)} was deleted`);
+  }
+
+  /** Closes them. */
+  close(): void {
+    for (const { descriptor } of this.#files) closeSync(descriptor);
+  }
+}
+
+/** Before anything is written: a file of another program stays as it is. */
+function checkOwner(database: DatabaseSync, folder: string): void {
+  database.exec("PRAGMA locking_mode = EXCLUSIVE");
+  const owner = pragma(database, "application_id");
+  const isNew = owner === 0 && database.prepare("SELECT count(*) AS n FROM sqlite_master").get()!.n === 0;
+  if (owner === APPLICATION_ID || isNew) return;
+  throw new MqError("store-foreign", `${quote(`${folder}/${FILE_NAME}`)} is a database of another program`);
+}
+
+function prepare(database: DatabaseSync, isSynced: boolean): void {
+  database.exec(`PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = ${WAL_PAGES}; PRAGMA temp_store = MEMORY;
+    PRAGMA synchronous = ${isSynced ? "FULL" : "NORMAL"}; PRAGMA application_id = ${APPLICATION_ID}`);
+  // What was written and not synced before may be in the system's memory only: from here on it is in the file.
+  database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+}
+
+function migrate(database: DatabaseSync, folder: string): void {
+  const version = pragma(database, "user_version");
+  if (version > SCHEMA_VERSION) {
+    const message = `The store in ${quote(folder)} was made by a newer mq: it has version ${version}, ` +
+      `and this mq knows those up to ${SCHEMA_VERSION}`;
+    throw new MqError("store-newer", message);
+  }
+  for (const [index, step] of MIGRATIONS.entries()) {
+    if (index < version) continue;
+    database.exec(`BEGIN IMMEDIATE; ${step} PRAGMA user_version = ${index + 1}; COMMIT`);
+  }
+}
+
+function pragma(database: DatabaseSync, name: string): number {
+  return Number(Object.values(database.prepare(`PRAGMA ${name}`).get()!)[0]);
+}
+
+/**
+ * Does something with the files of a folder.
+ *
+ * @param folder The folder.
+ * @param act What to do.
+ * @returns What it returns.
+ * @throws {MqError} What it throws, in words for who runs the broker.
+ */
+export function explained<T>(folder: string, act: () => T): T {
+  try {
+    return act();
+  } catch (cause) {
+    throw explain(folder, cause);
+  }
+}
+
+function explain(folder: string, cause: unknown): MqError {
+  if (cause instanceof MqError) return cause;
+  const where = quote(folder);
+  const message = cause instanceof Error ? cause.message : String(cause);
+  const is = (text: string) => message.startsWith(text);
+  if (is(MESSAGES.busy)) {
+    return new MqError("store-in-use", `The store in ${where} is in use by another program`, { cause });
+  }
+  if (is(MESSAGES.foreign)) {
+    return new MqError("store-foreign", `${quote(`${folder}/${FILE_NAME}`)} is no database`, { cause });
+  }
+  const what = is(MESSAGES.damaged) ? "is damaged" : is(MESSAGES.full) ? "has no room on its disk" : "failed";
+  return new MqError("store-failed", `The store in ${where} ${what}: ${message}`, { cause });
+}

@@ -1,0 +1,264 @@
+/**
+ * The store in its database: carries out the calls of {@linkcode Store}, one after another. Runs in the worker.
+ *
+ * @module
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import type {
+  DelayedEvent,
+  GroupInfo,
+  LogInfo,
+  Operation,
+  Page,
+  PeekedJob,
+  PublishedKey,
+  Pulled,
+  Transaction,
+} from "../store.ts";
+import { firstIdOf } from "../../protocol/replay_start.ts";
+import { DatabaseFiles, explained, openDatabase } from "./database.ts";
+import { Group, type GroupRow, GroupStatements } from "./group.ts";
+import { Log } from "./log.ts";
+import { Undo } from "./undo.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Options of an {@linkcode Engine}. */
+export interface EngineOptions {
+  /** The folder of the store. */
+  readonly folder: string;
+  /** How long a transaction may be ahead of the disk, in milliseconds; 0 if each is synced. */
+  readonly syncMs: number;
+  /** How long events are kept, in milliseconds, and how many bytes of them. */
+  readonly keepMs: number;
+  /** How many bytes of them are kept. */
+  readonly keepBytes: number;
+  /** How long the keys of events are remembered, in milliseconds. */
+  readonly keyMs: number;
+}
+
+/** What is known of a store when it is opened. */
+export interface Opened {
+  /** The log. */
+  readonly log: LogInfo;
+  /** The groups. */
+  readonly groups: GroupInfo[];
+  /** The keys that are young enough. */
+  readonly keys: PublishedKey[];
+}
+
+/** What a transaction comes to. */
+export interface Committed {
+  /** The results of its operations. */
+  readonly results: unknown[];
+  /** The log. */
+  readonly log: LogInfo;
+}
+
+/** A store in an open database. */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #database: DatabaseSync;
+  readonly #files: DatabaseFiles;
+  readonly #log: Log;
+  readonly #groupStatements: GroupStatements;
+  readonly #groups = new Map<string, Group>();
+  readonly #statements: Record<
+    "addGroup" | "deleteGroup" | "deleteJobs" | "delay" | "cancel" | "delayed" | "putKey" | "deleteKeys" | "sync",
+    StatementSync
+  >;
+  /** What is known of the store now that it is open. */
+  readonly opened: Opened;
+
+  /**
+   * Opens a store, or makes one.
+   *
+   * @param options Where, and how much is kept.
+   * @param now The time, in milliseconds since 1970.
+   * @throws {MqError} As {@linkcode openDatabase}.
+   */
+  constructor(options: EngineOptions, now: number) {
+    this.#options = options;
+    const database = openDatabase({ folder: options.folder, isSynced: options.syncMs === 0 });
+    this.#database = database;
+    this.#files = this.#try(() => new DatabaseFiles(options.folder));
+    const prepare = (sql: string) => database.prepare(sql);
+    this.#statements = {
+      addGroup: prepare(
+        "INSERT INTO groups (name, patterns, options, cursor, opened) VALUES (?, ?, ?, ?, '[]') RETURNING *",
+      ),
+      deleteGroup: prepare("DELETE FROM groups WHERE id = ?"),
+      deleteJobs: prepare("DELETE FROM jobs WHERE group_id = ?"),
+      delay: prepare("INSERT INTO delayed VALUES (?, ?, ?)"),
+      cancel: prepare("DELETE FROM delayed WHERE id = ?"),
+      delayed: prepare("SELECT id, due, record FROM delayed ORDER BY due, id LIMIT ?"),
+      putKey: prepare("INSERT OR REPLACE INTO keys VALUES (?, ?, ?)"),
+      deleteKeys: prepare("DELETE FROM keys WHERE at < ?"),
+      sync: prepare("UPDATE sync SET at = ?"),
+    };
+    this.#log = this.#try(() => new Log(database));
+    this.#groupStatements = new GroupStatements(database);
+    const rows = this.#try(() => prepare("SELECT * FROM groups").all()) as unknown as GroupRow[];
+    for (const row of rows) this.#groups.set(row.name, new Group(row, this.#log, this.#groupStatements));
+    this.#statements.deleteKeys.run(now - options.keyMs);
+    const keys = this.#try(() => prepare("SELECT * FROM keys ORDER BY at").all()) as unknown as PublishedKey[];
+    this.opened = { log: this.#log.info, groups: this.describeGroups(now), keys };
+  }
+
+  #try<T>(act: () => T): T {
+    return explained(this.#options.folder, act);
+  }
+
+  /** See {@linkcode Store.commit}. */
+  commit({ blocks, operations }: Transaction): Committed {
+    const results = this.#transact((undo) => {
+      this.#log.append(blocks, undo);
+      return operations.map((operation) => this.#apply(operation, undo));
+    });
+    return { results, log: this.#log.info };
+  }
+
+  #transact<T>(act: (undo: Undo) => T): T {
+    const undo = new Undo();
+    return this.#try(() => {
+      try {
+        this.#database.exec("BEGIN IMMEDIATE");
+        const result = act(undo);
+        this.#database.exec("COMMIT");
+        return result;
+      } catch (error) {
+        undo.run();
+        this.#rollBack();
+        throw error;
+      }
+    });
+  }
+
+  /** SQLite may have rolled back by itself, and then refuses. */
+  #rollBack(): void {
+    try {
+      this.#database.exec("ROLLBACK");
+    } catch {
+      // "cannot rollback - no transaction is active".
+    }
+  }
+
+  #apply(operation: Operation, undo: Undo): unknown {
+    const { addGroup, delay, cancel, putKey } = this.#statements;
+    switch (operation.do) {
+      case "group":
+        return this.#configure(operation, undo, addGroup);
+      case "settle":
+        return this.#groups.get(operation.group)?.settle(operation, undo);
+      case "kick":
+        return this.#groups.get(operation.group)?.kick(operation.id, operation.at, undo) ?? 0;
+      case "purge":
+        return this.#groups.get(operation.group)?.purge(operation.state, undo) ?? 0;
+      case "forget":
+        return this.#forget(operation.group, undo);
+      case "delay":
+        return void delay.run(operation.id, operation.due, encoder.encode(operation.record));
+      case "cancel":
+        return Number(cancel.run(operation.id).changes) > 0;
+      case "key":
+        return void putKey.run(operation.key, operation.at, operation.receipt);
+    }
+  }
+
+  #configure(operation: Operation & { do: "group" }, undo: Undo, addGroup: StatementSync): boolean {
+    const { group: name, patterns, options, after } = operation;
+    const known = this.#groups.get(name);
+    if (known !== undefined) {
+      known.configure(patterns, options, undo);
+      return false;
+    }
+    const cursor = this.#log.positionOf(after);
+    const row = addGroup.get(name, JSON.stringify(patterns), JSON.stringify(options), cursor) as unknown as GroupRow;
+    undo.add(() => this.#groups.delete(name));
+    this.#groups.set(name, new Group(row, this.#log, this.#groupStatements));
+    return true;
+  }
+
+  #forget(name: string, undo: Undo): boolean {
+    const group = this.#groups.get(name);
+    if (group === undefined) return false;
+    undo.add(() => this.#groups.set(name, group));
+    this.#groups.delete(name);
+    this.#statements.deleteJobs.run(group.id);
+    this.#statements.deleteGroup.run(group.id);
+    return true;
+  }
+
+  /** See {@linkcode Store.read}. */
+  read(after: string, patterns: readonly string[]): Page {
+    return this.#try(() => this.#log.read(after, patterns));
+  }
+
+  /** See {@linkcode Store.pull}. */
+  pull(group: string, most: number, now: number): Pulled {
+    const none = { jobs: [], nextDue: undefined, hasMore: false, expired: 0 };
+    return this.#try(() => this.#groups.get(group)?.pull(most, now) ?? none);
+  }
+
+  /** See {@linkcode Store.describeGroups}. */
+  describeGroups(now: number): GroupInfo[] {
+    return this.#try(() => Array.from(this.#groups.values(), (group) => group.describe(now)));
+  }
+
+  /** See {@linkcode Store.peek}. */
+  peek(group: string, state: "ready" | "delayed" | "dead", most: number, now: number): PeekedJob[] {
+    return this.#try(() => this.#groups.get(group)?.peek(state, most, now) ?? []);
+  }
+
+  /** See {@linkcode Store.delayed}. */
+  delayed(most: number): DelayedEvent[] {
+    const rows = this.#try(() => this.#statements.delayed.all(most)) as unknown as {
+      id: string;
+      due: number;
+      record: Uint8Array;
+    }[];
+    return rows.map(({ id, due, record }) => ({ id, due, record: decoder.decode(record) }));
+  }
+
+  /** See {@linkcode Store.maintain}. */
+  maintain(now: number): { hasMore: boolean; log: LogInfo } {
+    const { keepMs, keepBytes, keyMs } = this.#options;
+    this.#files.check();
+    const hasMore = this.#transact((undo) => {
+      this.#statements.deleteKeys.run(now - keyMs);
+      return this.#log.trim(firstIdOf(now - keepMs), keepBytes, undo);
+    });
+    return { hasMore, log: this.#log.info };
+  }
+
+  /** Syncs what was committed before, where transactions are not synced themselves. */
+  sync(now: number): void {
+    this.#try(() => {
+      this.#database.exec("PRAGMA synchronous = FULL");
+      try {
+        this.#statements.sync.run(now);
+      } finally {
+        this.#database.exec("PRAGMA synchronous = NORMAL");
+      }
+    });
+  }
+
+  /** See {@linkcode Store.mend}. */
+  mend(now: number): void {
+    this.#files.check();
+    this.#try(() => {
+      this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      this.#statements.sync.run(now);
+    });
+  }
+
+  /** See {@linkcode Store.close}. */
+  close(): void {
+    this.#try(() => {
+      this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      this.#database.close();
+    });
+    this.#files.close();
+  }
+}

@@ -1,0 +1,294 @@
+/**
+ * The log: all events that are kept, in blocks. Runs in the worker.
+ *
+ * @module
+ */
+import type { DatabaseSync, StatementSync } from "node:sqlite";
+import { ID_CHARACTERS } from "../record.ts";
+import type { Block, LogInfo, Page } from "../store.ts";
+import { countUpTo, lastId, NameMatcher, selectRecords } from "../records.ts";
+import type { Undo } from "./undo.ts";
+
+/** About how many bytes of the log are read for a page. */
+const PAGE_BYTES = 256 * 1024;
+
+/** How many rows are read at once at most. */
+const MAX_ROWS = 256;
+
+/** How many blocks are kept in memory: groups read what was just written. */
+const CACHED_BLOCKS = 32;
+
+/** How much is deleted in one transaction. */
+const DELETED_ROWS = 1000;
+const DELETED_BYTES = 4 * 1024 * 1024;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** A block as it is in the database. */
+interface Row {
+  position: number;
+  first: string;
+  count: number;
+  start: number;
+  headers: number;
+  records: Uint8Array;
+}
+
+/** A block without its records. */
+type Head = Pick<Row, "position" | "first" | "count" | "start">;
+
+/** A block that was read. */
+export interface ReadBlock {
+  /** The position of its first event. */
+  readonly position: number;
+  /** How many events it has. */
+  readonly count: number;
+  /** Whether one of them has headers. */
+  readonly hasHeaders: boolean;
+  /** Its records, each with an LF. */
+  readonly text: string;
+}
+
+/** The log of a store. */
+export class Log {
+  readonly #insert: StatementSync;
+  readonly #from: StatementSync;
+  readonly #headAt: StatementSync;
+  readonly #heads: StatementSync;
+  readonly #size: StatementSync;
+  readonly #delete: StatementSync;
+  readonly #cache = new Map<number, ReadBlock>();
+  /** The position behind the last event, and the bytes up to there. */
+  #next = 1;
+  #end = 0;
+  #last: string | undefined;
+  /** The oldest block; undefined if there is none. */
+  #oldest: Head | undefined;
+
+  /**
+   * Opens the log.
+   *
+   * @param database The database.
+   */
+  constructor(database: DatabaseSync) {
+    this.#insert = database.prepare("INSERT INTO log VALUES (?, ?, ?, ?, ?, ?)");
+    this.#from = database.prepare("SELECT * FROM log WHERE position >= ? ORDER BY position LIMIT ?");
+    this.#headAt = database.prepare(
+      "SELECT position, first, count, start FROM log WHERE position <= ? ORDER BY position DESC LIMIT 1",
+    );
+    this.#heads = database.prepare("SELECT position, first, count, start FROM log ORDER BY position LIMIT ?");
+    this.#size = database.prepare("SELECT length(records) AS bytes FROM log WHERE position = ?");
+    this.#delete = database.prepare("DELETE FROM log WHERE position < ?");
+    this.#begin();
+  }
+
+  #begin(): void {
+    this.#oldest = this.#heads.get(1) as Head | undefined;
+    const newest = this.#headOf(Number.MAX_SAFE_INTEGER);
+    if (newest === undefined) return;
+    this.#next = endOf(newest);
+    this.#end = newest.start + Number(this.#size.get(newest.position)!.bytes);
+    this.#last = lastId(this.block(newest.position)!.text);
+  }
+
+  /** The position of the oldest event; that of the next one if there is none. */
+  get firstPosition(): number {
+    return this.#oldest?.position ?? this.#next;
+  }
+
+  /** The position of the newest event; 0 if there was none yet. */
+  get lastPosition(): number {
+    return this.#next - 1;
+  }
+
+  /** What there is to tell of it. */
+  get info(): LogInfo {
+    return {
+      first: this.#oldest?.first,
+      last: this.#last,
+      events: this.#next - this.firstPosition,
+      deleted: this.firstPosition - 1,
+      bytes: this.#end - (this.#oldest?.start ?? this.#end),
+    };
+  }
+
+  /**
+   * Adds blocks.
+   *
+   * @param blocks The blocks.
+   * @param undo Takes it back.
+   */
+  append(blocks: readonly Block[], undo: Undo): void {
+    const [next, end, last, oldest] = [this.#next, this.#end, this.#last, this.#oldest];
+    undo.add(() => {
+      for (let position = next; position < this.#next; position++) this.#cache.delete(position);
+      [this.#next, this.#end, this.#last, this.#oldest] = [next, end, last, oldest];
+    });
+    for (const block of blocks) this.#append(block);
+  }
+
+  #append({ first, count, hasHeaders, text }: Block): void {
+    const [position, start] = [this.#next, this.#end];
+    const records = encoder.encode(text);
+    this.#insert.run(position, first, count, start, Number(hasHeaders), records);
+    this.#oldest ??= { position, first, count, start };
+    this.#next += count;
+    this.#end += records.length;
+    this.#last = lastId(text);
+    this.#remember({ position, count, hasHeaders, text });
+  }
+
+  /**
+   * Reads the block that has an event, or else the next one.
+   *
+   * @param position The position of the event.
+   * @returns The block; undefined if there is none behind it.
+   */
+  block(position: number): ReadBlock | undefined {
+    if (position >= this.#next) return undefined;
+    const head = this.#headOf(position);
+    const isWithin = head !== undefined && position < endOf(head);
+    const wanted = isWithin ? head.position : this.firstPosition;
+    const cached = this.#cache.get(wanted);
+    if (cached !== undefined) return cached;
+    const row = this.#from.get(wanted, 1) as unknown as Row | undefined;
+    return row && this.#remember(readBlock(row));
+  }
+
+  #remember(block: ReadBlock): ReadBlock {
+    this.#cache.set(block.position, block);
+    if (this.#cache.size > CACHED_BLOCKS) this.#cache.delete(this.#cache.keys().next().value!);
+    return block;
+  }
+
+  /**
+   * Finds an event.
+   *
+   * @param id An id.
+   * @returns The position of the last event that is not behind the id; the one before the oldest if all are.
+   */
+  positionOf(id: string): number {
+    if (this.#oldest === undefined || id < this.#oldest.first) return this.firstPosition - 1;
+    let low = this.#oldest; // Its first event is not behind the id.
+    for (let high = this.lastPosition; endOf(low) <= high;) {
+      const middle = this.#headOf(Math.ceil((endOf(low) + high) / 2))!;
+      if (middle.first > id) high = middle.position - 1;
+      else low = middle;
+    }
+    return low.position + countUpTo(this.block(low.position)!.text, id).count - 1;
+  }
+
+  /**
+   * The id of an event.
+   *
+   * @param position Its position.
+   * @returns The id; undefined if there is no such event.
+   */
+  idAt(position: number): string | undefined {
+    if (position < this.firstPosition) return undefined;
+    const block = this.block(position);
+    return block && recordAt(block, position).slice(0, ID_CHARACTERS);
+  }
+
+  /**
+   * Reads a page.
+   *
+   * @param after The id behind which it begins.
+   * @param patterns The patterns of the events that match.
+   * @returns What matches, of about {@linkcode PAGE_BYTES}.
+   */
+  read(after: string, patterns: readonly string[]): Page {
+    const matcher = new NameMatcher(patterns);
+    let [text, count, bytes] = ["", 0, 0];
+    let hasHeaders = false;
+    let last: string | undefined;
+    for (let position = this.positionOf(after) + 1; bytes < PAGE_BYTES;) {
+      const blocks = this.#blocksFrom(position, bytes);
+      if (blocks.length === 0) break;
+      for (const block of blocks) {
+        const rest = block.position < position ? behind(block, after) : block;
+        const selected = matcher.matchesAll ? rest : selectRecords(rest.text, matcher);
+        text += selected.text;
+        count += selected.count;
+        bytes += rest.text.length;
+        hasHeaders ||= block.hasHeaders;
+        position = block.position + block.count;
+      }
+      last = lastId(blocks.at(-1)!.text);
+    }
+    return { text, count, hasHeaders, last };
+  }
+
+  /** The next blocks for a page that has some bytes already: about as many as fit, by the size of the first. */
+  #blocksFrom(position: number, bytes: number): ReadBlock[] {
+    const first = this.block(position);
+    if (first === undefined) return [];
+    const next = first.position + first.count;
+    const more = Math.min(MAX_ROWS, Math.floor((PAGE_BYTES - bytes) / first.text.length));
+    const rows = more > 0 ? this.#from.all(next, more) as unknown as Row[] : [];
+    return [first, ...rows.map(readBlock)];
+  }
+
+  /**
+   * Deletes the oldest blocks, as far as they are older or more than is kept, but not all of that in one transaction. The
+   * newest block stays: it says where the log ends.
+   *
+   * @param oldestId Ids that are less are too old.
+   * @param keepBytes How many bytes of records are kept.
+   * @param undo Takes it back.
+   * @returns Whether it has deleted some.
+   */
+  trim(oldestId: string, keepBytes: number, undo: Undo): boolean {
+    const oldest = this.#oldest;
+    if (oldest === undefined || (oldest.first >= oldestId && this.info.bytes <= keepBytes)) return false;
+    const isSpent = (head: Head, next: Head) => next.first < oldestId || this.#end - head.start > keepBytes;
+    const heads = this.#heads.all(DELETED_ROWS + 1) as unknown as Head[];
+    let kept = 0;
+    for (
+      let [head, next] = heads;
+      next !== undefined && isSpent(head, next);
+      [head, next] = heads.slice(kept, kept + 2)
+    ) {
+      if (head.start - oldest.start > DELETED_BYTES) break;
+      kept++;
+    }
+    if (kept === 0) return false;
+    undo.add(() => this.#oldest = oldest);
+    this.#delete.run(heads[kept].position);
+    this.#oldest = heads[kept];
+    return true;
+  }
+
+  #headOf(position: number): Head | undefined {
+    return this.#headAt.get(position) as Head | undefined;
+  }
+}
+
+/** The position behind a block. */
+function endOf({ position, count }: Pick<Head, "position" | "count">): number {
+  return position + count;
+}
+
+function readBlock({ position, count, headers, records }: Row): ReadBlock {
+  return { position, count, hasHeaders: headers !== 0, text: decoder.decode(records) };
+}
+
+/** The part of a block behind an id. */
+function behind(block: ReadBlock, id: string): ReadBlock {
+  const { count, end } = countUpTo(block.text, id);
+  return { ...block, position: block.position + count, count: block.count - count, text: block.text.slice(end) };
+}
+
+/**
+ * Cuts a record out of its block.
+ *
+ * @param block The block.
+ * @param position The position of the event.
+ * @returns The record, without its LF.
+ */
+export function recordAt({ position: first, text }: ReadBlock, position: number): string {
+  let start = 0;
+  for (let index = first; index < position; index++) start = text.indexOf("\n", start) + 1;
+  return text.slice(start, text.indexOf("\n", start));
+}

@@ -1,0 +1,56 @@
+/**
+ * The worker of a store: it alone reads and writes the database, so that nothing else waits for the disk.
+ *
+ * @module
+ */
+import { MqError } from "../../protocol/errors.ts";
+import { Engine } from "./engine.ts";
+import type { Call, Reply } from "./calls.ts";
+
+/** This worker, whose types are those of the main thread otherwise. */
+const worker = globalThis as unknown as {
+  onmessage: (message: { data: { id: number; call: Call } }) => void;
+  postMessage(reply: Reply): void;
+};
+
+let engine: Engine | undefined;
+
+worker.onmessage = ({ data: { id, call } }) => {
+  try {
+    worker.postMessage({ id, result: carryOut(call) });
+  } catch (error) {
+    worker.postMessage({ id, error: describe(error) });
+  }
+};
+
+function carryOut(call: Call): unknown {
+  if (call.method === "open") return (engine = new Engine(call.options, Date.now())).opened;
+  if (engine === undefined) throw new MqError("store-failed", "The store is not open");
+  switch (call.method) {
+    case "commit":
+      return engine.commit(call.transaction);
+    case "read":
+      return engine.read(call.after, call.patterns);
+    case "pull":
+      return engine.pull(call.group, call.most, Date.now());
+    case "describeGroups":
+      return engine.describeGroups(Date.now());
+    case "peek":
+      return engine.peek(call.group, call.state, call.most, Date.now());
+    case "delayed":
+      return engine.delayed(call.most);
+    case "maintain":
+      return engine.maintain(call.now);
+    case "sync":
+      return engine.sync(Date.now());
+    case "mend":
+      return engine.mend(Date.now());
+    case "close":
+      return engine.close();
+  }
+}
+
+function describe(error: unknown): { code: string; message: string } {
+  if (error instanceof MqError) return { code: error.code, message: error.message };
+  return { code: "store-failed", message: error instanceof Error ? error.message : String(error) };
+}

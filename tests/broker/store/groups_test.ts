@@ -1,0 +1,216 @@
+/** Groups: docs/protocol.md, section 14. */
+import { assertEquals } from "@std/assert";
+import { type RawClient, until } from "../../helpers.ts";
+import { startStored, tempFolder } from "../../store/folder.ts";
+
+/** Joins a group; returns the next jobs on demand, as `N TRY NAME DATA`. */
+async function join(client: RawClient, text: string): Promise<() => Promise<string>> {
+  await client.line("/unsub >", `/join ${text}`);
+  await client.lines.find("/ok join");
+  return async () => {
+    const [, number, attempt, , , ...event] = (await client.lines.find("/job")).split(" ");
+    return [number, attempt, ...event].join(" ");
+  };
+}
+
+async function publish(client: RawClient, ...events: string[]): Promise<void> {
+  await client.line(...events.map((event) => `/pub p ${event}`));
+  for (const _event of events) await client.lines.find("/ok p");
+}
+
+/** What `/groups` says of the only group, as `lag ready inFlight delayed dead`. */
+async function counts(client: RawClient): Promise<string> {
+  await client.line("/groups");
+  const [group] = JSON.parse((await client.lines.find("/ok groups")).slice("/ok groups ".length));
+  const { lag, ready, inFlight, delayed, dead } = group;
+  return [lag, ready, inFlight, delayed, dead].join(" ");
+}
+
+Deno.test("14.6 two members share the jobs, each job once, in the order of the log", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const [publisher, ...members] = await server.connect(3);
+  const [first, second] = await Promise.all(members.map((member) => join(member, 'work {"ahead":2} n')));
+  await publish(publisher, "n 1", "other", "n 2", "n 3", "n 4", "n 5");
+  const got = [await first(), await first(), await second(), await second()];
+  assertEquals(got.map((job) => job.split(" ")[3]).toSorted(), ["1", "2", "3", "4"]);
+  await members[1].line("/ack 1");
+  assertEquals(await second(), "3 1 n 5");
+  await members[0].line("/ack 1 2");
+  await members[1].line("/ack 2 3");
+  await until(async () => await counts(publisher) === "0 0 0 0 0", "all is done");
+});
+
+Deno.test("14.7 the jobs of a member that goes are given to another at once, and count as tried", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const [publisher, going, staying] = await server.connect(3);
+  const first = await join(going, "work n");
+  await publish(publisher, "n 1", "n 2");
+  assertEquals([await first(), await first()], ["1 1 n 1", "2 1 n 2"]);
+  const second = await join(staying, "work n");
+  await going.line("/ack 2");
+  await going.lines.find("/ok ack");
+  going.close();
+  assertEquals(await second(), "1 2 n 1");
+});
+
+Deno.test("14.7 a job that is not acknowledged in time is delivered again, and a late /ack is refused", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const [publisher, member] = await server.connect(2);
+  const next = await join(member, 'work {"ackMs":30,"tries":100} n');
+  await publish(publisher, "n 1");
+  assertEquals(await next(), "1 1 n 1");
+  assertEquals(await next(), "2 2 n 1");
+  await member.line("/ack 1");
+  assertEquals((await member.lines.find("/err ack")).split(" ", 3).join(" "), "/err ack no-job");
+});
+
+Deno.test("14.7 /touch gives more time", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const [publisher, member] = await server.connect(2);
+  const next = await join(member, 'work {"ackMs":500} n');
+  await publish(publisher, "n 1");
+  assertEquals(await next(), "1 1 n 1");
+  for (let round = 0; round < 8; round++) {
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    await member.line("/touch 1");
+    assertEquals(await member.lines.next(), "/ok touch"); // And not the job again.
+  }
+  await member.line("/ack 1");
+  assertEquals(await member.lines.next(), "/ok ack");
+});
+
+Deno.test("14.8 a job that fails too often is dead: told, published, shown, and delivered again if kicked", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const [publisher, member] = await server.connect(2);
+  const next = await join(member, 'work {"tries":2,"dead":"gone"} n');
+  await publisher.line("/sub gone");
+  await publish(publisher, 'n {"a":1}');
+  assertEquals(await next(), '1 1 n {"a":1}');
+  await member.line("/nack 1 the first time");
+  assertEquals(await next(), '2 2 n {"a":1}');
+  await member.line("/nack 2 5s the second time");
+  const letter = JSON.parse((await publisher.lines.find("gone")).slice("gone ".length));
+  const { id } = letter;
+  const told = { group: "work", id, event: "n", from: "client-1", tries: 2, why: "the second time" };
+  assertEquals(letter, { ...told, data: { a: 1 } });
+  await until(() => server.told("mq.dead").length > 0, "it is told");
+  assertEquals(server.told("mq.dead"), [told]);
+  assertEquals(await counts(publisher), "0 0 0 0 1");
+  await publisher.line("/peek work dead");
+  const [shown] = JSON.parse((await publisher.lines.find("/ok peek")).slice("/ok peek ".length));
+  assertEquals([shown.id, shown.data, shown.tries, shown.why], [id, '{"a":1}', 2, "the second time"]);
+  await publisher.line(`/kick work ${id}`);
+  await publisher.lines.find('/ok kick {"jobs":1}');
+  assertEquals(await next(), '3 1 n {"a":1}');
+  await member.line("/bury 3 no use");
+  await until(() => server.told("mq.dead").length > 1, "it is told");
+  assertEquals(server.told("mq.dead")[1], { ...told, tries: 1, why: "no use" });
+  await publisher.line("/purge work dead");
+  await publisher.lines.find('/ok purge {"jobs":1}');
+  await until(async () => await counts(publisher) === "0 0 0 0 0", "nothing is left");
+});
+
+Deno.test("14.6 jobs survive a restart of the broker: what is not acknowledged comes again, and nothing else", async () => {
+  await using folder = tempFolder();
+  {
+    await using server = await startStored(folder);
+    const [publisher, member] = await server.connect(2);
+    const next = await join(member, 'work {"ahead":3} n');
+    await publish(publisher, "n 1", "n 2", "n 3", "n 4");
+    for (const job of ["1 1 n 1", "2 1 n 2", "3 1 n 3"]) assertEquals(await next(), job);
+    await member.line("/ack 2", "/nack 3 1ms no");
+    await member.lines.find("/ok nack");
+  }
+  await using server = await startStored(folder);
+  const [publisher, member] = await server.connect(2);
+  await publish(publisher, "n 5");
+  const next = await join(member, "work n");
+  const jobs = [await next(), await next(), await next(), await next()].map((job) => job.slice(2)).toSorted();
+  assertEquals(jobs.map((job) => job.slice(2)), ["n 1", "n 4", "n 5", "n 3"]);
+  assertEquals(jobs.at(-1), "2 n 3"); // A /nack counts over the restart; a delivery that the restart broke off does not.
+  await member.line("/ack 1 2 3 4");
+  await until(async () => await counts(publisher) === "0 0 0 0 0", "all is done");
+});
+
+Deno.test("14.6 a group may be joined otherwise only if it has no members", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const [one, two] = await server.connect(2);
+  await join(one, 'work {"tries":3} n');
+  await two.line("/unsub >", "/join work other", '/join work {"tries":4} n', '/join work {"ackMs":30000,"ahead":1} n');
+  await two.lines.find("/ok unsub");
+  for (const _line of [1, 2]) {
+    assertEquals((await two.lines.next())!.split(" ", 3).join(" "), "/err join group-differs");
+  }
+  assertEquals(
+    (await two.lines.next())!.startsWith('/ok join {"group":"work","patterns":["n"],"ackMs":30000,"tries":3'),
+    true,
+  );
+  await one.line("/leave work");
+  await two.line("/leave work", '/join work {"tries":9} other');
+  assertEquals((await two.lines.find("/ok join")).includes('"patterns":["other"],"ackMs":30000,"tries":9'), true);
+});
+
+Deno.test("14.6 a member is sent no more than it has room for, and than it may have", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const [publisher, member] = await server.connect(2);
+  const next = await join(member, 'work {"ahead":1} n');
+  await publish(publisher, "n 1", "n 2", "n 3");
+  for (const number of [1, 2, 3]) {
+    assertEquals(await next(), `${number} 1 n ${number}`);
+    await member.line("/ping");
+    for (let line = await member.lines.next(); line !== "/pong"; line = await member.lines.next()) {
+      assertEquals(line, "/ok ack"); // And no job.
+    }
+    await member.line(`/ack ${number}`);
+  }
+});
+
+Deno.test("14.5 a delayed event is published at its time, also after a restart, and not if it is cancelled", async () => {
+  await using folder = tempFolder();
+  {
+    await using server = await startStored(folder);
+    const [client] = await server.connect(1);
+    await client.line("/unsub >", "/delay 1 1ms n 1", "/delay 2 300ms n 2", "/delay 3 300ms n 3");
+    await client.lines.find("/ok 1");
+    await client.lines.find("/ok 2");
+    const { id } = JSON.parse((await client.lines.find("/ok 3")).slice("/ok 3 ".length));
+    await client.line(`/cancel ${id}`, `/cancel ${id}`);
+    assertEquals(await client.lines.next(), "/ok cancel");
+    assertEquals((await client.lines.next())!.split(" ", 3).join(" "), "/err cancel not-found");
+  }
+  await using server = await startStored(folder);
+  const [client] = await server.connect(1);
+  assertEquals(await client.lines.next(), "n 2");
+  await client.line("/replay first >");
+  const seen: string[] = [];
+  for (let line = await client.lines.next(); !line!.startsWith("/replayed"); line = await client.lines.next()) {
+    if (line!.startsWith("/past")) seen.push(line!.split(" ").slice(3).join(" "));
+  }
+  assertEquals(seen, ["n 1", "n 2"]);
+});
+
+Deno.test("14.4 a key repeats the first receipt, also after a restart, and its event is published once", async () => {
+  await using folder = tempFolder();
+  let receipt = "";
+  {
+    await using server = await startStored(folder);
+    const [client, listener] = await server.connect(2);
+    await client.line("/unsub >", "/once 1 key n 1", "/once 2 key n 1", "/once 3 other n 2");
+    receipt = (await client.lines.find("/ok 1")).slice("/ok 1 ".length);
+    const again = JSON.parse((await client.lines.find("/ok 2")).slice("/ok 2 ".length));
+    assertEquals(again, { ...JSON.parse(receipt), duplicate: true });
+    assertEquals([await listener.lines.next(), await listener.lines.next()], ["n 1", "n 2"]);
+  }
+  await using server = await startStored(folder);
+  const [client] = await server.connect(1);
+  await client.line("/once 4 key n 1");
+  const again = JSON.parse((await client.lines.find("/ok 4")).slice("/ok 4 ".length));
+  assertEquals(again, { ...JSON.parse(receipt), duplicate: true });
+});
