@@ -75,7 +75,7 @@ export class Groups {
       pull: (group, most) => store.pull(group, most),
       operate: (operation, waiter) => journal.operate(operation, waiter),
       transaction: () => journal.transaction,
-      send: (member, jobs) => this.#send(member, jobs),
+      send: (group, member, jobs) => this.#send(group, member, jobs),
       died: (group, job) => this.#publishDead(group, job),
       told: ({ name }, job) => systemEvents.jobDied({ group: name, ...describeDead(job) }),
       expired: ({ name }, events) => systemEvents.eventsExpired(name, events),
@@ -212,11 +212,11 @@ export class Groups {
     });
   }
 
-  #send({ connection }: Member, jobs: readonly Job[]): number {
+  #send({ name }: WorkGroup, { connection }: Member, jobs: readonly Job[]): number {
     const first = connection.numberJobs(jobs.length);
     let text = "";
     for (const [index, { tries, record }] of jobs.entries()) {
-      text += `/job ${first + index} ${tries + 1} ${withHeaders(connection, record)}\n`;
+      text += `/job ${first + index} ${tries + 1} ${name} ${withHeaders(connection, record)}\n`;
     }
     this.#options.fanOut.send(connection, text);
     return first;

@@ -54,7 +54,7 @@ export interface WorkGroupOptions {
   /** The transaction that gathers now. */
   readonly transaction: () => object;
   /** Sends jobs to a member, each with its number; returns the number of the first. */
-  send(member: Member, jobs: readonly Job[]): number;
+  send(group: WorkGroup, member: Member, jobs: readonly Job[]): number;
   /** Publishes that a job is dead, in the turn in which the transaction with that is made. */
   died(group: WorkGroup, job: FailedJob): void;
   /** Tells that jobs are dead, once that is on disk. */
@@ -226,7 +226,7 @@ export class WorkGroup {
   }
 
   #deliver(member: Member, jobs: readonly Job[]): void {
-    const first = this.#with.send(member, jobs);
+    const first = this.#with.send(this, member, jobs);
     const deadline = performance.now() + this.options.ackMs;
     for (const [index, job] of jobs.entries()) {
       const delivery: Delivery = { group: this, member, job, number: first + index, deadline };

@@ -84,7 +84,7 @@ export class FakeMq implements AsyncDisposable {
   #jobs(count: number): string {
     let text = "";
     for (; count > 0 && this.#nextJob <= (this.#options.jobs ?? 0); count--) {
-      text += `/job ${this.#nextJob++} 1 01J00000000000000000000000 bench jobs xxxx\n`;
+      text += `/job ${this.#nextJob++} 1 work 01J00000000000000000000000 bench jobs xxxx\n`;
     }
     return text;
   }

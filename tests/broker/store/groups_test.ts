@@ -8,7 +8,7 @@ async function join(client: RawClient, text: string): Promise<() => Promise<stri
   await client.line("/unsub >", `/join ${text}`);
   await client.lines.find("/ok join");
   return async () => {
-    const [, number, attempt, , , ...event] = (await client.lines.find("/job")).split(" ");
+    const [, number, attempt, , , , ...event] = (await client.lines.find("/job")).split(" ");
     return [number, attempt, ...event].join(" ");
   };
 }
