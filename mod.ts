@@ -35,13 +35,27 @@ export type {
   RequestOptions,
   SlowSubscription,
 } from "./lib/client/options.ts";
+export type { ConsumeOptions, Consumer, Job, JobHandler } from "./lib/client/consumer.ts";
+export type { StoreClient } from "./lib/client/store_client.ts";
 export type { SubscribeOptions, Subscription } from "./lib/client/subscription.ts";
 export { type EventMeta, MqEvent } from "./lib/protocol/event.ts";
 export type { Json } from "./lib/protocol/data.ts";
 export type { HeartbeatTimes } from "./lib/net/heartbeat.ts";
 
 // What a broker says of itself: to its clients, and to the program that it is part of.
-export type { BrokerStats, ClientInfo, EventInfo, Hello, Receipt, StoreInfo, Why } from "./lib/protocol/responses.ts";
+export type {
+  BrokerStats,
+  ClientInfo,
+  DelayReceipt,
+  EventInfo,
+  GroupReport,
+  Hello,
+  LogReport,
+  PeekedJob,
+  Receipt,
+  StoreInfo,
+  Why,
+} from "./lib/protocol/responses.ts";
 
 // The broker: admit connections, recognize events, pass them on.
 export { Broker } from "./lib/broker.ts";

@@ -12,7 +12,9 @@ import type {
   PublishOptions,
   RequestOptions,
 } from "./client/options.ts";
+import { type ConsumeOptions, type Consumer, GroupMember, type JobHandler } from "./client/consumer.ts";
 import { Replays } from "./client/replays.ts";
+import { StoreClient } from "./client/store_client.ts";
 import { checkTimeout, type PublishRequest, Requests } from "./client/requests.ts";
 import { parseResponse, type Session } from "./client/session.ts";
 import { BufferedSubscription, type SubscribeOptions, type Subscription } from "./client/subscription.ts";
@@ -22,7 +24,7 @@ import { checkName, checkPublishable, eventLine, type MqEvent } from "./protocol
 import { clientPages } from "./protocol/client_pages.ts";
 import { MAX_HOPS } from "./protocol/limits.ts";
 import { formatHeaders } from "./protocol/lines.ts";
-import type { BrokerStats, ClientInfo, EventInfo, Hello, Receipt, Why } from "./protocol/responses.ts";
+import type { BrokerStats, ClientInfo, DelayReceipt, EventInfo, Hello, Receipt, Why } from "./protocol/responses.ts";
 
 /**
  * Connects to a broker.
@@ -84,6 +86,10 @@ export class Client extends EventTarget implements AsyncDisposable {
   /** The subscriptions that begin in the past. */
   readonly #replays: Replays;
   readonly #hasMeta: boolean;
+  /** The groups that it is a member of. */
+  readonly #members = new Map<string, GroupMember>();
+  /** What it can ask of the broker's store. */
+  readonly store: StoreClient;
   #requests: Requests | undefined;
   #references = 0;
   #drained: Promise<void> | undefined;
@@ -98,6 +104,7 @@ export class Client extends EventTarget implements AsyncDisposable {
     super();
     const dispatcher = this.#dispatcher;
     this.#hasMeta = options.meta ?? true;
+    this.store = new StoreClient((line, signal) => this.#connection.command(line, signal));
     const replays = this.#replays = new Replays({
       dispatcher,
       updatePatterns: () => this.#updatePatterns(),
@@ -113,10 +120,13 @@ export class Client extends EventTarget implements AsyncDisposable {
       onDropped: (events) => this.#dropped(events),
       onPast: (event) => replays.onPast(event),
       onReplayed: (json) => replays.onReplayed(json),
+      onJob: (job) => this.#members.get(job.group)?.onJob(job),
       onConnect: (session) => this.#resume(session),
       onDisconnect: (reason) => this.#disconnected(reason),
       onReconnect: (attempts) => void this.#emit("reconnect", { attempts }),
-      onClosed: (reason, failure) => this.#receivers.forEach((receiver) => receiver.onClosed(reason, failure)),
+      onClosed: (reason, failure) => {
+        for (const receiver of [...this.#receivers, ...this.#members.values()]) receiver.onClosed(reason, failure);
+      },
     });
   }
 
@@ -206,6 +216,66 @@ export class Client extends EventTarget implements AsyncDisposable {
    */
   async publishConfirmed(name: string, data?: Json, options: ConfirmOptions = {}): Promise<Receipt> {
     return await this.#confirm(name, this.#eventLine(name, data, options), options);
+  }
+
+  /**
+   * Has the broker publish an event later, if it has a store: also if this client is gone by then, and after a restart of the
+   * broker.
+   *
+   * @param name The event's name.
+   * @param data Its data; undefined for none.
+   * @param delayMs After how many milliseconds, at least 1.
+   * @param options The headers of the event, and a signal.
+   * @returns The id by which {@linkcode Client.cancel} takes it back, and when it is published.
+   * @throws As {@linkcode Client.publishConfirmed}; a {@linkcode ProtocolError} with the code `no-store`.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { Broker } from "./broker.ts";
+   * import { openStore } from "./store/sqlite.ts";
+   *
+   * const folder = Deno.makeTempDirSync();
+   * {
+   *   await using broker = new Broker({ store: await openStore({ folder }) });
+   *   const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+   *   await using client = await connect({ hostname: "127.0.0.1", port });
+   *
+   *   const { id } = await client.publishLater("create", { id: 1 }, 60_000);
+   *   assertEquals(await client.cancel(id), true);
+   * }
+   * Deno.removeSync(folder, { recursive: true });
+   * ```
+   */
+  async publishLater(
+    name: string,
+    data: Json | undefined,
+    delayMs: number,
+    options: Omit<ConfirmOptions, "key"> = {},
+  ): Promise<DelayReceipt> {
+    if (!(delayMs >= 1)) throw new RangeError(`Cannot publish in ${delayMs} ms: it takes 1 or more`);
+    const event = this.#eventLine(name, data, options);
+    const duration = `${Math.ceil(delayMs / 1000)}s`;
+    const when = delayMs < 1_000_000 ? `${Math.ceil(delayMs)}ms` : duration; // A duration has at most nine digits.
+    const line = `/delay ${++this.#references} ${when} ${this.#headers(options)}${event}`;
+    return parseResponse(await this.#receipt(name, line, options));
+  }
+
+  /**
+   * Takes back an event that was to be published later.
+   *
+   * @param id The id in its receipt.
+   * @returns Whether it was still to be published.
+   * @throws {ProtocolError} With the code `no-store` or `bad-arguments`.
+   */
+  async cancel(id: string): Promise<boolean> {
+    try {
+      await this.#connection.command(`/cancel ${id}`);
+      return true;
+    } catch (error) {
+      if (error instanceof ProtocolError && error.code === "not-found") return false;
+      throw error;
+    }
   }
 
   /**
@@ -301,6 +371,64 @@ export class Client extends EventTarget implements AsyncDisposable {
     else this.#add(subscription);
     if (options.handler) this.#handling.add(subscription);
     return subscription;
+  }
+
+  /**
+   * Becomes a member of a group, which works through the stored events whose names match: each of them is a job that one
+   * member does. It is delivered again if it fails, if the member goes, and after a restart; when it has failed too often, it
+   * is kept as dead. A job may be done twice, so a handler must be safe to run twice.
+   *
+   * @param group The name of the group: 1 to 64 letters, digits, `_` and `-`.
+   * @param patterns One pattern or more, such as `order.*`.
+   * @param handler Does a job.
+   * @param options How many jobs at once, and the options of the group.
+   * @returns The member. If the broker refuses it, its `ready` rejects, and the error is also an event `notice` of the client.
+   * @throws {ProtocolError} With the code `bad-pattern` or `bad-arguments`.
+   * @throws {ConnectionError} With the code `closed` or `draining`.
+   * @throws {TypeError} If the client is a member of the group, or was made without `meta`.
+   * @throws {RangeError} If `concurrency` is less than 1.
+   *
+   * @example
+   * ```ts
+   * import { assertEquals } from "@std/assert";
+   * import { Broker } from "./broker.ts";
+   * import { openStore } from "./store/sqlite.ts";
+   *
+   * const folder = Deno.makeTempDirSync();
+   * {
+   *   await using broker = new Broker({ store: await openStore({ folder }) });
+   *   const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+   *   await using client = await connect({ hostname: "127.0.0.1", port });
+   *   await client.publishConfirmed("create", { id: 1 });
+   *
+   *   const done = Promise.withResolvers<unknown>();
+   *   client.consume("mail", "create", (event) => done.resolve(event.data), { from: "first" });
+   *   assertEquals(await done.promise, { id: 1 });
+   * }
+   * Deno.removeSync(folder, { recursive: true });
+   * ```
+   */
+  consume(
+    group: string,
+    patterns: string | readonly string[],
+    handler: JobHandler,
+    options: ConsumeOptions = {},
+  ): Consumer {
+    this.#checkSubscribable();
+    if (this.#members.has(group)) throw new TypeError(`Cannot join the group ${quote(group)} twice`);
+    if (!this.#hasMeta) throw new TypeError("Cannot join a group: the client was made without meta");
+    const list = typeof patterns === "string" ? [patterns] : patterns;
+    if (list.length === 0) throw new ProtocolError("bad-pattern", "Cannot join a group for nothing: name a pattern");
+    const member = new GroupMember(group, list, handler, options, {
+      onError: (error) => void this.#emit("error", error),
+      onNotice: (error) => void this.#emit("notice", error),
+      onEnd: (member) => void (this.#members.get(group) === member && this.#members.delete(group)),
+    });
+    if (options.signal?.aborted) return member;
+    this.#members.set(group, member);
+    const { session } = this.#connection;
+    if (session !== undefined) void member.join(session);
+    return member;
   }
 
   /**
@@ -418,6 +546,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   async #drain(): Promise<void> {
+    await Promise.all(Array.from(this.#members.values(), (member) => member.leave()));
     const subscriptions = [...this.#receivers].filter((receiver) => receiver instanceof BufferedSubscription);
     await Promise.all(subscriptions.map((subscription) => subscription.drain()));
     if ((this.#connection.session?.unconfirmed ?? 0) > 0) await this.#connection.settle();
@@ -430,9 +559,28 @@ export class Client extends EventTarget implements AsyncDisposable {
   }
 
   async #confirm(name: string, event: string, options: ConfirmOptions, onSend?: () => void): Promise<Receipt> {
-    const line = `/pub ${++this.#references} ${this.#headers(options)}${event}`;
+    const { key } = options;
+    const rest = `${this.#headers(options)}${event}`;
+    if (key === undefined) {
+      return parseResponse(await this.#receipt(name, `/pub ${++this.#references} ${rest}`, options, onSend));
+    }
+    if (!/^[^\s]{1,64}$/u.test(key)) {
+      throw new TypeError(`Cannot publish with the key ${quote(key)}: it takes one word`);
+    }
+    for (;;) {
+      try {
+        return parseResponse(await this.#receipt(name, `/once ${++this.#references} ${key} ${rest}`, options, onSend));
+      } catch (error) {
+        const isUnknown = error instanceof ConnectionError && error.code === "unconfirmed";
+        if (!isUnknown || this.#connection.isClosing) throw error; // Else it is sent again as soon as there is a connection.
+      }
+    }
+  }
+
+  /** Sends a line that publishes an event, and waits for its receipt. */
+  async #receipt(name: string, line: string, { signal }: ConfirmOptions, onSend?: () => void): Promise<string> {
     try {
-      return parseResponse(await this.#connection.sendPublish(line, options.signal, onSend));
+      return await this.#connection.sendPublish(line, signal, onSend);
     } catch (cause) {
       if (!(cause instanceof ConnectionError) || cause.code !== "disconnected") throw cause;
       const message = `The connection broke before the receipt of ${quote(name)} came: ` +
@@ -507,6 +655,7 @@ export class Client extends EventTarget implements AsyncDisposable {
     session.subscribeTo(this.#dispatcher.patterns); // They may have changed during the greeting.
     for (const receiver of this.#dispatcher.handlers) this.#watch(receiver, session);
     this.#replays.resume(session);
+    for (const member of this.#members.values()) void member.join(session);
   }
 
   /** The broker had no room for events. */
@@ -536,6 +685,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   #disconnected(reason: ConnectionError): void {
     this.#requests?.onDisconnect(reason);
     this.#replays.onDisconnect(reason);
+    for (const member of this.#members.values()) member.onDisconnect(reason);
     this.#emit("disconnect", reason);
   }
 

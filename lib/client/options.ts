@@ -180,6 +180,12 @@ export interface ConfirmOptions extends PublishOptions {
    * {@linkcode Client.request} sets it, and waits for the reply.
    */
   reply?: string;
+  /**
+   * A key of the event, one word of at most 64 characters such as a ULID, for a broker with a store: with the same key the
+   * event is published once within two minutes, however often it is sent. So the client sends it again if the connection
+   * breaks before the receipt arrives.
+   */
+  key?: string;
 }
 
 /**
@@ -190,7 +196,7 @@ export interface ConfirmOptions extends PublishOptions {
  * const options: RequestOptions = { timeoutMs: 500 };
  * ```
  */
-export interface RequestOptions extends Omit<ConfirmOptions, "reply"> {
+export interface RequestOptions extends Omit<ConfirmOptions, "reply" | "key"> {
   /**
    * The time after which the request fails without a reply, in milliseconds, from 1 to 2,147,483,647. It includes the
    * time of a reconnect.

@@ -41,6 +41,18 @@ const MS_TO_CONFIRM = 5000;
 
 const encoder = new TextEncoder();
 
+/** A job that the broker has delivered. */
+export interface DeliveredJob {
+  /** The number by which it is settled, over the session that it came by. */
+  readonly number: number;
+  /** Which delivery of the job this is, from 1. */
+  readonly attempt: number;
+  /** The name of the group. */
+  readonly group: string;
+  /** The event. */
+  readonly event: MqEvent;
+}
+
 /** Is told what a session receives. */
 export interface SessionObserver {
   /** Publishes the reply to an event. */
@@ -55,6 +67,8 @@ export interface SessionObserver {
   onPast(event: MqEvent): void;
   /** Called with the JSON of the end of a replay. */
   onReplayed(json: string): void;
+  /** Called with each job. */
+  onJob(job: DeliveredJob): void;
 }
 
 /** Options of {@linkcode Session}. */
@@ -208,6 +222,7 @@ export class Session {
       const message = `Cannot send ${bytes} bytes: the broker takes lines of ${this.#lineBytes}`;
       return Promise.reject(new ProtocolError("line-too-long", message));
     }
+    if (this.#hasEnded) return Promise.reject(this.#disconnected("The connection was closed"));
     this.#write(line);
     return new Promise((resolve, reject) => this.#pending.push({ sentBefore: this.#sent, resolve, reject }));
   }
@@ -341,6 +356,8 @@ export class Session {
         return this.#observer.onPast(this.#toEvent(line.event));
       case "replayed":
         return this.#observer.onReplayed(line.json);
+      case "job":
+        return this.#observer.onJob({ ...line, event: this.#toEvent(line.event) });
       case "skipped":
         return; // Only observers are sent samples.
     }

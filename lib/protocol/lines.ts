@@ -231,6 +231,7 @@ export type BrokerLine =
   | { type: "dropped" | "skipped"; events: number }
   | { type: "past"; event: BrokerEvent }
   | { type: "replayed"; json: string }
+  | { type: "job"; number: number; attempt: number; group: string; event: BrokerEvent }
   | { type: "help"; text: string };
 
 /**
@@ -257,6 +258,8 @@ export function parseBrokerLine(line: string): BrokerLine {
       return parseMetaEvent(line, what, tail);
     case "/past":
       return { type: "past", event: parseMetaEvent(line, what, tail) };
+    case "/job":
+      return parseJob(line, what, tail);
     case "/replayed":
       return { type: "replayed", json: rest };
     case "/ok":
@@ -278,6 +281,20 @@ export function parseBrokerLine(line: string): BrokerLine {
     default:
       throw badReply(line);
   }
+}
+
+function parseJob(line: string, number: string, tail: string): BrokerLine {
+  const [attempt, rest] = takeWord(tail);
+  const [group, event] = takeWord(rest);
+  const [id, more] = takeWord(event);
+  if (!/^\d+$/.test(number) || !/^\d+$/.test(attempt)) throw badReply(line);
+  return {
+    type: "job",
+    number: Number(number),
+    attempt: Number(attempt),
+    group,
+    event: parseMetaEvent(line, id, more),
+  };
 }
 
 function parseMetaEvent(line: string, id: string, tail: string): BrokerEvent {

@@ -127,6 +127,8 @@ export interface Receipt {
   receivers: number;
   /** Whether it is in the broker's store; left out if it is not. */
   stored?: true;
+  /** Whether it is the receipt of an event with the same key that was published before. */
+  duplicate?: true;
 }
 
 /**
@@ -238,4 +240,103 @@ export interface EventInfo {
   schema?: Json;
   /** An example of their data. */
   example?: Json;
+}
+
+/**
+ * The response to `/log`: what the broker's store has.
+ *
+ * @example
+ * ```ts
+ * const report: LogReport = { events: 0, deleted: 0, bytes: 0, syncMs: 0 };
+ * ```
+ */
+export interface LogReport {
+  /** The id of the oldest event; undefined if there is none. */
+  first?: string;
+  /** The id of the newest event; undefined if there was none yet. */
+  last?: string;
+  /** How many events there are. */
+  events: number;
+  /** How many events were deleted because of their age, or for the size of the log. */
+  deleted: number;
+  /** The size of the events, in bytes. */
+  bytes: number;
+  /** How long a receipt may be ahead of the disk, in milliseconds. */
+  syncMs: number;
+}
+
+/**
+ * One group in the response to `/groups`.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const hasWork = ({ lag, ready }: GroupReport) => lag + ready > 0;
+ * const options = { ackMs: 30_000, tries: 5, dead: null };
+ * const counts = { lag: 3, ready: 0, inFlight: 1, delayed: 0, dead: 0 };
+ * assertEquals(hasWork({ group: "mail", patterns: ["order.*"], options, ...counts, members: [] }), true);
+ * ```
+ */
+export interface GroupReport {
+  /** Its name. */
+  group: string;
+  /** The patterns of the events that are its jobs. */
+  patterns: string[];
+  /** How long a member has for a job, in milliseconds; how often a job is delivered; the event for a dead one. */
+  options: { ackMs: number; tries: number; dead: string | null };
+  /** How many events of the log it has not looked at, whether they match or not. */
+  lag: number;
+  /** How many jobs are to be delivered now. */
+  ready: number;
+  /** How many jobs members have. */
+  inFlight: number;
+  /** How many jobs are to be delivered later. */
+  delayed: number;
+  /** How many jobs are dead. */
+  dead: number;
+  /** The id of the last event that it has looked at. */
+  last?: string;
+  /** The names of its members. */
+  members: string[];
+}
+
+/**
+ * A job in the response to `/peek`.
+ *
+ * @example
+ * ```ts
+ * const job: PeekedJob = { id: "01JD3K5E8Q5V1M4S3R6T7W8X9Y", from: "shop", event: "create", data: '{"id":1}', tries: 0 };
+ * ```
+ */
+export interface PeekedJob {
+  /** The id of its event. */
+  id: string;
+  /** The name of the sender. */
+  from: string;
+  /** The name of the event. */
+  event: string;
+  /** Its data, as it stands on a line. */
+  data: string;
+  /** How often the job was delivered. */
+  tries: number;
+  /** When it is due, or died, in ISO 8601; undefined for a job that was never delivered. */
+  at?: string;
+  /** Why it was not done. */
+  why?: string;
+}
+
+/**
+ * The receipt of an event that is published later.
+ *
+ * @example
+ * ```ts
+ * const receipt: DelayReceipt = { id: "01JD3K5E8Q5V1M4S3R6T7W8X9Y", due: "2026-12-24T18:00:00.000Z" };
+ * ```
+ */
+export interface DelayReceipt {
+  /** The id by which it can be cancelled. The event gets another one when it is published. */
+  id: string;
+  /** When it is published, in ISO 8601. */
+  due: string;
 }

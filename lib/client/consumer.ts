@@ -1,0 +1,375 @@
+/**
+ * A member of a group: takes jobs, has a function do each, and settles them.
+ *
+ * @module
+ */
+import { type ConnectionError, MqError, ProtocolError } from "../protocol/errors.ts";
+import type { MqEvent } from "../protocol/event.ts";
+import { checkGroupName } from "../protocol/group.ts";
+import { onAbort } from "../net/time.ts";
+import { Pattern } from "../protocol/pattern.ts";
+import type { DeliveredJob, Session } from "./session.ts";
+import { parseResponse } from "./session.ts";
+
+/** The delay before a job that failed is delivered again, the first time, and at most, in milliseconds. */
+const MIN_DELAY_MS = 1000;
+const MAX_DELAY_MS = 60_000;
+
+/** How much of the reason for a failed job is sent, in UTF-16 code units. */
+const MAX_WHY_CHARACTERS = 4096;
+
+/** After which part of the time for a job the broker is told that it takes longer. */
+const TOUCHED_PART = 1 / 3;
+
+/**
+ * A job, to the function that does it.
+ *
+ * @example
+ * ```ts
+ * const sendMail = (address: unknown, job: Job) => {
+ *   if (typeof address !== "string") return job.bury("there is no address"); // To try again would not help.
+ *   if (job.attempt > 1) console.log(`once more to ${address}`);
+ * };
+ * ```
+ */
+export interface Job {
+  /** Which delivery of the job this is, from 1: with 2 or more, it may have been done in part. */
+  readonly attempt: number;
+  /** Aborted when the job is no longer this member's: the connection broke, or it was not settled in time. */
+  readonly signal: AbortSignal;
+  /**
+   * Has the job delivered again, to any member.
+   *
+   * @param delayMs After how many milliseconds. Default: at once.
+   * @param why Why, in words for people.
+   */
+  retry(delayMs?: number, why?: string): void;
+  /**
+   * Gives the job up: it is dead, and kept with the reason.
+   *
+   * @param why Why, in words for people.
+   */
+  bury(why?: string): void;
+}
+
+/**
+ * Does a job. The job is acknowledged when it returns, or when the promise that it returns resolves; if it throws, the job is
+ * delivered again later, until its `tries` are used up.
+ *
+ * @example
+ * ```ts
+ * const handler: JobHandler = async (event) => {
+ *   await fetch("https://example.org/orders", { method: "POST", body: event.text });
+ * };
+ * ```
+ */
+export type JobHandler = (event: MqEvent, job: Job) => unknown;
+
+/**
+ * Options of {@linkcode Client.consume}. Those of the group are left as they are where it exists and they are left out.
+ *
+ * @example
+ * ```ts
+ * const options: ConsumeOptions = { concurrency: 4, tries: 3, dead: "order.dead", from: "first" };
+ * ```
+ */
+export interface ConsumeOptions {
+  /**
+   * How many jobs are done at the same time. With 1 and one member, they are done in the order of the log.
+   *
+   * @default {1}
+   */
+  concurrency?: number;
+  /**
+   * How many jobs the broker may send ahead, besides those that are being done. They count as delivered: if this member dies,
+   * all of them have been tried once.
+   *
+   * @default {0}
+   */
+  prefetch?: number;
+  /**
+   * Where a new group begins: `new`, the next event; `first`, all that is stored; the id of an event; a time; or a duration
+   * such as `1h`.
+   *
+   * @default {"new"}
+   */
+  from?: string | Date;
+  /**
+   * After how many milliseconds a job is delivered again if nothing was heard of this member. As long as it does a job, the
+   * client says so to the broker.
+   *
+   * @default {30000}
+   */
+  ackMs?: number;
+  /**
+   * How often a job is delivered before it is dead.
+   *
+   * @default {5}
+   */
+  tries?: number;
+  /** The name of the event that the broker publishes for a dead job; null for none. */
+  dead?: string | null;
+  /** Leaves the group. What is being done is still settled. */
+  signal?: AbortSignal;
+}
+
+/**
+ * A member of a group, as {@linkcode Client.consume} returns it.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { Broker } from "../broker.ts";
+ * import { connect } from "../client.ts";
+ * import { openStore } from "../store/sqlite.ts";
+ *
+ * const folder = Deno.makeTempDirSync();
+ * {
+ *   await using broker = new Broker({ store: await openStore({ folder }) });
+ *   const { port } = await broker.listen({ hostname: "127.0.0.1", port: 0 });
+ *   await using client = await connect({ hostname: "127.0.0.1", port });
+ *
+ *   const { promise, resolve } = Promise.withResolvers<unknown>();
+ *   const consumer: Consumer = client.consume("mail", "create", (event) => resolve(event.data));
+ *   await consumer.ready;
+ *   client.publish("create", { id: 1 });
+ *   assertEquals(await promise, { id: 1 });
+ *   await consumer.leave();
+ * }
+ * Deno.removeSync(folder, { recursive: true });
+ * ```
+ */
+export interface Consumer extends AsyncDisposable {
+  /** The name of the group. */
+  readonly group: string;
+  /**
+   * Resolves when the connection is a member of the group for the first time. Rejects with a {@linkcode ProtocolError} if the
+   * broker refuses.
+   */
+  readonly ready: Promise<void>;
+  /** Resolves when it has left the group, and nothing is being done any more; to the error if the broker has refused it. */
+  readonly ended: Promise<MqError | undefined>;
+  /** How many jobs are being done. */
+  readonly running: number;
+  /** Takes no more jobs, waits until those that are being done are settled, and leaves the group. */
+  leave(): Promise<void>;
+}
+
+/** What a {@linkcode GroupMember} works with. */
+export interface MemberObserver {
+  /** Called with what a handler has thrown. */
+  onError(error: unknown): void;
+  /** Called with an error that no method reports. */
+  onNotice(error: ProtocolError): void;
+  /** Called once, when it has ended. */
+  onEnd(member: GroupMember): void;
+}
+
+/** The response to `/join`. */
+interface Joined {
+  readonly ackMs: number;
+}
+
+/** The implementation of {@linkcode Consumer}. */
+export class GroupMember implements Consumer {
+  readonly group: string;
+  readonly #patterns: readonly Pattern[];
+  readonly #options: ConsumeOptions;
+  readonly #handler: JobHandler;
+  readonly #observer: MemberObserver;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<MqError | undefined>();
+  /** The jobs that are being done, each with what aborts its signal. */
+  readonly #running = new Map<Promise<void>, AbortController>();
+  #waiting: DeliveredJob[] = [];
+  #session: Session | undefined;
+  #ackMs = 0;
+  #isLeaving = false;
+  #left: Promise<void> | undefined;
+  #stopListening = () => {};
+
+  /**
+   * Makes a member that has not joined yet.
+   *
+   * @param group The name of the group.
+   * @param patterns The texts of the patterns of the events that are its jobs.
+   * @param handler Does a job.
+   * @param options How it joins.
+   * @param observer Is told what happens to it.
+   * @throws {ProtocolError} With the code `bad-pattern` or `bad-arguments`.
+   * @throws {RangeError} If `concurrency` is less than 1, or `prefetch` less than 0.
+   */
+  constructor(
+    group: string,
+    patterns: readonly string[],
+    handler: JobHandler,
+    options: ConsumeOptions,
+    observer: MemberObserver,
+  ) {
+    const { concurrency = 1, prefetch = 0, signal } = options;
+    if (!(Number.isInteger(concurrency) && concurrency >= 1 && Number.isInteger(prefetch) && prefetch >= 0)) {
+      throw new RangeError(
+        `Cannot do ${concurrency} jobs at once and have ${prefetch} wait: it takes 1 and 0, or more`,
+      );
+    }
+    this.group = checkGroupName(group);
+    this.#patterns = patterns.map((text) => new Pattern(text));
+    this.#handler = handler;
+    this.#options = options;
+    this.#observer = observer;
+    this.#ready.promise.catch(() => {}); // The program need not wait for it.
+    this.#stopListening = onAbort(signal, () => void this.leave());
+  }
+
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  get ended(): Promise<MqError | undefined> {
+    return this.#ended.promise;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  /** The same as {@linkcode Consumer.leave}. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.leave();
+  }
+
+  /**
+   * Joins over a new connection.
+   *
+   * @param session The connection.
+   */
+  async join(session: Session): Promise<void> {
+    if (this.#isLeaving) return;
+    this.#session = session;
+    try {
+      const { ackMs } = parseResponse<Joined>(await session.command(this.#joinLine()));
+      this.#ackMs = ackMs;
+      this.#ready.resolve();
+      if (this.#isLeaving) await session.command(`/leave ${this.group}`);
+    } catch (error) {
+      if (error instanceof ProtocolError) this.#refused(error); // Else the connection broke: a reconnect joins again.
+    }
+  }
+
+  #joinLine(): string {
+    const { concurrency = 1, prefetch = 0, from, ackMs, tries, dead } = this.#options;
+    const begin = from instanceof Date ? from.toISOString() : from;
+    const options = JSON.stringify({ from: begin, ackMs, tries, ahead: concurrency + prefetch, dead });
+    return `/join ${this.group} ${options} ${this.#patterns.map(({ text }) => text).join(" ")}`;
+  }
+
+  #refused(error: ProtocolError): void {
+    this.#isLeaving = true;
+    this.#ready.reject(error);
+    this.#observer.onNotice(error);
+    this.#end(error);
+  }
+
+  /** The connection broke: its jobs are given to others. */
+  onDisconnect(reason: MqError): void {
+    this.#session = undefined;
+    this.#waiting = [];
+    for (const controller of this.#running.values()) controller.abort(reason);
+  }
+
+  /** The client is closed. */
+  onClosed(reason: ConnectionError, failure?: MqError): void {
+    this.#isLeaving = true;
+    this.#ready.reject(reason);
+    this.#end(failure);
+  }
+
+  /** The broker has given it a job. */
+  onJob(job: DeliveredJob): void {
+    if (this.#isLeaving) return; // Others get it as soon as this one has left.
+    this.#waiting.push(job);
+    this.#startWaiting();
+  }
+
+  #startWaiting(): void {
+    const { concurrency = 1 } = this.#options;
+    const session = this.#session;
+    while (session !== undefined && this.#running.size < concurrency && this.#waiting.length > 0) {
+      const controller = new AbortController();
+      const running: Promise<void> = this.#do(this.#waiting.shift()!, session, controller).finally(() => {
+        this.#running.delete(running);
+        this.#startWaiting();
+      });
+      this.#running.set(running, controller);
+    }
+  }
+
+  async #do({ number, attempt, event }: DeliveredJob, session: Session, controller: AbortController): Promise<void> {
+    const toucher = setInterval(
+      () => void this.#send(session, `/touch ${number}`, controller),
+      this.#ackMs * TOUCHED_PART,
+    );
+    let line = "";
+    const settle = (verb: string, ...words: (string | undefined)[]) => {
+      line ||= [`/${verb} ${number}`, ...words.filter((word) => word)].join(" ");
+    };
+    const job: Job = {
+      attempt,
+      signal: controller.signal,
+      retry: (delayMs = 0, why) => settle("nack", delayMs > 0 ? `${Math.ceil(delayMs)}ms` : undefined, oneLine(why)),
+      bury: (why) => settle("bury", oneLine(why)),
+    };
+    try {
+      await this.#handler(event, job);
+      settle("ack");
+    } catch (error) {
+      this.#observer.onError(error);
+      job.retry(delayAfter(attempt), error instanceof Error ? error.message : String(error));
+    } finally {
+      clearInterval(toucher);
+    }
+    await this.#send(session, line, controller);
+  }
+
+  /** A job that is not this member's any more is settled by another one. */
+  async #send(session: Session, line: string, controller: AbortController): Promise<void> {
+    try {
+      await session.command(line);
+    } catch (error) {
+      controller.abort(error);
+      if (error instanceof ProtocolError && error.code !== "no-job") this.#observer.onNotice(error);
+    }
+  }
+
+  leave(): Promise<void> {
+    this.#isLeaving = true;
+    return this.#left ??= this.#leave();
+  }
+
+  async #leave(): Promise<void> {
+    this.#waiting = [];
+    while (this.#running.size > 0) await Promise.all(this.#running.keys());
+    try {
+      await this.#session?.command(`/leave ${this.group}`);
+    } catch (error) {
+      if (!(error instanceof MqError)) throw error; // It had not joined, or the connection broke: it is no member.
+    }
+    this.#end();
+  }
+
+  #end(failure?: MqError): void {
+    this.#stopListening();
+    this.#ended.resolve(failure);
+    this.#observer.onEnd(this);
+  }
+}
+
+/** A reason as it stands on a line. */
+function oneLine(why: string = ""): string {
+  return why.slice(0, MAX_WHY_CHARACTERS).split(/[\r\n]/).join(" ");
+}
+
+/** Each delay is twice the one before. */
+function delayAfter(attempt: number): number {
+  return Math.min(MIN_DELAY_MS * 2 ** (attempt - 1), MAX_DELAY_MS);
+}
