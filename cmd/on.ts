@@ -7,6 +7,7 @@ import type { Client } from "../lib/client.ts";
 import type { Address } from "../lib/protocol/address.ts";
 import { MqError } from "../lib/protocol/errors.ts";
 import { checkPublishable } from "../lib/protocol/event.ts";
+import { checkGroupName } from "../lib/protocol/group.ts";
 import { Pattern } from "../lib/protocol/pattern.ts";
 import {
   asUsageError,
@@ -23,7 +24,9 @@ import { COUNT_NAMES, defineCommand, duration, integer, option, toggle, UsageErr
 import { titleOf } from "./commands.ts";
 import { admitHint } from "./shared/format.ts";
 import { EmittingRunner } from "./on/runner.ts";
+import { DEFAULT_TRIES, GroupHandling } from "./on/group_handling.ts";
 import { Handling, logStart } from "./shared/handling.ts";
+import { InvalidValueError } from "./shared/errors.ts";
 import { PATTERN } from "./shared/operands.ts";
 
 const flags = {
@@ -34,8 +37,19 @@ const flags = {
   timeout: option("DURATION", "The time limit of a run; then its process group is killed.", duration, {
     defaultValue: ["30s", 30_000],
   }),
-  retry: option("N", "How many times a failed run is retried, after increasing delays.", integer(0), {
-    defaultValue: ["0", 0],
+  retry: option("N", "How many times a failed run is retried, after increasing delays.", integer(0, 999), {
+    defaultValue: [`0, or ${DEFAULT_TRIES - 1} with --group`, undefined],
+  }),
+  group: option(
+    "NAME",
+    "Share the events with all that run with that name; the broker keeps them until done.",
+    groupName,
+    {
+      suggestFor: ["queue", "consumer", "durable", "q"],
+    },
+  ),
+  since: option("FROM", "Where a new group begins: all, an id, a time, or a duration such as 1h.", (text) => text, {
+    defaultValue: ["the next event", undefined],
   }),
   emit: option(
     "NAME",
@@ -91,6 +105,7 @@ export const on = defineCommand({
   async run({ flags, operands, commandLine }, io) {
     const patterns = operands.map((text) => new Pattern(text));
     checkTargets(flags, patterns);
+    checkGroup(flags);
     const access = brokerAccess(flags, io, "on");
     try {
       await using client = await connectAndWait("on", { ...access, name: flags.name }, io);
@@ -98,21 +113,32 @@ export const on = defineCommand({
       await checkRecognized(flags, client, access);
       warnOfUnmatchedPatterns("on", operands, client, io);
       const handler = { commandLine, env: handlerEnvironment(flags, access), timeoutMs: flags.timeout };
-      const handling = new Handling(
-        client,
-        new EmittingRunner(client, handler, flags, io),
-        { command: "on", ...flags },
-        io,
-      );
-      const subscription = client.subscribe(operands, { signal: io.signal });
+      const runner = new EmittingRunner(client, handler, flags, io);
       logStart(commandLine, operands, client, io);
-      return await handling.run(subscription);
+      const { group, retry = 0 } = flags;
+      if (group !== undefined) return await new GroupHandling(client, runner, { ...flags, group }, io).run(operands);
+      const handling = new Handling(client, runner, { command: "on", ...flags, retry }, io);
+      return await handling.run(client.subscribe(operands, { signal: io.signal }));
     } catch (error) {
       if (error !== io.signal.reason) throw error;
       return flags.count === undefined ? 0 : 1; // Ctrl-C while waiting for a broker.
     }
   },
 });
+
+function groupName(name: string): string {
+  try {
+    return checkGroupName(name);
+  } catch {
+    throw new InvalidValueError("1 to 64 letters, digits, _ and -");
+  }
+}
+
+function checkGroup({ group, since }: OnFlags): void {
+  if (group === undefined && since !== undefined) {
+    throw new UsageError("--since needs --group", `mq on create --group work --since ${since} -- cat`);
+  }
+}
 
 /** Refuses targets that cannot be published, and targets that the command itself subscribes to: an endless loop. */
 function checkTargets(flags: OnFlags, patterns: readonly Pattern[]): void {

@@ -564,7 +564,7 @@ export class Client extends EventTarget implements AsyncDisposable {
     if (key === undefined) {
       return parseResponse(await this.#receipt(name, `/pub ${++this.#references} ${rest}`, options, onSend));
     }
-    if (!/^[^\s]{1,64}$/u.test(key)) {
+    if (!/^[^\s]{1,128}$/u.test(key)) {
       throw new TypeError(`Cannot publish with the key ${quote(key)}: it takes one word`);
     }
     for (;;) {

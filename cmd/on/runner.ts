@@ -11,8 +11,9 @@ import type { OnFlags } from "../on.ts";
 import { formatJson } from "../shared/format.ts";
 import { type EventHandler, handleEvent, type Run } from "../shared/handler.ts";
 import type { Runner } from "../shared/handling.ts";
-import { BufferedOutput, ForwardedOutput, OutputRefused } from "../shared/handler_output.ts";
+import { BufferedOutput, ForwardedOutput, type OutputHandler, OutputRefused } from "../shared/handler_output.ts";
 import type { Io } from "../shared/stdio.ts";
+import { LastOutput } from "./last_output.ts";
 
 /** How many receipts may be outstanding at a time, and for how much data. */
 const MAX_PENDING = 1000;
@@ -69,12 +70,25 @@ export class EmittingRunner implements Runner {
 
   async run(event: MqEvent, attempt: number, until: AbortSignal): Promise<Run> {
     const { emit } = this.#flags;
-    if (emit === undefined) return await handleEvent(event, attempt, this.#handler, this.#forwardedOutput());
+    if (emit === undefined) return await this.#handle(event, attempt, this.#forwardedOutput());
     const { lineBytes } = this.#client.hello.limits;
     const buffer = new BufferedOutput({ lineBytes, isByLine: this.#flags["emit-lines"] });
-    const run = await handleEvent(event, attempt, this.#handler, buffer);
+    const run = await this.#handle(event, attempt, buffer);
     const failure = run.ok ? await this.#emit(emit, event, buffer, until) : undefined;
     return failure === undefined ? run : { ...run, ok: false, ended: failure };
+  }
+
+  /** In a group, the last output of a run is kept with a job that has failed. */
+  async #handle(event: MqEvent, attempt: number, output: OutputHandler): Promise<Run> {
+    if (this.#flags.group === undefined) return await handleEvent(event, attempt, this.#handler, output);
+    const last = new LastOutput();
+    const errors = last.through(this.#forwardedErrors());
+    const run = await handleEvent(event, attempt, this.#handler, last.through(output), errors);
+    return { ...run, lastOutput: last.text };
+  }
+
+  #forwardedErrors(): ForwardedOutput {
+    return new ForwardedOutput(this.#io.stderr, { isShared: this.#flags.concurrency > 1, endsLines: true });
   }
 
   async fail(event: MqEvent, attempts: number, { ended: reason }: Run, until: AbortSignal): Promise<string> {
@@ -121,11 +135,16 @@ export class EmittingRunner implements Runner {
   }
 
   /** Publishes events and waits for their receipts, up to the first failed batch. */
-  async #publish(name: string, { hops }: MqEvent, texts: string[], until: AbortSignal): Promise<Published> {
+  async #publish(name: string, { id, hops }: MqEvent, texts: string[], until: AbortSignal): Promise<Published> {
     const options = { raw: true, hops: hops + 1, signal: until } as const;
+    const { group } = this.#flags;
     let confirmed = 0;
     for (const batch of batches(texts)) {
-      const results = await Promise.allSettled(batch.map((text) => this.#client.publishConfirmed(name, text, options)));
+      // In a group, what a run has published before it was cut off is not published again by the next.
+      const keyOf = (index: number) => group && `${id}-${group}-${confirmed + index}`;
+      const publish = (text: string, index: number) =>
+        this.#client.publishConfirmed(name, text, { ...options, key: keyOf(index) });
+      const results = await Promise.allSettled(batch.map(publish));
       const failures = results.filter((result) => result.status === "rejected").map(({ reason }) => reason);
       confirmed += results.length - failures.length;
       const unexpected = failures.find((reason) => !(reason instanceof MqError));

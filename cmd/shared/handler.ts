@@ -27,6 +27,8 @@ export interface HandlerOptions {
   readonly timeoutMs: number;
   /** Receives its output; if it refuses some, the process is killed. */
   readonly output: OutputHandler;
+  /** Receives what it writes to stderr, and refuses nothing. Default: that is the stderr of mq. */
+  readonly errors?: OutputHandler;
 }
 
 /** How a handler ended. */
@@ -37,6 +39,8 @@ export interface Run {
   readonly ended: string;
   /** How long it took, in milliseconds. */
   readonly ms: number;
+  /** The last of what it wrote, if that was kept. */
+  readonly lastOutput?: string;
 }
 
 /** The command to run for each event. */
@@ -51,12 +55,13 @@ export function handleEvent(
   attempt: number,
   handler: EventHandler,
   output: OutputHandler,
+  errors?: OutputHandler,
 ): Promise<Run> {
   const { name, id, from, at, hops, text } = event;
   const env = { ...handler.env, MQ_EVENT: name, MQ_ID: id!, MQ_FROM: from!, MQ_AT: at!.toISOString() };
   const { commandLine, timeoutMs } = handler;
   const counts = { MQ_ATTEMPT: `${attempt}`, MQ_HOPS: `${hops + 1}` };
-  return runHandler({ commandLine, env: { ...env, ...counts }, input: text, timeoutMs, output });
+  return runHandler({ commandLine, env: { ...env, ...counts }, input: text, timeoutMs, output, errors });
 }
 
 /** The running process groups, by the pid of their leader. */
@@ -73,23 +78,25 @@ export async function runHandler(options: HandlerOptions): Promise<Run> {
     killGroup(child.pid);
   }, options.timeoutMs);
   feed(child, options.input);
-  const reader = new OutputReader(child, options.output, () => killGroup(child.pid));
+  const reader = new OutputReader(child.stdout, options.output, () => killGroup(child.pid));
+  const errorReader = options.errors && new OutputReader(child.stderr, options.errors, () => {});
   const status = await child.status;
   clearTimeout(timer);
   killGroup(child.pid); // Processes that it has left running.
   groups.delete(child.pid);
-  const failure = await reader.end() ?? whyFailed(status, isLate, options);
+  const [refusal] = await Promise.all([reader.end(), errorReader?.end()]);
+  const failure = refusal ?? whyFailed(status, isLate, options);
   return { ok: failure === undefined, ended: failure ?? "done", ms: performance.now() - startedAt };
 }
 
 /** Starts the process; returns the reason if that fails. */
-function start({ commandLine: [command, ...args], env }: HandlerOptions): Deno.ChildProcess | string {
+function start({ commandLine: [command, ...args], env, errors }: HandlerOptions): Deno.ChildProcess | string {
   const options: Deno.CommandOptions & { detached: boolean } = {
     args,
     env,
     stdin: "piped",
     stdout: "piped",
-    stderr: "inherit",
+    stderr: errors === undefined ? "inherit" : "piped",
     detached: Deno.build.os !== "windows", // A group of its own: Ctrl-C does not reach it, and the whole group can be killed.
   };
   try {
@@ -151,8 +158,8 @@ class OutputReader {
   #hasEnded = false;
   #resume = () => {};
 
-  constructor({ stdout }: Deno.ChildProcess, output: OutputHandler, onRefused: () => void) {
-    this.#reader = stdout.getReader();
+  constructor(stream: ReadableStream<Uint8Array>, output: OutputHandler, onRefused: () => void) {
+    this.#reader = stream.getReader();
     this.#output = output;
     this.#ended = this.#readAll(onRefused);
   }

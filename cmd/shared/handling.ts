@@ -11,8 +11,9 @@ import { MqError } from "../../lib/protocol/errors.ts";
 import type { MqEvent } from "../../lib/protocol/event.ts";
 import { logDropped } from "./broker_flags.ts";
 import { cut } from "./cells.ts";
-import { count, formatDuration, formatJson, formatPatternList, printable } from "./format.ts";
+import { count, formatDuration, formatPatternList, printable } from "./format.ts";
 import type { Run } from "./handler.ts";
+import { loopWarning, RunReport } from "./run_report.ts";
 import { aborted, type Io } from "./stdio.ts";
 
 /** The delay before the first retry, and the longest delay, in milliseconds. */
@@ -71,6 +72,7 @@ export class Handling {
   readonly #runner: Runner;
   readonly #options: HandlingOptions;
   readonly #io: Io;
+  readonly #report: RunReport;
   readonly #events = new Set<Promise<void>>();
   /** Aborted to stop waiting for receipts. */
   readonly #stopWaiting = new AbortController();
@@ -86,6 +88,7 @@ export class Handling {
     this.#runner = runner;
     this.#options = options;
     this.#io = io;
+    this.#report = new RunReport(options.command, options.json, io);
   }
 
   /** Handles the events of the subscription; resolves to the exit code. */
@@ -97,7 +100,7 @@ export class Handling {
     } finally {
       await Promise.all(this.#events);
     }
-    if (this.#unhandled > 0) this.#log(`${count(this.#unhandled, "event")} not handled`);
+    if (this.#unhandled > 0) this.#report.log(`${count(this.#unhandled, "event")} not handled`);
     return this.#exitCode();
   }
 
@@ -106,7 +109,7 @@ export class Handling {
     for await (const event of subscription) {
       const why = this.#runner.whyIgnored?.(event);
       if (why !== undefined) {
-        this.#log(`${event.name} ${event.id}: ${why}`);
+        this.#report.log(`${event.name} ${event.id}: ${why}`);
         continue;
       }
       if (this.#io.signal.aborted) {
@@ -130,7 +133,7 @@ export class Handling {
   #prepareShutdown(): void {
     const them = this.#running === 1 ? "it" : "them";
     if (this.#running > 0) {
-      this.#log(`waiting for ${count(this.#running, "running command")}; Ctrl-C again kills ${them}`);
+      this.#report.log(`waiting for ${count(this.#running, "running command")}; Ctrl-C again kills ${them}`);
     }
     const stopWaiting = () =>
       this.#stopWaiting.abort(new MqError("disconnected", "There is no connection to the broker"));
@@ -142,11 +145,11 @@ export class Handling {
     if (event.hops >= MAX_HANDLED_HOPS) return await this.#refuse(event);
     for (let attempt = 1;; attempt++) {
       const run = await this.#try(event, attempt);
-      if (run.ok) return this.#report(event, attempt, run, null);
+      if (run.ok) return this.#report.run(event, attempt, run, null);
       if (attempt > this.#options.retry) return await this.#fail(event, attempt, run);
       const delayMs = delayAfter(attempt, Math.random());
       const { signal } = this.#io;
-      this.#report(event, attempt, run, signal.aborted ? "not tried again" : `again in ${formatDuration(delayMs)}`);
+      this.#report.run(event, attempt, run, signal.aborted ? "not tried again" : `again in ${formatDuration(delayMs)}`);
       await delay(delayMs, { signal }).catch(() => {}); // Ctrl-C ends the delay.
       if (signal.aborted) return void this.#unhandled++;
     }
@@ -155,10 +158,8 @@ export class Handling {
   /** Reports an event from a loop. It is not published as a dead letter, since that may be part of the loop. */
   async #refuse(event: MqEvent): Promise<void> {
     this.#failed++;
-    const ended = `not handled: ${event.hops} handlers have republished it; ` +
-      "if they form a loop, change what one of them subscribes to or publishes";
-    if (this.#options.json) this.#report(event, 0, { ok: false, ended, ms: 0 }, "given up");
-    else this.#log(`${event.name} ${event.id}: ${ended}`);
+    const ended = loopWarning(event.hops);
+    this.#report.refusal(event, ended);
     await this.#runner.refuse?.(event, ended);
   }
 
@@ -173,25 +174,13 @@ export class Handling {
 
   async #fail(event: MqEvent, attempts: number, run: Run): Promise<void> {
     this.#failed++;
-    this.#report(event, attempts, run, await this.#runner.fail(event, attempts, run, this.#stopWaiting.signal));
-  }
-
-  #report(event: MqEvent, attempt: number, { ok, ended, ms }: Run, next: string | null): void {
-    if (this.#options.json) {
-      return this.#io.stdout.line(formatJson(event, { attempt, ms: Math.round(ms), ok, ended, next }));
-    }
-    const which = `${event.name} ${event.id}${attempt > 1 ? `, attempt ${attempt}` : ""}`;
-    this.#log(`${which}: ${ended} (${formatDuration(ms)})${next === null ? "" : `; ${next}`}`);
-  }
-
-  #log(text: string): void {
-    this.#io.stderr.line(`mq ${this.#options.command}: ${text}`);
+    this.#report.run(event, attempts, run, await this.#runner.fail(event, attempts, run, this.#stopWaiting.signal));
   }
 
   #exitCode(): number {
     const { count: wanted } = this.#options;
     if (wanted === undefined) return 0;
-    if (this.#taken < wanted) this.#log(`ended after ${this.#taken} of ${count(wanted, "event")}`);
+    if (this.#taken < wanted) this.#report.log(`ended after ${this.#taken} of ${count(wanted, "event")}`);
     return this.#taken < wanted || this.#failed + this.#unhandled > 0 ? 1 : 0;
   }
 }

@@ -145,7 +145,7 @@ export class Groups {
       throw new ProtocolError("no-group", `Cannot leave ${quote(name)}: this connection is no member of it`);
     }
     this.#memberships.get(connection)!.delete(group);
-    group.leave(member, "Its member has left the group");
+    group.leave(member);
   }
 
   /**
@@ -157,9 +157,7 @@ export class Groups {
   disconnected(connection: Connection, isDraining: boolean): void {
     const own = this.#memberships.get(connection);
     this.#memberships.delete(connection);
-    for (const [group, member] of own ?? []) {
-      group.leave(member, isDraining ? undefined : "The connection of its member has ended");
-    }
+    for (const [group, member] of own ?? []) group.lost(member, isDraining);
   }
 
   /**

@@ -27,7 +27,7 @@ import type { Subscriptions } from "./subscriptions.ts";
 import type { Delivery } from "./work_group.ts";
 
 /** The longest key, in UTF-16 code units. */
-const MAX_KEY_CHARACTERS = 64;
+const MAX_KEY_CHARACTERS = 128;
 
 /** The longest reason of a member for a job that it could not do, in UTF-16 code units. */
 const MAX_WHY_CHARACTERS = 4096;

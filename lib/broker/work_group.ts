@@ -138,17 +138,35 @@ export class WorkGroup {
   }
 
   /**
-   * Removes a member; others get its jobs at once.
+   * Removes a member that leaves; others get its jobs at once, as if they had not been delivered to it.
    *
    * @param member The member.
-   * @param why Why it gives them back; undefined if the broker ends, which is not its fault.
    */
-  leave(member: Member, why: string | undefined): void {
-    this.#members = this.#members.filter((other) => other !== member);
+  leave(member: Member): void {
+    this.#remove(member);
+    const jobs = Array.from(member.deliveries, ({ job }) => job);
+    for (const delivery of [...member.deliveries]) this.#forget(delivery);
+    this.#waiting = [...jobs, ...this.#waiting].sort((a, b) => a.key - b.key);
+    this.distribute();
+  }
+
+  /**
+   * Removes a member whose connection has ended; others get its jobs at once, and they count as tried: it may have been one
+   * of them that ended it.
+   *
+   * @param member The member.
+   * @param isDraining Whether the broker has ended it: then they do not count.
+   */
+  lost(member: Member, isDraining: boolean): void {
+    this.#remove(member);
     for (const delivery of [...member.deliveries]) {
-      if (why === undefined) this.#forget(delivery);
-      else this.fail(delivery, 0, why);
+      if (isDraining) this.#forget(delivery);
+      else this.fail(delivery, 0, "The connection of its member has ended");
     }
+  }
+
+  #remove(member: Member): void {
+    this.#members = this.#members.filter((other) => other !== member);
     if (this.#members.length === 0) this.#stopTimers();
   }
 

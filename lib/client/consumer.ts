@@ -35,6 +35,8 @@ const TOUCHED_PART = 1 / 3;
 export interface Job {
   /** Which delivery of the job this is, from 1: with 2 or more, it may have been done in part. */
   readonly attempt: number;
+  /** How often it is delivered before it is dead. */
+  readonly tries: number;
   /** Aborted when the job is no longer this member's: the connection broke, or it was not settled in time. */
   readonly signal: AbortSignal;
   /**
@@ -168,6 +170,7 @@ export interface MemberObserver {
 /** The response to `/join`. */
 interface Joined {
   readonly ackMs: number;
+  readonly tries: number;
 }
 
 /** The implementation of {@linkcode Consumer}. */
@@ -183,7 +186,7 @@ export class GroupMember implements Consumer {
   readonly #running = new Map<Promise<void>, AbortController>();
   #waiting: DeliveredJob[] = [];
   #session: Session | undefined;
-  #ackMs = 0;
+  #group: Joined = { ackMs: 0, tries: 0 };
   #isLeaving = false;
   #left: Promise<void> | undefined;
   #stopListening = () => {};
@@ -247,8 +250,7 @@ export class GroupMember implements Consumer {
     if (this.#isLeaving) return;
     this.#session = session;
     try {
-      const { ackMs } = parseResponse<Joined>(await session.command(this.#joinLine()));
-      this.#ackMs = ackMs;
+      this.#group = parseResponse<Joined>(await session.command(this.#joinLine()));
       this.#ready.resolve();
       if (this.#isLeaving) await session.command(`/leave ${this.group}`);
     } catch (error) {
@@ -305,16 +307,15 @@ export class GroupMember implements Consumer {
   }
 
   async #do({ number, attempt, event }: DeliveredJob, session: Session, controller: AbortController): Promise<void> {
-    const toucher = setInterval(
-      () => void this.#send(session, `/touch ${number}`, controller),
-      this.#ackMs * TOUCHED_PART,
-    );
+    const { ackMs, tries } = this.#group;
+    const toucher = setInterval(() => void this.#send(session, `/touch ${number}`, controller), ackMs * TOUCHED_PART);
     let line = "";
     const settle = (verb: string, ...words: (string | undefined)[]) => {
       line ||= [`/${verb} ${number}`, ...words.filter((word) => word)].join(" ");
     };
     const job: Job = {
       attempt,
+      tries,
       signal: controller.signal,
       retry: (delayMs = 0, why) => settle("nack", delayMs > 0 ? `${Math.ceil(delayMs)}ms` : undefined, oneLine(why)),
       bury: (why) => settle("bury", oneLine(why)),
@@ -364,9 +365,9 @@ export class GroupMember implements Consumer {
   }
 }
 
-/** A reason as it stands on a line. */
+/** A reason as it stands on a line: its lines are joined. */
 function oneLine(why: string = ""): string {
-  return why.slice(0, MAX_WHY_CHARACTERS).split(/[\r\n]/).join(" ");
+  return why.slice(0, MAX_WHY_CHARACTERS).split(/[\r\n]+/).join(" | ");
 }
 
 /** Each delay is twice the one before. */

@@ -181,7 +181,7 @@ export interface ConfirmOptions extends PublishOptions {
    */
   reply?: string;
   /**
-   * A key of the event, one word of at most 64 characters such as a ULID, for a broker with a store: with the same key the
+   * A key of the event, one word of at most 128 characters such as a ULID, for a broker with a store: with the same key the
    * event is published once within two minutes, however often it is sent. So the client sends it again if the connection
    * breaks before the receipt arrives.
    */
