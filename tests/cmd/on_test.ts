@@ -535,7 +535,7 @@ Deno.test("mq on reports how many events were dropped because its queue was full
   };
   const handler = { commandLine: ["true"], env: {}, timeoutMs: flags.timeout };
   const emission = new EmittingRunner(client, handler, flags, io);
-  assertEquals(await new Handling(client, emission, { command: "on", ...flags }, io).run(waiting), 0);
+  assertEquals(await new Handling(client, emission, { command: "on", ...flags, retry: 0 }, io).run(waiting), 0);
   await output.flush();
   assertEquals(log.trim().split("\n").map(withoutIds), [
     ...Array(2).fill("mq on: create ID: done (TIME)"),
