@@ -5,7 +5,7 @@
  */
 import type { Client } from "../lib/client.ts";
 import type { Address } from "../lib/protocol/address.ts";
-import { MqError } from "../lib/protocol/errors.ts";
+import { MqError, ProtocolError } from "../lib/protocol/errors.ts";
 import { checkPublishable } from "../lib/protocol/event.ts";
 import { checkGroupName } from "../lib/protocol/group.ts";
 import { Pattern } from "../lib/protocol/pattern.ts";
@@ -129,7 +129,8 @@ export const on = defineCommand({
 function groupName(name: string): string {
   try {
     return checkGroupName(name);
-  } catch {
+  } catch (error) {
+    if (!(error instanceof ProtocolError)) throw error;
     throw new InvalidValueError("1 to 64 letters, digits, _ and -");
   }
 }
