@@ -20,7 +20,7 @@ const CACHED_BLOCKS = 32;
 
 /** How much is deleted in one transaction. */
 const DELETED_ROWS = 1000;
-const DELETED_BYTES = 4 * 1024 * 1024;
+const DELETED_BYTES = 1024 * 1024;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
