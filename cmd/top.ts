@@ -1,5 +1,5 @@
 /**
- * `mq top`: shows the connections, rates and queues of a broker, updated continuously.
+ * `mq top`: shows the connections, rates, queues and groups of a broker, updated continuously.
  *
  * @module
  */
@@ -22,6 +22,7 @@ import { keys, type Terminal } from "./shared/terminal.ts";
 import { drawAll, drawScreen, firstRow, formatAge, SORTING, type View, visibleRows } from "./top/drawing.ts";
 import { HttpCounter } from "./top/http_counter.ts";
 import { compare, type Figures, formatFigures, type Snapshot, SORT_KEYS, type SortKey } from "./top/figures.ts";
+import type { StoreFigures } from "./top/store.ts";
 
 /** If the broker takes longer to answer, the figures are shown as out of date, in milliseconds. */
 const LATE_MS = 2000;
@@ -55,7 +56,7 @@ const flags = {
     suggestForValue: DURATION,
   }),
   once: toggle("Print one table and exit."),
-  json: toggle("Print one JSON object per line: {at, stats, clients}."),
+  json: toggle("Print one JSON object per line: {at, stats, clients}, and of a store {log, groups}."),
 };
 
 type TopFlags = Values<typeof flags>;
@@ -65,7 +66,8 @@ export const top = defineCommand({
   description:
     "Shows each connection and how many events it publishes and receives, updated every second. A key sorts by a\n" +
     "column, the same key again reverses the order, and q quits. A ! marks slow consumers, a · marks observers.\n" +
-    "In a pipe it prints the table repeatedly, with the rates since the previous one.",
+    "If the broker has a store, its groups are below: a ! marks those with dead jobs.\n" +
+    "In a pipe it prints the tables repeatedly, with the rates since the previous ones.",
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [
@@ -142,7 +144,11 @@ class Sampler {
 
   async #snapshot(signal: AbortSignal): Promise<Snapshot> {
     const client = this.#client;
-    const [clients, stats] = await Promise.all([client.clients(signal), client.stats(signal)]);
+    const [clients, stats, store] = await Promise.all([
+      client.clients(signal),
+      client.stats(signal),
+      readStore(client, signal),
+    ]);
     const { id, limits } = client.hello;
     return {
       at: new Date(),
@@ -151,8 +157,20 @@ class Sampler {
       own: { id, ageMs: performance.now() - this.#connectedAt },
       outboxBytes: limits.outboxBytes,
       http: this.#http.publishers,
+      store,
     };
   }
+}
+
+/** The broker's store; undefined for none. If only its groups cannot be read, they alone are missing. */
+async function readStore({ hello, store }: Client, signal: AbortSignal): Promise<StoreFigures | undefined> {
+  if (hello.store === undefined) return undefined;
+  const [log, groups] = await Promise.all([store.log(signal), store.groups(signal).catch(undefinedIfFailed)]);
+  return { log, groups };
+}
+
+function undefinedIfFailed(error: unknown): undefined {
+  if (!(error instanceof ProtocolError && error.code === "store-failed")) throw error;
 }
 
 /** What the broker said instead of an answer; the code comes first, since a terminal may have no room for all of it. */
@@ -290,9 +308,10 @@ class Screen {
   }
 
   #scroll([rows, screens]: readonly [number, number]): void {
+    if (this.#figures === undefined) return;
     const size = this.#terminal.size();
-    const wanted = this.#view.first + rows + screens * visibleRows(size);
-    this.#view = { ...this.#view, first: firstRow(wanted, this.#figures?.clients.length ?? 0, size) };
+    const wanted = this.#view.first + rows + screens * visibleRows(this.#figures, size);
+    this.#view = { ...this.#view, first: firstRow(wanted, this.#figures, size) };
   }
 
   #draw(): void {

@@ -17,7 +17,7 @@ import { Pool, type Session } from "./broker/pool.ts";
 import { Publication, type Publisher } from "./broker/publication.ts";
 import { explainRoute } from "./broker/reports.ts";
 import { type Route, Router } from "./broker/router.ts";
-import { Stored } from "./broker/stored.ts";
+import { Stored, type StoreReport } from "./broker/stored.ts";
 import { Subscriptions } from "./broker/subscriptions.ts";
 import { SystemEvents } from "./broker/system_events.ts";
 import { type Codec, LINE_CODEC } from "./net/codec.ts";
@@ -451,6 +451,17 @@ export class Broker implements AsyncDisposable {
       cpuMs: Math.round((user + system) / 1000),
       rssBytes: Deno.memoryUsage().rss,
     };
+  }
+
+  /**
+   * What is known of its store.
+   *
+   * @returns Whether the store works, its log and its groups; undefined for a broker without one, or that is going down.
+   *
+   * @internal It changes with the metrics.
+   */
+  async describeStore(): Promise<StoreReport | undefined> {
+    return this.#closing === undefined ? await this.#stored?.describe() : undefined;
   }
 
   /**

@@ -4,7 +4,7 @@
  * @module
  */
 import { make, setText } from "./dom.ts";
-import { describePatterns, formatBytes } from "./format.ts";
+import { formatBytes } from "./format.ts";
 import type { Box } from "./layout.ts";
 import type { Participant } from "./model.ts";
 
@@ -31,13 +31,12 @@ export class Card {
     this.element = make("li", "", this.#button);
   }
 
-  /** Shows a participant. `queueShare` is how full its queue is: 0 to 1. */
-  show(participant: Participant, queueShare: number): void {
-    const { name, patterns, patternCount, queuedBytes, isSlow, isDetached, isIdle } = participant;
+  /** Shows a participant and what it gets. `queueShare` is how full its queue is: 0 to 1. */
+  show(participant: Participant, work: string, queueShare: number): void {
+    const { name, queuedBytes, isSlow, isDetached, isIdle } = participant;
     this.isSlow = isSlow;
     setText(this.#name, name);
-    const what = isDetached ? "publishes only" : `gets ${describePatterns(patterns, undefined, patternCount)}`;
-    setText(this.#patterns, what);
+    setText(this.#patterns, isDetached ? "publishes only" : work);
     setText(this.#note, noteOf(participant));
     this.element.classList.toggle("slow", isSlow);
     this.element.classList.toggle("idle", isIdle);

@@ -34,14 +34,14 @@ function dataOf(text: string): string {
   return lines.length > MAX_CHARACTERS ? `${lines.slice(0, MAX_CHARACTERS)}…` : lines;
 }
 
-function receiversOf({ subscribers, drop }: ShownEvent): string {
+function receiversOf({ subscribers, isStored, drop }: ShownEvent): string {
   if (drop !== undefined) return "nobody";
   const listed = subscribers.slice(0, MAX_RECEIVERS).map(({ name, pattern }) =>
     `${name} (gets ${describePatterns([pattern])})`
   );
   const more = subscribers.length - MAX_RECEIVERS;
   const rest = more > 0 ? [`${more.toLocaleString("en-US")} more`] : [];
-  return [...listed, ...rest].join(", ") || "nobody: it has no subscribers";
+  return [...listed, ...rest].join(", ") || `${isStored ? "the store alone" : "nobody"}: it has no subscribers`;
 }
 
 function facts(pairs: readonly (readonly [string, string])[]): HTMLElement[] {

@@ -8,7 +8,7 @@ import { RESERVED_PREFIX } from "../lib/protocol/event.ts";
 import { BROKER_NAME } from "../lib/protocol/lines.ts";
 import type { ClientPage } from "../lib/protocol/client_pages.ts";
 import { Pattern } from "../lib/protocol/pattern.ts";
-import type { BrokerStats, ClientInfo, Hello } from "../lib/protocol/responses.ts";
+import type { BrokerStats, ClientInfo, GroupReport, Hello } from "../lib/protocol/responses.ts";
 import { DetachedPublishers } from "./detached_publishers.ts";
 import { count, describeEnd, describePatterns, formatBytes, isInboxName } from "./format.ts";
 
@@ -60,6 +60,8 @@ export interface ShownEvent {
   readonly from: string;
   readonly fromName: string;
   readonly subscribers: readonly Subscriber[];
+  /** Whether the broker keeps it, so that groups get it. */
+  readonly isStored: boolean;
   readonly drop?: Drop;
 }
 
@@ -101,6 +103,7 @@ export class Model {
   readonly hello: Hello;
   readonly connections: Map<string, Participant> = new Map();
   stats: BrokerStats | undefined;
+  groups: readonly GroupReport[] = [];
   /** Whether the broker has listed its connections: before that, nobody knows who is connected. */
   isListed = false;
   readonly #detached = new DetachedPublishers();
@@ -186,7 +189,14 @@ export class Model {
     const { id, from, name, text } = line;
     if (from === BROKER_NAME && name.startsWith(RESERVED_PREFIX)) return this.#takeSystemEvent(line, now);
     if (this.#isDetached(from)) this.#detached.arrived(from, now);
-    return this.#eventOf({ id, from, name, text, subscribers: this.subscribersOf(name) });
+    return this.#eventOf({
+      id,
+      from,
+      name,
+      text,
+      subscribers: this.subscribersOf(name),
+      isStored: this.#isStored(name),
+    });
   }
 
   /** Returns who is subscribed to events of a name, and by which pattern. */
@@ -238,6 +248,16 @@ export class Model {
         return notice(data.id, data.name, `lost ${data.events === undefined ? "data" : lostEvents(data)} (dropped)`);
       case "mq.throttled":
         return notice(data.id || data.name, data.name, `publishes more than ${data.eventsPerSecond} events a second`);
+      case "mq.dead":
+        return notice(
+          "",
+          `The group ${data.group}`,
+          `has a dead job: ${data.event}${data.why ? ` (${data.why})` : ""}`,
+        );
+      case "mq.expired":
+        return notice("", `The group ${data.group}`, `lost ${lostEvents(data)}: the log has kept them no longer`);
+      case "mq.store":
+        return notice("", "The store", storeState(data));
       case "mq.drain":
         return notice("", "The broker", "is shutting down");
       default:
@@ -286,6 +306,12 @@ export class Model {
     return isNew ? { notice: { kind: "joined", id: name, name, what: `publishes from ${from}` } } : {};
   }
 
+  /** Returns whether the broker keeps an event: replies to requests it never does. */
+  #isStored(name: string): boolean {
+    const keep = this.hello.store?.keep ?? [];
+    return !isInboxName(name) && keep.some((text) => this.#pattern(text).matches(name));
+  }
+
   /** Returns whether a publisher is without a connection: the ids of connections are ULIDs. */
   #isDetached(from: string): boolean {
     return !ULID.test(from) && !this.connections.has(from) && from !== BROKER_NAME;
@@ -298,7 +324,7 @@ export class Model {
   #dropped(id: string, data: SystemData, name: string, drop: Drop, now: number): Update {
     const from = data.id || data.name;
     if (this.#isDetached(from)) this.#detached.activate(from, now);
-    return this.#eventOf({ id, from, name, text: "", subscribers: [], drop });
+    return this.#eventOf({ id, from, name, text: "", subscribers: [], isStored: false, drop });
   }
 
   #unrecognized({ event }: SystemData): Drop {
@@ -317,6 +343,11 @@ function notice(id: string, name: string, what: string): Update {
 
 function lostEvents({ events }: SystemData): string {
   return count(Number(events), "event");
+}
+
+function storeState({ state, text, unstored }: SystemData): string {
+  if (state === "failed") return `has failed: ${text}`;
+  return `works again, without ${count(Number(unstored), "event")}`;
 }
 
 function refused({ code, text }: SystemData): Drop {

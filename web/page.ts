@@ -4,13 +4,15 @@
  * @module
  */
 import { clientPages } from "../lib/protocol/client_pages.ts";
-import type { BrokerStats, Hello } from "../lib/protocol/responses.ts";
+import type { BrokerStats, GroupReport, Hello } from "../lib/protocol/responses.ts";
 import { BrokerConnection, CommandError } from "./broker_connection.ts";
 import { Colors, PALETTE } from "./colors.ts";
 import { byId, colorClass, make, setText } from "./dom.ts";
 import { EventList } from "./event_list.ts";
 import { setUpExplainRouting } from "./explain_routing.ts";
-import { count, describePatterns, formatRate, groupName } from "./format.ts";
+import { count, formatRate, groupName } from "./format.ts";
+import { GroupPanel } from "./group_panel.ts";
+import { describeWork } from "./groups.ts";
 import { Legend } from "./legend.ts";
 import { type EventLine, Model, type Notice, type Participant, type ShownEvent } from "./model.ts";
 import { NoticeLine } from "./notices.ts";
@@ -21,7 +23,7 @@ import { SampleRatio } from "./sample_ratio.ts";
 import { StatusOverlay } from "./status_overlay.ts";
 import { followTheme } from "./theme.ts";
 
-/** How often `/clients` and `/stats` are asked for, and how often if the responses are long. */
+/** How often `/clients`, `/stats` and `/groups` are asked for, and how often if the responses are long. */
 const POLL_MS = 1000;
 const POLL_MANY_MS = 5000;
 const MANY_CONNECTIONS = 500;
@@ -38,6 +40,7 @@ const connection = new BrokerConnection(StatusOverlay.token, { connected, event,
 const overlay = new StatusOverlay((token) => connection.unlock(token));
 const picture = new Picture(colors, select);
 const eventList = new EventList(colors, (eventId) => model?.addressOf(eventId));
+const groupPanel = new GroupPanel();
 const rateChart = new RateChart();
 const noticeLine = new NoticeLine((id) => model?.participant(id)?.name);
 setUpPublish(connection);
@@ -58,6 +61,7 @@ function connected(hello: Hello): void {
   picture.clear();
   eventList.clear();
   rateChart.clear();
+  groupPanel.clear(hello.store !== undefined);
   select(undefined);
   overlay.show("connected");
   setText(byId("version"), hello.server.replace("mq/", ""));
@@ -111,11 +115,11 @@ function clear(): void {
   picture.clear();
 }
 
-/** Asks for `/clients` and `/stats` again and again, until the connection is lost. */
+/** Asks for `/clients`, `/stats` and `/groups` again and again, until the connection is lost. */
 async function poll(polled: Model): Promise<void> {
   while (model === polled) {
     try {
-      await Promise.all([readClients(polled), readStats(polled)]);
+      await Promise.all([readClients(polled), readStats(polled), readGroups(polled)]);
       setText(byId("problem"), "");
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
@@ -147,6 +151,13 @@ async function readStats(polled: Model): Promise<void> {
   setText(sample.querySelector("dd")!, sampleRatio.text);
 }
 
+async function readGroups(polled: Model): Promise<void> {
+  if (polled.hello.store === undefined) return;
+  polled.groups = await connection.request("/groups") as GroupReport[];
+  groupPanel.show(polled.groups);
+  showSoon();
+}
+
 /** Draws the model in the next frame, however often it changes until then. */
 function showSoon(): void {
   if (isShowScheduled) return;
@@ -175,15 +186,15 @@ function describeSelected(): void {
 }
 
 function descriptionOf(participant: Participant): string {
-  const { name, address, patterns, patternCount, published, delivered, classic, isDetached } = participant;
+  const { name, address, published, delivered, classic, isDetached } = participant;
   const sent = `sent ${count(published, "event")}`;
   if (isDetached) {
     const where = address === "" ? "" : ` The last one came from ${address}.`;
     return `Only events from ${name}. It publishes without a connection, and has ${sent}.${where}`;
   }
   const kind = classic === null ? "" : ` It is a classic client, which gets ${classic}.`;
-  const gets = describePatterns(patterns, 10, patternCount);
-  return `Only events from and to ${name}. Its address is ${address}. It gets ${gets}, ` +
+  const work = describeWork(participant, model?.groups ?? [], 10);
+  return `Only events from and to ${name}. Its address is ${address}. It ${work}, ` +
     `and has ${sent} and got ${delivered.toLocaleString("en-US")}.${kind}`;
 }
 

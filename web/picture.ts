@@ -7,6 +7,7 @@ import { Card } from "./card.ts";
 import type { Colors } from "./colors.ts";
 import { byId, make, setText } from "./dom.ts";
 import { describePatterns, groupName } from "./format.ts";
+import { describeWork } from "./groups.ts";
 import { type Layout, layOut, MAX_CARDS, type Path } from "./layout.ts";
 import type { Model, Participant, ShownEvent, Subscriber } from "./model.ts";
 import { type Line, Painter } from "./painter.ts";
@@ -81,7 +82,7 @@ export class Picture {
   }
 
   /** Shows an event on its way. */
-  fly({ name, from, subscribers, drop }: ShownEvent): void {
+  fly({ name, from, subscribers, isStored, drop }: ShownEvent): void {
     const source = this.#keyOf(from);
     if (source === undefined) return;
     const label = groupName(name);
@@ -90,7 +91,7 @@ export class Picture {
       color: this.#colors.of(label),
       from: source,
       to: this.#keysOf(subscribers),
-      dropped: drop?.why ?? (subscribers.length === 0 ? "no subscribers" : undefined),
+      dropped: drop?.why ?? (subscribers.length === 0 && !isStored ? "no subscribers" : undefined),
     });
   }
 
@@ -124,7 +125,7 @@ export class Picture {
     };
     for (const [id, slot] of this.#slots) {
       const participant = model.participant(id);
-      if (participant !== undefined) this.#card(id).show(participant, model.queueShareOf(participant));
+      if (participant !== undefined) this.#showCard(model, participant);
       place(id, slot);
     }
     if (isCrowded) {
@@ -133,6 +134,11 @@ export class Picture {
     }
     for (const id of unused) this.#remove(id);
     return lines;
+  }
+
+  #showCard(model: Model, participant: Participant): void {
+    const work = describeWork(participant, model.groups);
+    this.#card(participant.id).show(participant, work, model.queueShareOf(participant));
   }
 
   #card(id: string): Card {

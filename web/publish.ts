@@ -6,6 +6,7 @@
 import { dataFromText, likelyJsonError } from "../lib/protocol/data.ts";
 import { checkPublishable } from "../lib/protocol/event.ts";
 import { formatEvent } from "../lib/protocol/lines.ts";
+import type { Receipt } from "../lib/protocol/responses.ts";
 import type { BrokerConnection } from "./broker_connection.ts";
 import { byId, make, setText } from "./dom.ts";
 import { count } from "./format.ts";
@@ -22,8 +23,9 @@ export function setUpPublish(connection: BrokerConnection): void {
     try {
       checkPublishable(published); // A space in it would make the rest data.
       const line = formatEvent(published, dataFromText(data.value));
-      const { receivers } = await connection.request(`/pub page-${++ref} ${line}`) as { receivers: number };
-      show(receipt, `${published} went to ${receivers === 0 ? "nobody" : count(receivers, "connection")}.`, true);
+      const { receivers, stored } = await connection.request(`/pub page-${++ref} ${line}`) as Receipt;
+      const whom = receivers === 0 ? "nobody" : count(receivers, "connection");
+      show(receipt, `${published} ${stored ? "is stored, and " : ""}went to ${whom}.`, true);
     } catch (error) {
       show(receipt, `${(error as Error).message}.`, false);
     }

@@ -1,19 +1,24 @@
 /**
- * Draws the screen of `mq top`: the broker, its rates and its connections. Everything here is pure.
+ * Draws the screen of `mq top`: the broker, its rates, its connections and its store. Everything here is pure.
  *
  * @module
  */
 import { format as formatBytes } from "@std/fmt/bytes";
-import { bold, dim, inverse, red, yellow } from "@std/fmt/colors";
+import { bold, dim, red, yellow } from "@std/fmt/colors";
 import { format as formatExactly } from "@std/fmt/duration";
 import { INBOX } from "../../lib/protocol/event.ts";
-import { type Column, drawLine, layOutTable, pad, type Piece } from "../shared/cells.ts";
+import { type Column, drawLine, type Piece } from "../shared/cells.ts";
 import { count, formatNumber, formatPatternList, printable } from "../shared/format.ts";
 import { type ClientFigures, type Figures, type Order, sorted, type SortKey } from "./figures.ts";
+import { drawStore, storeHeight } from "./store.ts";
+import { drawTable, type Paint, plain } from "./table.ts";
 import type { Size } from "../shared/terminal.ts";
 
-/** The rows besides connections: three header lines, the column titles and the keys. */
+/** The rows besides connections and the store: three header lines, the column titles and the keys. */
 const OTHER_ROWS = 5;
+
+/** The fewest rows in which a group can be shown: the log, the titles, and the group. */
+const MIN_GROUP_ROWS = 3;
 
 /** The keys that sort. */
 export const SORTING: ReadonlyMap<string, SortKey> = new Map([
@@ -41,13 +46,26 @@ export interface View extends Order {
 }
 
 /** How many connections fit into the terminal. */
-export function visibleRows({ rows }: Size): number {
-  return Math.max(0, rows - OTHER_ROWS);
+export function visibleRows(figures: Figures, size: Size): number {
+  return roomOf(size) - storeRows(figures, size);
 }
 
 /** The wanted first row, limited so that no empty rows follow the last connection. */
-export function firstRow(wanted: number, total: number, size: Size): number {
-  return Math.max(0, Math.min(wanted, total - visibleRows(size)));
+export function firstRow(wanted: number, figures: Figures, size: Size): number {
+  return Math.max(0, Math.min(wanted, figures.clients.length - visibleRows(figures, size)));
+}
+
+/** How many rows there are for connections and the store. */
+function roomOf({ rows }: Size): number {
+  return Math.max(0, rows - OTHER_ROWS);
+}
+
+/** How many rows the store takes: no more than half of them, unless connections need less than that. */
+function storeRows({ store, clients }: Figures, size: Size): number {
+  const room = roomOf(size);
+  const most = Math.max(Math.floor(room / 2), room - clients.length);
+  const height = storeHeight(store);
+  return height <= most ? height : Math.min(most < MIN_GROUP_ROWS ? 1 : most, most);
 }
 
 /**
@@ -63,20 +81,27 @@ export function drawScreen(figures: Figures | undefined, broker: BrokerHeader, v
 }
 
 function drawFigures(figures: Figures, broker: BrokerHeader, view: View, size: Size): string[] {
-  const { length } = figures.clients;
-  const first = firstRow(view.first, length, size);
-  const last = Math.min(length, first + visibleRows(size));
+  const { store, clients: { length } } = figures;
+  const { columns } = size;
+  const first = firstRow(view.first, figures, size);
+  const last = Math.min(length, first + visibleRows(figures, size));
   const shown = last > first && last - first < length ? ` (${first + 1}-${last} shown)` : "";
-  const header = drawHeader(figures, broker, shown, size.columns);
-  const table = drawTable(figures.clients, view, [first, last], broker.problem !== undefined, size.columns);
-  return [...header, ...table];
+  const isStale = broker.problem !== undefined;
+  return [
+    ...drawHeader(figures, broker, shown, columns),
+    ...drawClients(figures.clients, view, [first, last], isStale, columns),
+    ...store === undefined ? [] : drawStore(store, storeRows(figures, size), isStale, columns),
+  ];
 }
 
-/** The header and a table of all connections. */
+/** The header, a table of all connections, and the whole store. */
 export function drawAll(figures: Figures, broker: BrokerHeader, order: Order, width: number): string {
-  const header = drawHeader(figures, broker, "", width);
-  const table = drawTable(figures.clients, order, [0, figures.clients.length], false, width);
-  return [...header, ...table].join("\n");
+  const { clients, store } = figures;
+  return [
+    ...drawHeader(figures, broker, "", width),
+    ...drawClients(clients, order, [0, clients.length], false, width),
+    ...store === undefined ? [] : drawStore(store, Infinity, false, width),
+  ].join("\n");
 }
 
 /** Three lines: the broker and its state, its traffic, its problems; or if they are out of date, why. */
@@ -123,7 +148,7 @@ function warningsOf({ stats }: Figures): Piece[] {
 }
 
 /** The titles, and the connections from row `first` to before `last`. */
-function drawTable(
+function drawClients(
   clients: readonly ClientFigures[],
   order: Order,
   [first, last]: readonly [number, number],
@@ -131,15 +156,12 @@ function drawTable(
   width: number,
 ): string[] {
   const shown = sorted(clients, order).slice(first, last);
-  const [titles, ...rows] = layOutTable(columnsOf(shown, order), width);
-  const title = inverse(Number.isFinite(width) ? pad(titles, width) : titles);
-  return [isStale ? dim(title) : title, ...rows.map((row, index) => paintOf(shown[index], isStale)(row))];
+  return drawTable(columnsOf(shown, order), shown.map(paintOf), isStale, width);
 }
 
-function paintOf({ isSlow, isObserver }: ClientFigures, isStale: boolean): (text: string) => string {
-  if (isStale) return dim;
+function paintOf({ isSlow, isObserver }: ClientFigures): Paint {
   if (isSlow) return red;
-  return isObserver ? dim : (text) => text;
+  return isObserver ? dim : plain;
 }
 
 /** Slow consumers and observers have a mark besides their colour, for terminals without colours. */

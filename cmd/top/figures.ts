@@ -4,6 +4,7 @@
  * @module
  */
 import type { BrokerStats, ClientInfo } from "../../lib/protocol/responses.ts";
+import type { StoreFigures } from "./store.ts";
 
 /** The shortest interval for a rate: one event 2 ms after connecting is not 500 events a second. */
 const MIN_INTERVAL_MS = 1000;
@@ -28,6 +29,8 @@ export interface Snapshot {
   readonly outboxBytes: number;
   /** Publishers over HTTP, which have no connection: `connectedAt` is empty. */
   readonly http?: readonly ClientInfo[];
+  /** The broker's store; undefined for none. */
+  readonly store?: StoreFigures;
 }
 
 /** The counters of a broker and their rates. */
@@ -35,6 +38,8 @@ export interface Figures {
   readonly at: Date;
   readonly stats: BrokerStats & { readonly perSecond: Record<typeof BROKER_COUNTS[number], number> };
   readonly clients: readonly ClientFigures[];
+  /** The broker's store; undefined for none. */
+  readonly store?: StoreFigures;
 }
 
 /** The counters of one connection and their rates. */
@@ -55,7 +60,7 @@ export type ClientFigures = ClientInfo & {
  * @param now The later snapshot.
  */
 export function compare(before: Snapshot | undefined, now: Snapshot): Figures {
-  const { at, stats, own } = now;
+  const { at, stats, own, store } = now;
   const intervalMs = before
     ? Math.max(1, stats.uptimeMs - before.stats.uptimeMs)
     : Math.max(MIN_INTERVAL_MS, stats.uptimeMs);
@@ -71,7 +76,7 @@ export function compare(before: Snapshot | undefined, now: Snapshot): Figures {
     const isObserver = client.observe !== null || client.id === own.id;
     return { ...client, perSecond, connectedMs, isSlow, isObserver };
   });
-  return { at, stats: { ...stats, perSecond: rates(BROKER_COUNTS, before?.stats, stats, intervalMs) }, clients };
+  return { at, stats: { ...stats, perSecond: rates(BROKER_COUNTS, before?.stats, stats, intervalMs) }, clients, store };
 }
 
 /** The age of a connection to a broker before 0.8, which is wrong if the broker's clock was set since. */
@@ -119,9 +124,9 @@ export function sorted(clients: readonly ClientFigures[], { sort, isReversed }: 
 }
 
 /** The figures as `--json` prints them: one JSON object. */
-export function formatFigures({ at, stats, clients }: Figures, order: Order): string {
+export function formatFigures({ at, stats, clients, store }: Figures, order: Order): string {
   const rounded = (_key: string, value: unknown) =>
     typeof value === "number" && !Number.isInteger(value) ? Number(value.toPrecision(6)) : value;
   const shown = sorted(clients, order).map(({ isSlow, isObserver: _, ...client }) => ({ ...client, slow: isSlow }));
-  return JSON.stringify({ at: at.toISOString(), stats, clients: shown }, rounded);
+  return JSON.stringify({ at: at.toISOString(), stats, clients: shown, ...store }, rounded);
 }

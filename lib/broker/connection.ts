@@ -122,6 +122,8 @@ export class Connection implements Publisher, Subscriber, Holder {
   readonly #overflow: OverflowHandler;
   #wanted: Required<Pick<HelloArguments, "meta" | "hops" | "reply">> = { meta: false, hops: false, reply: false };
   #pauseMs = 0;
+  readonly #memory: MemoryBudget;
+  #storedBytes = 0;
   #jobs: Map<number, Delivery> | undefined;
   #jobCount = 0;
   #heldBackUntil: Promise<void> | undefined;
@@ -140,6 +142,7 @@ export class Connection implements Publisher, Subscriber, Holder {
     this.#lineBytes = limits.lineBytes;
     this.codec = codec;
     this.format = codec.format ?? lineFormat(this.#wanted);
+    this.#memory = memory;
     this.subscribed = new PatternSet(memory);
     this.reader = codec.reader(conn, limits, memory);
     this.reader.flow = flow;
@@ -229,7 +232,8 @@ export class Connection implements Publisher, Subscriber, Holder {
    * @param until What it waits for; never rejects.
    */
   holdBack(until: Promise<void>): void {
-    const held = this.#heldBackUntil = until.then(() => {
+    const both = this.#heldBackUntil === undefined ? until : Promise.all([this.#heldBackUntil, until]);
+    const held = this.#heldBackUntil = both.then(() => {
       if (this.#heldBackUntil === held) this.#heldBackUntil = undefined;
     });
   }
@@ -300,9 +304,19 @@ export class Connection implements Publisher, Subscriber, Holder {
     return this.subscribed.patterns;
   }
 
-  /** How much it holds of the budget, in bytes: what waits to be written, an unfinished line, and its patterns. */
+  /** How much it holds of the budget, in bytes: what waits to be written, an unfinished line, its patterns, and its jobs. */
   get heldBytes(): number {
-    return this.queue.queuedBytes + this.reader.heldBytes + this.subscribed.heldBytes;
+    return this.queue.queuedBytes + this.reader.heldBytes + this.subscribed.heldBytes + this.#storedBytes;
+  }
+
+  /**
+   * Takes from the budget for what was read from the store for it, or gives back.
+   *
+   * @param bytes How much; less than 0 to give it back.
+   */
+  hold(bytes: number): void {
+    this.#storedBytes += bytes;
+    this.#memory.take(bytes);
   }
 
   /** See {@linkcode Holder}. */

@@ -49,6 +49,9 @@ export interface GroupReport extends GroupInfo {
   readonly members: readonly string[];
 }
 
+/** How many groups there may be. */
+const MAX_GROUPS = 1000;
+
 /** The options of a group whose members name none. */
 export const DEFAULT_GROUP: GroupOptions = { ackMs: 30_000, tries: 5, dead: null };
 
@@ -96,13 +99,16 @@ export class Groups {
    * @param request Which, and how.
    * @returns The response to `/join`, once the group is on disk.
    * @throws {ProtocolError} With the code `bad-arguments`, if the connection is a member already; `group-differs`, if the
-   * group has other members that have joined it in another way.
+   * group has other members that have joined it in another way; `too-many-groups`.
    */
   async join(connection: Connection, request: JoinRequest): Promise<Json> {
     const { group: name, patterns, options: named, after, ahead } = request;
     const known = this.#groups.get(name);
     if (known !== undefined && this.#memberOf(connection, known) !== undefined) {
       throw new ProtocolError("bad-arguments", `Cannot join ${quote(name)}: this connection is a member of it`);
+    }
+    if (known === undefined && this.#groups.size >= MAX_GROUPS) {
+      throw new ProtocolError("too-many-groups", `Cannot have more than ${MAX_GROUPS} groups: /forget some first`);
     }
     const options = { ...DEFAULT_GROUP, ...known?.options, ...named };
     if (known !== undefined) checkSame(known, patterns, options);
@@ -205,7 +211,8 @@ export class Groups {
     return infos.map((info) => {
       const group = this.#groups.get(info.group);
       const waiting = group?.waiting ?? 0;
-      const members = group?.members.map(({ connection }) => connection.name) ?? [];
+      const byAge = group?.members.toSorted((a, b) => a.connection.id < b.connection.id ? -1 : 1) ?? [];
+      const members = byAge.map(({ connection }) => connection.name);
       return { ...info, members, ready: info.ready + waiting, inFlight: info.inFlight - waiting };
     });
   }

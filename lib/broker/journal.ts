@@ -18,6 +18,9 @@ const BLOCK_EVENTS = 1000;
 /** When more waits to be written, in UTF-16 code units, publishers are held back. */
 const MAX_GATHERED_CHARACTERS = 4 * 1024 * 1024;
 
+/** What any other change than a delayed event counts for. */
+const OPERATION_CHARACTERS = 100;
+
 /** How often a store that has failed is asked whether it works again, and how often old events are deleted. */
 const MAINTENANCE_MS = 1000;
 
@@ -177,6 +180,7 @@ export class Journal {
   operate(operation: Operation, waiter?: Waiter): void {
     if (this.#failure !== undefined) return this.#refuse(waiter);
     this.#gathering.operations.push(operation);
+    this.#gathering.characters += operation.do === "delay" ? operation.record.length : OPERATION_CHARACTERS;
     this.#gathering.operationWaiters.push(waiter);
     this.#schedule();
   }

@@ -125,22 +125,31 @@ export class Replays {
 
   /** Sends what is on disk; returns whether that was all. */
   async #sendStored(connection: Connection, request: ReplayRequest, progress: Progress): Promise<boolean> {
-    const { store, fanOut } = this.#options;
+    const { store } = this.#options;
     const { limit = Infinity } = request;
     const patterns = request.patterns.map(({ text }) => text);
     while (progress.events < limit && (limit === Infinity || progress.characters < PAGE_CHARACTERS)) {
       const page = await store.read(progress.last, patterns);
       if (page.last === undefined) return true;
       const { text, count, last } = cutPage(page, page.last, limit - progress.events);
-      for (const part of parts(formatPast(connection, text, page.hasHeaders))) {
-        if (!await connection.queue.drained() || connection.ended) return false;
-        fanOut.send(connection, part);
-      }
+      connection.hold(text.length);
+      const isSent = await this.#send(connection, formatPast(connection, text, page.hasHeaders));
+      connection.hold(-text.length);
+      if (!isSent) return false;
       progress.last = last;
       progress.events += count;
       progress.characters += text.length;
     }
     return false;
+  }
+
+  /** Sends text as fast as it is read; returns false if the connection has ended. */
+  async #send(connection: Connection, text: string): Promise<boolean> {
+    for (const part of parts(text)) {
+      if (!await connection.queue.drained() || connection.ended) return false;
+      this.#options.fanOut.send(connection, part);
+    }
+    return true;
   }
 
   /** What is not on disk yet; in the same turn the connection is subscribed, so that nothing is sent twice or left out. */

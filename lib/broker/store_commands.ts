@@ -86,24 +86,23 @@ export class StoreCommands {
   constructor(options: StoreCommandOptions) {
     this.#options = options;
     const { store } = options;
-    const later = (what: string, result: Promise<unknown>) => whenDone(what, result, asProtocolError);
     this.verbs = new Map<string, Handler>([
       ["replay", (connection, rest) => this.#replay(connection, rest)],
       ["once", (connection, rest) => this.#once(connection, rest)],
       ["delay", (connection, rest) => this.#delay(connection, rest)],
-      ["cancel", (_connection, rest) => later("cancel", this.#cancel(rest.trim()))],
+      ["cancel", (connection, rest) => ask(connection, "cancel", this.#cancel(rest.trim()))],
       ["join", (connection, rest) => this.#join(connection, rest)],
       ["leave", (connection, rest) => this.#leave(connection, rest.trim())],
       ["ack", (connection, rest) => this.#ack(connection, rest)],
       ["nack", (connection, rest) => this.#nack(connection, rest)],
       ["bury", (connection, rest) => this.#bury(connection, rest)],
       ["touch", (connection, rest) => this.#touch(connection, rest)],
-      ["groups", () => later("groups", this.#describeGroups())],
+      ["groups", (connection) => ask(connection, "groups", this.#describeGroups())],
       ["log", () => formatOk("log", { ...store.log, syncMs: store.syncMs })],
-      ["peek", (_connection, rest) => later("peek", this.#peek(rest))],
-      ["kick", (_connection, rest) => later("kick", this.#kick(rest))],
-      ["purge", (_connection, rest) => later("purge", this.#purge(rest))],
-      ["forget", (_connection, rest) => later("forget", this.#forget(rest.trim()))],
+      ["peek", (connection, rest) => ask(connection, "peek", this.#peek(rest))],
+      ["kick", (connection, rest) => ask(connection, "kick", this.#kick(rest))],
+      ["purge", (connection, rest) => ask(connection, "purge", this.#purge(rest))],
+      ["forget", (connection, rest) => ask(connection, "forget", this.#forget(rest.trim()))],
     ]);
   }
 
@@ -163,6 +162,7 @@ export class StoreCommands {
       response.resolve(error === undefined ? formatOk(ref, receipt) : formatErr(ref, error));
     };
     journal.operate({ do: "delay", id: event.id, due, record: event.record }, { settled });
+    if (journal.isFull) connection.holdBack(journal.room());
     return response;
   }
 
@@ -186,7 +186,7 @@ export class StoreCommands {
     const after = from === "new" ? undefined : parseReplayStart(from, Date.now());
     journal.check();
     const request = { group, ahead, options, after, patterns: patterns.map(({ text }) => text) };
-    return whenDone("join", groups.join(connection, request), asProtocolError);
+    return ask(connection, "join", groups.join(connection, request));
   }
 
   #leave(connection: Connection, name: string): Response {
@@ -304,6 +304,12 @@ export class StoreCommands {
     groups.forget(group);
     return undefined;
   }
+}
+
+/** The response to a line that the store has to be asked for: the connection's next lines wait for it. */
+function ask(connection: Connection, what: string, result: Promise<unknown>): Response {
+  connection.holdBack(result.then(() => {}, () => {})); // What it rejects with is the response.
+  return whenDone(what, result, asProtocolError);
 }
 
 /** The response to a line that settles jobs: it is sent when all of them are on disk. */

@@ -7,11 +7,11 @@
 import type { Json } from "../protocol/data.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { StoredEvent } from "../store/record.ts";
-import type { Store } from "../store/store.ts";
+import type { LogInfo, Store } from "../store/store.ts";
 import type { Connection } from "./connection.ts";
 import { Delays } from "./delays.ts";
 import type { FanOut } from "./fan_out.ts";
-import { Groups } from "./groups.ts";
+import { type GroupReport, Groups } from "./groups.ts";
 import { Journal, type Waiter } from "./journal.ts";
 import { Keys } from "./once.ts";
 import type { Publication } from "./publication.ts";
@@ -46,6 +46,16 @@ export interface StoredOptions {
   publishDead: (name: string, data: { [key: string]: Json }) => void;
 }
 
+/** What is known of a store. */
+export interface StoreReport {
+  /** Whether it can be read and written, as far as is known. */
+  readonly isUp: boolean;
+  /** What the log has. */
+  readonly log: LogInfo;
+  /** What groups there are; none if the store cannot be read. */
+  readonly groups: readonly GroupReport[];
+}
+
 /** The part of a broker that works with its store. */
 export class Stored {
   /** What is written. */
@@ -56,7 +66,9 @@ export class Stored {
   readonly groups: Groups;
   /** The control lines. */
   readonly commands: StoreCommands;
+  readonly #store: Store;
   readonly #delays: Delays;
+  #isUp = true;
 
   /**
    * Begins to work with a store.
@@ -65,10 +77,15 @@ export class Stored {
    */
   constructor(options: StoredOptions) {
     const { store, systemEvents, limits, publishDelayed, publishDead } = options;
+    this.#store = store;
     this.journal = new Journal(store, {
       onCommitted: () => this.groups.wake(),
-      onFailed: ({ message }) => systemEvents.storeFailed(message),
+      onFailed: ({ message }) => {
+        this.#isUp = false;
+        systemEvents.storeFailed(message);
+      },
       onMended: (unstored) => {
+        this.#isUp = true;
         systemEvents.storeMended(unstored);
         this.groups.wake();
       },
@@ -85,6 +102,16 @@ export class Stored {
       groups: this.groups,
       delays: this.#delays,
     });
+  }
+
+  /** What is known of the store. */
+  async describe(): Promise<StoreReport> {
+    try {
+      const groups = await this.groups.describe();
+      return { isUp: this.#isUp, log: this.#store.log, groups };
+    } catch {
+      return { isUp: false, log: this.#store.log, groups: [] }; // It cannot even be read.
+    }
   }
 
   /** Publishes no more delayed events. */

@@ -12,6 +12,9 @@ import type { Waiter } from "./journal.ts";
 /** How many jobs wait here for a member at most: to take them from the store one by one would be slow. */
 const MAX_WAITING = 1024;
 
+/** More are taken from the store while those that wait have fewer UTF-16 code units. */
+const MAX_WAITING_CHARACTERS = 256 * 1024;
+
 /** Jobs are sent to a member as long as fewer bytes wait in its write queue. */
 const MAX_QUEUED_BYTES = 256 * 1024;
 
@@ -209,7 +212,8 @@ export class WorkGroup {
   }
 
   get #wantsMore(): boolean {
-    return this.#mayHaveMore && !this.#isPulling && this.#most > 0;
+    if (!this.#mayHaveMore || this.#isPulling || this.#most <= 0) return false;
+    return this.#waiting.reduce((sum, { record }) => sum + record.length, 0) < MAX_WAITING_CHARACTERS;
   }
 
   /** How many jobs are to be taken: those that members may have now, and as many again. */
@@ -250,6 +254,7 @@ export class WorkGroup {
       const delivery: Delivery = { group: this, member, job, number: first + index, deadline };
       member.deliveries.add(delivery);
       member.connection.jobs.set(delivery.number, delivery);
+      member.connection.hold(job.record.length);
       this.#deliveries.add(delivery);
     }
     if (this.#deadlineTimer === undefined) this.#watchDeadlines();
@@ -331,6 +336,7 @@ export class WorkGroup {
     this.#deliveries.delete(delivery);
     delivery.member.deliveries.delete(delivery);
     delivery.member.connection.jobs.delete(delivery.number);
+    delivery.member.connection.hold(-delivery.job.record.length);
   }
 
   /** What the transaction settles that gathers now: one change for all jobs of the group. */

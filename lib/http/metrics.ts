@@ -6,6 +6,7 @@
 import type * as prometheus from "prom-client";
 import type { Broker } from "../broker.ts";
 import { VERSION } from "../protocol/version.ts";
+import { StoreMetrics } from "./store_metrics.ts";
 
 /** Metrics, each with a function that reads its present value. */
 type Readings = readonly (readonly [name: string, help: string, read: () => number])[];
@@ -23,10 +24,14 @@ type Readings = readonly (readonly [name: string, help: string, read: () => numb
  * ```
  */
 export class Metrics {
+  readonly #broker: Broker;
   readonly #registry: prometheus.Registry;
+  readonly #store: StoreMetrics;
 
-  private constructor(registry: prometheus.Registry) {
+  private constructor(broker: Broker, registry: prometheus.Registry, store: StoreMetrics) {
+    this.#broker = broker;
     this.#registry = registry;
+    this.#store = store;
   }
 
   /**
@@ -36,7 +41,8 @@ export class Metrics {
    * @returns Its metrics.
    */
   static async of(broker: Broker): Promise<Metrics> {
-    const { Counter, Gauge, Registry } = await import("prom-client");
+    const library = await import("prom-client");
+    const { Counter, Gauge, Registry } = library;
     const registry = new Registry();
     const registers = [registry];
     for (const [name, help, read] of countersOf(broker)) {
@@ -54,7 +60,7 @@ export class Metrics {
     }
     const info = { name: "mq_build_info", help: "The version of mq.", labelNames: ["version"], registers };
     new Gauge(info).set({ version: VERSION }, 1);
-    return new Metrics(registry);
+    return new Metrics(broker, registry, new StoreMetrics(library));
   }
 
   /** The media type of the text. */
@@ -67,8 +73,10 @@ export class Metrics {
    *
    * @returns The text format of Prometheus.
    */
-  text(): Promise<string> {
-    return this.#registry.metrics();
+  async text(): Promise<string> {
+    const store = await this.#broker.describeStore();
+    const text = await this.#registry.metrics();
+    return store === undefined ? text : `${text}\n${await this.#store.text(store)}`;
   }
 }
 

@@ -43,6 +43,7 @@ export const WIRE_CODES = [
   "busy",
   "no-group",
   "group-differs",
+  "too-many-groups",
   "no-job",
   "not-found",
   "too-many-keys",

@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import axe from "axe-core";
 import type { Page } from "playwright-core";
 import { Program, RawClient, until } from "../helpers.ts";
+import { tempFolder } from "../store/folder.ts";
 import { hasChromium, TestBrowser, type View, type WatchedPage } from "./browser.ts";
 
 /** The folder for screenshots of the page. */
@@ -384,6 +385,90 @@ for (const [name, view] of Object.entries(VIEWS)) {
     assertEquals(await violations(page), []);
   });
 }
+
+/** Has a client join a group. */
+async function join(port: number, name: string, group: string): Promise<RawClient> {
+  const member = await RawClient.connect(port);
+  await member.line(`/hello {"name":"${name}"}`, "/unsub >", `/join ${group}`);
+  await member.lines.find("/ok join");
+  return member;
+}
+
+/** Has a member of a group bury the job that it is sent. */
+async function bury(member: RawClient, why: string): Promise<void> {
+  const [, number] = (await member.lines.find("/job")).split(" ");
+  await member.line(`/bury ${number} ${why}`);
+  await member.lines.find("/ok bury");
+}
+
+for (const name of ["light", "dark", "phone"]) {
+  Deno.test(
+    { name: `the page shows the groups of a broker with a store, without axe violations: ${name}`, ignore },
+    async () => {
+      await using folder = tempFolder();
+      await using server = await Server.start("--store", folder.path);
+      await using browser = await TestBrowser.launch();
+      await using opened = await browser.open(server.url, VIEWS[name]);
+      const { page } = opened;
+      await page.locator("#no-groups").filter({ hasText: "No groups yet." }).waitFor();
+      assertEquals(await violations(page), []);
+      const members = [];
+      for (const member of ["mail-1", "mail-2"]) {
+        members.push(await join(server.port, member, 'mail {"ahead":1} update'));
+      }
+      const idle = await join(server.port, "idle", 'audit {"from":"first"} read');
+      await idle.ask("/leave audit");
+      await idle.line("/pub 1 update 1", "/pub 2 update 2", "/pub 3 update 3");
+      await idle.lines.find("/ok 3");
+      await bury(members[0], "no such address");
+      await bury(members[1], MARKUP);
+      await page.locator("#notice").filter({ hasText: `The group mail has a dead job: update (${MARKUP}).` }).waitFor();
+      const groups = page.locator("#group-list > li");
+      const shown = "mail 2 members: mail-1, mail-2 lag 0 ready 0 in flight 1 delayed 0 dead 2".replaceAll(" ", "\\s*");
+      await groups.filter({ hasText: new RegExp(shown) }).waitFor();
+      await groups.filter({ hasText: /audit\s*no members/ }).waitFor();
+      await page.locator("#programs > li").filter({ hasText: /mail-1\s*works in mail/ }).waitFor();
+      assertEquals(await page.locator("#group-list strong").allInnerTexts(), ["mail", "audit"]);
+      await Deno.mkdir(PICTURES, { recursive: true });
+      await page.screenshot({ path: `${PICTURES}groups-${name}.png`, fullPage: true });
+      assertEquals(await violations(page), []);
+      await idle.ask("/purge mail dead");
+      await idle.ask("/forget audit");
+      await until(async () => (await groups.allInnerTexts()).length === 1, "the forgotten group is gone");
+      assertEquals(await page.locator("#group-list .dying").count(), 0);
+      for (const client of [...members, idle]) client.close();
+    },
+  );
+}
+
+Deno.test({ name: "an event that only the store gets is not shown as dropped", ignore }, async () => {
+  await using folder = tempFolder();
+  await using server = await Server.start("--store", folder.path);
+  await using browser = await TestBrowser.launch();
+  await using opened = await browser.open(server.url);
+  const { page } = opened;
+  await page.locator("#publish").getByLabel("Name").fill("update");
+  await page.locator("#publish").getByRole("button").click();
+  await page.locator("#receipt").filter({ hasText: "update is stored, and went to nobody." }).waitFor();
+  await page.locator("#events > li").getByRole("button").click();
+  await page.locator(".details").filter({ hasText: /to\s*the store alone: it has no subscribers/ }).waitFor();
+  assertEquals(await page.locator("#events > li.dropped").count(), 0);
+});
+
+Deno.test(
+  { name: "the panel of groups is hidden without a store, also after a restart of the broker", ignore },
+  async () => {
+    await using folder = tempFolder();
+    const stored = await Server.start("--store", folder.path);
+    await using browser = await TestBrowser.launch();
+    await using opened = await browser.open(stored.url);
+    const panel = opened.page.locator("#groups");
+    await panel.waitFor();
+    await stored[Symbol.asyncDispose]();
+    await using _ = await Server.start("--port", String(stored.port), "--web", new URL(stored.url).host);
+    await panel.waitFor({ state: "hidden" });
+  },
+);
 
 /** Runs axe-core in the page. Its script is injected by the browser's debugging protocol: the page's policy forbids scripts. */
 async function violations(page: Page): Promise<string[]> {

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { setColorEnabled } from "@std/fmt/colors";
+import { ulid } from "@std/ulid";
 import stringWidth from "string-width";
 import { parseCommand } from "../../cmd/command.ts";
 import { type Io, Output } from "../../cmd/shared/stdio.ts";
@@ -7,6 +8,7 @@ import type { Terminal } from "../../cmd/shared/terminal.ts";
 import { top } from "../../cmd/top.ts";
 import { drawAll, drawScreen, firstRow, formatAge, formatRate } from "../../cmd/top/drawing.ts";
 import { HttpCounter } from "../../cmd/top/http_counter.ts";
+import type { StoreFigures } from "../../cmd/top/store.ts";
 import { CLIENTS_PER_PAGE } from "../../lib/protocol/limits.ts";
 import { compare, type Figures, formatFigures, type Snapshot, sorted } from "../../cmd/top/figures.ts";
 import {
@@ -17,8 +19,10 @@ import {
   parseTokens,
   ProtocolError,
 } from "../../mod.ts";
+import type { GroupReport } from "../../lib/protocol/responses.ts";
 import { FakeBroker, HELLO } from "../fake_broker.ts";
 import { listenAgain, mq, Program, sinkTo, soon, startBroker, until } from "../helpers.ts";
+import { type Folder, startStored, tempFolder } from "../store/folder.ts";
 
 setColorEnabled(false);
 
@@ -174,6 +178,29 @@ function lines(drawing: string): string[] {
   return drawing.replace(/^\n/, "").replace(/^ {4}/gm, "").trimEnd().split("\n");
 }
 
+/** What a broker answers of a group. */
+function group(name: string, more: Partial<GroupReport> = {}): GroupReport {
+  const options = { ackMs: 30_000, tries: 5, dead: null };
+  const counts = { lag: 0, ready: 0, inFlight: 0, delayed: 0, dead: 0 };
+  return { group: name, patterns: [">"], options, ...counts, members: [], ...more };
+}
+
+/** A store with three groups, one of them with dead jobs. */
+const STORE: StoreFigures = {
+  log: {
+    first: ulid(new Date(2026, 1, 3, 4, 5, 6).getTime()),
+    events: 12_345,
+    deleted: 7,
+    bytes: 1_234_567,
+    syncMs: 0,
+  },
+  groups: [
+    group("mail-10", { lag: 1234 }),
+    group("mail-2", { inFlight: 10, ready: 3, members: ["m-2", "m-1", "m-1"] }),
+    group("print", { dead: 2, delayed: 1, members: ["printer"] }),
+  ],
+};
+
 /** What a screen shows, but for the spaces at the ends of its lines. */
 function screen(...args: Parameters<typeof drawScreen>): string[] {
   return drawScreen(...args).map((line) => line.trimEnd());
@@ -227,11 +254,14 @@ Deno.test("drawScreen in 40 columns keeps names and rates, and shows which rows 
 });
 
 Deno.test("drawScreen fills a terminal of any size, and never exceeds it", () => {
-  for (let columns = 1; columns <= 130; columns++) {
-    for (const rows of [1, 2, 3, 4, 5, 6, 9, 24]) {
-      const drawn = drawScreen(figures(), SUBJECT, { ...BY_NAME, first: 2 }, { columns, rows });
-      assertEquals(drawn.length, rows, `${columns}x${rows}`);
-      for (const line of drawn) assert(stringWidth(line) <= columns, `${columns}x${rows}: ${JSON.stringify(line)}`);
+  for (const store of [undefined, STORE, { log: STORE.log, groups: [] }, { log: STORE.log, groups: undefined }]) {
+    for (let columns = 1; columns <= 130; columns++) {
+      for (const rows of [1, 2, 3, 4, 5, 6, 9, 11, 24]) {
+        const size = { columns, rows };
+        const drawn = drawScreen({ ...figures(), store }, SUBJECT, { ...BY_NAME, first: 2 }, size);
+        assertEquals(drawn.length, rows, `${columns}x${rows}`);
+        for (const line of drawn) assert(stringWidth(line) <= columns, `${columns}x${rows}: ${JSON.stringify(line)}`);
+      }
     }
   }
 });
@@ -241,8 +271,12 @@ Deno.test("drawScreen escapes control characters", () => {
   const { stats, clients } = figures();
   const hostile = clients.map((client) => ({ ...client, name: bad, address: bad, patterns: [bad] }));
   const subject = { address: bad, server: bad, problem: bad };
+  const store = { log: STORE.log, groups: [group(bad, { members: [bad] })] };
   for (const columns of [40, 80, 1000]) {
-    const drawn = drawScreen({ at: new Date(), stats, clients: hostile }, subject, BY_NAME, { columns, rows: 24 });
+    const drawn = drawScreen({ at: new Date(), stats, clients: hostile, store }, subject, BY_NAME, {
+      columns,
+      rows: 24,
+    });
     for (const line of drawn) assert(!/\p{Cc}|\u202e/u.test(line), JSON.stringify(line));
     assert(drawn.join().includes("\\x1b[31m"));
   }
@@ -250,8 +284,10 @@ Deno.test("drawScreen escapes control characters", () => {
 
 Deno.test("firstRow stays within the rows that there are", () => {
   const size = { columns: 80, rows: 15 };
-  assertEquals([-3, 0, 7, 99].map((wanted) => firstRow(wanted, 30, size)), [0, 0, 7, 20]);
-  assertEquals(firstRow(5, 4, size), 0);
+  const many = compare(undefined, snapshot(Array.from({ length: 29 }, (_, index) => client(`c${index}`))));
+  assertEquals([-3, 0, 7, 99].map((wanted) => firstRow(wanted, many, size)), [0, 0, 7, 20]);
+  assertEquals(firstRow(99, { ...many, store: STORE }, size), 25);
+  assertEquals(firstRow(5, figures(), size), 0);
 });
 
 Deno.test("formatFigures returns one JSON object, sorted, with rates and without drawing state", () => {
@@ -659,4 +695,116 @@ Deno.test("mq top works with a token for publishing only, which cannot subscribe
   });
   assertEquals(code, 0);
   assertMatch(stdout, /^1 connection /m);
+});
+
+// The store
+
+Deno.test("drawAll shows the log and all groups below the connections, those with dead jobs first", () => {
+  const drawing = `
+    3 groups  events in the log: 12,345  1.23 MB  since 2026-02-03 04:05:06
+      group    members    lag  ready  in flight  delayed  dead  names
+    ! print          1      0      0          0        1     2  printer
+      mail-2         3      0      3         10        0     0  m-1 m-2
+      mail-10        0  1,234      0          0        0     0
+  `;
+  const drawn = drawAll({ ...figures(), store: STORE }, SUBJECT, BY_NAME, Infinity).split("\n");
+  assertEquals(drawn.slice(9), lines(drawing));
+});
+
+Deno.test("drawAll shows an empty log in one line, and why there are no groups", () => {
+  const log = { events: 0, deleted: 0, bytes: 0, syncMs: 0 };
+  const last = (groups?: GroupReport[]) =>
+    drawAll({ ...figures(), store: { log, groups } }, SUBJECT, BY_NAME, Infinity).split("\n").slice(9);
+  assertEquals([last([]), last(undefined)], [
+    ["0 groups  events in the log: 0"],
+    ["groups unknown: the store cannot be read  events in the log: 0"],
+  ]);
+});
+
+/** What a narrow screen with so many rows shows between its header and its keys. */
+function tables(rows: number, store = STORE): string[] {
+  return screen({ ...figures(), store }, SUBJECT, BY_NAME, { columns: 40, rows }).slice(3, -1);
+}
+
+Deno.test("drawScreen gives a store no more than half of the room, and says how many groups are shown", () => {
+  const drawing = `
+      name▲      published/s  delivered/s
+    ! client-2             0            0
+      client-10        1,230            0
+    · page                 0          0.4
+    · top                  0            0
+    3 groups (2 shown)  events in the log: …
+      group   members  lag  in flight  dead
+    ! print         1    0          0     2
+      mail-2        3    0         10     0
+  `;
+  assertEquals(tables(13), lines(drawing));
+});
+
+Deno.test("drawScreen gives a store what the connections leave", () => {
+  const groups = Array.from({ length: 8 }, (_, index) => group(`mail-${index}`));
+  const drawn = tables(19, { log: STORE.log, groups }); // Of 14 rows, 5 are for connections.
+  assertEquals([drawn[5].includes("注文"), drawn[6].slice(0, 18)], [true, "8 groups (7 shown)"]);
+  assertEquals(drawn.slice(8).map((line) => line.trim().split(" ")[0]), groups.slice(0, 7).map(({ group }) => group));
+});
+
+Deno.test("drawScreen shows the log alone where there is no room for a group", () => {
+  const drawing = `
+      name▲      published/s  delivered/s
+    ! client-2             0            0
+      client-10        1,230            0
+    3 groups (0 shown)  events in the log: …
+  `;
+  assertEquals(tables(8), lines(drawing));
+});
+
+Deno.test("formatFigures has the log and the groups of a store, and neither without one", () => {
+  const order = { sort: "name", isReversed: false } as const;
+  const { log, groups } = JSON.parse(formatFigures({ ...figures(), store: STORE }, order));
+  assertEquals([log, groups], [STORE.log, STORE.groups]);
+  assertEquals(Object.keys(JSON.parse(formatFigures(figures(), order))), ["at", "stats", "clients"]);
+});
+
+/** A broker with a store, a group, and a connection that has one of its two jobs and has buried the other. */
+async function crowdAtWork(folder: Folder) {
+  const server = await startStored(folder);
+  const [member] = await server.connect(1);
+  await member.line('/hello {"name":"m"}', "/unsub >", '/join mail {"ahead":1} n');
+  await member.lines.find("/ok join");
+  await member.line("/pub 1 n", "/pub 2 n");
+  await member.lines.find("/job 1");
+  await member.line("/bury 1");
+  await member.lines.find("/job 2");
+  return server;
+}
+
+Deno.test("mq top shows the groups of a broker with a store", async () => {
+  await using folder = tempFolder();
+  await using server = await crowdAtWork(folder);
+  await using watched = new Watched(server.port);
+  await watched.shows(/· top .*\n1 group {2}events in the log: 2 .*\n {2}group .*\n! mail +1 +0 +0 +1 +0 +1 {2}m$/m);
+});
+
+Deno.test("mq top --once --json has the groups and the log of a broker with a store", async () => {
+  await using folder = tempFolder();
+  await using server = await crowdAtWork(folder);
+  const args = ["top", "--once", "--json", "--every", "10ms", "-s", `127.0.0.1:${server.port}`];
+  const { log, groups: [mail] } = JSON.parse((await mq(args)).stdout);
+  assertEquals([log.events, log.deleted, log.first.length], [2, 0, 26]);
+  assertEquals([mail.group, mail.inFlight, mail.dead, mail.members], ["mail", 1, 1, ["m"]]);
+});
+
+Deno.test("mq top shows the connections if the broker cannot read its groups", async () => {
+  await using broker = new FakeBroker();
+  await using watched = new Watched(broker.port);
+  const peer = await broker.accept();
+  await peer.lines.find("/hello");
+  await peer.say(`/ok hello ${JSON.stringify({ ...HELLO, store: { keep: [">"], syncMs: 0 } })}`, "/ok unsub");
+  const { stats, clients } = snapshot([client("shop")]);
+  await peer.lines.find("/sub mq.http");
+  await peer.expect("/clients", "/stats", "/log", "/groups");
+  await peer.say("/ok sub", `/ok clients ${JSON.stringify(clients)}`, `/ok stats ${JSON.stringify(stats)}`);
+  await peer.say(`/ok log ${JSON.stringify(STORE.log)}`, "/err groups store-failed The disk is broken");
+  await watched.shows(/shop[^]*\ngroups unknown: the store cannot be read {2}events in the log: 12,345/);
+  peer.close();
 });

@@ -6,7 +6,7 @@
 import { assertEquals } from "@std/assert";
 import { concat } from "@std/bytes/concat";
 import { type BrokerOptions, type Page, serveWeb, type WebGateway, type WebOptions } from "../../mod.ts";
-import { RawClient, soon, startBroker, type TestBroker } from "../helpers.ts";
+import { RawClient, shell, soon, startBroker, type TestBroker } from "../helpers.ts";
 
 /** A page with a different text for each part. */
 export const PAGE: Page = { html: "<title>mq</title>", script: "run()", style: "body {}", icon: "<svg/>" };
@@ -203,6 +203,11 @@ export class SocketClient {
   close(): void {
     this.socket.close();
   }
+}
+
+/** What promtool has to say of metrics; empty if it accepts them. */
+export function lintMetrics(text: string): Promise<string> {
+  return shell("promtool check metrics 2>&1 || true", text);
 }
 
 /** The status and the code of a refusal, which has the form of 13.8. */

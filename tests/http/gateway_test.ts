@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { MqError, serveWeb, type Token } from "../../mod.ts";
 import { has, soon, startBroker, until } from "../helpers.ts";
-import { PAGE, refusalIn, startWeb, type TestWeb, UPGRADE } from "./fixtures.ts";
+import { lintMetrics, PAGE, refusalIn, startWeb, type TestWeb, UPGRADE } from "./fixtures.ts";
 
 const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'";
@@ -282,13 +282,7 @@ Deno.test({
     }
     const { headers, body } = await test.ask("/metrics");
     assertEquals(headers.get("content-type"), "text/plain; version=0.0.4; charset=utf-8");
-    const promtool = new Deno.Command("promtool", { args: ["check", "metrics"], stdin: "piped", stderr: "piped" })
-      .spawn();
-    const writer = promtool.stdin.getWriter();
-    await writer.write(new TextEncoder().encode(body));
-    await writer.close();
-    const { code, stderr } = await promtool.output();
-    assertEquals([code, new TextDecoder().decode(stderr)], [0, ""]);
+    assertEquals(await lintMetrics(body), "");
     const value = (name: string) => Number(new RegExp(`^${name}(?:\\{.*\\})? (\\S+)$`, "m").exec(body)?.[1]);
     for (
       const name of [

@@ -1,16 +1,16 @@
 import { assert, assertEquals } from "@std/assert";
 import { DEFAULT_LIMITS } from "../../lib/protocol/limits.ts";
 import type { ClientPage } from "../../lib/protocol/client_pages.ts";
-import type { ClientInfo } from "../../lib/protocol/responses.ts";
+import type { ClientInfo, StoreInfo } from "../../lib/protocol/responses.ts";
 import { type EventLine, Model, type ShownEvent, type Update } from "../../web/model.ts";
 
 const ID = "01ARYZ6S41TSV4RRFFQ69G5FAV";
 /** The id of a connection that the model does not have. */
 const UNKNOWN_ID = "01ARYZ6S41TSV4RRFFQ69G5FAW";
 
-function makeModel(): Model {
+function makeModel(store?: StoreInfo): Model {
   const events = ["create", "order.>"];
-  return new Model({ id: "self", server: "mq/0.5.0", version: 1, limits: DEFAULT_LIMITS, events });
+  return new Model({ id: "self", server: "mq/0.5.0", version: 1, limits: DEFAULT_LIMITS, events, store });
 }
 
 function client(id: string, patterns: string[], more: Partial<ClientInfo> = {}): ClientInfo {
@@ -144,9 +144,17 @@ Deno.test("Model stores with each event the names of its publisher and its subsc
     text: '{"id":1}',
     fromName: "name-a",
     subscribers: [{ id: "b", name: "name-b", pattern: "create" }],
+    isStored: false,
   });
   assertEquals(model.nameOf("self"), "this page");
   assertEquals(model.nameOf(UNKNOWN_ID), "unknown");
+});
+
+Deno.test("Model knows which events the broker keeps", () => {
+  const model = makeModel({ keep: ["order.*", "_INBOX.>"], syncMs: 0 });
+  const isStored = (name: string) => eventOf(take(model, { name })).isStored;
+  assertEquals(["order.paid", "create", "_INBOX.a.1"].map(isStored), [true, false, false]);
+  assertEquals(eventOf(tell(model, "unrecognized", { id: "a", name: "shop", event: "order.x" })).isStored, false);
 });
 
 Deno.test("Model explains how to make the broker recognize an event", () => {
@@ -190,6 +198,25 @@ Deno.test("Model reports slow consumers, dropped events, throttled publishers an
     "shop lost data (dropped)",
     "shop publishes more than 5 events a second",
     "The broker is shutting down",
+  ]);
+});
+
+Deno.test("Model reports dead jobs, expired events, and a store that fails or works again", () => {
+  const model = makeModel();
+  const job = { group: "mail", id: ID, event: "order.paid", from: "till", tries: 5 };
+  const updates = [
+    tell(model, "dead", { ...job, why: "no such address" }),
+    tell(model, "dead", { ...job, why: "" }),
+    tell(model, "expired", { group: "mail", events: 1000 }),
+    tell(model, "store", { state: "failed", text: "The disk is full" }),
+    tell(model, "store", { state: "mended", unstored: 1 }),
+  ];
+  assertEquals(updates.map(sentence), [
+    "other : The group mail has a dead job: order.paid (no such address)",
+    "other : The group mail has a dead job: order.paid",
+    "other : The group mail lost 1,000 events: the log has kept them no longer",
+    "other : The store has failed: The disk is full",
+    "other : The store works again, without 1 event",
   ]);
 });
 

@@ -1,9 +1,10 @@
 /** Replays: docs/protocol.md, section 14. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { Broker, connect, type MqEvent } from "../../../mod.ts";
-import { ProtocolError } from "../../../lib/protocol/errors.ts";
+import { ConnectionError, ProtocolError } from "../../../lib/protocol/errors.ts";
 import { openStore } from "../../../lib/store/sqlite.ts";
-import { listenAgain, until } from "../../helpers.ts";
+import { FakeBroker } from "../../fake_broker.ts";
+import { listenAgain, startBroker, until } from "../../helpers.ts";
 import { startStored, tempFolder } from "../../store/folder.ts";
 
 /** The data of the next events of a subscription. */
@@ -121,4 +122,64 @@ Deno.test("14.3 a replay says that events behind its beginning were deleted", as
     await raw.line(`/replay ${id} n`);
     return (await raw.lines.find("/replayed")).includes('"gap":true');
   }, "there is a gap");
+});
+
+Deno.test("StoreClient.read reads page after page, and ends at the end of the log", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  await using client = await connect({ hostname: "127.0.0.1", port: server.port });
+  assertEquals(await Array.fromAsync(client.store.read("first", ">")), []);
+  const count = 25_000; // A page has 10,000.
+  for (let n = 0; n < count; n++) client.publish(n % 5 === 0 ? "five" : "n", n);
+  await client.flush();
+  const read = (patterns: string | string[]) =>
+    Array.fromAsync(client.store.read("first", patterns), ({ data }) => data as number);
+  const [all, fives] = await Promise.all([read(["n", "five"]), read("five")]);
+  assertEquals([all, fives], [upTo(count), upTo(count / 5).map((n) => n * 5)]);
+});
+
+Deno.test("StoreClient.read goes up to an id, whether the event of the id matches or not", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  await using client = await connect({ hostname: "127.0.0.1", port: server.port });
+  const ids: string[] = [];
+  for (let n = 0; n < 6; n++) ids.push((await client.publishConfirmed(n % 2 === 0 ? "even" : "odd", n)).id);
+  const read = (from: string, until: string) =>
+    Array.fromAsync(client.store.read(from, "even", { until }), ({ data }) => data);
+  assertEquals(await read("first", ids[4]), [0, 2, 4]);
+  assertEquals(await read("first", ids[3]), [0, 2]);
+  assertEquals(await read(ids[0], ids[3]), [2]);
+  assertEquals(await read(ids[3], ids[2]), []);
+});
+
+Deno.test("StoreClient.read rejects without a store, when the signal is aborted, and when the client is closed", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  await using plain = await startBroker();
+  await using other = await connect({ hostname: "127.0.0.1", port: plain.port });
+  const none = other.store.read("first", ">");
+  assertEquals((await assertRejects(() => none.next(), ProtocolError)).code, "no-store");
+
+  const client = await connect({ hostname: "127.0.0.1", port: server.port });
+  await assertRejects(() => client.store.read("yesterday", ">").next(), ProtocolError, 'Cannot begin at "yesterday"');
+  const signal = AbortSignal.abort(new Error("enough"));
+  await assertRejects(() => client.store.read("first", ">", { signal }).next(), Error, "enough");
+  await client.close();
+  await assertRejects(() => client.store.read("first", ">").next(), ConnectionError, "there is no connection");
+});
+
+Deno.test("StoreClient.read rejects when the connection breaks, or is closed, in the middle of a page", async () => {
+  for (const end of ["broken", "closed"]) {
+    await using broker = new FakeBroker();
+    const { client, peer } = await broker.meet({ reconnect: false });
+    const reading = client.store.read("first", ">").next();
+    reading.catch(() => {});
+    await peer.expect('/replay first {"limit":10000} >');
+    await peer.say("/ok replay", "/past 01JD3K5E8Q5V1M4S3R6T7W8X9Y shop create 1");
+    if (end === "broken") peer.close();
+    else client.close();
+    if (end === "closed") await peer.expect("/quit");
+    peer.close();
+    await assertRejects(() => reading, ConnectionError);
+  }
 });
