@@ -10,6 +10,7 @@ import { RESPONSE_BYTES } from "../protocol/limits.ts";
 import { formatErr, formatOk, parsePatterns } from "../protocol/lines.ts";
 import { parseReplayStart } from "../protocol/replay_start.ts";
 import { byteLength, takeWord } from "../protocol/text.ts";
+import type { Scope } from "../protocol/tokens.ts";
 import { parseRecord } from "../store/record.ts";
 import type { PeekedJob, Store } from "../store/store.ts";
 import { asProtocolError, type Handler } from "./commands.ts";
@@ -90,7 +91,7 @@ export class StoreCommands {
       ["replay", (connection, rest) => this.#replay(connection, rest)],
       ["once", (connection, rest) => this.#once(connection, rest)],
       ["delay", (connection, rest) => this.#delay(connection, rest)],
-      ["cancel", (connection, rest) => ask(connection, "cancel", this.#cancel(rest.trim()))],
+      ["cancel", permitted(PUBLISHERS, (connection, rest) => ask(connection, "cancel", this.#cancel(rest.trim())))],
       ["join", (connection, rest) => this.#join(connection, rest)],
       ["leave", (connection, rest) => this.#leave(connection, rest.trim())],
       ["ack", (connection, rest) => this.#ack(connection, rest)],
@@ -99,10 +100,10 @@ export class StoreCommands {
       ["touch", (connection, rest) => this.#touch(connection, rest)],
       ["groups", (connection) => ask(connection, "groups", this.#describeGroups())],
       ["log", () => formatOk("log", { ...store.log, syncMs: store.syncMs })],
-      ["peek", (connection, rest) => ask(connection, "peek", this.#peek(rest))],
-      ["kick", (connection, rest) => ask(connection, "kick", this.#kick(rest))],
-      ["purge", (connection, rest) => ask(connection, "purge", this.#purge(rest))],
-      ["forget", (connection, rest) => ask(connection, "forget", this.#forget(rest.trim()))],
+      ["peek", permitted(LISTENERS, (connection, rest) => ask(connection, "peek", this.#peek(rest)))],
+      ["kick", permitted(ALL, (connection, rest) => ask(connection, "kick", this.#kick(rest)))],
+      ["purge", permitted(ALL, (connection, rest) => ask(connection, "purge", this.#purge(rest)))],
+      ["forget", permitted(ALL, (connection, rest) => ask(connection, "forget", this.#forget(rest.trim())))],
     ]);
   }
 
@@ -183,6 +184,7 @@ export class StoreCommands {
     const [{ from, ahead, ...options }, texts] = takeJoinOptions(tail);
     const patterns = parsePatterns("join", texts, maxPatterns);
     subscriptions.checkNew(connection.scope!, patterns);
+    if (options.dead) checkScope(connection, ALL); // The broker publishes it for the group.
     const after = from === "new" ? undefined : parseReplayStart(from, Date.now());
     journal.check();
     const request = { group, ahead, options, after, patterns: patterns.map(({ text }) => text) };
@@ -304,6 +306,25 @@ export class StoreCommands {
     groups.forget(group);
     return undefined;
   }
+}
+
+/** The scopes of tokens that permit to publish, to listen, or both. */
+const PUBLISHERS: readonly Scope[] = ["all", "publish"];
+const LISTENERS: readonly Scope[] = ["all", "listen"];
+const ALL: readonly Scope[] = ["all"];
+
+/** A handler for those connections whose token has one of some scopes. */
+function permitted(scopes: readonly Scope[], handler: Handler): Handler {
+  return (connection, rest) => {
+    checkScope(connection, scopes);
+    return handler(connection, rest);
+  };
+}
+
+function checkScope({ scope }: Connection, scopes: readonly Scope[]): void {
+  if (scopes.includes(scope!)) return;
+  const what = scope === "listen" ? "listening" : "publishing";
+  throw new ProtocolError("forbidden", `Cannot carry it out: this connection's token is for ${what} only`);
 }
 
 /** The response to a line that the store has to be asked for: the connection's next lines wait for it. */
