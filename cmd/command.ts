@@ -18,6 +18,7 @@ export { UsageError };
 export {
   age,
   choice,
+  delay,
   DURATION,
   duration,
   durationText,
@@ -82,6 +83,8 @@ export interface Command<F extends Flags = Flags> extends Title {
     readonly kinds?: readonly OperandKind[];
   };
   readonly flags: F;
+  /** Flags that are not accepted, each with the command line of another command that does what is meant. */
+  readonly elsewhere?: Readonly<Record<string, string>>;
   /** Examples for the help, which can be pasted. */
   readonly examples: readonly (readonly [command: string, effect: string])[];
   /** The permissions that it needs; all others are dropped before it runs. */

@@ -38,8 +38,6 @@ export const COMMANDS: readonly ListedCommand[] = [
       "listener",
       "tail",
       "watch",
-      "log",
-      "logs",
       "consume",
       "receive",
       "recv",
@@ -61,6 +59,12 @@ export const COMMANDS: readonly ListedCommand[] = [
     suggestFor: ["publish", "emit", "send", "produce", "push", "post", "trigger", "fire", "notify"],
     summary: "publishes one event, or one event per line of stdin",
     load: async () => (await import("./pub.ts")).pub,
+  },
+  {
+    name: "cancel",
+    suggestFor: ["unpublish", "undo", "withdraw", "unschedule"],
+    summary: "takes back events that were to be published later",
+    load: async () => (await import("./cancel.ts")).cancel,
   },
   {
     name: "events",
@@ -97,6 +101,60 @@ export const COMMANDS: readonly ListedCommand[] = [
     suggestFor: ["ls", "clients", "status", "stats", "ps", "connections", "info"],
     summary: "shows the connections, rates and queues of a broker",
     load: async () => (await import("./top.ts")).top,
+  },
+  {
+    name: "log",
+    suggestFor: ["logs", "history", "journal", "replay", "past", "cat", "read"],
+    summary: "prints the events that a broker has stored",
+    load: async () => (await import("./log.ts")).log,
+  },
+  {
+    name: "groups",
+    suggestFor: ["queues", "queue", "consumers", "workers", "lag"],
+    summary: "shows the groups of a broker, and how far they are",
+    load: async () => (await import("./groups.ts")).groups,
+  },
+  {
+    name: "groups forget",
+    suggestFor: ["forget"],
+    summary: "discards a group with all its jobs",
+    load: async () => (await import("./groups/forget.ts")).groupsForget,
+  },
+  {
+    name: "dead list",
+    suggestFor: ["dlq", "deadletter", "dead-letter", "dead-letters", "failed"],
+    summary: "lists the jobs that a group has given up",
+    load: async () => (await import("./dead/list.ts")).deadList,
+  },
+  {
+    name: "dead show",
+    suggestFor: ["peek", "inspect"],
+    summary: "shows a dead job with its data, and why it is dead",
+    load: async () => (await import("./dead/show.ts")).deadShow,
+  },
+  {
+    name: "dead kick",
+    suggestFor: ["kick", "retry", "requeue", "redrive", "redeliver"],
+    summary: "has dead jobs delivered again",
+    load: async () => (await import("./dead/kick.ts")).deadKick,
+  },
+  {
+    name: "dead purge",
+    suggestFor: ["purge", "discard"],
+    summary: "discards the dead jobs of a group",
+    load: async () => (await import("./dead/purge.ts")).deadPurge,
+  },
+  {
+    name: "store check",
+    suggestFor: ["check", "verify", "fsck", "doctor", "integrity"],
+    summary: "checks a store whose broker does not run, and shows what is in it",
+    load: async () => (await import("./store/check.ts")).storeCheck,
+  },
+  {
+    name: "store export",
+    suggestFor: ["export", "dump", "backup"],
+    summary: "prints all events of a store whose broker does not run",
+    load: async () => (await import("./store/export.ts")).storeExport,
   },
   {
     name: "demo",
@@ -149,13 +207,15 @@ export function wordsOf({ name }: Title): string[] {
   return name.split(" ");
 }
 
-/** The command with whose name the arguments begin. */
+/** The command with whose name the arguments begin: that with the longest name, since `groups forget` begins with `groups`. */
 export function commandOf<T extends Title>(commands: readonly T[], argv: readonly string[]): T | undefined {
-  return commands.find((command) => wordsOf(command).every((word, index) => argv[index] === word));
+  const called = commands.filter((command) => wordsOf(command).every((word, index) => argv[index] === word));
+  return called.toSorted((a, b) => wordsOf(b).length - wordsOf(a).length)[0];
 }
 
-/** The commands with two words whose first word this is. */
+/** The commands with two words whose first word this is; none if that word is a command itself. */
 export function membersOf(word: string): ListedCommand[] {
+  if (COMMANDS.some(({ name }) => name === word)) return [];
   return COMMANDS.filter(({ name }) => name.startsWith(`${word} `));
 }
 

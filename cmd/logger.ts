@@ -16,11 +16,14 @@ import {
   nameFlag,
   warnOfUnmatchedPatterns,
 } from "./shared/broker_flags.ts";
-import { COUNT_NAMES, defineCommand, duration, integer, option, toggle, type Values } from "./command.ts";
+import { COUNT_NAMES, defineCommand, duration, integer, option, type Values } from "./command.ts";
 import { titleOf } from "./commands.ts";
-import { count, formatForPeople, formatJson, formatPatternList, formatPlain } from "./shared/format.ts";
+import { chooseFormat, verboseFlag } from "./shared/event_output.ts";
+import { count, formatPatternList, formatPlain } from "./shared/format.ts";
 import { PATTERN } from "./shared/operands.ts";
+import { sinceFlag } from "./shared/since.ts";
 import type { Io } from "./shared/stdio.ts";
+import { checkStore } from "./shared/store_access.ts";
 
 /** Matches all events except the broker's own. */
 const ALL_EVENTS = ">";
@@ -31,8 +34,9 @@ const flags = {
   wait: option("DURATION", "Exit after that time, with exit code 124.", duration, {
     suggestFor: ["timeout", "time", "for", "duration"],
   }),
+  since: sinceFlag("Begin with what is stored: all, an id, a time, or a duration.", ["the next event", undefined]),
   json: jsonFlag,
-  verbose: toggle("Show time and sender in a pipe, too.", { short: "v" }),
+  verbose: verboseFlag,
   name: nameFlag("logger"),
 };
 
@@ -40,7 +44,9 @@ export const logger = defineCommand({
   ...titleOf("logger"),
   description: "Without a PATTERN it subscribes to all events except the broker's own, which 'mq.>' matches.\n" +
     "In a pattern, * matches one part of a name, and > at the end matches the rest.\n" +
-    "If no broker answers it keeps trying, and it reconnects when the connection is lost.",
+    "If no broker answers it keeps trying, and it reconnects when the connection is lost.\n" +
+    "With --since it prints what a broker with a store has, then what is published, without a gap; when it reconnects, it\n" +
+    "goes on behind the last event. A time without a zone is the local time. mq log prints what is stored, and ends.",
   operands: {
     form: "[PATTERN...]",
     min: 0,
@@ -49,12 +55,15 @@ export const logger = defineCommand({
     kinds: [PATTERN],
   },
   flags,
+  elsewhere: { until: "mq log --until FROM" },
   examples: [
     ["mq logger", "print all events"],
     ["mq logger create 'order.*'", "print some"],
     ["mq logger 'mq.>'", "print the broker's own events"],
     ["mq logger -n 1 --wait 10s error", "wait up to 10 s for the next error"],
     ["mq logger --json | head -n 3", "three events as JSON"],
+    ["mq logger --since 1h error", "the errors of the last hour, then new ones"],
+    ["mq logger --since 2026-11-28T10:00", "all events from that time on"],
   ],
   permissions: ["net"],
   async run({ flags, operands }, io) {
@@ -64,10 +73,12 @@ export const logger = defineCommand({
     const until = time ? AbortSignal.any([io.signal, time]) : io.signal;
     let logged = 0;
     try {
-      const options = { ...access, name: flags.name, meta: format !== formatPlain };
+      const { count: limit, since } = flags;
+      const options = { ...access, name: flags.name, meta: format !== formatPlain || since !== undefined };
       await using client = await connectAndWait("logger", options, { ...io, signal: until });
+      if (since !== undefined) checkStore(client, access);
       logConnection("logger", client, io);
-      logged = await log(client, { patterns: operands, limit: flags.count, format, until }, io);
+      logged = await log(client, { patterns: operands, limit, since, format, until }, io);
     } catch (error) {
       if (!until.aborted) throw error;
     }
@@ -76,23 +87,20 @@ export const logger = defineCommand({
   },
 });
 
-function chooseFormat({ json, verbose }: Values<typeof flags>, io: Io): (event: MqEvent) => string {
-  if (json) return (event) => formatJson(event);
-  return io.stdout.isTerminal || verbose ? formatForPeople : formatPlain;
-}
-
 interface LogOptions {
   patterns: string[];
   limit: number | undefined;
+  since: string | undefined;
   format: (event: MqEvent) => string;
   until: AbortSignal;
 }
 
 /** Prints events until the limit is reached or the signal is aborted; resolves to their number. */
-async function log(client: Client, { patterns, limit, format, until }: LogOptions, io: Io): Promise<number> {
+async function log(client: Client, { patterns, limit, since, format, until }: LogOptions, io: Io): Promise<number> {
   let logged = 0;
-  const subscription = client.subscribe(patterns.length > 0 ? patterns : ALL_EVENTS, { signal: until });
-  await subscription.ready; // The message below promises that events published from now on are received.
+  const subscription = client.subscribe(patterns.length > 0 ? patterns : ALL_EVENTS, { signal: until, since });
+  // The message below promises that events published from now on are received. What is stored has to be taken first.
+  if (since === undefined) await subscription.ready;
   if (io.stderr.isTerminal) {
     const subscribed = patterns.length > 0 ? formatPatternList(patterns) : "all events";
     io.stderr.line(dim(`Connected to ${client.address}, subscribed to ${subscribed}. Ctrl-C ends it.`));

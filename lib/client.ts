@@ -104,7 +104,10 @@ export class Client extends EventTarget implements AsyncDisposable {
     super();
     const dispatcher = this.#dispatcher;
     this.#hasMeta = options.meta ?? true;
-    this.store = new StoreClient((line, signal) => this.#connection.command(line, signal));
+    this.store = new StoreClient(
+      (line, signal) => this.#connection.command(line, signal),
+      (from, patterns) => replays.read(this.#connection.session, from, patterns),
+    );
     const replays = this.#replays = new Replays({
       dispatcher,
       updatePatterns: () => this.#updatePatterns(),
@@ -126,6 +129,7 @@ export class Client extends EventTarget implements AsyncDisposable {
       onReconnect: (attempts) => void this.#emit("reconnect", { attempts }),
       onClosed: (reason, failure) => {
         for (const receiver of [...this.#receivers, ...this.#members.values()]) receiver.onClosed(reason, failure);
+        replays.onDisconnect(reason);
       },
     });
   }

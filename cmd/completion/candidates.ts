@@ -16,11 +16,26 @@ export interface Candidate {
   readonly help: string;
 }
 
-/** Completions, or where they come from: the broker knows its events, the shell its files and commands. */
+/** Completions, or where they come from: the broker knows its events and groups, the shell its files and commands. */
 export type Offer =
-  | { readonly from: "table"; readonly candidates: readonly Candidate[] }
+  | TableOffer
   | { readonly from: "shell"; readonly what: "files" | "commands" }
-  | EventOffer;
+  | EventOffer
+  | GroupOffer;
+
+/** Completions that are known. */
+interface TableOffer {
+  readonly from: "table";
+  readonly candidates: readonly Candidate[];
+}
+
+/** Complete with the names of the broker's groups. */
+export interface GroupOffer {
+  readonly from: "groups";
+  /** The value of `--server` on the command line. */
+  readonly server: string | undefined;
+  readonly typed: Typed;
+}
 
 /** Complete with the events that the broker recognizes. */
 export interface EventOffer {
@@ -57,7 +72,7 @@ const OTHER_WORDS: readonly Candidate[] = [
   { word: "--version", help: "prints the version" },
 ];
 
-const NOTHING: Offer = { from: "table", candidates: [] };
+const NOTHING: TableOffer = { from: "table", candidates: [] };
 
 /**
  * The completions for a word of a command line.
@@ -75,7 +90,11 @@ export function offerAt(
 ): Offer {
   const before = words.slice(0, index);
   const typed = { prefix: "", text: words[index] ?? "" };
-  if (command) return offerForCommand(command, before.slice(wordsOf(command).length), typed, words.slice(index + 1));
+  if (command) {
+    const offer = offerForCommand(command, before.slice(wordsOf(command).length), typed, words.slice(index + 1));
+    const isName = before.length === wordsOf(command).length; // It may go on, as that of `groups forget` does.
+    return isName ? withMembers(offer, matching(typed, commandWords(before, commands))) : offer;
+  }
   if (before[0] === "help") return matching(typed, commandWords(before.slice(1), commands));
   const otherWords = index === 0 ? OTHER_WORDS.filter(({ word }) => isFlag(word) === typed.text.startsWith("-")) : [];
   return matching(typed, [...commandWords(before, commands), ...otherWords]);
@@ -91,6 +110,10 @@ function commandWords(before: readonly string[], commands: readonly Title[]): Ca
     next.set(word, [...next.get(word) ?? [], rest.length > 0 ? rest.join(" ") : command.summary]);
   }
   return [...next].map(([word, helps]) => ({ word, help: helps.join(", ") }));
+}
+
+function withMembers(offer: Offer, { candidates }: TableOffer): Offer {
+  return offer.from === "table" ? { from: "table", candidates: [...candidates, ...offer.candidates] } : offer;
 }
 
 function offerForCommand(command: Command, before: readonly string[], typed: Typed, after: readonly string[]): Offer {
@@ -152,16 +175,17 @@ function flagWords(flags: Flags, given: ReadonlyMap<string, unknown>, { text }: 
 /**
  * The completions for a placeholder.
  *
- * @param place The placeholder: NAME, PATTERN or FILE in it, or words in lower case, tell what it takes.
+ * @param place The placeholder: NAME, PATTERN, GROUP, FILE or DIR in it, or words in lower case, tell what it takes.
  * @param typed The word that is being typed.
  * @param server The value of `--server` on the command line.
  * @param words The words that it takes, if they are known.
  */
 function offerFor(place: string, typed: Typed, server: string | undefined, words = wordsIn(place)): Offer {
   if (words.length > 0) return matching(typed, words.map((word) => ({ word, help: "" })));
+  if (/\bGROUP\b/.test(place)) return { from: "groups", server, typed };
   const patterns = /\bPATTERN\b/.test(place);
   const isEvent = patterns || /\bNAME\b/.test(place);
-  if (!isEvent) return /\bFILE\b/.test(place) ? { from: "shell", what: "files" } : NOTHING;
+  if (!isEvent) return /\b(?:FILE|DIR)\b/.test(place) ? { from: "shell", what: "files" } : NOTHING;
   return { from: "broker", server, patterns, typed: place.includes(",") ? lastOfList(typed) : typed };
 }
 
@@ -193,6 +217,17 @@ export function eventCandidates({ patterns, typed }: EventOffer, events: readonl
   );
 }
 
+/**
+ * The completions among the groups of a broker. Words that mq would take for flags are left out.
+ *
+ * @param offer What to complete.
+ * @param groups The names that the broker reports.
+ */
+export function groupCandidates({ typed }: GroupOffer, groups: readonly string[]): readonly Candidate[] {
+  const readable = groups.filter((group) => /^\w[\w-]*$/.test(group));
+  return startingWith(typed, readable.map((word) => ({ word, help: "group" })));
+}
+
 function parsePattern(text: string): Pattern | undefined {
   try {
     return new Pattern(text);
@@ -202,7 +237,7 @@ function parsePattern(text: string): Pattern | undefined {
   }
 }
 
-function matching(typed: Typed, candidates: readonly Candidate[]): Offer {
+function matching(typed: Typed, candidates: readonly Candidate[]): TableOffer {
   return { from: "table", candidates: startingWith(typed, candidates) };
 }
 

@@ -10,14 +10,22 @@ import { connect } from "../../lib/client.ts";
 import { atMost } from "../../lib/net/time.ts";
 import { MqError } from "../../lib/protocol/errors.ts";
 import { brokerAccess, brokerFlags } from "../shared/broker_flags.ts";
-import { type Candidate, eventCandidates, type EventOffer, type Offer, offerAt } from "./candidates.ts";
+import {
+  type Candidate,
+  eventCandidates,
+  type EventOffer,
+  groupCandidates,
+  type GroupOffer,
+  type Offer,
+  offerAt,
+} from "./candidates.ts";
 import { defineCommand, duration, option, UsageError, type ValueParser, type Values } from "../command.ts";
 import { commandOf, COMMANDS, titleOf } from "../commands.ts";
 import type { Io } from "../shared/stdio.ts";
 
 const flags = {
   "tls-ca": { ...brokerFlags["tls-ca"], parse: orUndefined(brokerFlags["tls-ca"].parse) },
-  limit: option("DURATION", "How long to wait for the broker's list of events.", duration, {
+  limit: option("DURATION", "How long to wait for the broker's list of events or groups.", duration, {
     defaultValue: ["300ms", 300], // The user waits at the prompt.
   }),
 };
@@ -57,16 +65,22 @@ async function candidatesOf(offer: Offer, flags: CompleteFlags, io: Io): Promise
     case "shell":
       return [{ word: "", help: offer.what }];
     case "broker":
+    case "groups":
       return await atMost(flags.limit, askBroker(offer, flags, io)) ?? [];
   }
 }
 
-/** The events that the broker recognizes; none if no broker answers. */
-async function askBroker(offer: EventOffer, flags: CompleteFlags, io: Io): Promise<readonly Candidate[]> {
+/** What the broker knows; nothing if none answers, or if it has no store to ask for groups. */
+async function askBroker(
+  offer: EventOffer | GroupOffer,
+  flags: CompleteFlags,
+  io: Io,
+): Promise<readonly Candidate[]> {
   try {
     const access = brokerAccess({ ...flags, server: offer.server }, io, "complete");
     await using client = await connect({ ...access, name: "complete", reconnect: false });
-    return eventCandidates(offer, client.hello.events);
+    if (offer.from === "broker") return eventCandidates(offer, client.hello.events);
+    return groupCandidates(offer, (await client.store.groups()).map(({ group }) => group));
   } catch (error) {
     if (error instanceof MqError || error instanceof UsageError) return [];
     throw error;

@@ -18,13 +18,14 @@ const MAX_HINT_CHARACTERS = 1000;
 const SECRETS: readonly string[] = ["token", "password", "secret", "auth"];
 
 /** The error for a flag that a command does not have. */
-export function unknownFlagError({ name, operands }: Command, flags: Flags, argument: string): UsageError {
+export function unknownFlagError({ name, operands, elsewhere = {} }: Command, flags: Flags, argument: string): UsageError {
   const [flag, value] = argument.split(/=(.*)/s);
   const word = flag.replace(/^-+/, "");
   const problem = `unknown flag ${quoteIfNeeded(flag)}`;
   if (/^\d/.test(word)) {
     return new UsageError(problem, `put -- before an argument that begins with "-" and is not a flag`);
   }
+  if (Object.hasOwn(elsewhere, word)) return new UsageError(problem, elsewhere[word]);
   if (SECRETS.includes(word) && "server" in flags) return new UsageError(problem, `MQ_TOKEN=TOKEN mq ${name}`);
   if (operands.suggestFor?.includes(word)) {
     return new UsageError(problem, `mq ${name} ${operands.form}, without a flag`);

@@ -73,10 +73,25 @@ export function duration(text: string): number {
 
 /** Parses an age to milliseconds: `30s`, `12h`, `7d`. */
 export function age(text: string): number {
+  return longDuration(text, "an age such as 30m, 12h or 7d");
+}
+
+/** Parses how long something is to wait, to milliseconds: `10s`, `15m`, `7d`. */
+export function delay(text: string): number {
+  return longDuration(text, "a duration such as 10s, 15m, 1h or 7d");
+}
+
+/** Parses a duration of at most ten years, to milliseconds. */
+function longDuration(text: string, what: string): number {
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
-  const [, amount, unit] = /^([1-9]\d*) ?(s|m|h|d)(?:ec|in|ours?|ays?|inutes?|econds?)?$/i.exec(text) ?? [];
-  throw new InvalidValueError("an age such as 30m, 12h or 7d", amount && `${amount}${unit.toLowerCase()}`);
+  throw new InvalidValueError(what, suggestDuration(text));
+}
+
+/** The duration that is probably meant by `5 min`, `2hours` or `30`. */
+export function suggestDuration(text: string): string | undefined {
+  const [, amount, unit] = /^([1-9]\d{0,8}) ?(|s|m|h|d)(?:ec|in|ours?|ays?|inutes?|econds?|ecs|ins)?$/i.exec(text) ?? [];
+  return amount === undefined ? undefined : `${amount}${unit.toLowerCase() || "s"}`;
 }
 
 /** Formats a duration for {@linkcode duration}: `2s`. */

@@ -37,9 +37,9 @@ export function formatPlain({ name, text }: MqEvent): string {
   return formatEvent(name, text);
 }
 
-/** An event for the terminal: local time, sender if it is known, coloured name, data. */
+/** An event for the terminal: local time, with the date if it is not of today, sender if it is known, coloured name, data. */
 export function formatForPeople(event: MqEvent): string {
-  const time = dim(formatTime(event.at ?? new Date()));
+  const time = dim(formatWhen(event.at ?? new Date()));
   const sender = event.from === undefined ? "" : `${event.from}  `;
   return `${time}  ${sender}${colorOf(event.name)(event.name)} ${printable(event.text)}`.trimEnd();
 }
@@ -50,6 +50,17 @@ export function formatTime(date: Date): string {
     String(part).padStart(2, "0")
   );
   return `${hours}:${minutes}:${seconds}`;
+}
+
+/** The local date and time: `2026-11-28 13:05:59`. */
+export function formatDateTime(date: Date): string {
+  const [month, day] = [date.getMonth() + 1, date.getDate()].map((part) => String(part).padStart(2, "0"));
+  return `${date.getFullYear()}-${month}-${day} ${formatTime(date)}`;
+}
+
+/** The local time, with the date if that is not today. */
+export function formatWhen(date: Date, now: Date = new Date()): string {
+  return date.toDateString() === now.toDateString() ? formatTime(date) : formatDateTime(date);
 }
 
 /** The colour of a name: always the same for one name, and red if one of its tokens is `error`. */

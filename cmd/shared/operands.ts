@@ -5,9 +5,11 @@
  */
 import { ProtocolError } from "../../lib/protocol/errors.ts";
 import { checkName, checkPublishable } from "../../lib/protocol/event.ts";
+import { checkGroupName } from "../../lib/protocol/group.ts";
 import { Pattern } from "../../lib/protocol/pattern.ts";
-import { shellQuote } from "./suggestions.ts";
+import { InvalidValueError } from "./errors.ts";
 import { choice } from "./flag_values.ts";
+import { shellQuote } from "./suggestions.ts";
 
 /** No suggestions are made for longer text. */
 const MAX_CHARACTERS = 1000;
@@ -39,6 +41,27 @@ export const PUBLISHABLE: OperandKind = {
     const [, name, data] = /^([^\s:]+)[: ]([^\s:][^]*)$/.exec(text) ?? [];
     return name === undefined ? translate([text], checkPublishable) : translate([name], checkPublishable, data);
   },
+};
+
+/** The name of a group. */
+export const GROUP: OperandKind = { check: checkGroupName, suggest: () => undefined };
+
+const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+
+/** The id of an event. */
+export const ID: OperandKind = {
+  check(text) {
+    if (!ULID.test(text)) throw new InvalidValueError("an id such as 01JD3K5E8Q5V1M4S3R6T7W8X9Y");
+  },
+  suggest: (text) => ULID.test(text.toUpperCase()) ? text.toUpperCase() : undefined,
+};
+
+/** The path of a folder. */
+export const FOLDER: OperandKind = {
+  check(text) {
+    if (text === "") throw new InvalidValueError("the path of a folder");
+  },
+  suggest: () => undefined,
 };
 
 /** One of some words. */

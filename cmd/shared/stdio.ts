@@ -36,6 +36,8 @@ export interface Io {
   readonly stderr: Output;
   /** The terminal of stdout, if stdout is one. */
   readonly terminal?: Terminal;
+  /** Whether somebody can be asked: both stdin and stderr are terminals. */
+  readonly isInteractive?: boolean;
   /** Aborted when the command should end: by a signal, or by a write error of stdout, which is the reason then. */
   readonly signal: AbortSignal;
   readonly env: Environment;
@@ -72,6 +74,11 @@ export class Output {
       return;
     }
     this.#add(text + "\n");
+  }
+
+  /** Writes text without a line end, behind which somebody types an answer. */
+  prompt(text: string): void {
+    this.#add(text);
   }
 
   /** Writes bytes. They are not copied: do not change them afterwards. */
@@ -151,6 +158,7 @@ export function systemIo(): Io {
     stdout,
     stderr: output(Deno.stderr), // There is nowhere to report its failure.
     terminal: stdout.isTerminal ? systemTerminal(stdout.can) : undefined,
+    isInteractive: Deno.stdin.isTerminal() && Deno.stderr.isTerminal(),
     signal: ending.signal,
     env,
   };

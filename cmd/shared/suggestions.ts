@@ -13,6 +13,9 @@ const MAX_CHARACTERS = 64;
 /** Shorter words are similar to too many others. */
 const MIN_CHARACTERS = 4;
 
+/** The share of the characters of a word that a slip of the finger may change. */
+const SLIP = 1 / 5;
+
 /** A name, and the words for which it is suggested. */
 export type Nameable = readonly [name: string, suggestFor?: readonly string[]];
 
@@ -26,9 +29,11 @@ export type Nameable = readonly [name: string, suggestFor?: readonly string[]];
 export function suggest(word: string, words: readonly string[], share: number = 1 / 2): string | undefined {
   if (words.length === 0 || word.length > MAX_CHARACTERS) return undefined;
   const lower = word.toLowerCase();
-  const nearest = words.find((candidate) => lower.startsWith(candidate)) ?? closestString(lower, words);
-  if (lower.startsWith(nearest)) return nearest;
-  return levenshteinDistance(lower, nearest) <= nearest.length * share ? nearest : undefined;
+  const nearest = closestString(lower, words);
+  const distance = levenshteinDistance(lower, nearest);
+  if (distance <= nearest.length * SLIP) return nearest; // `loger` is `logger`, and not `log`.
+  const beginning = words.find((candidate) => lower.startsWith(candidate));
+  return beginning ?? (distance <= nearest.length * share ? nearest : undefined);
 }
 
 /** The name that is suggested for a word: because the word leads to it, is similar to it, or to a word that leads to it. */

@@ -1,7 +1,7 @@
 /**
- * The subscriptions of a client that begin in the past: what the broker has stored is fetched page by page, as fast as it is
- * taken, and then the subscription goes on with what is published. After a reconnect, or where events found no room, it goes
- * on behind the last event that it has.
+ * What a client reads of the broker's store, page by page. A subscription that begins in the past fetches pages as fast as they
+ * are taken, and then goes on with what is published. After a reconnect, or where events found no room, it goes on behind the
+ * last event that it has.
  *
  * @module
  */
@@ -17,6 +17,26 @@ const PAGE_EVENTS = 10_000;
 
 /** After how many milliseconds a broker whose store has failed is asked again. */
 const RETRY_MS = 1000;
+
+/** A part of the log. */
+export interface Page {
+  /** The events that match. */
+  readonly events: readonly MqEvent[];
+  /** The id of the last event that was looked at; undefined if there is none. */
+  readonly last?: string;
+  /** Whether there are more behind it. */
+  readonly hasMore: boolean;
+}
+
+/** The page that is under way, and what becomes of its events. */
+interface PageRequest {
+  /** The line that asks for it. */
+  readonly line: string;
+  /** Called with each of its events. */
+  onPast(event: MqEvent): void;
+  /** Called when it has come, before anything behind it. */
+  onReplayed(result: Replayed): void;
+}
 
 /** The JSON of `/replayed`. */
 interface Replayed {
@@ -37,14 +57,13 @@ export interface ReplayObserver {
   onNotice(error: ProtocolError): void;
 }
 
-/** The subscriptions of one client that begin in the past. */
+/** The subscriptions of one client that begin in the past, and what else it reads of the store. */
 export class Replays {
   readonly #observer: ReplayObserver;
   readonly #subscriptions = new Set<BufferedSubscription>();
   /** Those that fetch pages, each with the session over which it does. */
   readonly #fetching = new Map<BufferedSubscription, Session>();
-  /** The page that is under way. */
-  #current: { subscription: BufferedSubscription; replayed: PromiseWithResolvers<Replayed> } | undefined;
+  #current: { request: PageRequest; replayed: PromiseWithResolvers<Replayed> } | undefined;
   /** Settles when the last page that was asked for has come. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -103,18 +122,46 @@ export class Replays {
 
   /** An event of the page that is under way. */
   onPast(event: MqEvent): void {
-    this.#current?.subscription.onPast(event);
+    this.#current?.request.onPast(event);
   }
 
-  /** The page that is under way has come. Without more of them, the events that follow are live. */
+  /** The page that is under way has come. */
   onReplayed(json: string): void {
     if (this.#current === undefined) return;
-    const { subscription, replayed } = this.#current;
+    const { request, replayed } = this.#current;
     this.#current = undefined;
     const result: Replayed = parseResponse(json);
-    if (result.last !== null) subscription.position = result.last;
-    if (result.more === undefined && result.error === undefined) this.#goLive(subscription);
+    request.onReplayed(result);
     replayed.resolve(result);
+  }
+
+  /**
+   * Reads a page, without a subscription.
+   *
+   * @param session The current session; undefined if there is no connection.
+   * @param from Where it begins, as `/replay` takes it.
+   * @param patterns The texts of the patterns of its events.
+   * @returns The page.
+   * @throws {ProtocolError} If the broker refuses it, or cannot read its store.
+   * @throws {ConnectionError} With the code `disconnected`.
+   */
+  async read(session: Session | undefined, from: string, patterns: readonly string[]): Promise<Page> {
+    if (session === undefined) throw new ConnectionError("disconnected", "Cannot read the log: there is no connection");
+    const events: MqEvent[] = [];
+    const { last, more, gap, error, text } = await this.#request(session, {
+      line: replayLine(from, { limit: PAGE_EVENTS }, patterns),
+      onPast: (event) => void events.push(event),
+      onReplayed: () => {},
+    });
+    if (gap) this.#tellGap(from);
+    if (error !== undefined) throw storeError(error, text);
+    return { events, last: last ?? undefined, hasMore: more !== undefined };
+  }
+
+  /** Without more pages, the events that follow are live. */
+  #onPage(subscription: BufferedSubscription, { last, more, error }: Replayed): void {
+    if (last !== null) subscription.position = last;
+    if (more === undefined && error === undefined) this.#goLive(subscription);
   }
 
   #goLive(subscription: BufferedSubscription): void {
@@ -146,43 +193,56 @@ export class Replays {
 
   /** Fetches a page; returns whether there are no more. */
   async #fetchPage(subscription: BufferedSubscription, session: Session): Promise<boolean> {
-    const { more, gap, error, text } = await this.#inTurn(() => this.#page(subscription, session));
-    const { onNotice } = this.#observer;
-    if (gap) {
-      onNotice(new ProtocolError("gap", `Some events behind ${subscription.position} were deleted before they came`));
-    }
+    const from = subscription.position!;
+    const options = { live: true, limit: Math.min(PAGE_EVENTS, subscription.maxWaiting) };
+    const { more, gap, error, text } = await this.#request(session, {
+      line: replayLine(from, options, subscription.patterns.map(({ text }) => text)),
+      onPast: (event) => subscription.onPast(event),
+      onReplayed: (result) => this.#onPage(subscription, result),
+    });
+    if (gap) this.#tellGap(from);
     if (error === undefined) return more === undefined;
-    onNotice(new ProtocolError(error, text ?? "The broker cannot read its store"));
+    this.#observer.onNotice(storeError(error, text));
     await delay(RETRY_MS);
     return false;
   }
 
+  #tellGap(from: string): void {
+    this.#observer.onNotice(new ProtocolError("gap", `Some events behind ${from} were deleted before they came`));
+  }
+
   /** The broker sends a connection one page at a time. */
-  async #inTurn<T>(act: () => Promise<T>): Promise<T> {
+  async #request(session: Session, request: PageRequest): Promise<Replayed> {
     const before = this.#turn;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#turn = promise;
     await before;
     try {
-      return await act();
+      return await this.#send(session, request);
     } finally {
       resolve();
     }
   }
 
-  async #page(subscription: BufferedSubscription, session: Session): Promise<Replayed> {
+  async #send(session: Session, request: PageRequest): Promise<Replayed> {
     if (session.hasEnded) throw new ConnectionError("disconnected", "The connection was closed");
     const replayed = Promise.withResolvers<Replayed>();
     replayed.promise.catch(() => {}); // The response to the line is waited for first.
-    this.#current = { subscription, replayed };
-    const options = JSON.stringify({ live: true, limit: Math.min(PAGE_EVENTS, subscription.maxWaiting) });
-    const patterns = subscription.patterns.map(({ text }) => text).join(" ");
+    this.#current = { request, replayed };
     try {
-      await session.command(`/replay ${subscription.position} ${options} ${patterns}`);
+      await session.command(request.line);
     } catch (error) {
       this.#current = undefined;
       throw error;
     }
     return await replayed.promise;
   }
+}
+
+function replayLine(from: string, options: { live?: boolean; limit: number }, patterns: readonly string[]): string {
+  return `/replay ${from} ${JSON.stringify(options)} ${patterns.join(" ")}`;
+}
+
+function storeError(code: string, text = "The broker cannot read its store"): ProtocolError {
+  return new ProtocolError(code, text);
 }

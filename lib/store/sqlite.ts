@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { MqError } from "../protocol/errors.ts";
-import type { Call, Reply } from "./sqlite/calls.ts";
+import type { MqError } from "../protocol/errors.ts";
 import type { Committed, Opened } from "./sqlite/engine.ts";
+import { WorkerCalls } from "./sqlite/worker_calls.ts";
 import type { GroupInfo, LogInfo, Page, PeekedJob, PublishedKey, Pulled, Store, Transaction } from "./store.ts";
 import type { DelayedEvent } from "./store.ts";
 
@@ -71,7 +71,7 @@ export interface StoreOptions {
 export async function openStore(
   { folder, keepMs = 7 * DAY_MS, keepBytes = 1024 ** 3, syncMs = 0 }: StoreOptions,
 ): Promise<Store> {
-  const calls = new Calls();
+  const calls = new WorkerCalls();
   try {
     const options = { folder, keepMs, keepBytes, syncMs, keyMs: KEY_MS };
     return new SqliteStore(calls, await calls.call<Opened>({ method: "open", options }), syncMs);
@@ -81,59 +81,17 @@ export async function openStore(
   }
 }
 
-/** Calls the methods of the engine in the worker. */
-class Calls {
-  readonly #worker = new Worker(new URL("./sqlite/worker.ts", import.meta.url), { type: "module", name: "mq store" });
-  readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
-  #calls = 0;
-  #failure: MqError | undefined;
-
-  constructor() {
-    this.#worker.onmessage = ({ data }: { data: Reply }) => this.#settle(data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      this.#fail(event.message);
-    };
-  }
-
-  call<T>(call: Call): Promise<T> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
-    const pending = Promise.withResolvers<unknown>();
-    this.#pending.set(++this.#calls, pending);
-    this.#worker.postMessage({ id: this.#calls, call });
-    return pending.promise as Promise<T>;
-  }
-
-  #settle(reply: Reply): void {
-    const pending = this.#pending.get(reply.id)!;
-    this.#pending.delete(reply.id);
-    if (reply.error === undefined) pending.resolve(reply.result);
-    else pending.reject(new MqError(reply.error.code, reply.error.message));
-  }
-
-  /** The worker has ended: nothing can be stored any more. */
-  #fail(message: string): void {
-    this.#failure = new MqError("store-failed", `The store has stopped: ${message}`);
-    for (const { reject } of this.#pending.values()) reject(this.#failure);
-    this.#pending.clear();
-  }
-
-  end(): void {
-    this.#worker.terminate();
-  }
-}
-
 class SqliteStore implements Store {
   readonly syncMs: number;
   readonly groups: readonly GroupInfo[];
   readonly keys: readonly PublishedKey[];
   #log: LogInfo;
-  readonly #calls: Calls;
+  readonly #calls: WorkerCalls;
   #syncTimer: ReturnType<typeof setTimeout> | undefined;
   #syncError: MqError | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(calls: Calls, { log, groups, keys }: Opened, syncMs: number) {
+  constructor(calls: WorkerCalls, { log, groups, keys }: Opened, syncMs: number) {
     this.#calls = calls;
     this.#log = log;
     this.groups = groups;

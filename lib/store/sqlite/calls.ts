@@ -6,9 +6,10 @@
 import type { Transaction } from "../store.ts";
 import type { EngineOptions } from "./engine.ts";
 
-/** A call of a method of {@linkcode Engine}. */
+/** A call of a method of {@linkcode Engine}, or, behind `inspect`, of {@linkcode Inspector}. */
 export type Call =
   | { readonly method: "open"; readonly options: EngineOptions }
+  | { readonly method: "inspect"; readonly folder: string }
   | { readonly method: "commit"; readonly transaction: Transaction }
   | { readonly method: "read"; readonly after: string; readonly patterns: readonly string[] }
   | { readonly method: "pull"; readonly group: string; readonly most: number }
@@ -20,7 +21,7 @@ export type Call =
   }
   | { readonly method: "delayed"; readonly most: number }
   | { readonly method: "maintain"; readonly now: number }
-  | { readonly method: "describeGroups" | "sync" | "mend" | "close" };
+  | { readonly method: "describeGroups" | "sync" | "mend" | "check" | "describe" | "close" };
 
 /** What a call comes to. */
 export type Reply =

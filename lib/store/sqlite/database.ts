@@ -73,6 +73,7 @@ export function openDatabase({ folder, isSynced }: DatabaseOptions): DatabaseSyn
     checkWritable(folder);
     const database = new DatabaseSync(`${folder}/${FILE_NAME}`);
     try {
+      database.exec("PRAGMA locking_mode = EXCLUSIVE");
       checkOwner(database, folder);
       prepare(database, isSynced);
       migrate(database, folder);
@@ -93,9 +94,9 @@ function checkWritable(folder: string): void {
     Deno.openSync(`${folder}/${FILE_NAME}`, { read: true, write: true }).close();
   } catch (cause) {
     if (cause instanceof Deno.errors.NotFound) return; // There is no database yet.
-    throw new MqError("store-failed", `Cannot write in the folder ${quote(folder)}: ${(cause as Error).message}`, {
-      cause,
-    });
+    const isFile = cause instanceof Deno.errors.AlreadyExists; // It cannot be made where there is a file.
+    const why = isFile ? "it is a file" : (cause as Error).message.replace(/ \(os error \d+\).*$/, "");
+    throw new MqError("store-failed", `Cannot write in the folder ${quote(folder)}: ${why}`, { cause });
   }
 }
 
@@ -133,9 +134,14 @@ export class DatabaseFiles {
   }
 }
 
-/** Before anything is written: a file of another program stays as it is. */
-function checkOwner(database: DatabaseSync, folder: string): void {
-  database.exec("PRAGMA locking_mode = EXCLUSIVE");
+/**
+ * Checks that a database is one of mq's, before anything is written: a file of another program stays as it is.
+ *
+ * @param database The database.
+ * @param folder Its folder.
+ * @throws {MqError} With the code `store-foreign`.
+ */
+export function checkOwner(database: DatabaseSync, folder: string): void {
   const owner = pragma(database, "application_id");
   const isNew = owner === 0 && database.prepare("SELECT count(*) AS n FROM sqlite_master").get()!.n === 0;
   if (owner === APPLICATION_ID || isNew) return;
@@ -149,13 +155,24 @@ function prepare(database: DatabaseSync, isSynced: boolean): void {
   database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
-function migrate(database: DatabaseSync, folder: string): void {
+/**
+ * The version of a database.
+ *
+ * @param database The database.
+ * @param folder Its folder.
+ * @returns The version of its schema; 0 if it has none yet.
+ * @throws {MqError} With the code `store-newer`, if this program does not know the version.
+ */
+export function versionOf(database: DatabaseSync, folder: string): number {
   const version = pragma(database, "user_version");
-  if (version > SCHEMA_VERSION) {
-    const message = `The store in ${quote(folder)} was made by a newer mq: it has version ${version}, ` +
-      `and this mq knows those up to ${SCHEMA_VERSION}`;
-    throw new MqError("store-newer", message);
-  }
+  if (version <= SCHEMA_VERSION) return version;
+  const message = `The store in ${quote(folder)} was made by a newer mq: it has version ${version}, ` +
+    `and this mq knows those up to ${SCHEMA_VERSION}`;
+  throw new MqError("store-newer", message);
+}
+
+function migrate(database: DatabaseSync, folder: string): void {
+  const version = versionOf(database, folder);
   for (const [index, step] of MIGRATIONS.entries()) {
     if (index < version) continue;
     database.exec(`BEGIN IMMEDIATE; ${step} PRAGMA user_version = ${index + 1}; COMMIT`);

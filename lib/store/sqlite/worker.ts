@@ -5,6 +5,7 @@
  */
 import { MqError } from "../../protocol/errors.ts";
 import { Engine } from "./engine.ts";
+import { Inspector } from "./inspector.ts";
 import type { Call, Reply } from "./calls.ts";
 
 /** This worker, whose types are those of the main thread otherwise. */
@@ -14,6 +15,9 @@ const worker = globalThis as unknown as {
 };
 
 let engine: Engine | undefined;
+
+/** What reads a store that no broker has open. */
+let inspector: Inspector | undefined;
 
 worker.onmessage = ({ data: { id, call } }) => {
   try {
@@ -25,7 +29,9 @@ worker.onmessage = ({ data: { id, call } }) => {
 
 function carryOut(call: Call): unknown {
   if (call.method === "open") return (engine = new Engine(call.options, Date.now())).opened;
-  if (engine === undefined) throw new MqError("store-failed", "The store is not open");
+  if (call.method === "inspect") return void (inspector = new Inspector(call.folder));
+  if (inspector !== undefined) return inspect(call, inspector);
+  if (engine === undefined) throw notOpen();
   switch (call.method) {
     case "commit":
       return engine.commit(call.transaction);
@@ -47,7 +53,28 @@ function carryOut(call: Call): unknown {
       return engine.mend(Date.now());
     case "close":
       return engine.close();
+    default:
+      throw notOpen();
   }
+}
+
+function inspect(call: Call, inspector: Inspector): unknown {
+  switch (call.method) {
+    case "check":
+      return inspector.check();
+    case "describe":
+      return inspector.describe(Date.now());
+    case "read":
+      return inspector.read(call.after, call.patterns);
+    case "close":
+      return inspector.close();
+    default:
+      throw notOpen();
+  }
+}
+
+function notOpen(): MqError {
+  return new MqError("store-failed", "The store is not open for that");
 }
 
 function describe(error: unknown): { code: string; message: string } {
