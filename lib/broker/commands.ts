@@ -9,6 +9,7 @@ import { INBOX } from "../protocol/event.ts";
 import { type Limits, MAX_HOPS, RESPONSE_BYTES } from "../protocol/limits.ts";
 import { formatOk, HELP, parseHello, PROTOCOL_VERSION, STORE_HELP } from "../protocol/lines.ts";
 import type { BrokerStats, EventInfo, Hello, StoreInfo, Why } from "../protocol/responses.ts";
+import { ULID } from "../protocol/replay_start.ts";
 import { encodeText, takeWord } from "../protocol/text.ts";
 import type { Scope } from "../protocol/tokens.ts";
 import { VERSION } from "../protocol/version.ts";
@@ -25,8 +26,6 @@ import type { Subscriptions } from "./subscriptions.ts";
 import type { Response } from "./response_queue.ts";
 import type { Waiter } from "./journal.ts";
 import type { SystemEvents } from "./system_events.ts";
-
-const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 /** The broker, to its commands. */
 export interface CommandHost {

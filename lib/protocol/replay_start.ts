@@ -7,7 +7,8 @@ import { ulid } from "@std/ulid";
 import { parseDuration } from "./duration.ts";
 import { ProtocolError, quote } from "./errors.ts";
 
-const ULID = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
+/** The form of ids. */
+export const ULID: RegExp = /^[0-7][0-9A-HJKMNP-TV-Z]{25}$/;
 
 /** ISO 8601 with a time zone, or a date. */
 const TIME = /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[+-]\d\d:\d\d))?$/;
