@@ -22,6 +22,7 @@ export {
   DURATION,
   duration,
   durationText,
+  folder,
   integer,
   list,
   size,

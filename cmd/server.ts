@@ -22,8 +22,9 @@ import { InvalidValueError, UnusableValueError } from "./shared/errors.ts";
 import { limitFlags, limitsOf } from "./server/limit_flags.ts";
 import { continueWithoutLog, jsonLog, type Listening, type Security, TextLog } from "./server/log.ts";
 import { type Server, stopServer } from "./server/stop.ts";
-import { dropStorePermissions, openStoreOf, storeFlags, storePermissions } from "./server/store_flags.ts";
+import { openStoreOf, storeFlags, storePermissions, warnOfUselessKeep } from "./server/store_flags.ts";
 import { aborted, type Io } from "./shared/stdio.ts";
+import { dropStorePermissions } from "./shared/store_permissions.ts";
 import { webFlag, webOriginFlag } from "./server/web_flags.ts";
 
 /** How many different unexpected errors are reported. */
@@ -116,7 +117,9 @@ export const server = defineCommand({
     "With a catalog, events whose data does not conform to their schema are refused. A catalog is a YAML or JSON file: an\n" +
     'AsyncAPI document, or {"NAME": {"description": "...", "schema": {...}, "example": ...}, ...} with JSON Schema 2020-12;\n' +
     "a NAME may be a pattern, and each key of an event is optional. A FILE has a slash in its path (./shop) or ends in\n" +
-    ".json, .yml or .yaml; anything else is a list.",
+    ".json, .yml or .yaml; anything else is a list.\n" +
+    "With --store, an event is on disk when its publisher gets the receipt. What is older than --keep-for, or more than\n" +
+    "--keep-bytes, is deleted, but jobs that have failed are kept. With --sync, a loss of power may take that much with it.",
   operands: { form: "", min: 0, max: 0 },
   flags,
   examples: [
@@ -131,6 +134,9 @@ export const server = defineCommand({
     ["mq server --classic json --classic-keys eventType,eventMessage", "classic clients whose objects have these keys"],
     ["mq server --web 8080", "with a web page at http://localhost:8080/"],
     ["mq server --slow drop --max-queue 4MiB", "drops events instead of disconnecting slow consumers"],
+    ["mq server --store data", "with the events of the last 7 days in the folder data"],
+    ["mq server --store data --keep 'order.>' --keep-for 30d", "keeps some events only, and longer"],
+    ["mq server --store data --sync 100ms", "faster receipts; a loss of power may take 100 ms with it"],
   ],
   permissions: ["net"],
   openingPermissions: (flags: ServerFlags) => storePermissions(flags),
@@ -149,9 +155,13 @@ export async function startServer(given: ServerFlags, io: Io): Promise<Server> {
   const flags = { ...given, events: modernEvents(given) };
   const security = securityOf(flags, io);
   const log = flags.json ? jsonLog(io) : new TextLog(io, flags, security);
+  checkClassic(flags, security);
+  checkWeb(flags);
+  const events = await recognized(flags.events, io);
+  const { options: stored, settings: store } = await openStoreOf(flags);
   const options: BrokerOptions = {
-    ...await recognized(flags.events, io),
-    ...await openStoreOf(flags),
+    ...events,
+    ...stored,
     limits: limitsOf(flags),
     tokens: security.tokens,
     slow: flags.slow,
@@ -161,11 +171,10 @@ export async function startServer(given: ServerFlags, io: Io): Promise<Server> {
       ? (name, line, from, receivers) => log.published(name, line.slice(name.length).trimStart(), from, receivers)
       : undefined,
   };
-  checkClassic(flags, security);
-  checkWeb(flags);
   const broker = asUsageError("mq server --events 'order.*,user.>'", () => new Broker(options));
+  warnOfUselessKeep(flags.keep, broker.events, io);
   const { listening, web } = await listen(broker, flags, security);
-  log.listening(listening, web);
+  log.listening({ ...listening, store }, web);
   return { broker, web };
 }
 
@@ -232,7 +241,7 @@ async function listen(
   broker: Broker,
   flags: ServerFlags,
   { tls }: Security,
-): Promise<{ listening: Listening; web: WebGateway | undefined }> {
+): Promise<{ listening: Omit<Listening, "store">; web: WebGateway | undefined }> {
   const { host: hostname, port, "classic-port": classicPort, web, "web-origin": origins } = flags;
   const codec = classicCodec(flags);
   const isApart = classicPort !== undefined;

@@ -15,9 +15,12 @@ const encoder = new TextEncoder();
 export class Peer {
   readonly lines: Lines;
   readonly #conn: Deno.TcpConn;
+  readonly #hello: object;
 
-  constructor(conn: Deno.TcpConn) {
+  /** `hello` is what its response to `/hello` has besides HELLO. */
+  constructor(conn: Deno.TcpConn, hello: object = {}) {
     this.#conn = conn;
+    this.#hello = hello;
     this.lines = new Lines(async () => {
       const buffer = new Uint8Array(65536);
       const count = await conn.read(buffer).catch(() => null);
@@ -51,7 +54,11 @@ export class Peer {
   }
 
   async answerHello(...patterns: string[]): Promise<void> {
-    await this.say(`/ok hello ${JSON.stringify(HELLO)}`, "/ok unsub", ...patterns.length > 0 ? ["/ok sub"] : []);
+    await this.say(
+      `/ok hello ${JSON.stringify({ ...HELLO, ...this.#hello })}`,
+      "/ok unsub",
+      ...patterns.length > 0 ? ["/ok sub"] : [],
+    );
   }
 
   /** Ends the connection, and waits until the client has ended it too. */
@@ -74,6 +81,12 @@ export class FakeBroker implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #peers: Peer[] = [];
   readonly #clients: Client[] = [];
+  readonly #hello: object;
+
+  /** `hello` is what its responses to `/hello` have besides HELLO. */
+  constructor(hello: object = {}) {
+    this.#hello = hello;
+  }
 
   get port(): number {
     return this.#listener.addr.port;
@@ -95,7 +108,7 @@ export class FakeBroker implements AsyncDisposable {
   }
 
   async accept(): Promise<Peer> {
-    const peer = new Peer(await soon(this.#listener.accept(), "a connection"));
+    const peer = new Peer(await soon(this.#listener.accept(), "a connection"), this.#hello);
     this.#peers.push(peer);
     return peer;
   }

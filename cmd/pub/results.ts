@@ -15,6 +15,8 @@ export class Results {
   confirmed = 0;
   /** Events with a receipt that no client received. */
   withoutReceiver = 0;
+  /** Those of them that are stored: a client may receive them later. */
+  #stored = 0;
   /** Events that were sent and have no receipt. */
   uncertain = 0;
   #unsent = 0;
@@ -32,6 +34,20 @@ export class Results {
   /** Whether an event was refused, or its receipt is missing. */
   get hasFailures(): boolean {
     return this.isIncomplete || this.#refused > 0;
+  }
+
+  /** Counts an event that no client received. */
+  countWithoutReceiver(isStored: boolean): void {
+    this.withoutReceiver++;
+    if (isStored) this.#stored++;
+  }
+
+  /** Which events no client received, in one sentence. */
+  describeWithoutReceiver(name: string): string {
+    const which = this.confirmed === 1 ? name : `${this.withoutReceiver} of ${count(this.confirmed, "event")}`;
+    const isKept = this.#stored === this.withoutReceiver;
+    const kept = this.confirmed === 1 ? "it is stored" : "they are stored";
+    return `nobody received ${which}${isKept ? `, but ${kept}` : ""}`;
   }
 
   /**

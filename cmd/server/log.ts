@@ -29,6 +29,7 @@ import {
 } from "../shared/format.ts";
 import { describeWriteError } from "../shared/sink.ts";
 import type { Io } from "../shared/stdio.ts";
+import { describeStore, describeStoreEvent, storeJson, type StoreSettings } from "./store_log.ts";
 import type { WebPlace } from "./web_flags.ts";
 
 const DEFAULT_NAME_HINT = "--classic-default NAME, with a recognized name";
@@ -57,6 +58,8 @@ export interface Listening {
   /** The addresses for classic clients. */
   readonly classicAddrs: readonly Deno.NetAddr[];
   readonly events: readonly string[];
+  /** What is kept, and where. */
+  readonly store: StoreSettings | undefined;
 }
 
 export interface ServerLog {
@@ -78,12 +81,13 @@ export function jsonLog(io: Io): ServerLog {
     io.stdout.line(formatJson(new MqEvent(name, text, { from }), { at: new Date() }));
   const activity = (name: string, data: Json) => print(name, "mq", JSON.stringify(data));
   return {
-    listening: ({ addrs, classicAddrs, events }, web) =>
+    listening: ({ addrs, classicAddrs, events, store }, web) =>
       activity("mq.listen", {
         addresses: addrs.map(formatAddress),
         classicAddresses: classicAddrs.map(formatAddress),
         web: web?.addrs.map(formatAddress) ?? [],
         events: [...events],
+        ...store && { store: storeJson(store) },
       }),
     activity,
     published: (name, text, from) => print(name, from, text),
@@ -102,7 +106,7 @@ export class TextLog implements ServerLog {
     this.#security = security;
   }
 
-  listening({ addrs, classicAddrs, events }: Listening, web: WebGateway | undefined): void {
+  listening({ addrs, classicAddrs, events, store }: Listening, web: WebGateway | undefined): void {
     const { tokens, tls } = this.#security;
     const { classic } = this.#flags;
     const how = `${tls ? " with TLS" : ""}${tokens.length > 0 ? ", for clients with a token" : ""}`;
@@ -112,6 +116,7 @@ export class TextLog implements ServerLog {
     ];
     this.#io.stdout.line(bold(`mq server ${VERSION} listens on ${places.join(", and on ")}`));
     this.#io.stdout.line(`Recognized events: ${formatPatterns(events)}`);
+    if (store) this.#io.stdout.line(describeStore(store));
     if (addrs.length > 0) {
       this.#io.stdout.line(dim(`In other terminals: ${this.#tryThis(addrs[0].port)}. Ctrl-C ends it.`));
     }
@@ -195,6 +200,8 @@ export class TextLog implements ServerLog {
         return `${green(">")} ${who} (${data.address}) published ${printable(String(data.event))} to ${data.receivers}`;
       case "mq.drain":
         return `Draining ${count(Number(data.connections), "connection")}`;
+      default:
+        return describeStoreEvent(name, data);
     }
   }
 

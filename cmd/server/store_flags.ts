@@ -4,22 +4,23 @@
  * @module
  */
 import type { BrokerOptions } from "../../lib/broker/options.ts";
-import { checkRecognizable, Pattern } from "../../lib/protocol/pattern.ts";
-import { ProtocolError } from "../../lib/protocol/errors.ts";
-import { openStore } from "../../lib/store/sqlite.ts";
-import { age, duration, list, option, size, UsageError, type Values } from "../command.ts";
+import { formatPatterns, Pattern } from "../../lib/protocol/pattern.ts";
+import { ProtocolError, quote } from "../../lib/protocol/errors.ts";
+import { isReserved } from "../../lib/protocol/event.ts";
+import { DEFAULT_KEEP_BYTES, DEFAULT_KEEP_MS, openStore } from "../../lib/store/sqlite.ts";
+import { age, duration, folder, list, option, size, sizeText, UsageError, type Values } from "../command.ts";
 import { UnusableValueError } from "../shared/errors.ts";
-
-/** The permissions that it takes to open a store. */
-const PERMISSIONS: readonly Deno.PermissionName[] = ["read", "write"];
+import type { Io } from "../shared/stdio.ts";
+import { STORE_PERMISSIONS } from "../shared/store_permissions.ts";
+import type { StoreSettings } from "./store_log.ts";
 
 /** The flags that need `--store`, each with an example value. */
 const EXAMPLES = [["keep", "'order.>'"], ["keep-for", "7d"], ["keep-bytes", "1GiB"], ["sync", "100ms"]] as const;
 
 /** The store as flags. */
 export const storeFlags = {
-  store: option("DIR", "Keep events in that folder: for replay, groups and delays.", (text) => text, {
-    suggestFor: ["data", "dir", "db", "database", "persist", "durable", "save", "file"],
+  store: option("DIR", "Keep events in that folder: for replay, groups and delays.", folder, {
+    suggestFor: ["data", "dir", "db", "database", "persist", "durable", "save", "file", "folder", "storage"],
   }),
   keep: option("PATTERNS", "The events that are kept.", patterns, { defaultValue: ["all recognized", undefined] }),
   "keep-for": option("AGE", "How long events are kept.", age, {
@@ -27,11 +28,11 @@ export const storeFlags = {
     suggestFor: ["retention", "max-age", "ttl"],
   }),
   "keep-bytes": option("BYTES", "How much of them is kept.", size, {
-    defaultValue: ["1GiB", undefined],
+    defaultValue: [sizeText(DEFAULT_KEEP_BYTES), undefined],
     suggestFor: ["keep-size", "max-bytes"],
   }),
   sync: option("DURATION", "Sync to the disk that often, instead of before each receipt.", duration, {
-    suggestFor: ["fsync"],
+    suggestFor: ["fsync", "flush"],
   }),
 };
 
@@ -39,39 +40,47 @@ export const storeFlags = {
  * Opens the store that the flags name.
  *
  * @param flags The values of the flags.
- * @returns The options of the broker; empty without `--store`.
+ * @returns The options of the broker, and what the log says of the store; nothing without `--store`.
  * @throws {UsageError} If there are flags for a store, and no store.
  * @throws {MqError} If the store cannot be opened.
  */
-export async function openStoreOf(flags: Values<typeof storeFlags>): Promise<Pick<BrokerOptions, "store" | "keep">> {
+export async function openStoreOf(
+  flags: Values<typeof storeFlags>,
+): Promise<{ options: Pick<BrokerOptions, "store" | "keep">; settings?: StoreSettings }> {
   const { store: folder, keep } = flags;
   if (folder === undefined) {
     const given = EXAMPLES.find(([name]) => flags[name] !== undefined);
-    if (given === undefined) return {};
+    if (given === undefined) return { options: {} };
     throw new UsageError(`--${given[0]} needs --store`, `mq server --store data --${given.join(" ")}`);
   }
-  const { "keep-for": keepMs, "keep-bytes": keepBytes, sync: syncMs } = flags;
+  const { "keep-for": keepMs = DEFAULT_KEEP_MS, "keep-bytes": keepBytes = DEFAULT_KEEP_BYTES, sync: syncMs = 0 } =
+    flags;
   const store = await openStore({ folder, keepMs, keepBytes, syncMs });
-  return { store, keep };
+  const settings = { folder, keep, keepMs, keepBytes, syncMs, log: store.log, groups: store.groups.length };
+  return { options: { store, keep }, settings };
+}
+
+/** Warns of patterns of `--keep` that match no event that the broker recognizes. */
+export function warnOfUselessKeep(keep: readonly string[] = [], events: readonly string[], { stderr }: Io): void {
+  const recognized = events.map((text) => new Pattern(text));
+  const useless = keep.filter((text) => !recognized.some((pattern) => pattern.overlaps(new Pattern(text))));
+  if (useless.length === 0) return;
+  const which = `${formatPatterns(useless)} ${useless.length === 1 ? "matches" : "match"}`;
+  stderr.line(`mq server: --keep ${which} no event that the broker recognizes: ${formatPatterns(events)}`);
 }
 
 /** The permissions that it takes to open the store of the flags. */
 export function storePermissions({ store }: Values<typeof storeFlags>): readonly Deno.PermissionName[] {
-  return store === undefined ? [] : PERMISSIONS;
-}
-
-/** Drops these permissions: an open database needs none. */
-export function dropStorePermissions(): void {
-  for (const name of PERMISSIONS) Deno.permissions.revokeSync({ name });
+  return store === undefined ? [] : STORE_PERMISSIONS;
 }
 
 function patterns(text: string): string[] {
-  const texts = list(text);
   try {
-    checkRecognizable(texts);
-    return texts.map((text) => new Pattern(text).text);
+    const texts = list(text).map((text) => new Pattern(text).text);
+    const own = texts.find(isReserved);
+    if (own === undefined) return texts;
+    throw new UnusableValueError(`${quote(own)}: events of the broker itself are not kept`);
   } catch (error) {
-    if (error instanceof ProtocolError) throw new UnusableValueError(error.message);
-    throw error;
+    throw error instanceof ProtocolError ? new UnusableValueError(error.message) : error;
   }
 }

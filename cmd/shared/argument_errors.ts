@@ -18,7 +18,11 @@ const MAX_HINT_CHARACTERS = 1000;
 const SECRETS: readonly string[] = ["token", "password", "secret", "auth"];
 
 /** The error for a flag that a command does not have. */
-export function unknownFlagError({ name, operands, elsewhere = {} }: Command, flags: Flags, argument: string): UsageError {
+export function unknownFlagError(
+  { name, operands, elsewhere = {} }: Command,
+  flags: Flags,
+  argument: string,
+): UsageError {
   const [flag, value] = argument.split(/=(.*)/s);
   const word = flag.replace(/^-+/, "");
   const problem = `unknown flag ${quoteIfNeeded(flag)}`;

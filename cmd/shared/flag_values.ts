@@ -73,25 +73,27 @@ export function duration(text: string): number {
 
 /** Parses an age to milliseconds: `30s`, `12h`, `7d`. */
 export function age(text: string): number {
-  return longDuration(text, "an age such as 30m, 12h or 7d");
+  return longDuration(text, "an age such as 30m, 12h or 7d", suggestDuration(text));
 }
 
 /** Parses how long something is to wait, to milliseconds: `10s`, `15m`, `7d`. */
 export function delay(text: string): number {
-  return longDuration(text, "a duration such as 10s, 15m, 1h or 7d");
+  const likely = /^[1-9]\d{0,8}$/.test(text) ? `${text}s` : suggestDuration(text);
+  return longDuration(text, "a duration such as 10s, 15m, 1h or 7d", likely);
 }
 
 /** Parses a duration of at most ten years, to milliseconds. */
-function longDuration(text: string, what: string): number {
+function longDuration(text: string, what: string, suggestion: string | undefined): number {
   const ms = parseDuration(text);
   if (ms !== undefined) return ms;
-  throw new InvalidValueError(what, suggestDuration(text));
+  throw new InvalidValueError(what, suggestion);
 }
 
-/** The duration that is probably meant by `5 min`, `2hours` or `30`. */
+/** The duration that is probably meant by `5 min` or `2hours`. */
 export function suggestDuration(text: string): string | undefined {
-  const [, amount, unit] = /^([1-9]\d{0,8}) ?(|s|m|h|d)(?:ec|in|ours?|ays?|inutes?|econds?|ecs|ins)?$/i.exec(text) ?? [];
-  return amount === undefined ? undefined : `${amount}${unit.toLowerCase() || "s"}`;
+  const [, amount, unit] = /^([1-9]\d{0,8}) ?(s|m|h|d)(?:ecs?|ins?|ours?|ays?|inutes?|econds?)?$/i.exec(text) ?? [];
+  const likely = amount && `${amount}${unit.toLowerCase()}`;
+  return likely && parseDuration(likely) !== undefined ? likely : undefined;
 }
 
 /** Formats a duration for {@linkcode duration}: `2s`. */
@@ -139,6 +141,12 @@ function describeReadError(path: string, error: Error): string {
   if (error instanceof Deno.errors.PermissionDenied) return `cannot read ${file}: permission denied`;
   if (error instanceof Deno.errors.IsADirectory) return `cannot read ${file}: it is a directory`;
   return `cannot read ${file}: ${error.message}`;
+}
+
+/** Parses the path of a folder, which need not exist. */
+export function folder(text: string): string {
+  if (text !== "") return text;
+  throw new InvalidValueError("the path of a folder");
 }
 
 /** Parses a list: `create,delete`. */

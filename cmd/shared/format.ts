@@ -110,6 +110,14 @@ export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
 }
 
+/** Between the lines of why a job failed: the client joins them by it, since a reason stands on one line. */
+const REASON_SEPARATOR = " | ";
+
+/** The lines of why a job failed. */
+export function reasonLines(why: string): string[] {
+  return why.split(REASON_SEPARATOR);
+}
+
 /** Patterns, at most the first few: `create order.* and 3 more`. `others` is how many there are besides those given. */
 export function formatPatternList(patterns: readonly string[], others = 0): string {
   if (patterns.length === 0) return others === 0 ? "nothing" : count(others, "pattern");

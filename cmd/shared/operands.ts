@@ -8,7 +8,7 @@ import { checkName, checkPublishable } from "../../lib/protocol/event.ts";
 import { checkGroupName } from "../../lib/protocol/group.ts";
 import { Pattern } from "../../lib/protocol/pattern.ts";
 import { InvalidValueError } from "./errors.ts";
-import { choice } from "./flag_values.ts";
+import { choice, folder } from "./flag_values.ts";
 import { shellQuote } from "./suggestions.ts";
 
 /** No suggestions are made for longer text. */
@@ -57,12 +57,7 @@ export const ID: OperandKind = {
 };
 
 /** The path of a folder. */
-export const FOLDER: OperandKind = {
-  check(text) {
-    if (text === "") throw new InvalidValueError("the path of a folder");
-  },
-  suggest: () => undefined,
-};
+export const FOLDER: OperandKind = { check: folder, suggest: () => undefined };
 
 /** One of some words. */
 export function oneOf(...words: string[]): OperandKind {

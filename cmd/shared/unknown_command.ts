@@ -23,10 +23,12 @@ export function unknownCommand(argv: readonly string[], before: string = ""): Us
   if (first === undefined) return new UsageError("it needs a command", "mq demo, or mq --help");
   const members = membersOf(first);
   if (members.length > 0) {
-    return unknown(second, members.map((command) => [wordsOf(command)[1]]), `${before}${first} `, argv.slice(2));
+    const names = members.map((command): Nameable => [wordsOf(command)[1], command.suggestFor]);
+    return unknown(second, names, names.map(([name]) => name), `${before}${first} `, argv.slice(2));
   }
   if (first.startsWith("-")) return unknownFlag(argv);
-  return unknown(first, namesOfAll(), before, argv.slice(1));
+  const words = [...new Set(COMMANDS.map((command) => wordsOf(command)[0]))];
+  return unknown(first, namesOfAll(words), words, before, argv.slice(1));
 }
 
 /** The error for words after `mq help` that are no command. */
@@ -36,10 +38,9 @@ export function unknownHelp(words: readonly string[]): UsageError {
 }
 
 /** The first words of all commands, and the names of all commands with the words for which they are suggested. */
-function namesOfAll(): Nameable[] {
-  const first = new Set(COMMANDS.map((command) => wordsOf(command)[0]));
+function namesOfAll(words: readonly string[]): Nameable[] {
   return [
-    ...[...first].map((word): Nameable => [word]),
+    ...words.map((word): Nameable => [word]),
     ...COMMANDS.map(({ name, suggestFor }): Nameable => [name, suggestFor ?? []]),
   ];
 }
@@ -47,10 +48,10 @@ function namesOfAll(): Nameable[] {
 function unknown(
   word: string | undefined,
   names: readonly Nameable[],
+  words: readonly string[],
   group: string,
   further: readonly string[],
 ): UsageError {
-  const words = names.filter(([, suggestFor]) => suggestFor === undefined).map(([name]) => name);
   if (word === undefined) {
     return new UsageError(`${group.trimEnd()} needs a second word`, `mq ${group}${words[0]}, or mq ${group}--help`);
   }

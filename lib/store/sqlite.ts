@@ -12,7 +12,11 @@ import type { DelayedEvent } from "./store.ts";
 /** How long the keys of events are remembered, in milliseconds. */
 const KEY_MS = 2 * 60 * 1000;
 
-const DAY_MS = 24 * 60 * 60 * 1000;
+/** How long events are kept unless told otherwise, in milliseconds. */
+export const DEFAULT_KEEP_MS: number = 7 * 24 * 60 * 60 * 1000;
+
+/** How many bytes of events are kept unless told otherwise. */
+export const DEFAULT_KEEP_BYTES: number = 1024 ** 3;
 
 /**
  * Options of {@linkcode openStore}.
@@ -69,7 +73,7 @@ export interface StoreOptions {
  * ```
  */
 export async function openStore(
-  { folder, keepMs = 7 * DAY_MS, keepBytes = 1024 ** 3, syncMs = 0 }: StoreOptions,
+  { folder, keepMs = DEFAULT_KEEP_MS, keepBytes = DEFAULT_KEEP_BYTES, syncMs = 0 }: StoreOptions,
 ): Promise<Store> {
   const calls = new WorkerCalls();
   try {
@@ -111,7 +115,7 @@ class SqliteStore implements Store {
     return results;
   }
 
-  /** What could not be synced later fails the next commit. */
+  /** What could not be synced later fails the next call that writes. */
   #throwSyncError(): void {
     const error = this.#syncError;
     this.#syncError = undefined;
@@ -148,6 +152,7 @@ class SqliteStore implements Store {
   }
 
   async maintain(now: number): Promise<boolean> {
+    this.#throwSyncError();
     const { hasMore, log } = await this.#calls.call<{ hasMore: boolean; log: LogInfo }>({ method: "maintain", now });
     this.#log = log;
     return hasMore;

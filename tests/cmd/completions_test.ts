@@ -1,6 +1,6 @@
 /** What shells may offer: from the table of commands, from the broker, and through the scripts of the three shells. */
 import { assert, assertEquals } from "@std/assert";
-import { eventCandidates, type Offer, offerAt } from "../../cmd/completion/candidates.ts";
+import { eventCandidates, groupCandidates, type Offer, offerAt } from "../../cmd/completion/candidates.ts";
 import { type Command, defineCommand, flagsOf, option, toggle } from "../../cmd/command.ts";
 import { commandOf, loadAll, wordsOf } from "../../cmd/commands.ts";
 import { has, mq, Program, programLine, startBroker } from "../helpers.ts";
@@ -87,7 +87,8 @@ Deno.test("offerAt offers the values that a flag or an operand takes", () => {
 });
 
 Deno.test("offerAt leaves files, and everything after --, to the shell", () => {
-  for (const line of ["logger --tls-ca ", "logger --tls-ca=cert", "server --token-file t"]) {
+  const lines = ["logger --tls-ca ", "logger --tls-ca=cert", "server --token-file t", "server --store d"];
+  for (const line of [...lines, "store check ", "store export d"]) {
     assertEquals(offer(line), { from: "shell", what: "files" }, line);
   }
   assertEquals(offer("on create -- ", [ON]), { from: "shell", what: "commands" });
@@ -110,6 +111,31 @@ Deno.test("offerAt takes names and patterns from the broker on the command line"
   assertEquals(offer("pub --server=:4000 "), asked(false, "", "", ":4000"));
   assertEquals(offer("pub | -s :4000"), asked(false, "", "", ":4000"));
   assertEquals(offer("logger --name ").from, "table"); // The name of a client is not one of an event.
+});
+
+Deno.test("offerAt takes the names of groups from the broker on the command line", () => {
+  const groups = (text: string, server?: string): Offer => ({ from: "groups", server, typed: { prefix: "", text } });
+  assertEquals(offer("dead list "), groups(""));
+  assertEquals(offer("dead show ma"), groups("ma"));
+  assertEquals(offer("dead purge -s :4000 "), groups("", ":4000"));
+  assertEquals(offer("groups forget m| -s :4000"), groups("m", ":4000"));
+  assertEquals(words("dead show mail "), []); // The ids of its jobs are not asked for.
+});
+
+Deno.test("offerAt offers a command's own flags, and the words with which its name goes on", () => {
+  assertEquals(words("groups f"), ["forget"]);
+  assertEquals(words("groups ").includes("forget"), true);
+  assertEquals(words("groups --j"), ["--json"]);
+  assertEquals(words("groups --json f"), []);
+  assertEquals(offer("groups forget "), { from: "groups", server: undefined, typed: { prefix: "", text: "" } });
+  assertEquals(words("help groups "), ["forget"]);
+});
+
+Deno.test("groupCandidates are names without characters special to a shell or to mq", () => {
+  const groups = ["mail", "mail-2", "-n", "a b", "$(touch x)", "é", "pay"];
+  const of = (text: string) =>
+    groupCandidates({ from: "groups", server: undefined, typed: { prefix: "", text } }, groups).map(({ word }) => word);
+  assertEquals([of(""), of("m")], [["mail", "mail-2", "pay"], ["mail", "mail-2"]]);
 });
 
 Deno.test("offerAt offers flags after the last operand, and operands after unknown flags", () => {
@@ -236,7 +262,7 @@ for (const shell of SHELLS) {
 
   test("commands, flags and words are offered", async () => {
     const summary = (name: string) => COMMANDS.find((command) => command.name === name)!.summary;
-    assertEquals(await offered(shell, "mq lo"), [shell.shown("logger", summary("logger"))]);
+    assertEquals(await offered(shell, "mq logg"), [shell.shown("logger", summary("logger"))]);
     assertEquals(await offered(shell, "mq bench t"), [shell.shown("throughput", summary("bench throughput"))]);
     assertEquals(
       await offered(shell, "mq server --slow d"),

@@ -79,6 +79,25 @@ const DOCUMENTS: Record<string, Row[]> = {
 
     [
       "server",
+      "mq server --store data",
+      ["server", "Store: data, with 0 events (0 B), 0 groups. It keeps all events for 7 days, up to 1 GiB."],
+    ],
+    ["hand", `mq pub create '{"id":1}'`, ["hand", "mq pub: nobody received create, but it is stored"]],
+    ["logger", "mq logger --since 1h", ["logger", '… pub  create { "id": 1 }']],
+    ["log", "mq log 'create' --since all", ["log", '… pub  create { "id": 1 }']],
+    [
+      "hand",
+      `mq pub create '{"id":2}' --in 10m`,
+      ["hand", "create will be published at …; to take it back: mq cancel …"],
+    ],
+    ["on", "mq on create --group pay --retry 3 -- node handler.js", ["on", "Connected to …"]],
+    ["hand", "mq groups", ["hand", "pay … create"]],
+    ["hand", "mq pub create '{}'", ["server", "… ! pay gave up create after 4 tries: …"]],
+    ["hand", "mq dead list pay", ["hand", "… create … 4 …"]],
+    ["hand", "mq dead kick pay --all", ["hand", "1 job of pay delivered again"]],
+
+    [
+      "server",
       "mq server --classic json --classic-port 3002",
       ["server", "mq server … and on 127.0.0.1:3002 … for classic clients (json)"],
     ],

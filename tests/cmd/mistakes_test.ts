@@ -9,7 +9,8 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ["listen", "mq: unknown command listen\nTry: mq logger"],
   ["tail -f", "mq: unknown command tail\nTry: mq logger"],
   ["watch", "mq: unknown command watch\nTry: mq logger"],
-  ["logs", "mq: unknown command logs\nTry: mq logger"],
+  ["logs", "mq: unknown command logs\nTry: mq log"],
+  ["history", "mq: unknown command history\nTry: mq log"],
   ["publish create 1", "mq: unknown command publish\nTry: mq pub"],
   ["emit create", "mq: unknown command emit\nTry: mq pub"],
   ["send create", "mq: unknown command send\nTry: mq pub"],
@@ -33,24 +34,40 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ["benchmark", "mq: unknown command benchmark\nTry: mq bench throughput"],
   ["stop", "mq: unknown command stop\nTry: Ctrl-C in the terminal where it runs"],
   ["restart", "mq: unknown command restart\nTry: Ctrl-C in the terminal where it runs"],
+  ["consumers", "mq: unknown command consumers\nTry: mq groups"],
+  ["queue", "mq: unknown command queue\nTry: mq groups"],
+  ["forget mail", "mq: unknown command forget\nTry: mq groups forget"],
+  ["dlq", "mq: unknown command dlq\nTry: mq dead list"],
+  ["requeue mail", "mq: unknown command requeue\nTry: mq dead kick"],
+  ["dump data", "mq: unknown command dump\nTry: mq store export"],
+  ["fsck data", "mq: unknown command fsck\nTry: mq store check"],
+  ["dead", "mq: dead needs a second word\nTry: mq dead list, or mq dead --help"],
+  ["dead lst mail", "mq: unknown command dead lst\nTry: mq dead list"],
+  ["dead retry mail", "mq: unknown command dead retry\nTry: mq dead kick"],
+  ["dead mail", "mq: unknown command dead mail\nTry: one of list, show, kick, purge, or mq dead --help"],
+  ["store", "mq: store needs a second word\nTry: mq store check, or mq store --help"],
+  ["store dump data", "mq: unknown command store dump\nTry: mq store export"],
+  ["sotre check", "mq: unknown command sotre\nTry: mq store"],
+  ["group", "mq: unknown command group\nTry: mq groups"],
+  ["cancle 1", "mq: unknown command cancle\nTry: mq cancel"],
   ["Server", "mq: unknown command Server\nTry: mq server"],
   ["LOGGER", "mq: unknown command LOGGER\nTry: mq logger"],
   ["loger", "mq: unknown command loger\nTry: mq logger"],
   ["sevrer", "mq: unknown command sevrer\nTry: mq server"],
   [
     "web",
-    "mq: unknown command web\nTry: one of server, logger, app, pub, events, on, request, reply, why, top, demo, bench, completions, or mq --help",
+    "mq: unknown command web\nTry: one of server, logger, app, pub, cancel, events, on, request, reply, why, top, log, groups, dead, store, demo, bench, completions, or mq --help",
   ],
   ["create '{\"id\":1}'", "mq: unknown command create\nTry: mq pub create '{\"id\":1}'"],
   ["order.created 1", "mq: unknown command order.created\nTry: mq pub order.created 1"],
   ["localhost:3001", "mq: unknown command localhost:3001\nTry: mq logger -s localhost:3001"],
   [
     "'two words'",
-    'mq: unknown command "two words"\nTry: one of server, logger, app, pub, events, on, request, reply, why, top, demo, bench, completions, or mq --help',
+    'mq: unknown command "two words"\nTry: one of server, logger, app, pub, cancel, events, on, request, reply, why, top, log, groups, dead, store, demo, bench, completions, or mq --help',
   ],
   [
     "''",
-    'mq: unknown command ""\nTry: one of server, logger, app, pub, events, on, request, reply, why, top, demo, bench, completions, or mq --help',
+    'mq: unknown command ""\nTry: one of server, logger, app, pub, cancel, events, on, request, reply, why, top, log, groups, dead, store, demo, bench, completions, or mq --help',
   ],
   [
     "-s localhost:3001 logger create",
@@ -360,6 +377,123 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ],
   ["completions tcsh", 'mq completions: it takes bash, zsh or fish, not "tcsh"\nTry: mq completions --help'],
   ["completions", "mq completions: it needs bash|zsh|fish\nTry: mq completions --help"],
+  ["pub create --cancel X", "mq pub: unknown flag --cancel\nTry: mq cancel ID"],
+  ["pub create --delay 1h", "mq pub: unknown flag --delay\nTry: mq pub --in DURATION"],
+  ["pub create --once", "mq pub: unknown flag --once\nTry: mq pub --key WORD"],
+  [
+    "pub create --in 5",
+    'mq pub: --in takes a duration such as 10s, 15m, 1h or 7d, not "5"; did you mean 5s?\nTry: mq pub --in 5s',
+  ],
+  [
+    "pub create --in tomorrow",
+    'mq pub: --in takes a duration such as 10s, 15m, 1h or 7d, not "tomorrow"\nTry: mq pub --help',
+  ],
+  [
+    "pub create --in 20000d",
+    'mq pub: --in takes a duration such as 10s, 15m, 1h or 7d, not "20000d"\nTry: mq pub --help',
+  ],
+  [
+    "pub create --key 'a b'",
+    'mq pub: --key takes one word of at most 64 characters, not "a b"\nTry: mq pub --help',
+  ],
+  ["pub create - --key k", "mq pub: --key is for one event, and - publishes many\nTry: mq pub create DATA --key k"],
+  ["pub create --key k --in 1h", "mq pub: it takes --key or --in, not both\nTry: mq pub --help"],
+  ["cancel", "mq cancel: it needs ID...\nTry: mq cancel --help"],
+  ["cancel 7", 'mq cancel: it takes an id such as 01JD3K5E8Q5V1M4S3R6T7W8X9Y, not "7"\nTry: mq cancel --help'],
+  [
+    "cancel 01jd3k5e8q5v1m4s3r6t7w8x9y",
+    'mq cancel: unexpected argument "01jd3k5e8q5v1m4s3r6t7w8x9y"; did you mean 01JD3K5E8Q5V1M4S3R6T7W8X9Y?\n' +
+    "Try: mq cancel 01JD3K5E8Q5V1M4S3R6T7W8X9Y",
+  ],
+  ["cancel --id 7", "mq cancel: unknown flag --id\nTry: mq cancel ID..., without a flag"],
+  [
+    "logger --since yesterday",
+    "mq logger: --since takes all, the id of an event, a time such as 2026-11-28T10:00, or a duration such as 1h, " +
+    'not "yesterday"\nTry: mq logger --help',
+  ],
+  [
+    "logger --since 2hours",
+    "mq logger: --since takes all, the id of an event, a time such as 2026-11-28T10:00, or a duration such as 1h, " +
+    'not "2hours"; did you mean 2h?\nTry: mq logger --since 2h',
+  ],
+  [
+    "log --since 2026-02-30",
+    "mq log: --since takes all, the id of an event, a time such as 2026-11-28T10:00, or a duration such as 1h, " +
+    'not "2026-02-30"\nTry: mq log --help',
+  ],
+  [
+    "log --until all",
+    "mq log: --until takes the id of an event, a time such as 2026-11-28T10:00, or a duration such as 1h, " +
+    'not "all"\nTry: mq log --help',
+  ],
+  ["logger --until 1h", "mq logger: unknown flag --until\nTry: mq log --until FROM"],
+  ["log --follow", "mq log: unknown flag --follow\nTry: mq logger --since all"],
+  ["log -f", "mq log: unknown flag -f\nTry: mq logger --since all"],
+  ["log --from 1h", "mq log: unknown flag --from\nTry: mq log --since FROM"],
+  [
+    "groups mail",
+    'mq groups: unexpected argument "mail"\nTry: mq groups forget GROUP, or mq groups --help',
+  ],
+  ["groups --forget mail", "mq groups: unknown flag --forget\nTry: mq groups forget GROUP"],
+  [
+    "groups forget mail",
+    "mq groups forget: it discards for good, and there is no terminal on which to ask\nTry: mq groups forget mail --yes",
+  ],
+  [
+    "dead purge mail",
+    "mq dead purge: it discards for good, and there is no terminal on which to ask\nTry: mq dead purge mail --yes",
+  ],
+  ["dead purge mail --force", "mq dead purge: unknown flag --force\nTry: mq dead purge --yes"],
+  [
+    "dead list a.b",
+    'mq dead list: Cannot have a group "a.b": its name is 1 to 64 of the characters A-Z, a-z, 0-9, _ and -\n' +
+    "Try: mq dead list --help",
+  ],
+  ["dead show mail", "mq dead show: it needs GROUP ID\nTry: mq dead show --help"],
+  [
+    "dead kick mail",
+    "mq dead kick: it needs the ID of a job, or --all\nTry: mq dead list mail, or mq dead kick mail --all",
+  ],
+  [
+    "dead kick mail 01JD3K5E8Q5V1M4S3R6T7W8X9Y --all",
+    "mq dead kick: it takes ids or --all, not both\nTry: mq dead kick mail --all",
+  ],
+  ["store check", "mq store check: it needs DIR\nTry: mq store check --help"],
+  ["store check ''", 'mq store check: it takes the path of a folder, not ""\nTry: mq store check --help'],
+  ["store check a b", 'mq store check: unexpected argument "b"\nTry: mq store check --help'],
+  [
+    "store export data order/created",
+    'mq store export: unexpected argument "order/created"; did you mean order.created?\n' +
+    "Try: mq store export data order.created",
+  ],
+  ["server --store ''", 'mq server: --store takes the path of a folder, not ""\nTry: mq server --help'],
+  ["server --data-dir data", "mq server: unknown flag --data-dir\nTry: mq server --store DIR"],
+  ["server --keep order", "mq server: --keep needs --store\nTry: mq server --store data --keep 'order.>'"],
+  ["server --sync 100ms", "mq server: --sync needs --store\nTry: mq server --store data --sync 100ms"],
+  [
+    "server --store data --keep 'mq.>'",
+    'mq server: --keep: "mq.>": events of the broker itself are not kept\nTry: mq server --help',
+  ],
+  [
+    "server --store data --keep a..b",
+    'mq server: --keep: Cannot read "a..b" as a pattern: it takes a name in which "*" may stand for a token, ' +
+    'and a last ">" for the rest\nTry: mq server --help',
+  ],
+  [
+    "server --store data --keep-for 30days",
+    'mq server: --keep-for takes an age such as 30m, 12h or 7d, not "30days"; did you mean 30d?\n' +
+    "Try: mq server --keep-for 30d",
+  ],
+  [
+    "server --store data --keep-for 5",
+    'mq server: --keep-for takes an age such as 30m, 12h or 7d, not "5"\nTry: mq server --help',
+  ],
+  [
+    "server --store data --keep-bytes 1GB",
+    'mq server: --keep-bytes takes a size in bytes such as 1000, 64KiB or 1MiB, not "1GB"; did you mean 1GiB?\n' +
+    "Try: mq server --keep-bytes 1GiB",
+  ],
+  ["server --store data --fsync 1s", "mq server: unknown flag --fsync\nTry: mq server --sync DURATION"],
   ["bench", "mq: bench needs a second word\nTry: mq bench throughput, or mq bench --help"],
   [
     "bench connect --msgs 1,000",

@@ -4,11 +4,19 @@ import { COMMANDS } from "../../cmd/commands.ts";
 import { SinkWriter } from "../../cmd/shared/sink.ts";
 import { connect } from "../../mod.ts";
 import { type Outcome, Program, programLine, RawClient, startBroker, type TestBroker, until } from "../helpers.ts";
+import { startStored, tempFolder } from "../store/folder.ts";
+import { fillStore } from "./shared/filled_store.ts";
 
 const encoder = new TextEncoder();
 
-/** Each command, with arguments with which it writes something; `-s` is added where there is a broker to speak to. */
-const LINES: readonly (readonly [line: string, speaksTo?: "broker"])[] = [
+/** What a command needs to write something. */
+type Speaks = "broker" | "store" | "folder" | undefined;
+
+/**
+ * Each command, with arguments with which it writes something; `-s` is added where there is a broker to speak to, with a
+ * store or without; FOLDER is a store that no broker has open, DEAD and DELAYED are ids.
+ */
+const LINES: readonly (readonly [line: string, speaksTo?: Speaks])[] = [
   ["help"],
   ["help bench"],
   ["--version"],
@@ -22,6 +30,22 @@ const LINES: readonly (readonly [line: string, speaksTo?: "broker"])[] = [
   ["app --every 1ms --json", "broker"],
   ["app --every 1ms -n 3", "broker"],
   ["pub create --json", "broker"],
+  ["pub create --in 1h", "store"],
+  ["cancel DELAYED", "store"],
+  ["logger --since all", "store"],
+  ["log", "store"],
+  ["log --json", "store"],
+  ["groups", "store"],
+  ["groups --json", "store"],
+  ["groups forget mail --yes", "store"],
+  ["dead list mail", "store"],
+  ["dead list mail --json", "store"],
+  ["dead show mail DEAD", "store"],
+  ["dead kick mail DEAD", "store"],
+  ["dead purge mail --yes", "store"],
+  ["store check FOLDER", "folder"],
+  ["store check FOLDER --json", "folder"],
+  ["store export FOLDER", "folder"],
   ["why create", "broker"],
   ["why create --json", "broker"],
   ["top --once", "broker"],
@@ -130,7 +154,8 @@ Deno.test("SinkWriter waits for a nonblocking pipe, and writes in order", async 
 });
 
 /** Runs a command to its end. Where it listens, it hears events. */
-async function run(line: string, speaksTo: "broker" | undefined, start: (args: string[]) => Program): Promise<Outcome> {
+async function run(line: string, speaksTo: Speaks, start: (args: string[]) => Program): Promise<Outcome> {
+  if (speaksTo === "store" || speaksTo === "folder") return await runWithStore(line, speaksTo, start);
   await using server = await startBroker();
   const to = speaksTo ? ["-s", `127.0.0.1:${server.port}`] : [];
   const [command, ...rest] = line.split(" ");
@@ -141,6 +166,18 @@ async function run(line: string, speaksTo: "broker" | undefined, start: (args: s
   await using program = start([command, ...to, ...rest]);
   if (["logger", "on"].includes(command)) await feed(server, "create 1", told);
   if (command === "reply") await feed(server, '/pub 1 {"reply":"_INBOX.feed.1"} create 1', told);
+  return await program.outcome();
+}
+
+/** Runs a command on a store that has something of everything. */
+async function runWithStore(line: string, speaksTo: Speaks, start: (args: string[]) => Program): Promise<Outcome> {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const { dead, delayed } = await fillStore(server.port);
+  if (speaksTo === "folder") await server.broker.close();
+  const to = speaksTo === "folder" ? "" : ` -s 127.0.0.1:${server.port}`;
+  const filled = (line + to).replace("FOLDER", folder.path).replace("DEAD", dead).replace("DELAYED", delayed);
+  await using program = start(filled.split(" "));
   return await program.outcome();
 }
 

@@ -3,7 +3,7 @@
  * what came of each attempt.
  */
 import type { Command } from "../../cmd/command.ts";
-import { COMMANDS } from "../../cmd/commands.ts";
+import { commandOf, COMMANDS } from "../../cmd/commands.ts";
 import { main } from "../../cmd/main.ts";
 import { systemIo } from "../../cmd/shared/stdio.ts";
 
@@ -31,7 +31,7 @@ function attempt(work: () => unknown): string {
   }
 }
 
-const called = COMMANDS.findLast(({ name }) => Deno.args.join(" ").startsWith(name))!;
+const called = commandOf(COMMANDS, Deno.args)!;
 const command = await called.load() as { run: Command["run"] };
 command.run = () => {
   const left = ALL.filter((name) => Deno.permissions.querySync({ name }).state === "granted");

@@ -2,7 +2,11 @@
 import { assertEquals } from "@std/assert";
 import { PERMISSIONS } from "../../.ci/compile.ts";
 import { loadAll } from "../../cmd/commands.ts";
+import { STORE_PERMISSIONS } from "../../cmd/shared/store_permissions.ts";
+import { openStore } from "../../lib/store/sqlite.ts";
 import { Program } from "../helpers.ts";
+import { tempFolder } from "../store/folder.ts";
+import { someOperands } from "./shared/some_operands.ts";
 
 const COMMANDS = await loadAll();
 
@@ -28,15 +32,36 @@ async function probe(...args: string[]): Promise<{ left: string[]; attempts: Rec
 }
 
 Deno.test("every command drops the permissions that it does not declare", async () => {
-  for (const { name, permissions, operands } of COMMANDS) {
+  for (const command of COMMANDS) {
+    const { name, permissions, operands } = command;
     const { left } = await probe(
       ...name.split(" "),
-      ...operands.min > 0 ? [name === "completions" ? "bash" : "create"] : [],
+      ...someOperands(command),
       ...operands.commandLine ? ["--", "cat"] : [],
     );
-    assertEquals(left, ALL.filter((permission) => permissions.includes(permission)));
+    const opening = name.startsWith("store ") ? STORE_PERMISSIONS : [];
+    assertEquals(left, ALL.filter((permission) => [...permissions, ...opening].includes(permission)), name);
   }
 });
+
+for (
+  const line of [
+    ["server", "--port", "0", "--store", "FOLDER"],
+    ["store", "check", "FOLDER"],
+    ["store", "export", "FOLDER"],
+    ["store", "check", "/nowhere"],
+  ]
+) {
+  Deno.test(`mq ${line.join(" ")} can read and write no file any more when the store is open`, async () => {
+    await using folder = tempFolder();
+    await (await openStore({ folder: folder.path })).close();
+    const script = new URL("./permissions_after_probe.ts", import.meta.url).pathname;
+    const args = line.map((word) => word === "FOLDER" ? folder.path : word);
+    const all = ALL.map((name) => `--allow-${name}`);
+    await using program = new Program(args, {}, [Deno.execPath(), "run", "--quiet", "--no-prompt", ...all, script]);
+    assertEquals(JSON.parse(await program.stderr.find("[")), line[0] === "server" ? ["net"] : []);
+  });
+}
 
 Deno.test("mq server can run no program, write no file and read none, not even a given file again", async () => {
   const { left, attempts } = await probe(

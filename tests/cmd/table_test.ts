@@ -35,7 +35,7 @@ const ROWS: Row[] = [
     args: "frobnicate",
     code: 2,
     stderr:
-      "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, events, on, request, reply, why, top, demo, bench, completions, or mq --help\n",
+      "mq: unknown command frobnicate\nTry: one of server, logger, app, pub, cancel, events, on, request, reply, why, top, log, groups, dead, store, demo, bench, completions, or mq --help\n",
   },
   {
     args: "--frobnicate",
@@ -375,10 +375,14 @@ Usage: mq pub NAME [DATA|-] [flags]
 DATA is JSON or plain text; - reads stdin, where each line is the data of one event.
 It waits for the receipt of every event, and fails if one is refused. If the connection is lost, or Ctrl-C ends it,
 it prints how many events were confirmed, uncertain and not sent, and exits with 1.
+--in and --key need a broker with a store: mq server --store DIR. With --in it prints an id, by which mq cancel ID
+takes the event back. With --key, try again with the same key if there was no receipt.
 
 Flags:
   -s, --server HOST:PORT  The address of the broker; mqs://HOST:PORT for TLS. Default: $MQ_URL, or localhost:3001.
       --tls-ca FILE       The certificate, or CA certificate, to trust with mqs://. Default: $MQ_TLS_CA.
+      --in DURATION       Publish it later: after 10s, 15m, 1h or 7d. The broker keeps it until then.
+      --key WORD          Publish it once, however often it is tried with this key within two minutes.
       --json-data         Refuse data that is not JSON.
       --json              Print one JSON object per line: {id, at, from, event, data}.
       --hops N            How many handlers republished the event; mq on stops loops. Default: $MQ_HOPS, or 0.
@@ -391,6 +395,8 @@ Examples:
   mq pub error 'disk full'                   text as data
   seq 3 | mq pub update -                    three events
   mq pub create --json-data - < objects.txt  one object per line; lines that are not JSON are refused
+  mq pub create '{"id":1}' --in 1h           in an hour, also if the broker restarts meanwhile
+  mq pub create '{"id":1}' --key cart-17     once, also if it is typed again
 `,
   },
 
@@ -621,7 +627,7 @@ Examples:
   { args: "complet", code: 2, stderr: "mq: unknown command complet\nTry: mq completions\n" },
 
   // mq complete
-  { args: "complete -- 0 lo", code: 0, stdout: "logger\tsubscribes to events and prints them\n" },
+  { args: "complete -- 0 logg", code: 0, stdout: "logger\tsubscribes to events and prints them\n" },
   { args: "complete --limit 20s -- 1 pub de -s 127.0.0.1:PORT", code: 0, stdout: "delete\tevent\n" },
   { args: `complete -- 1 pub de -s ${NOBODY}`, code: 0 },
   { args: "complete -- 2 logger --tls-ca x", code: 0, stdout: "\tfiles\n" },

@@ -7,6 +7,8 @@ import { helpOfAll } from "../../cmd/help.ts";
 import { on } from "../../cmd/on.ts";
 import { drawWhy } from "../../cmd/why/drawing.ts";
 import { has, Program, programLine, RawClient, startBroker, until } from "../helpers.ts";
+import { startStored, tempFolder } from "../store/folder.ts";
+import { fillStore } from "./shared/filled_store.ts";
 
 setColorEnabled(false);
 
@@ -232,13 +234,41 @@ for (const { name, args, install } of SHELLS) {
       const lines = [define(`${call} ${all}`), install, patient, "echo ready | tr a-z A-Z"];
       for (const line of lines) await terminals.type(name, line, "Enter");
       await terminals.shows(name, "READY");
-      await terminals.type(name, "mq lo", "Tab");
+      await terminals.type(name, "mq logg", "Tab");
       await terminals.shows(name, /mq logger$/m);
       await terminals.type(name, `-s 127.0.0.1:${server.port} or`, "Tab");
       await terminals.shows(name, /mq logger -s \S+ order\.\\\*\.paid$/m);
     },
   });
 }
+
+Deno.test({
+  name: "on a terminal, mq dead purge asks, and mq groups shows what is left",
+  ignore: !has("tmux"),
+  async fn() {
+    await using folder = tempFolder();
+    await using server = await startStored(folder);
+    await fillStore(server.port);
+    await using terminals = new Terminals();
+    terminals.columns = 60;
+    const at = ["-s", `127.0.0.1:${server.port}`];
+    const shell = ["sh", "-c", `trap : INT; "$@"; echo "exit $?"`, "sh", ...programLine()];
+    const purge = async (name: string, key: string, then: RegExp) => {
+      await terminals.open(name, ...shell, "dead", "purge", "mail", ...at);
+      await terminals.shows(name, /Discard 1 dead job of mail\? \[y\/N\]/);
+      await terminals.type(name, key, ...key === "C-c" ? [] : ["Enter"]);
+      await terminals.shows(name, then);
+    };
+    const refused = /mq dead purge: Nothing was discarded\nexit 1/;
+    await purge("no", "n", refused);
+    await purge("interrupted", "C-c", refused);
+    await terminals.open("before", ...shell, "groups", ...at);
+    await terminals.shows("before", /^mail +0 +0 +0 +0 +0 +1/m);
+    await purge("yes", "y", /1 dead job of mail discarded\nexit 0/);
+    await terminals.open("after", ...shell, "groups", ...at);
+    await terminals.shows("after", /^mail +0 +0 +0 +0 +0 +0/m);
+  },
+});
 
 Deno.test({
   name: "on a terminal, Ctrl-C ends each program with exit code 0",

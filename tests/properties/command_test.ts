@@ -3,6 +3,7 @@ import { assertEquals, assertInstanceOf } from "@std/assert";
 import fc from "fast-check";
 import { type Command, type Flag, parseCommand, UsageError } from "../../cmd/command.ts";
 import { loadAll } from "../../cmd/commands.ts";
+import { someOperands } from "../cmd/shared/some_operands.ts";
 import { resultOf, runs, someText, textOf } from "./arbitraries.ts";
 
 const someValue = fc.oneof(someText, textOf("1", "0", "ms", "s", ",", "-", "=", "create", "true"));
@@ -24,7 +25,7 @@ for (const command of await loadAll()) {
   Deno.test(`parseCommand gives each flag of mq ${command.name} the text after it`, () => {
     const someFlag = fc.constantFrom(...flags);
     const property = fc.property(someFlag, fc.option(someValue), (name, value) => {
-      const operands = Array.from({ length: command.operands.min }, (_, index) => `${index}`);
+      const operands = someOperands(command);
       const commandLine = command.operands.commandLine ? ["cat", "--", `--${name}`] : [];
       const flag = value === null ? `--${name}` : `--${name}=${value}`;
       const argv = [...operands, flag, ...commandLine.length > 0 ? ["--", ...commandLine] : []];
