@@ -78,6 +78,7 @@ export class Groups {
       pull: (group, most) => store.pull(group, most),
       operate: (operation, waiter) => journal.operate(operation, waiter),
       transaction: () => journal.transaction,
+      canSettle: () => !journal.hasFailed,
       send: (group, member, jobs) => this.#send(group, member, jobs),
       died: (group, job) => this.#publishDead(group, job),
       told: ({ name }, job) => systemEvents.jobDied({ group: name, ...describeDead(job) }),

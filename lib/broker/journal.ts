@@ -145,6 +145,11 @@ export class Journal {
     await committed.promise;
   }
 
+  /** Whether the store is known not to work. */
+  get hasFailed(): boolean {
+    return this.#failure !== undefined;
+  }
+
   /**
    * Checks that the store works, as far as is known.
    *

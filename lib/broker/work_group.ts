@@ -56,6 +56,8 @@ export interface WorkGroupOptions {
   operate(operation: Operation, waiter?: Waiter): void;
   /** The transaction that gathers now. */
   readonly transaction: () => object;
+  /** Whether the store works, as far as is known: a job that cannot be settled must not be delivered. */
+  readonly canSettle: () => boolean;
   /** Sends jobs to a member, each with its number; returns the number of the first. */
   send(group: WorkGroup, member: Member, jobs: readonly Job[]): number;
   /** Publishes that a job is dead, in the turn in which the transaction with that is made. */
@@ -194,6 +196,7 @@ export class WorkGroup {
 
   /** Gives members jobs as far as they may have more, in turns. */
   distribute(): void {
+    if (!this.#with.canSettle()) return; // It is woken when the store works again.
     const given = new Map<Member, Job[]>();
     let idle = 0; // How many members one after another can take none.
     while (this.#waiting.length > 0 && idle < this.#members.length) {
