@@ -21,6 +21,9 @@ const WIPE = "\r\x1b[K";
  */
 const EXIT_EVERY_MS = 250;
 
+/** The id of an event. One that a lesson has its reader type stands for the one that was shown in that terminal. */
+const ID = /\b[0-7][0-9A-HJKMNP-TV-Z]{25}\b/g;
+
 const encoder = new TextEncoder();
 
 /** What a terminal needs to be one: `script` gives a shell a terminal of its own. */
@@ -114,6 +117,8 @@ class Terminal implements AsyncDisposable {
   readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
   readonly #stdout: ReadableStreamDefaultReader<Uint8Array>;
   readonly #lines: Lines;
+  /** The last id of the last expected line that had one. */
+  #shownId: string | undefined;
 
   constructor(folder: string, bin: string, port: string) {
     const path = [bin, Deno.execPath().replace(/\/[^/]*$/, ""), Deno.env.get("PATH")].join(":");
@@ -145,9 +150,13 @@ class Terminal implements AsyncDisposable {
   /** Types lines; `^C` is the key that ends a program, and `^D` the one that ends what is typed. */
   async type(lines: readonly string[]): Promise<void> {
     for (const line of lines) {
-      const keys = line === "^C" ? "\x03" : line === "^D" ? "\x04" : `${line}\n`;
+      const keys = line === "^C" ? "\x03" : line === "^D" ? "\x04" : `${this.#withShownId(line)}\n`;
       await this.#stdin.write(encoder.encode(keys));
     }
+  }
+
+  #withShownId(line: string): string {
+    return line.replaceAll(ID, (id) => this.#shownId ?? id);
   }
 
   /** Waits until it shows lines, in this order; others may come between them. */
@@ -160,13 +169,17 @@ class Terminal implements AsyncDisposable {
     try {
       for (let line = await this.#lines.next(); line !== null; line = await this.#lines.next()) {
         const shown = line.split(WIPE).at(-1)!.replaceAll("\r", "");
-        if (isShown(expected, shown)) return;
+        if (isShown(expected, shown)) return this.#noteId(shown);
         seen.push(shown);
       }
     } catch (error) {
       throw new Error(`${(error as Error).message}: ${JSON.stringify(expected)}; there was:\n${seen.join("\n")}`);
     }
     throw new Error(`The terminal was closed before it showed ${JSON.stringify(expected)}:\n${seen.join("\n")}`);
+  }
+
+  #noteId(shown: string): void {
+    this.#shownId = shown.match(ID)?.at(-1) ?? this.#shownId;
   }
 
   /** Ends the shell from its prompt, which needs that nothing else runs there. */
