@@ -98,6 +98,8 @@ const CASES: Record<string, (tree: Tree) => Promise<void>> = {
 const BY_HAND = new Map([
   ["ok", "nothing but gate, test and test:browser, one after another"],
   ["bench:peers", "it measures for half an hour"],
+  ["bench:stored", "it measures for ten minutes"],
+  ["soak:kill", "it kills for a minute; tests/store/kill_test.ts does so ten times"],
   ["soak:hostile", "it attacks for minutes"],
   ["soak:slow", "it publishes at full rate for minutes"],
   ["soak:page", "it publishes at full rate for minutes, beside Chromium"],
