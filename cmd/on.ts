@@ -28,6 +28,7 @@ import { DEFAULT_TRIES, GroupHandling } from "./on/group_handling.ts";
 import { Handling, logStart } from "./shared/handling.ts";
 import { InvalidValueError } from "./shared/errors.ts";
 import { PATTERN } from "./shared/operands.ts";
+import { sinceFlag } from "./shared/since.ts";
 
 const flags = {
   ...brokerFlags,
@@ -48,9 +49,10 @@ const flags = {
       suggestFor: ["queue", "consumer", "durable", "q"],
     },
   ),
-  since: option("FROM", "Where a new group begins: all, an id, a time, or a duration such as 1h.", (text) => text, {
-    defaultValue: ["the next event", undefined],
-  }),
+  since: sinceFlag("Where a new group begins: all, an id, a time, or a duration such as 1h.", [
+    "the next event",
+    undefined,
+  ]),
   emit: option(
     "NAME",
     "Publish the output of a successful run as the data of an event of that name.",

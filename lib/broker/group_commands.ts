@@ -31,6 +31,9 @@ const MAX_SETTLED = 1000;
 /** How many jobs `/peek` shows unless told otherwise, and at most. */
 const [PEEKED_JOBS, MAX_PEEKED_JOBS] = [10, 100];
 
+/** How much of the data of a job is shown, in UTF-16 code units: one job always fits a response. */
+const MAX_SHOWN_CHARACTERS = 4096;
+
 const STATES = ["ready", "delayed", "dead"] as const;
 
 /** What {@linkcode GroupCommands} work on. */
@@ -229,12 +232,15 @@ class Settled extends PendingResponse implements Waiter {
 /** A job, as `/peek` shows it. */
 function describeJob({ tries, at, why, record }: PeekedJob): object {
   const { id, from, line } = parseRecord(record);
-  const [event, data] = takeWord(line);
+  const [event, text] = takeWord(line);
+  const data = text.slice(0, MAX_SHOWN_CHARACTERS);
+  const cut = data.length < text.length && { cut: true };
   return {
     id,
     from,
     event,
     data,
+    ...cut,
     tries,
     ...(at !== undefined && { at: new Date(at).toISOString() }),
     ...(why && { why }),

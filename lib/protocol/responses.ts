@@ -318,6 +318,8 @@ export interface PeekedJob {
   event: string;
   /** Its data, as it stands on a line. */
   data: string;
+  /** Whether that is only the beginning of it. */
+  cut?: true;
   /** How often the job was delivered. */
   tries: number;
   /** When it is due, or died, in ISO 8601; undefined for a job that was never delivered. */

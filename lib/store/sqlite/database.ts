@@ -73,7 +73,7 @@ export function openDatabase({ folder, isSynced }: DatabaseOptions): DatabaseSyn
     checkWritable(folder);
     const database = new DatabaseSync(`${folder}/${FILE_NAME}`);
     try {
-      database.exec("PRAGMA locking_mode = EXCLUSIVE");
+      database.exec("PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE");
       checkOwner(database, folder);
       prepare(database, isSynced);
       migrate(database, folder);

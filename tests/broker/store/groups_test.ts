@@ -214,3 +214,17 @@ Deno.test("14.4 a key repeats the first receipt, also after a restart, and its e
   const again = JSON.parse((await client.lines.find("/ok 4")).slice("/ok 4 ".length));
   assertEquals(again, { ...JSON.parse(receipt), duplicate: true });
 });
+
+Deno.test("14.9 /peek shows the beginning of data that is long, so that every job can be seen", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const [publisher, member] = await server.connect(2);
+  const next = await join(member, "work n");
+  await publish(publisher, `n ${"\u0001".repeat(200_000)}`);
+  await next();
+  await member.line(`/bury 1 ${"\u0001".repeat(10_000)}`);
+  await member.lines.find("/ok bury");
+  await publisher.line("/peek work dead");
+  const [{ data, cut }] = JSON.parse((await publisher.lines.find("/ok peek")).slice("/ok peek ".length));
+  assertEquals([data.length, cut], [4096, true]);
+});
