@@ -94,7 +94,7 @@ export class Groups {
   }
 
   /**
-   * A connection joins a group.
+   * A connection joins a group. Its first job comes behind the response.
    *
    * @param connection The connection.
    * @param request Which, and how.
@@ -125,6 +125,8 @@ export class Groups {
     group.patterns = patterns;
     group.options = options;
     if (!connection.ended) this.#enter(connection, group, ahead);
+    // The response is the next in its queue: no later line is read before.
+    connection.responses.push(() => this.#begin(connection, group));
     return { group: name, patterns: [...patterns], ...options, ahead, isNew };
   }
 
@@ -132,6 +134,11 @@ export class Groups {
     const own = this.#memberships.get(connection) ?? new Map<WorkGroup, Member>();
     this.#memberships.set(connection, own);
     own.set(group, group.join(connection, ahead));
+  }
+
+  #begin(connection: Connection, group: WorkGroup): void {
+    const member = this.#memberOf(connection, group);
+    if (member !== undefined) group.told(member);
   }
 
   #memberOf(connection: Connection, group: WorkGroup): Member | undefined {

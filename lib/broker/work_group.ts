@@ -43,6 +43,8 @@ export interface Member {
   readonly ahead: number;
   /** The jobs that it has. */
   readonly deliveries: Set<Delivery>;
+  /** Whether it has been told that it is a member: only then it gets jobs. */
+  isTold: boolean;
 }
 
 /** What a {@linkcode WorkGroup} works with. */
@@ -129,17 +131,26 @@ export class WorkGroup {
   }
 
   /**
-   * Adds a member.
+   * Adds a member. It gets no jobs before it has been told that it is one.
    *
    * @param connection The connection.
    * @param ahead How many jobs it may have at once.
    * @returns The member.
    */
   join(connection: Connection, ahead: number): Member {
-    const member: Member = { connection, ahead, deliveries: new Set() };
+    const member: Member = { connection, ahead, deliveries: new Set(), isTold: false };
     this.#members.push(member);
-    this.distribute();
     return member;
+  }
+
+  /**
+   * A member has been told that it is one.
+   *
+   * @param member The member.
+   */
+  told(member: Member): void {
+    member.isTold = true;
+    this.distribute();
   }
 
   /**
@@ -375,8 +386,9 @@ export class WorkGroup {
   }
 }
 
-function mayTakeMore({ connection, ahead, deliveries }: Member, given: number): boolean {
-  return deliveries.size + given < ahead && !connection.ended && connection.queue.queuedBytes < MAX_QUEUED_BYTES;
+function mayTakeMore({ connection, ahead, deliveries, isTold }: Member, given: number): boolean {
+  return isTold && deliveries.size + given < ahead && !connection.ended &&
+    connection.queue.queuedBytes < MAX_QUEUED_BYTES;
 }
 
 function failedJob({ key, tries, record }: Job, at: number, why: string): FailedJob {

@@ -228,3 +228,15 @@ Deno.test("14.9 /peek shows the beginning of data that is long, so that every jo
   const [{ data, cut }] = JSON.parse((await publisher.lines.find("/ok peek")).slice("/ok peek ".length));
   assertEquals([data.length, cut], [4096, true]);
 });
+
+Deno.test("14.6 the response to /join comes before the first job, also where jobs wait for a member", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const [publisher, first, second] = await server.connect(3);
+  const next = await join(first, 'work {"ahead":1} n');
+  await publish(publisher, "n 1", "n 2", "n 3");
+  await next(); // The others have been taken from the store, and wait.
+  await second.line("/unsub >", "/pub p n 4", "/join work n", "/leave work");
+  await second.lines.find("/ok p");
+  assertEquals((await second.lines.next())!.split(" ", 2).join(" "), "/ok join");
+});
