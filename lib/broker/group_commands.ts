@@ -188,13 +188,19 @@ export class GroupCommands {
         'Cannot discard jobs: it is "/purge GROUP ready" or "/purge GROUP dead"',
       );
     }
-    const group = this.#options.groups.get(name);
+    const { groups, journal } = this.#options;
+    const group = groups.get(name);
+    journal.check();
     const waiting = state === "ready" ? group.takeWaiting() : [];
-    const { journal } = this.#options;
     const done = waiting.map(({ key }) => key);
     if (done.length > 0) journal.operate({ do: "settle", group: name, done, again: [], dead: [] });
-    const jobs = await journal.carryOut<number>({ do: "purge", group: name, state });
-    return { jobs: jobs + waiting.length };
+    try {
+      const jobs = await journal.carryOut<number>({ do: "purge", group: name, state });
+      return { jobs: jobs + waiting.length };
+    } catch (error) {
+      group.returnWaiting(waiting);
+      throw error;
+    }
   }
 
   async #forget(name: string): Promise<undefined> {

@@ -85,7 +85,9 @@ export class StoreCommands {
     const [ref, tail] = takeWord(rest);
     const [key, published] = takeWord(tail);
     const { event } = parsePublish(`${ref} ${published}`, form, connection.name);
-    if (key.length > MAX_KEY_CHARACTERS) throw new ProtocolError("bad-arguments", `Cannot publish: it is ${form}`);
+    if (key.length > MAX_KEY_CHARACTERS || /\p{Cc}/u.test(key)) {
+      throw new ProtocolError("bad-arguments", `Cannot publish: it is ${form}`);
+    }
     const now = Date.now();
     const response = new PendingResponse();
     const isKnown = keys.find(key, now, (receipt, error) => {

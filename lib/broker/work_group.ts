@@ -45,6 +45,8 @@ export interface Member {
   readonly deliveries: Set<Delivery>;
   /** Whether it has been told that it is a member: only then it gets jobs. */
   isTold: boolean;
+  /** Whether it gets more jobs as soon as what is queued for it has been written. */
+  waitsForQueue: boolean;
 }
 
 /** What a {@linkcode WorkGroup} works with. */
@@ -138,7 +140,7 @@ export class WorkGroup {
    * @returns The member.
    */
   join(connection: Connection, ahead: number): Member {
-    const member: Member = { connection, ahead, deliveries: new Set(), isTold: false };
+    const member: Member = { connection, ahead, deliveries: new Set(), isTold: false, waitsForQueue: false };
     this.#members.push(member);
     return member;
   }
@@ -205,6 +207,16 @@ export class WorkGroup {
     return waiting;
   }
 
+  /**
+   * Gives back what {@linkcode WorkGroup.takeWaiting} has taken.
+   *
+   * @param jobs The jobs.
+   */
+  returnWaiting(jobs: readonly Job[]): void {
+    this.#waiting.unshift(...jobs);
+    this.distribute();
+  }
+
   /** Gives members jobs as far as they may have more, in turns. */
   distribute(): void {
     if (!this.#with.canSettle()) return; // It is woken when the store works again.
@@ -214,8 +226,10 @@ export class WorkGroup {
       const member = this.#members.shift()!;
       this.#members.push(member);
       const jobs = given.get(member) ?? [];
-      if (!mayTakeMore(member, jobs.length)) idle++;
-      else {
+      if (!mayTakeMore(member, jobs.length)) {
+        idle++;
+        this.#awaitQueue(member);
+      } else {
         idle = 0;
         jobs.push(this.#waiting.shift()!);
         given.set(member, jobs);
@@ -272,8 +286,17 @@ export class WorkGroup {
       this.#deliveries.add(delivery);
     }
     if (this.#deadlineTimer === undefined) this.#watchDeadlines();
-    const isFull = member.connection.queue.queuedBytes >= MAX_QUEUED_BYTES;
-    if (isFull) void member.connection.queue.drained().then(() => this.distribute());
+  }
+
+  /** What is queued for a member, be it jobs or anything else, may be why it gets none now. */
+  #awaitQueue(member: Member): void {
+    const { connection: { queue, ended } } = member;
+    if (member.waitsForQueue || ended || queue.queuedBytes < MAX_QUEUED_BYTES) return;
+    member.waitsForQueue = true;
+    void queue.drained().then((isOpen) => {
+      member.waitsForQueue = false;
+      if (isOpen) this.distribute();
+    });
   }
 
   #watchDeadlines(): void {

@@ -258,3 +258,34 @@ Deno.test("openStore refuses a file that is no database, and leaves it", async (
   assertEquals(error.code, "store-foreign");
   assertEquals((await Deno.readTextFile(file)).startsWith("This is the diary"), true);
 });
+
+Deno.test("Store.read keeps a page small where large events follow a small one", async () => {
+  await using folder = tempFolder();
+  const store = await openStore({ folder: folder.path });
+  await append(store, block(["small"]));
+  for (let round = 0; round < 20; round++) await append(store, block(["n".repeat(1_000_000)]));
+  const { text, last } = await store.read("", [">"]);
+  assertEquals(text.length < 1_200_000, true, String(text.length));
+  assertEquals(last !== undefined, true);
+  assertEquals((await readAll(store)).length, 21);
+  await store.close();
+});
+
+Deno.test("Store.pull takes failed jobs up to a size, and says that there are more", async () => {
+  await using folder = tempFolder();
+  const store = await openStore({ folder: folder.path });
+  await apply(store, join("work", [">"]));
+  for (let round = 0; round < 5; round++) await append(store, block(["n".repeat(500_000)]));
+  const jobs = [...(await store.pull("work", 9)).jobs, ...(await store.pull("work", 9)).jobs];
+  const again = jobs.map(({ key, record }) => ({ key, record, tries: 1, at: 0, why: "" }));
+  await apply(store, { do: "settle", group: "work", done: [], again, dead: [] });
+  const taken: number[] = [];
+  for (let hasMore = true; hasMore;) {
+    const pulled = await store.pull("work", 9);
+    assertEquals(pulled.jobs.length < 5, true);
+    taken.push(...pulled.jobs.map(({ key }) => key));
+    hasMore = pulled.hasMore;
+  }
+  assertEquals(taken, jobs.map(({ key }) => key));
+  await store.close();
+});

@@ -58,6 +58,10 @@ export class GroupStatements {
   readonly deleteJob: StatementSync;
   /** The jobs of a group up to a time, dead or not. */
   readonly jobsUntil: StatementSync;
+  /** The positions of the jobs of a group that are due at a time. */
+  readonly dueUntil: StatementSync;
+  /** One of these jobs. */
+  readonly job: StatementSync;
   /** The same behind a time. */
   readonly jobsAfter: StatementSync;
   /** When the first job behind a time is due. */
@@ -85,6 +89,10 @@ export class GroupStatements {
     this.putJob = database.prepare("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?)");
     this.deleteJob = database.prepare("DELETE FROM jobs WHERE group_id = ? AND position = ?");
     this.jobsUntil = database.prepare(`${jobs} AND at <= ? ORDER BY at, position LIMIT ?`);
+    this.dueUntil = database.prepare(
+      "SELECT position FROM jobs WHERE group_id = ? AND dead = 0 AND at <= ? ORDER BY at, position LIMIT ?",
+    );
+    this.job = database.prepare("SELECT tries, record FROM jobs WHERE group_id = ? AND position = ?");
     this.jobsAfter = database.prepare(`${jobs} AND at > ? ORDER BY at, position LIMIT ?`);
     this.nextAt = database.prepare("SELECT min(at) AS at FROM jobs WHERE group_id = ? AND dead = 0 AND at > ?");
     this.counts = database.prepare("SELECT dead, count(*) AS jobs FROM jobs WHERE group_id = ? GROUP BY dead");
@@ -174,28 +182,33 @@ export class Group {
    */
   pull(most: number, now: number): Pulled {
     const jobs: Job[] = [];
-    this.#takeRetries(jobs, most, now);
+    const hasMoreDue = this.#takeRetries(jobs, most, now);
     let expired = this.#takeOpened(jobs, most);
     expired += this.#takeNew(jobs, most);
     const { at } = this.#waiting > this.#retried.size ? this.#statements.nextAt.get(this.#id, now)! : { at: null };
     return {
       jobs,
       nextDue: at === null ? undefined : Number(at),
-      hasMore: this.#cursor < this.#log.lastPosition,
+      hasMore: hasMoreDue || this.#again.length > 0 || this.#cursor < this.#log.lastPosition,
       expired,
     };
   }
 
-  /** The jobs that have failed and are due. */
-  #takeRetries(jobs: Job[], most: number, now: number): void {
-    if (this.#waiting === this.#retried.size) return;
-    const rows = this.#rowsUntil(0, now, most + this.#retried.size);
-    for (const { position, tries, record } of rows) {
-      if (jobs.length === most) return;
+  /** The jobs that have failed and are due; returns whether there may be more of them. */
+  #takeRetries(jobs: Job[], most: number, now: number): boolean {
+    if (this.#waiting === this.#retried.size) return false;
+    const { dueUntil, job } = this.#statements;
+    const due = dueUntil.all(this.#id, now, most + this.#retried.size) as unknown as Pick<JobRow, "position">[];
+    let characters = 0;
+    for (const { position } of due) {
+      if (jobs.length === most || characters >= PULLED_CHARACTERS) return true;
       if (this.#retried.has(position)) continue;
+      const { tries, record } = job.get(this.#id, position) as unknown as Pick<JobRow, "tries" | "record">;
       this.#retried.add(position);
       jobs.push({ key: position, tries, record: decoder.decode(record) });
+      characters += record.length;
     }
+    return due.length === most + this.#retried.size;
   }
 
   /** The jobs that were delivered before the broker ended; returns how many of them the log has no longer. */

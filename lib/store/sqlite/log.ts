@@ -56,6 +56,7 @@ export class Log {
   readonly #from: StatementSync;
   readonly #headAt: StatementSync;
   readonly #heads: StatementSync;
+  readonly #headsFrom: StatementSync;
   readonly #size: StatementSync;
   readonly #delete: StatementSync;
   readonly #cache = new Map<number, ReadBlock>();
@@ -78,6 +79,9 @@ export class Log {
       "SELECT position, first, count, start FROM log WHERE position <= ? ORDER BY position DESC LIMIT 1",
     );
     this.#heads = database.prepare("SELECT position, first, count, start FROM log ORDER BY position LIMIT ?");
+    this.#headsFrom = database.prepare(
+      "SELECT position, first, count, start FROM log WHERE position >= ? ORDER BY position LIMIT ?",
+    );
     this.#size = database.prepare("SELECT length(records) AS bytes FROM log WHERE position = ?");
     this.#delete = database.prepare("DELETE FROM log WHERE position < ?");
     this.#begin();
@@ -220,13 +224,15 @@ export class Log {
     return { text, count, hasHeaders, last };
   }
 
-  /** The next blocks for a page that has some bytes already: about as many as fit, by the size of the first. */
+  /** The next blocks for a page that has some bytes already: as many as fit, and at least one. */
   #blocksFrom(position: number, bytes: number): ReadBlock[] {
     const first = this.block(position);
     if (first === undefined) return [];
-    const next = first.position + first.count;
-    const more = Math.min(MAX_ROWS, Math.floor((PAGE_BYTES - bytes) / first.text.length));
-    const rows = more > 0 ? this.#from.all(next, more) as unknown as Row[] : [];
+    const heads = this.#headsFrom.all(first.position, MAX_ROWS) as unknown as Head[];
+    const end = heads[0].start + PAGE_BYTES - bytes;
+    // Where a block begins the one before it has ended: the last one that is taken is behind no more than a page.
+    const more = heads.slice(1).filter((_head, index) => (heads[index + 2]?.start ?? Infinity) <= end).length;
+    const rows = more > 0 ? this.#from.all(endOf(first), more) as unknown as Row[] : [];
     return [first, ...rows.map(readBlock)];
   }
 
