@@ -74,7 +74,7 @@ export class GroupCommands {
       ["peek", permitted(LISTENERS, (connection, rest) => ask(connection, "peek", this.#peek(rest)))],
       ["kick", permitted(ALL, (connection, rest) => ask(connection, "kick", this.#kick(rest)))],
       ["purge", permitted(ALL, (connection, rest) => ask(connection, "purge", this.#purge(rest)))],
-      ["forget", permitted(ALL, (connection, rest) => ask(connection, "forget", this.#forget(rest.trim())))],
+      ["forget", permitted(ALL, (connection, rest) => ask(connection, "forget", options.groups.forget(rest.trim())))],
     ]);
   }
 
@@ -201,18 +201,6 @@ export class GroupCommands {
       group.returnWaiting(waiting);
       throw error;
     }
-  }
-
-  async #forget(name: string): Promise<undefined> {
-    const { groups, journal } = this.#options;
-    const group = groups.get(name);
-    const { length } = group.members;
-    if (length > 0) {
-      throw new ProtocolError("group-differs", `Cannot forget the group ${quote(name)}: it has members (${length})`);
-    }
-    await journal.carryOut({ do: "forget", group: name });
-    groups.forget(group);
-    return undefined;
   }
 }
 

@@ -61,6 +61,8 @@ export class Groups {
   readonly #groups = new Map<string, WorkGroup>();
   /** The groups that a connection is a member of. */
   readonly #memberships = new Map<Connection, Map<WorkGroup, Member>>();
+  /** What is done to a group after the other, by its name: each decides by what the one before has come to. */
+  readonly #turns = new Map<string, Promise<unknown>>();
 
   /**
    * Makes the groups that a store has.
@@ -102,13 +104,26 @@ export class Groups {
    * @throws {ProtocolError} With the code `bad-arguments`, if the connection is a member already; `group-differs`, if the
    * group has other members that have joined it in another way; `too-many-groups`.
    */
-  async join(connection: Connection, request: JoinRequest): Promise<Json> {
+  join(connection: Connection, request: JoinRequest): Promise<Json> {
+    return this.#inTurn(request.group, () => this.#join(connection, request));
+  }
+
+  #inTurn<T>(name: string, act: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(name) ?? Promise.resolve();
+    const turn = before.then(act, act);
+    this.#turns.set(name, turn);
+    const forget = () => this.#turns.get(name) === turn && this.#turns.delete(name);
+    turn.then(forget, forget);
+    return turn;
+  }
+
+  async #join(connection: Connection, request: JoinRequest): Promise<Json> {
     const { group: name, patterns, options: named, after, ahead } = request;
     const known = this.#groups.get(name);
     if (known !== undefined && this.#memberOf(connection, known) !== undefined) {
       throw new ProtocolError("bad-arguments", `Cannot join ${quote(name)}: this connection is a member of it`);
     }
-    if (known === undefined && this.#groups.size >= MAX_GROUPS) {
+    if (known === undefined && this.#groups.size + this.#turns.size > MAX_GROUPS) {
       throw new ProtocolError("too-many-groups", `Cannot have more than ${MAX_GROUPS} groups: /forget some first`);
     }
     const options = { ...DEFAULT_GROUP, ...known?.options, ...named };
@@ -205,12 +220,20 @@ export class Groups {
   }
 
   /**
-   * Removes a group from the broker: the store has it no longer.
+   * Discards a group without members.
    *
-   * @param group The group.
+   * @param name Its name.
+   * @throws {ProtocolError} With the code `no-group`; `group-differs`, if it has members; `store-failed`.
    */
-  forget(group: WorkGroup): void {
-    this.#groups.delete(group.name);
+  forget(name: string): Promise<void> {
+    return this.#inTurn(name, async () => {
+      const { length } = this.get(name).members;
+      if (length > 0) {
+        throw new ProtocolError("group-differs", `Cannot forget the group ${quote(name)}: it has members (${length})`);
+      }
+      await this.#options.journal.carryOut({ do: "forget", group: name });
+      this.#groups.delete(name);
+    });
   }
 
   /** What is known of all groups. */

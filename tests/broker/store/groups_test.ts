@@ -259,3 +259,28 @@ Deno.test("14.6 a member that has not read its events gets its jobs when it has"
   for (let round = 0; round < 12; round++) await member.lines.find("big");
   assertEquals((await member.lines.find("/job")).endsWith(" n 1"), true);
 });
+
+Deno.test("14.6 of two that join a new group otherwise at once, one is refused; a group that is joined is not forgotten", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const clients = await server.connect(2);
+  for (let round = 0; round < 5; round++) {
+    await Promise.all(clients.map((client, index) => client.line("/unsub >", `/join g${round} n${index}`)));
+    const answers = await Promise.all(clients.map(async (client) => {
+      await client.lines.find("/ok unsub");
+      return (await client.lines.next())!.split(" ", 3).slice(0, 3).join(" ");
+    }));
+    assertEquals(answers.filter((answer) => answer.startsWith("/ok join")).length, 1, answers.join());
+    assertEquals(answers.filter((answer) => answer === "/err join group-differs").length, 1, answers.join());
+    const member = clients[answers.findIndex((answer) => answer.startsWith("/ok"))];
+    await member.line(`/leave g${round}`);
+    await member.lines.find("/ok leave");
+    await Promise.all([clients[0].line(`/join g${round} n`), clients[1].line(`/forget g${round}`)]);
+    const [joined, forgotten] = await Promise.all(clients.map((client) => client.lines.next()));
+    assertEquals(joined!.startsWith("/ok join"), true, joined!);
+    // If it was forgotten first, it has been made again.
+    assertEquals(joined!.includes('"isNew":true'), forgotten === "/ok forget", forgotten!);
+    await clients[1].line("/groups");
+    assertEquals((await clients[1].lines.find("/ok groups")).includes(`"group":"g${round}"`), true);
+  }
+});
