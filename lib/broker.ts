@@ -22,13 +22,20 @@ import { Subscriptions } from "./broker/subscriptions.ts";
 import { SystemEvents } from "./broker/system_events.ts";
 import { type Codec, LINE_CODEC } from "./net/codec.ts";
 import { acceptAll, type Listener, type ListenOptions, listenTcp, prepare } from "./net/listen.ts";
-import type { MemoryBudget } from "./net/memory.ts";
+import { MemoryBudget } from "./net/memory.ts";
 import type { Flow } from "./net/read_scheduler.ts";
 import type { Transport } from "./net/transport.ts";
 import type { Json } from "./protocol/data.ts";
 import { MqError, ProtocolError, quote } from "./protocol/errors.ts";
 import { checkPublishable, DEFAULT_EVENTS, eventLine } from "./protocol/event.ts";
-import { checkLimits, CLIENTS_PER_PAGE, DEFAULT_LIMITS, type Limits, MAX_HOPS } from "./protocol/limits.ts";
+import {
+  checkLimits,
+  CLIENTS_PER_PAGE,
+  DEFAULT_LIMITS,
+  heldBytesLimit,
+  type Limits,
+  MAX_HOPS,
+} from "./protocol/limits.ts";
 import { BROKER_NAME, type EventHeaders, formatEvent, isClientName } from "./protocol/lines.ts";
 import { checkRecognizable } from "./protocol/pattern.ts";
 import { isLongerThan } from "./protocol/text.ts";
@@ -81,6 +88,7 @@ export class Broker implements AsyncDisposable {
   readonly #router: Router;
   readonly #systemEvents = new SystemEvents((name, data) => this.#publishSystemEvent(name, data));
   readonly #subscriptions: Subscriptions;
+  readonly #memory: MemoryBudget;
   readonly #pool: Pool;
   readonly #directPublishers: DirectPublishers;
   /** What a broker with a store has more; undefined for one without. */
@@ -114,6 +122,7 @@ export class Broker implements AsyncDisposable {
     this.#subscriptions = new Subscriptions(this.#router, this.#systemEvents, this.#limits.patterns);
     this.#directPublishers = new DirectPublishers(this.#limits.eventsPerSecond);
     this.storeInfo = store && { keep: [...keep], syncMs: store.syncMs };
+    this.#memory = new MemoryBudget(heldBytesLimit(this.#limits.memoryBytes));
     this.#stored = store && this.#makeStored(store);
     this.#pool = this.#makePool();
   }
@@ -129,6 +138,7 @@ export class Broker implements AsyncDisposable {
       replays: stored?.replays,
       groups: stored?.groups,
       limits: this.#limits,
+      memory: this.#memory,
       slow: this.#options.slow ?? "disconnect",
       authenticator: this.#authenticator,
       callbacks: this.#callbacks,
@@ -147,6 +157,7 @@ export class Broker implements AsyncDisposable {
     return new Stored({
       store,
       limits: this.#limits,
+      memory: this.#memory,
       events: this.events,
       fanOut: this.#fanOut,
       subscriptions: this.#subscriptions,

@@ -28,8 +28,8 @@ export const deadPurge = defineCommand({
     await using client = await connectToStore("dead purge", flags, io);
     const dead = (await client.store.groups(io.signal)).find((report) => report.group === group)?.dead ?? 0;
     if (!flags.yes && dead > 0) await confirm(`Discard ${count(dead, "dead job")} of ${group}?`, io);
-    const purged = await client.store.purge(group, "dead");
-    io.stdout.line(`${count(purged, "dead job")} of ${group} discarded`);
+    const { jobs } = await client.store.purge(group, "dead");
+    io.stdout.line(`${count(jobs, "dead job")} of ${group} discarded`);
     return 0;
   },
 });

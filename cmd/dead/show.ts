@@ -9,10 +9,10 @@ import { MqError } from "../../lib/protocol/errors.ts";
 import { brokerFlags } from "../shared/broker_flags.ts";
 import { defineCommand, toggle } from "../command.ts";
 import { titleOf } from "../commands.ts";
-import { count, formatDateTime, printable, reasonLines } from "../shared/format.ts";
+import { formatDateTime, printable, reasonLines } from "../shared/format.ts";
 import { GROUP, ID } from "../shared/operands.ts";
 import { connectToStore } from "../shared/store_access.ts";
-import { type DeadJobs, deadJobsOf, eventOf, formatDeadJson } from "./jobs.ts";
+import { eventOf, formatDeadJson } from "./jobs.ts";
 
 /** The width of the column with the names of what is shown. */
 const LABEL_COLUMNS = 11;
@@ -36,19 +36,12 @@ export const deadShow = defineCommand({
   permissions: ["net"],
   async run({ flags, operands: [group, id] }, io) {
     await using client = await connectToStore("dead show", flags, io);
-    const dead = await deadJobsOf(client, group);
-    const job = dead.jobs.find((job) => job.id === id);
-    if (job === undefined) throw notShown(group, id, dead);
+    const [job] = await client.store.peek(group, "dead", id);
+    if (job === undefined) throw new MqError("not-found", `The group ${group} has no dead job of the event ${id}`);
     io.stdout.line(flags.json ? formatDeadJson(group, job) : describeJob(group, job));
     return 0;
   },
 });
-
-function notShown(group: string, id: string, { jobs, total }: DeadJobs): MqError {
-  if (jobs.length === total) return new MqError("not-found", `The group ${group} has no dead job of the event ${id}`);
-  const some = `The group ${group} has ${count(total, "dead job")}, of which the broker shows ${jobs.length}`;
-  return new MqError("not-found", `${some}: ${id} is not among these`);
-}
 
 function describeJob(group: string, job: PeekedJob): string {
   const { name, text, from, id, at } = eventOf(job);

@@ -7,9 +7,6 @@ import { parseRecord, type StoredEvent } from "../store/record.ts";
 import type { DelayedEvent, Store } from "../store/store.ts";
 import type { Journal } from "./journal.ts";
 
-/** How many events are taken from the store at once. */
-const PAGE_EVENTS = 1000;
-
 /** The store is looked at that often, whatever was said to be next: the clock may have been set. In milliseconds. */
 const MAX_WAIT_MS = 60_000;
 
@@ -98,12 +95,12 @@ export class Delays {
   async #publishDue(): Promise<number> {
     const { store, journal } = this.#options;
     while (!this.#isClosed) {
-      const events = await store.delayed(PAGE_EVENTS);
-      const now = Date.now();
-      const due = events.filter((event) => event.due <= now && !this.#cancelled.has(event.id));
-      if (due.length === 0 || this.#isClosed) return events[0]?.due ?? Infinity;
+      const { events, nextDue } = await store.due();
+      const due = events.filter(({ id }) => !this.#cancelled.has(id));
+      if (due.length === 0 || this.#isClosed) return events[0]?.due ?? nextDue ?? Infinity;
       journal.check();
-      await Promise.all(due.map((event) => this.#publish(event)));
+      if (journal.isFull) await journal.room();
+      else await Promise.all(due.map((event) => this.#publish(event)));
     }
     return Infinity;
   }

@@ -146,18 +146,20 @@ export class GroupCommands {
     return fit(await groups.describe());
   }
 
-  /** `/peek GROUP STATE [COUNT]` */
+  /** `/peek GROUP STATE [COUNT]`, or `/peek GROUP dead ID` */
   async #peek(rest: string): Promise<unknown> {
-    const [name, state, most = String(PEEKED_JOBS), ...more] = words(rest);
-    const isGood = more.length === 0 && STATES.some((known) => known === state) && isCount(most, MAX_PEEKED_JOBS);
+    const [name, state, which = String(PEEKED_JOBS), ...more] = words(rest);
+    const isOne = state === "dead" && ULID.test(which);
+    const isGood = more.length === 0 && STATES.some((known) => known === state) &&
+      (isOne || isCount(which, MAX_PEEKED_JOBS));
     if (!isGood) {
       const form = `"/peek GROUP STATE [COUNT]", with ready, delayed or dead, and 1 to ${MAX_PEEKED_JOBS}`;
-      throw new ProtocolError("bad-arguments", `Cannot show jobs: it is ${form}`);
+      throw new ProtocolError("bad-arguments", `Cannot show jobs: it is ${form}, or "/peek GROUP dead ID"`);
     }
     const { groups, journal, store } = this.#options;
     const group = groups.get(name);
     await journal.written();
-    const jobs = await store.peek(group.name, state as typeof STATES[number], Number(most));
+    const jobs = await store.peek(group.name, state as typeof STATES[number], isOne ? which : Number(which));
     return fit(jobs.map(describeJob));
   }
 
@@ -170,7 +172,7 @@ export class GroupCommands {
     }
     const group = this.#options.groups.get(name);
     const id = which === "all" ? undefined : which;
-    const jobs = await this.#options.journal.carryOut<number>({ do: "kick", group: name, id, at: Date.now() });
+    const jobs = await this.#options.journal.carryOut<number>({ do: "kick", group: name, id });
     if (jobs === 0 && id !== undefined) {
       throw new ProtocolError("not-found", `The group ${quote(name)} has no dead job of the event ${id}`);
     }
@@ -188,19 +190,7 @@ export class GroupCommands {
         'Cannot discard jobs: it is "/purge GROUP ready" or "/purge GROUP dead"',
       );
     }
-    const { groups, journal } = this.#options;
-    const group = groups.get(name);
-    journal.check();
-    const waiting = state === "ready" ? group.takeWaiting() : [];
-    const done = waiting.map(({ key }) => key);
-    if (done.length > 0) journal.operate({ do: "settle", group: name, done, again: [], dead: [] });
-    try {
-      const jobs = await journal.carryOut<number>({ do: "purge", group: name, state });
-      return { jobs: jobs + waiting.length };
-    } catch (error) {
-      group.returnWaiting(waiting);
-      throw error;
-    }
+    return await this.#options.groups.purge(name, state);
   }
 }
 

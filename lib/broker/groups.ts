@@ -4,14 +4,17 @@
  * @module
  */
 import { decodeData, type Json } from "../protocol/data.ts";
+import type { MemoryBudget } from "../net/memory.ts";
 import { ProtocolError, quote } from "../protocol/errors.ts";
 import { formatHeaders } from "../protocol/lines.ts";
+import { Pattern } from "../protocol/pattern.ts";
 import { takeWord } from "../protocol/text.ts";
 import { ID_CHARACTERS, parseRecord } from "../store/record.ts";
-import type { FailedJob, GroupInfo, GroupOptions, Job, Store } from "../store/store.ts";
+import type { FailedJob, GroupInfo, GroupOptions, Job, Purged, Store } from "../store/store.ts";
 import type { Connection } from "./connection.ts";
 import type { FanOut } from "./fan_out.ts";
 import type { Journal } from "./journal.ts";
+import { Pulls } from "./pulls.ts";
 import type { SystemEvents } from "./system_events.ts";
 import { type Delivery, type Member, WorkGroup } from "./work_group.ts";
 
@@ -25,6 +28,8 @@ export interface GroupsOptions {
   fanOut: FanOut;
   /** Tells what is lost. */
   systemEvents: SystemEvents;
+  /** The budget for what connections hold. */
+  memory: MemoryBudget;
   /** Publishes the event for a dead job. */
   publish: (name: string, data: { [key: string]: Json }) => void;
 }
@@ -58,6 +63,7 @@ export const DEFAULT_GROUP: GroupOptions = { ackMs: 30_000, tries: 5, dead: null
 /** The groups of one broker. */
 export class Groups {
   readonly #options: GroupsOptions;
+  readonly #pulls: Pulls;
   readonly #groups = new Map<string, WorkGroup>();
   /** The groups that a connection is a member of. */
   readonly #memberships = new Map<Connection, Map<WorkGroup, Member>>();
@@ -71,23 +77,32 @@ export class Groups {
    */
   constructor(options: GroupsOptions) {
     this.#options = options;
+    this.#pulls = new Pulls(options.store);
     for (const { group, patterns, options: own } of options.store.groups) this.#add(group, patterns, own);
   }
 
   #add(name: string, patterns: readonly string[], options: GroupOptions): WorkGroup {
-    const { store, journal, systemEvents } = this.#options;
+    const { memory, journal, systemEvents } = this.#options;
     const group = new WorkGroup(name, patterns, options, {
-      pull: (group, most) => store.pull(group, most),
+      memory,
+      pull: (request) => this.#pulls.pull(request),
+      giveBack: (group, jobs) => this.#giveBack(group, jobs),
       operate: (operation, waiter) => journal.operate(operation, waiter),
       transaction: () => journal.transaction,
       canSettle: () => !journal.hasFailed,
-      send: (group, member, jobs) => this.#send(group, member, jobs),
+      send: (group, member, jobs, first) => this.#send(group, member, jobs, first),
       died: (group, job) => this.#publishDead(group, job),
       told: ({ name }, job) => systemEvents.jobDied({ group: name, ...describeDead(job) }),
       expired: ({ name }, events) => systemEvents.eventsExpired(name, events),
     });
     this.#groups.set(name, group);
     return group;
+  }
+
+  #giveBack(group: string, jobs: readonly Job[]): void {
+    this.#options.store.giveBack(group, jobs.map(({ key }) => key)).catch(() => {
+      // The store has ended: when it is opened again, it has them.
+    });
   }
 
   /** Something was published. */
@@ -101,8 +116,9 @@ export class Groups {
    * @param connection The connection.
    * @param request Which, and how.
    * @returns The response to `/join`, once the group is on disk.
-   * @throws {ProtocolError} With the code `bad-arguments`, if the connection is a member already; `group-differs`, if the
-   * group has other members that have joined it in another way; `too-many-groups`.
+   * @throws {ProtocolError} With the code `bad-arguments`, if the connection is a member already, or the group would work on
+   * its own dead jobs; `group-differs`, if the group has other members that have joined it in another way;
+   * `too-many-groups`.
    */
   join(connection: Connection, request: JoinRequest): Promise<Json> {
     return this.#inTurn(request.group, () => this.#join(connection, request));
@@ -127,6 +143,7 @@ export class Groups {
       throw new ProtocolError("too-many-groups", `Cannot have more than ${MAX_GROUPS} groups: /forget some first`);
     }
     const options = { ...DEFAULT_GROUP, ...known?.options, ...named };
+    checkDead(name, patterns, options);
     if (known !== undefined) checkSame(known, patterns, options);
     const { journal } = this.#options;
     const isNew = await journal.carryOut<boolean>({
@@ -236,6 +253,21 @@ export class Groups {
     });
   }
 
+  /**
+   * Discards jobs of a group: those that are dead, or those that are not delivered.
+   *
+   * @param name Its name.
+   * @param state Which of them.
+   * @returns What was discarded.
+   * @throws {ProtocolError} With the code `no-group` or `store-failed`.
+   */
+  purge(name: string, state: "ready" | "dead"): Promise<Purged> {
+    return this.#inTurn(name, () => {
+      const purge = () => this.#options.journal.carryOut<Purged>({ do: "purge", group: name, state });
+      return this.get(name).hold(purge);
+    });
+  }
+
   /** What is known of all groups. */
   async describe(): Promise<GroupReport[]> {
     const infos = await this.#options.store.describeGroups();
@@ -248,14 +280,12 @@ export class Groups {
     });
   }
 
-  #send({ name }: WorkGroup, { connection }: Member, jobs: readonly Job[]): number {
-    const first = connection.numberJobs(jobs.length);
+  #send({ name }: WorkGroup, { connection }: Member, jobs: readonly Job[], first: number): void {
     let text = "";
     for (const [index, { tries, record }] of jobs.entries()) {
       text += `/job ${first + index} ${tries + 1} ${name} ${withHeaders(connection, record)}\n`;
     }
     this.#options.fanOut.send(connection, text);
-    return first;
   }
 
   #publishDead({ name, options }: WorkGroup, job: FailedJob): void {
@@ -264,6 +294,14 @@ export class Groups {
     const data = decodeData(text);
     this.#options.publish(options.dead, { group: name, ...describeDead(job), ...(data !== undefined && { data }) });
   }
+}
+
+/** A group that works on its own dead jobs would never end. */
+function checkDead(name: string, patterns: readonly string[], { dead }: GroupOptions): void {
+  const own = patterns.find((text) => dead !== null && new Pattern(text).matches(dead));
+  if (own === undefined) return;
+  const what = `its pattern ${quote(own)} matches the event ${quote(dead!)} of its own dead jobs`;
+  throw new ProtocolError("bad-arguments", `Cannot join ${quote(name)}: ${what}`);
 }
 
 /** A group is what its first member has made it, as long as it has members. */

@@ -37,8 +37,8 @@ export interface Waiter {
 
 /** What a journal tells. */
 export interface JournalObserver {
-  /** Something was written. */
-  onCommitted(): void;
+  /** Events were written. */
+  onStored(): void;
   /** The store cannot be written; an event that is published now is not stored. */
   onFailed(error: MqError): void;
   /** The store can be written again; so many events were published meanwhile and not stored. */
@@ -255,7 +255,7 @@ export class Journal {
     if (error !== undefined) this.#fail(error, gathering);
     else gathering.settle(undefined, results);
     this.#write();
-    if (error === undefined) this.#observer.onCommitted();
+    if (error === undefined && gathering.events > 0) this.#observer.onStored();
   }
 
   /** What has gathered meanwhile is not tried: it may depend on what has failed. */

@@ -5,11 +5,11 @@
  */
 import type { Codec } from "../net/codec.ts";
 import { tickMs } from "../net/heartbeat.ts";
-import { MemoryBudget } from "../net/memory.ts";
+import type { MemoryBudget } from "../net/memory.ts";
 import { Flow, scheduler } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
 import { ProtocolError } from "../protocol/errors.ts";
-import { FAULT_GRACE_MS, heldBytesLimit } from "../protocol/limits.ts";
+import { FAULT_GRACE_MS } from "../protocol/limits.ts";
 import { formatDropped } from "../protocol/lines.ts";
 import { Pattern } from "../protocol/pattern.ts";
 import type { ClientInfo } from "../protocol/responses.ts";
@@ -37,6 +37,8 @@ const UNFINISHED_LINE = new ProtocolError(
 
 /** What a {@linkcode Pool} works with. */
 export interface PoolOptions extends Omit<LineHandlerOptions, "tickMs" | "end" | "endAnswered"> {
+  /** The budget for what connections hold. */
+  memory: MemoryBudget;
   /** What happens to slow consumers. */
   slow: SlowPolicy;
   /** Decides what a client may do. */
@@ -102,13 +104,13 @@ export class Pool {
     const { limits, systemEvents } = options;
     const { helloMs, silenceMs, answerMs } = limits;
     this.#tickMs = tickMs(helloMs, silenceMs, answerMs);
-    this.memory = new MemoryBudget(heldBytesLimit(limits.memoryBytes));
+    this.memory = options.memory;
     this.#slowConsumers = this.#makeSlowConsumers();
     this.#lines = new LineHandler({
       ...options,
       tickMs: this.#tickMs,
       end: (connection, ending) => this.#end(connection, ending),
-      endAnswered: (connection, ending) => this.#endAnswered(connection, ending),
+      endAnswered: (connection, ending) => this.#endReplayed(connection, ending),
     });
     this.admission = new Admission({
       newcomers: this.newcomers,
@@ -271,9 +273,15 @@ export class Pool {
     await scheduler.run(this.newcomers, 0, () => {
       if (connection.reader.unfinishedBytes > 0) this.#lines.refuse(connection, UNFINISHED_LINE);
       if (reason !== "closed") return this.#end(connection, { reason });
-      void connection.replaying?.then(() => this.#endAnswered(connection, { reason }));
-      if (connection.replaying === undefined) this.#endAnswered(connection, { reason });
+      this.#endReplayed(connection, { reason });
     });
+  }
+
+  /** Ends a connection whose client sends nothing more, once it has been sent what it has asked for. */
+  #endReplayed(connection: Connection, ending: Ending): void {
+    connection.hasQuit = true;
+    if (connection.replaying === undefined) this.#endAnswered(connection, ending);
+    else void connection.replaying.then(() => this.#endAnswered(connection, ending));
   }
 
   /** Looks for connections that have not authenticated in time, and for silent ones. */

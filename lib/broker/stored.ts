@@ -5,6 +5,7 @@
  * @module
  */
 import type { Json } from "../protocol/data.ts";
+import type { MemoryBudget } from "../net/memory.ts";
 import type { Limits } from "../protocol/limits.ts";
 import type { StoredEvent } from "../store/record.ts";
 import type { LogInfo, Store } from "../store/store.ts";
@@ -26,6 +27,8 @@ export interface StoredOptions {
   store: Store;
   /** The broker's limits. */
   limits: Limits;
+  /** The budget for what connections hold. */
+  memory: MemoryBudget;
   /** The patterns of the events that are recognized. */
   events: readonly string[];
   /** Sends to connections. */
@@ -79,7 +82,7 @@ export class Stored {
     const { store, systemEvents, limits, publishDelayed, publishDead } = options;
     this.#store = store;
     this.journal = new Journal(store, {
-      onCommitted: () => this.groups.wake(),
+      onStored: () => this.groups.wake(),
       onFailed: ({ message }) => {
         this.#isUp = false;
         systemEvents.storeFailed(message);

@@ -5,8 +5,10 @@
  * @module
  */
 import type { ProtocolError } from "../protocol/errors.ts";
-import type { FailedJob, GroupOptions, Job, Operation } from "../store/store.ts";
+import type { MemoryBudget } from "../net/memory.ts";
+import type { FailedJob, GroupOptions, Job, Operation, Pulled, PullRequest } from "../store/store.ts";
 import type { Connection } from "./connection.ts";
+import { JobQueue } from "./job_queue.ts";
 import type { Waiter } from "./journal.ts";
 
 /** How many jobs wait here for a member at most: to take them from the store one by one would be slow. */
@@ -51,19 +53,20 @@ export interface Member {
 
 /** What a {@linkcode WorkGroup} works with. */
 export interface WorkGroupOptions {
+  /** Counts the jobs that wait for a member. */
+  readonly memory: MemoryBudget;
   /** Takes jobs from the store. */
-  pull(
-    group: string,
-    most: number,
-  ): Promise<{ jobs: readonly Job[]; nextDue?: number; hasMore: boolean; expired: number }>;
+  pull(request: PullRequest): Promise<Pulled>;
+  /** Gives jobs back that were taken and not delivered. */
+  giveBack(group: string, jobs: readonly Job[]): void;
   /** Adds a change to the next transaction. */
   operate(operation: Operation, waiter?: Waiter): void;
   /** The transaction that gathers now. */
   readonly transaction: () => object;
   /** Whether the store works, as far as is known: a job that cannot be settled must not be delivered. */
   readonly canSettle: () => boolean;
-  /** Sends jobs to a member, each with its number; returns the number of the first. */
-  send(group: WorkGroup, member: Member, jobs: readonly Job[]): number;
+  /** Sends jobs to a member, with the numbers from the first one's on. */
+  send(group: WorkGroup, member: Member, jobs: readonly Job[], first: number): void;
   /** Publishes that a job is dead, in the turn in which the transaction with that is made. */
   died(group: WorkGroup, job: FailedJob): void;
   /** Tells that jobs are dead, once that is on disk. */
@@ -92,10 +95,13 @@ export class WorkGroup {
   /** The first one is the next to get a job. */
   #members: Member[] = [];
   /** The jobs that wait for a member. */
-  #waiting: Job[] = [];
+  readonly #waiting: JobQueue;
   /** The deliveries, by their deadlines. */
   readonly #deliveries = new Set<Delivery>();
-  #isPulling = false;
+  /** Settles when what is taken from the store now has come; undefined if nothing is. */
+  #pulling: Promise<void> | undefined;
+  /** Whether no jobs are taken or delivered for the moment. */
+  #isHeld = false;
   /** Whether the store may have jobs that were not taken yet. */
   #mayHaveMore = true;
   #settlement: { transaction: object; settlement: Settlement } | undefined;
@@ -115,6 +121,7 @@ export class WorkGroup {
     this.patterns = patterns;
     this.options = options;
     this.#with = parts;
+    this.#waiting = new JobQueue(parts.memory, () => this.#giveBack());
   }
 
   /** Its members. */
@@ -164,7 +171,7 @@ export class WorkGroup {
     this.#remove(member);
     const jobs = Array.from(member.deliveries, ({ job }) => job);
     for (const delivery of [...member.deliveries]) this.#forget(delivery);
-    this.#waiting = [...jobs, ...this.#waiting].sort((a, b) => a.key - b.key);
+    this.#waiting.push([...jobs, ...this.#waiting.takeAll()].sort((a, b) => a.key - b.key));
     this.distribute();
   }
 
@@ -181,6 +188,7 @@ export class WorkGroup {
       if (isDraining) this.#forget(delivery);
       else this.fail(delivery, 0, "The connection of its member has ended");
     }
+    queueMicrotask(() => this.distribute()); // It may have ended because jobs were sent to it: that goes on first.
   }
 
   #remove(member: Member): void {
@@ -200,71 +208,80 @@ export class WorkGroup {
     if (this.#members.length > 0) this.distribute();
   }
 
-  /** Takes the jobs that wait for a member away; returns them. */
-  takeWaiting(): readonly Job[] {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    return waiting;
+  /**
+   * Has no jobs taken or delivered while something is done. Those that wait for a member are given back before.
+   *
+   * @param act What is done.
+   * @returns What it comes to.
+   */
+  async hold<T>(act: () => Promise<T>): Promise<T> {
+    this.#isHeld = true;
+    try {
+      await this.#pulling;
+      this.#giveBack();
+      return await act();
+    } finally {
+      this.#isHeld = false;
+      this.distribute();
+    }
   }
 
-  /**
-   * Gives back what {@linkcode WorkGroup.takeWaiting} has taken.
-   *
-   * @param jobs The jobs.
-   */
-  returnWaiting(jobs: readonly Job[]): void {
-    this.#waiting.unshift(...jobs);
-    this.distribute();
+  #giveBack(): void {
+    const jobs = this.#waiting.takeAll();
+    if (jobs.length === 0) return;
+    this.#with.giveBack(this.name, jobs);
+    this.#mayHaveMore = true;
   }
 
   /** Gives members jobs as far as they may have more, in turns. */
   distribute(): void {
-    if (!this.#with.canSettle()) return; // It is woken when the store works again.
+    if (this.#members.length === 0) return this.#giveBack();
+    if (this.#isHeld || !this.#with.canSettle()) return; // It is woken when the store works again.
+    this.#deliverWaiting();
+    const most = Math.min(this.#countRoom(), MAX_WAITING) - this.#waiting.length;
+    const wantsMore = this.#mayHaveMore && most > 0 && this.#waiting.heldBytes < MAX_WAITING_CHARACTERS;
+    if (wantsMore) this.#pulling ??= this.#pull(most);
+  }
+
+  #deliverWaiting(): void {
     const given = new Map<Member, Job[]>();
     let idle = 0; // How many members one after another can take none.
     while (this.#waiting.length > 0 && idle < this.#members.length) {
       const member = this.#members.shift()!;
       this.#members.push(member);
       const jobs = given.get(member) ?? [];
-      if (!mayTakeMore(member, jobs.length)) {
-        idle++;
-        this.#awaitQueue(member);
-      } else {
+      if (!takesJobs(member) || member.deliveries.size + jobs.length >= member.ahead) idle++;
+      else {
         idle = 0;
-        jobs.push(this.#waiting.shift()!);
+        jobs.push(this.#waiting.shift());
         given.set(member, jobs);
       }
     }
     for (const [member, jobs] of given) this.#deliver(member, jobs);
-    if (this.#wantsMore) this.#pull();
   }
 
-  get #wantsMore(): boolean {
-    if (!this.#mayHaveMore || this.#isPulling || this.#most <= 0) return false;
-    return this.#waiting.reduce((sum, { record }) => sum + record.length, 0) < MAX_WAITING_CHARACTERS;
-  }
-
-  /** How many jobs are to be taken: those that members may have now, and as many again. */
-  get #most(): number {
+  /** How many jobs members that take some have room for, and as many again. */
+  #countRoom(): number {
     let room = 0;
-    for (const { ahead, deliveries } of this.#members) room += 2 * ahead - deliveries.size;
-    return Math.min(room, MAX_WAITING) - this.#waiting.length;
+    for (const member of this.#members) {
+      if (takesJobs(member)) room += 2 * member.ahead - member.deliveries.size;
+      else this.#awaitQueue(member);
+    }
+    return room;
   }
 
-  async #pull(): Promise<void> {
-    this.#isPulling = true;
+  async #pull(most: number): Promise<void> {
     this.#mayHaveMore = false;
     try {
-      const { jobs, nextDue, hasMore, expired } = await this.#with.pull(this.name, this.#most);
-      this.#waiting.push(...jobs);
+      const { jobs, nextDue, hasMore, expired } = await this.#with.pull({ group: this.name, most });
+      this.#waiting.push(jobs);
       this.#mayHaveMore ||= hasMore;
       this.#wakeAt(nextDue);
       if (expired > 0) this.#with.expired(this, expired);
     } catch {
       // The store has failed, which the journal tells; it wakes the group when it works again.
-    } finally {
-      this.#isPulling = false;
     }
+    this.#pulling = undefined;
     this.distribute();
   }
 
@@ -276,7 +293,7 @@ export class WorkGroup {
   }
 
   #deliver(member: Member, jobs: readonly Job[]): void {
-    const first = this.#with.send(this, member, jobs);
+    const first = member.connection.numberJobs(jobs.length);
     const deadline = performance.now() + this.options.ackMs;
     for (const [index, job] of jobs.entries()) {
       const delivery: Delivery = { group: this, member, job, number: first + index, deadline };
@@ -286,6 +303,7 @@ export class WorkGroup {
       this.#deliveries.add(delivery);
     }
     if (this.#deadlineTimer === undefined) this.#watchDeadlines();
+    this.#with.send(this, member, jobs, first); // At last: the connection may end for it.
   }
 
   /** What is queued for a member, be it jobs or anything else, may be why it gets none now. */
@@ -350,7 +368,7 @@ export class WorkGroup {
   fail(delivery: Delivery, delayMs: number, why: string, waiter?: Waiter): void {
     if (delivery.job.tries + 1 >= this.options.tries) return this.bury(delivery, why, waiter);
     this.#forget(delivery);
-    const failed = failedJob(delivery.job, Date.now() + delayMs, why);
+    const failed = failedJob(delivery.job, delayMs === 0 ? 0 : Date.now() + delayMs, why);
     this.#settle(delivery.job, waiter).operation.again.push(failed);
   }
 
@@ -401,7 +419,7 @@ export class WorkGroup {
   #settled(settlement: Settlement, error: ProtocolError | undefined): void {
     const { operation, waiters, jobs } = settlement;
     if (this.#settlement?.settlement === settlement) this.#settlement = undefined;
-    if (error !== undefined) this.#waiting.push(...jobs);
+    if (error !== undefined) this.#waiting.push(jobs);
     else for (const job of operation.dead) this.#with.told(this, job);
     for (const waiter of waiters) waiter.settled(error, undefined);
     if (error === undefined && operation.again.length > 0) this.#mayHaveMore = true;
@@ -409,9 +427,9 @@ export class WorkGroup {
   }
 }
 
-function mayTakeMore({ connection, ahead, deliveries, isTold }: Member, given: number): boolean {
-  return isTold && deliveries.size + given < ahead && !connection.ended &&
-    connection.queue.queuedBytes < MAX_QUEUED_BYTES;
+/** Whether jobs can be sent to a member now, as far as it may have more. */
+function takesJobs({ connection: { ended, hasQuit, queue }, isTold }: Member): boolean {
+  return isTold && !ended && !hasQuit && queue.queuedBytes < MAX_QUEUED_BYTES;
 }
 
 function failedJob({ key, tries, record }: Job, at: number, why: string): FailedJob {

@@ -140,11 +140,11 @@ export class StoreClient {
    *
    * @param group The name of the group.
    * @param state Which jobs: those to be delivered now, those to be delivered later, or dead ones.
-   * @param count How many at most, 1 to 100. Default: 10.
+   * @param which How many at most, 1 to 100, or the id of the event of a dead one. Default: 10.
    * @returns The jobs, as many as fit a response.
    */
-  peek(group: string, state: "ready" | "delayed" | "dead", count: number = 10): Promise<PeekedJob[]> {
-    return this.#ask(`/peek ${checkGroupName(group)} ${state} ${count}`);
+  peek(group: string, state: "ready" | "delayed" | "dead", which: number | string = 10): Promise<PeekedJob[]> {
+    return this.#ask(`/peek ${checkGroupName(group)} ${state} ${which}`);
   }
 
   /**
@@ -164,10 +164,10 @@ export class StoreClient {
    *
    * @param group The name of the group.
    * @param state Which jobs.
-   * @returns How many there were.
+   * @returns How many there were, and how many events of the log that the group had not looked at, whether they match or not.
    */
-  async purge(group: string, state: "ready" | "dead"): Promise<number> {
-    return (await this.#ask<{ jobs: number }>(`/purge ${checkGroupName(group)} ${state}`)).jobs;
+  purge(group: string, state: "ready" | "dead"): Promise<{ jobs: number; events: number }> {
+    return this.#ask(`/purge ${checkGroupName(group)} ${state}`);
   }
 
   /**

@@ -6,8 +6,18 @@
 import type { MqError } from "../protocol/errors.ts";
 import type { Committed, Opened } from "./sqlite/engine.ts";
 import { WorkerCalls } from "./sqlite/worker_calls.ts";
-import type { GroupInfo, LogInfo, Page, PeekedJob, PublishedKey, Pulled, Store, Transaction } from "./store.ts";
-import type { DelayedEvent } from "./store.ts";
+import type {
+  DueEvents,
+  GroupInfo,
+  LogInfo,
+  Page,
+  PeekedJob,
+  PublishedKey,
+  Pulled,
+  PullRequest,
+  Store,
+  Transaction,
+} from "./store.ts";
 
 /** How long the keys of events are remembered, in milliseconds. */
 const KEY_MS = 2 * 60 * 1000;
@@ -135,20 +145,24 @@ class SqliteStore implements Store {
     return this.#calls.call({ method: "read", after, patterns });
   }
 
-  pull(group: string, most: number): Promise<Pulled> {
-    return this.#calls.call({ method: "pull", group, most });
+  pull(requests: readonly PullRequest[]): Promise<Pulled[]> {
+    return this.#calls.call({ method: "pull", requests });
+  }
+
+  giveBack(group: string, keys: readonly number[]): Promise<void> {
+    return this.#calls.call({ method: "giveBack", group, keys });
   }
 
   describeGroups(): Promise<GroupInfo[]> {
     return this.#calls.call({ method: "describeGroups" });
   }
 
-  peek(group: string, state: "ready" | "delayed" | "dead", most: number): Promise<PeekedJob[]> {
-    return this.#calls.call({ method: "peek", group, state, most });
+  peek(group: string, state: "ready" | "delayed" | "dead", which: number | string): Promise<PeekedJob[]> {
+    return this.#calls.call({ method: "peek", group, state, which });
   }
 
-  delayed(most: number): Promise<DelayedEvent[]> {
-    return this.#calls.call({ method: "delayed", most });
+  due(): Promise<DueEvents> {
+    return this.#calls.call({ method: "due" });
   }
 
   async maintain(now: number): Promise<boolean> {

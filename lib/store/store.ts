@@ -34,7 +34,7 @@ export interface FailedJob {
   readonly key: number;
   /** How often it was delivered. */
   readonly tries: number;
-  /** When it is due again, in milliseconds since 1970; for a dead one, when it died. */
+  /** When it is due again, in milliseconds since 1970, 0 for at once; for a dead one, when it died. */
   readonly at: number;
   /** Why, as its member said; may be empty. */
   readonly why: string;
@@ -61,8 +61,8 @@ export type Operation =
     readonly dead: readonly FailedJob[];
   }
   /** Has dead jobs delivered again: that of one event, or all. Result: how many. */
-  | { readonly do: "kick"; readonly group: string; readonly id: string | undefined; readonly at: number }
-  /** Discards the jobs of a group that are ready or delayed, or those that are dead. Result: how many are known to be. */
+  | { readonly do: "kick"; readonly group: string; readonly id: string | undefined }
+  /** Discards the jobs of a group that are ready or delayed, or those that are dead. Result: {@linkcode Purged}. */
   | { readonly do: "purge"; readonly group: string; readonly state: "ready" | "dead" }
   /** Discards a group. Result: whether there was one. */
   | { readonly do: "forget"; readonly group: string }
@@ -103,13 +103,21 @@ export interface Job {
   readonly record: string;
 }
 
-/** The jobs of a {@linkcode Store.pull}. */
+/** What a group is asked for. */
+export interface PullRequest {
+  /** The group's name. */
+  readonly group: string;
+  /** How many jobs are taken at most. */
+  readonly most: number;
+}
+
+/** The jobs of a group that were taken. */
 export interface Pulled {
   /** The jobs. */
   readonly jobs: readonly Job[];
   /** When the next delayed job is due, in milliseconds since 1970; undefined if none waits. */
   readonly nextDue: number | undefined;
-  /** Whether the log has more events than were looked at. */
+  /** Whether there may be more jobs than were taken. */
   readonly hasMore: boolean;
   /** How many events of the log were deleted before the group has looked at them. */
   readonly expired: number;
@@ -137,9 +145,17 @@ export interface GroupInfo {
   readonly last: string | undefined;
 }
 
+/** What was discarded. */
+export interface Purged {
+  /** How many jobs that had been looked at. */
+  readonly jobs: number;
+  /** How many events of the log that the group had not looked at, whether they match or not. */
+  readonly events: number;
+}
+
 /** A job as `/peek` shows it. */
 export interface PeekedJob extends Omit<Job, "key"> {
-  /** When it is due, or when it died, in milliseconds since 1970; undefined for one that was never delivered. */
+  /** When it is due, or when it died, in milliseconds since 1970; undefined for one that is to be delivered at once. */
   readonly at: number | undefined;
   /** Why it was not acknowledged. */
   readonly why: string;
@@ -153,6 +169,14 @@ export interface DelayedEvent {
   readonly due: number;
   /** The record of the event. */
   readonly record: string;
+}
+
+/** Some of the events whose time has come. */
+export interface DueEvents {
+  /** The events, in the order of their times. */
+  readonly events: readonly DelayedEvent[];
+  /** When the next one is due, in milliseconds since 1970; undefined if there is none. */
+  readonly nextDue: number | undefined;
 }
 
 /** What is known of the log. */
@@ -208,28 +232,32 @@ export interface Store {
    */
   read(after: string, patterns: readonly string[]): Promise<Page>;
   /**
-   * Takes jobs of a group: first those that are to be delivered again, then the next ones of the log.
+   * Takes jobs of groups: of each first those that are to be delivered again, then the next ones of the log.
+   *
+   * @param requests What is taken; at least one.
+   * @returns What was taken for the first ones: as many as one call looks at without keeping others waiting.
+   */
+  pull(requests: readonly PullRequest[]): Promise<readonly Pulled[]>;
+  /**
+   * Gives jobs back that were taken and not delivered: they are taken again, as if they had not been.
    *
    * @param group The group's name.
-   * @param most How many are taken at most.
+   * @param keys The keys of the jobs.
    */
-  pull(group: string, most: number): Promise<Pulled>;
+  giveBack(group: string, keys: readonly number[]): Promise<void>;
   /** What is known of all groups. */
   describeGroups(): Promise<GroupInfo[]>;
   /**
-   * Shows jobs of a group, and takes none.
+   * Shows jobs of a group, and takes none. Of those that are ready and not delivered yet only the next ones of the log are
+   * looked at, about 1 MiB.
    *
    * @param group The group's name.
    * @param state Which jobs.
-   * @param most How many at most.
+   * @param which How many at most, or the id of the event of a dead one.
    */
-  peek(group: string, state: "ready" | "delayed" | "dead", most: number): Promise<PeekedJob[]>;
-  /**
-   * The events that are kept for later.
-   *
-   * @param most How many at most, the next ones first.
-   */
-  delayed(most: number): Promise<DelayedEvent[]>;
+  peek(group: string, state: "ready" | "delayed" | "dead", which: number | string): Promise<PeekedJob[]>;
+  /** The events that were kept for later and are due, as many as one call takes without keeping others waiting. */
+  due(): Promise<DueEvents>;
   /**
    * Deletes some of what is older, or more, than is kept.
    *

@@ -29,7 +29,7 @@ Deno.test("Client.consume acknowledges what the handler has done, and has the re
   assertEquals(await client.store.kick("work"), 1);
   await until(() => calls.length === 5, "it is delivered again");
   await until(async () => (await client.store.groups())[0].dead === 1, "it is dead again");
-  assertEquals(await client.store.purge("work", "dead"), 1);
+  assertEquals(await client.store.purge("work", "dead"), { jobs: 1, events: 0 });
 });
 
 Deno.test("Client.consume tells what a handler has thrown, and the job is tried again", async () => {

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { ulid } from "@std/ulid";
 import { openStore, type StoreOptions } from "../../lib/store/sqlite.ts";
-import type { Block, GroupOptions, Operation, Store } from "../../lib/store/store.ts";
+import type { Block, GroupOptions, Operation, Pulled, Store } from "../../lib/store/store.ts";
 import { MqError } from "../../lib/protocol/errors.ts";
 import { tempFolder } from "./folder.ts";
 
@@ -40,6 +40,11 @@ async function readAll(store: Store, after = "", patterns = [">"]): Promise<stri
     from = last;
   }
   return lines;
+}
+
+async function take(store: Store, group: string, most: number): Promise<Pulled> {
+  const [pulled] = await store.pull([{ group, most }]);
+  return pulled;
 }
 
 const namesOf = (records: readonly string[]) => records.map((record) => record.split(" ")[2]);
@@ -91,9 +96,9 @@ Deno.test("Store.pull gives first deliveries in the order of the log, and only w
   const store = await openStore({ folder: folder.path });
   await apply(store, join("work", ["job.*"]));
   await append(store, block(["job.a", "other", "job.b"]), block(["job.c"]));
-  const { jobs, hasMore } = await store.pull("work", 2);
+  const { jobs, hasMore } = await take(store, "work", 2);
   assertEquals([namesOf(jobs.map(({ record }) => record)), hasMore], [["job.a", "job.b"], true]);
-  const rest = await store.pull("work", 10);
+  const rest = await take(store, "work", 10);
   assertEquals([namesOf(rest.jobs.map(({ record }) => record)), rest.hasMore], [["job.c"], false]);
   await store.close();
 });
@@ -103,7 +108,7 @@ Deno.test("A group begins behind an id", async () => {
   const store = await openStore({ folder: folder.path });
   const old = block(["a", "b", "c"]);
   await store.commit({ blocks: [old], operations: [join("all", [">"]), join("later", [">"], old.ids[1])] });
-  const taken = async (group: string) => namesOf((await store.pull(group, 9)).jobs.map(({ record }) => record));
+  const taken = async (group: string) => namesOf((await take(store, group, 9)).jobs.map(({ record }) => record));
   assertEquals(await taken("all"), ["a", "b", "c"]);
   assertEquals(await taken("later"), ["c"]);
   await store.close();
@@ -114,13 +119,13 @@ Deno.test("Jobs that are not settled are delivered again after a restart, settle
   const first = await openStore({ folder: folder.path });
   await apply(first, join("work", [">"]));
   await append(first, block(["a", "b", "c", "d", "e"]));
-  const { jobs } = await first.pull("work", 4);
+  const { jobs } = await take(first, "work", 4);
   await apply(first, { do: "settle", group: "work", done: [jobs[1].key, jobs[3].key], again: [], dead: [] });
   await first.close();
   const second = await openStore({ folder: folder.path });
   const { lag, ready, inFlight } = second.groups[0];
   assertEquals([lag, ready, inFlight], [1, 2, 0]);
-  const again = await second.pull("work", 9);
+  const again = await take(second, "work", 9);
   assertEquals(namesOf(again.jobs.map(({ record }) => record)), ["a", "c", "e"]);
   await second.close();
 });
@@ -130,7 +135,7 @@ Deno.test("A job that has failed is delivered when it is due, with its number of
   const first = await openStore({ folder: folder.path });
   await apply(first, join("work", [">"]));
   await append(first, block(["a", "b"]));
-  const { jobs: [a, b] } = await first.pull("work", 9);
+  const { jobs: [a, b] } = await take(first, "work", 9);
   const later = Date.now() + 3_600_000;
   const failed = { tries: 1, why: "no", record: a.record };
   await apply(first, {
@@ -142,14 +147,14 @@ Deno.test("A job that has failed is delivered when it is due, with its number of
   });
   await first.close();
   const second = await openStore({ folder: folder.path });
-  const pulled = await second.pull("work", 9);
+  const pulled = await take(second, "work", 9);
   assertEquals(pulled, {
     jobs: [{ key: a.key, tries: 1, record: a.record }],
     nextDue: later,
     hasMore: false,
     expired: 0,
   });
-  assertEquals((await second.pull("work", 9)).jobs, []);
+  assertEquals((await take(second, "work", 9)).jobs, []);
   const [{ ready, inFlight, delayed }] = await second.describeGroups();
   assertEquals([ready, inFlight, delayed], [0, 1, 1]);
   await apply(second, { do: "settle", group: "work", done: [a.key], again: [], dead: [] });
@@ -163,15 +168,15 @@ Deno.test("Dead jobs are shown, kicked and purged", async () => {
   await apply(store, join("work", [">"]));
   const events = block(["a", "b", "c"]);
   await append(store, events);
-  const { jobs } = await store.pull("work", 9);
+  const { jobs } = await take(store, "work", 9);
   const dead = jobs.map(({ key, record }) => ({ key, tries: 3, at: key, why: "boom ü", record }));
   await apply(store, { do: "settle", group: "work", done: [], again: [], dead });
   const shown = await store.peek("work", "dead", 9);
   assertEquals(shown.map(({ tries, why }) => [tries, why]), [[3, "boom ü"], [3, "boom ü"], [3, "boom ü"]]);
-  const kicks = await apply(store, { do: "kick", group: "work", id: events.ids[1], at: 0 });
+  const kicks = await apply(store, { do: "kick", group: "work", id: events.ids[1] });
   assertEquals(kicks, [1]);
-  assertEquals((await store.pull("work", 9)).jobs.map(({ key, tries }) => [key, tries]), [[jobs[1].key, 0]]);
-  assertEquals(await apply(store, { do: "purge", group: "work", state: "dead" }), [2]);
+  assertEquals((await take(store, "work", 9)).jobs.map(({ key, tries }) => [key, tries]), [[jobs[1].key, 0]]);
+  assertEquals(await apply(store, { do: "purge", group: "work", state: "dead" }), [{ jobs: 2, events: 0 }]);
   assertEquals((await store.describeGroups()).map(({ dead, inFlight }) => [dead, inFlight]), [[0, 1]]);
   await store.close();
 });
@@ -181,9 +186,9 @@ Deno.test("A group that is purged keeps what is delivered", async () => {
   const store = await openStore({ folder: folder.path });
   await apply(store, join("work", [">"]));
   await append(store, block(["a", "b", "c", "d"]));
-  const { jobs: [a] } = await store.pull("work", 1);
-  assertEquals(await apply(store, { do: "purge", group: "work", state: "ready" }), [3]);
-  assertEquals((await store.pull("work", 9)).jobs, []);
+  const { jobs: [a] } = await take(store, "work", 1);
+  assertEquals(await apply(store, { do: "purge", group: "work", state: "ready" }), [{ jobs: 0, events: 3 }]);
+  assertEquals((await take(store, "work", 9)).jobs, []);
   await apply(store, { do: "settle", group: "work", done: [a.key], again: [], dead: [] });
   const [{ lag, ready, inFlight }] = await store.describeGroups();
   assertEquals([lag, ready, inFlight], [0, 0, 0]);
@@ -206,9 +211,9 @@ Deno.test("Delayed events and keys survive a restart", async () => {
   await first.close();
   const second = await openStore({ folder: folder.path });
   assertEquals(second.keys.map(({ key }) => key), ["k"]);
-  assertEquals((await second.delayed(9)).map(({ id }) => id), [two, one]);
+  assertEquals((await second.due()).events.map(({ id }) => id), [two, one]);
   assertEquals(await apply(second, { do: "cancel", id: one }, { do: "cancel", id: one }), [true, false]);
-  assertEquals((await second.delayed(9)).map(({ record }) => record), ["r2"]);
+  assertEquals((await second.due()).events.map(({ record }) => record), ["r2"]);
   await second.close();
 });
 
@@ -237,7 +242,7 @@ Deno.test("A group is told what was deleted before it looked", async () => {
   await apply(store, join("work", [">"]));
   for (const name of ["a", "b", "c", "d"]) await append(store, block([name]));
   while (await store.maintain(0));
-  const { jobs, expired } = await store.pull("work", 9);
+  const { jobs, expired } = await take(store, "work", 9);
   assertEquals([namesOf(jobs.map(({ record }) => record)), expired], [["c", "d"], 2]);
   await store.close();
 });
@@ -276,16 +281,98 @@ Deno.test("Store.pull takes failed jobs up to a size, and says that there are mo
   const store = await openStore({ folder: folder.path });
   await apply(store, join("work", [">"]));
   for (let round = 0; round < 5; round++) await append(store, block(["n".repeat(500_000)]));
-  const jobs = [...(await store.pull("work", 9)).jobs, ...(await store.pull("work", 9)).jobs];
+  const jobs = [...(await take(store, "work", 9)).jobs, ...(await take(store, "work", 9)).jobs];
   const again = jobs.map(({ key, record }) => ({ key, record, tries: 1, at: 0, why: "" }));
   await apply(store, { do: "settle", group: "work", done: [], again, dead: [] });
   const taken: number[] = [];
   for (let hasMore = true; hasMore;) {
-    const pulled = await store.pull("work", 9);
+    const pulled = await take(store, "work", 9);
     assertEquals(pulled.jobs.length < 5, true);
     taken.push(...pulled.jobs.map(({ key }) => key));
     hasMore = pulled.hasMore;
   }
   assertEquals(taken, jobs.map(({ key }) => key));
+  await store.close();
+});
+
+Deno.test("Store.due takes what is due, up to a size, and says when the next is", async () => {
+  await using folder = tempFolder();
+  const store = await openStore({ folder: folder.path });
+  const later = Date.now() + 3_600_000;
+  const ids = Array.from({ length: 6 }, () => nextId());
+  await apply(
+    store,
+    ...ids.map((id, index): Operation => {
+      return { do: "delay", id, due: index < 5 ? 1000 + index : later, record: "n".repeat(500_000) };
+    }),
+  );
+  const taken: string[] = [];
+  let next: number | undefined;
+  while (next !== later) {
+    const { events, nextDue } = await store.due();
+    assertEquals(events.length > 0 && events.length < 5, true);
+    taken.push(...events.map(({ id }) => id));
+    await apply(store, ...events.map(({ id }): Operation => ({ do: "cancel", id })));
+    next = nextDue;
+  }
+  assertEquals(taken, ids.slice(0, 5));
+  assertEquals(await store.due(), { events: [], nextDue: later });
+  await store.close();
+});
+
+Deno.test("Store.pull looks at so much for all groups, and at the rest in the next calls", async () => {
+  await using folder = tempFolder();
+  const store = await openStore({ folder: folder.path });
+  await apply(store, join("none", ["other"]), join("one", [">"]), join("two", [">"]));
+  for (let round = 0; round < 6; round++) await append(store, block(["n".repeat(500_000)]));
+  const [pulled, ...rest] = await store.pull(["none", "one", "two"].map((group) => ({ group, most: 9 })));
+  assertEquals([pulled.jobs, pulled.hasMore, rest], [[], true, []]);
+  for (let hasMore = true; hasMore;) ({ hasMore } = await take(store, "none", 9));
+  const both = await store.pull(["none", "one", "two"].map((group) => ({ group, most: 1 })));
+  assertEquals(both.map(({ jobs }) => jobs.length), [0, 1, 1]);
+  await store.close();
+});
+
+Deno.test("Jobs that are given back are taken again, in their order and without another try", async () => {
+  await using folder = tempFolder();
+  const store = await openStore({ folder: folder.path });
+  await apply(store, join("work", [">"]));
+  await append(store, block(["a", "b", "c", "d"]));
+  const failed = await take(store, "work", 1);
+  const again = failed.jobs.map(({ key, record }) => ({ key, record, tries: 1, at: 0, why: "no" }));
+  await apply(store, { do: "settle", group: "work", done: [], again, dead: [] });
+  const { jobs } = await take(store, "work", 3);
+  await store.giveBack("work", jobs.map(({ key }) => key));
+  const [{ ready, inFlight, lag }] = await store.describeGroups();
+  assertEquals([ready, inFlight, lag], [3, 0, 1]);
+  assertEquals((await store.peek("work", "ready", 9)).map(({ tries }) => tries), [1, 0, 0, 0]);
+  assertEquals((await take(store, "work", 9)).jobs.slice(0, 3), jobs);
+  await store.giveBack("work", jobs.map(({ key }) => key));
+  assertEquals(await apply(store, { do: "purge", group: "work", state: "ready" }), [{ jobs: 3, events: 0 }]);
+  assertEquals((await take(store, "work", 9)).jobs, []);
+  await store.close();
+});
+
+Deno.test("Store.peek looks at no more than a part of the log, and finds a dead job by its event", async () => {
+  await using folder = tempFolder();
+  const store = await openStore({ folder: folder.path });
+  await apply(store, join("work", ["wanted"]));
+  const first = block(["wanted"]);
+  await append(store, first);
+  for (let round = 0; round < 4; round++) await append(store, block(["n".repeat(500_000)]));
+  await append(store, block(["wanted"]));
+  assertEquals((await store.peek("work", "ready", 9)).length, 1);
+  const { jobs: [job] } = await take(store, "work", 1);
+  await apply(store, {
+    do: "settle",
+    group: "work",
+    done: [],
+    again: [],
+    dead: [{ key: job.key, record: job.record, tries: 1, at: 5, why: "broken" }],
+  });
+  assertEquals((await store.peek("work", "ready", 9)).length, 0);
+  const [dead] = await store.peek("work", "dead", first.ids[0]);
+  assertEquals([dead.record, dead.why, dead.at], [job.record, "broken", 5]);
+  assertEquals(await store.peek("work", "dead", nextId()), []);
   await store.close();
 });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { Transaction } from "../store.ts";
+import type { PullRequest, Transaction } from "../store.ts";
 import type { EngineOptions } from "./engine.ts";
 
 /** A call of a method of {@linkcode Engine}, or, behind `inspect`, of {@linkcode Inspector}. */
@@ -12,16 +12,16 @@ export type Call =
   | { readonly method: "inspect"; readonly folder: string }
   | { readonly method: "commit"; readonly transaction: Transaction }
   | { readonly method: "read"; readonly after: string; readonly patterns: readonly string[] }
-  | { readonly method: "pull"; readonly group: string; readonly most: number }
+  | { readonly method: "pull"; readonly requests: readonly PullRequest[] }
+  | { readonly method: "giveBack"; readonly group: string; readonly keys: readonly number[] }
   | {
     readonly method: "peek";
     readonly group: string;
     readonly state: "ready" | "delayed" | "dead";
-    readonly most: number;
+    readonly which: number | string;
   }
-  | { readonly method: "delayed"; readonly most: number }
   | { readonly method: "maintain"; readonly now: number }
-  | { readonly method: "describeGroups" | "sync" | "mend" | "check" | "describe" | "close" };
+  | { readonly method: "describeGroups" | "due" | "sync" | "mend" | "check" | "describe" | "close" };
 
 /** What a call comes to. */
 export type Reply =

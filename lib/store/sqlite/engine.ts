@@ -6,6 +6,7 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type {
   DelayedEvent,
+  DueEvents,
   GroupInfo,
   LogInfo,
   Operation,
@@ -13,6 +14,7 @@ import type {
   PeekedJob,
   PublishedKey,
   Pulled,
+  PullRequest,
   Transaction,
 } from "../store.ts";
 import { firstIdOf } from "../../protocol/replay_start.ts";
@@ -20,6 +22,12 @@ import { DatabaseFiles, explained, openDatabase } from "./database.ts";
 import { Group, type GroupRow, GroupStatements } from "./group.ts";
 import { Log } from "./log.ts";
 import { Undo } from "./undo.ts";
+
+/** How much one call looks at, in UTF-16 code units of records: commits wait for it. */
+const CALL_CHARACTERS = 1024 * 1024;
+
+/** How many delayed events one call takes at most. */
+const DUE_EVENTS = 1000;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -56,6 +64,8 @@ export interface Committed {
   readonly log: LogInfo;
 }
 
+const NOTHING: Pulled = { jobs: [], nextDue: undefined, hasMore: false, expired: 0 };
+
 /** A store in an open database. */
 export class Engine {
   readonly #options: EngineOptions;
@@ -65,7 +75,17 @@ export class Engine {
   readonly #groupStatements: GroupStatements;
   readonly #groups = new Map<string, Group>();
   readonly #statements: Record<
-    "addGroup" | "deleteGroup" | "deleteJobs" | "delay" | "cancel" | "delayed" | "putKey" | "deleteKeys" | "sync",
+    | "addGroup"
+    | "deleteGroup"
+    | "deleteJobs"
+    | "delay"
+    | "cancel"
+    | "dueUntil"
+    | "delayed"
+    | "nextDue"
+    | "putKey"
+    | "deleteKeys"
+    | "sync",
     StatementSync
   >;
   /** What is known of the store now that it is open. */
@@ -92,7 +112,9 @@ export class Engine {
       deleteJobs: prepare("DELETE FROM jobs WHERE group_id = ?"),
       delay: prepare("INSERT INTO delayed VALUES (?, ?, ?)"),
       cancel: prepare("DELETE FROM delayed WHERE id = ?"),
-      delayed: prepare("SELECT id, due, record FROM delayed ORDER BY due, id LIMIT ?"),
+      dueUntil: prepare("SELECT id FROM delayed WHERE due <= ? ORDER BY due, id LIMIT ?"),
+      delayed: prepare("SELECT id, due, record FROM delayed WHERE id = ?"),
+      nextDue: prepare("SELECT due FROM delayed ORDER BY due, id LIMIT 1 OFFSET ?"),
       putKey: prepare("INSERT OR REPLACE INTO keys VALUES (?, ?, ?)"),
       deleteKeys: prepare("DELETE FROM keys WHERE at < ?"),
       sync: prepare("UPDATE sync SET at = ?"),
@@ -152,9 +174,9 @@ export class Engine {
       case "settle":
         return this.#groups.get(operation.group)?.settle(operation, undo);
       case "kick":
-        return this.#groups.get(operation.group)?.kick(operation.id, operation.at, undo) ?? 0;
+        return this.#groups.get(operation.group)?.kick(operation.id, undo) ?? 0;
       case "purge":
-        return this.#groups.get(operation.group)?.purge(operation.state, undo) ?? 0;
+        return this.#groups.get(operation.group)?.purge(operation.state, undo) ?? { jobs: 0, events: 0 };
       case "forget":
         return this.#forget(operation.group, undo);
       case "delay":
@@ -195,10 +217,25 @@ export class Engine {
     return this.#try(() => this.#log.read(after, patterns));
   }
 
-  /** See {@linkcode Store.pull}. */
-  pull(group: string, most: number, now: number): Pulled {
-    const none = { jobs: [], nextDue: undefined, hasMore: false, expired: 0 };
-    return this.#try(() => this.#groups.get(group)?.pull(most, now) ?? none);
+  /** See {@linkcode Store.pull}. A group that fails does so when it is the first: what was taken before is delivered. */
+  pull(requests: readonly PullRequest[], now: number): Pulled[] {
+    const budget = { characters: CALL_CHARACTERS };
+    const pulled: Pulled[] = [];
+    for (const { group, most } of requests) {
+      if (budget.characters <= 0) break;
+      try {
+        pulled.push(this.#try(() => this.#groups.get(group)?.pull(most, now, budget)) ?? NOTHING);
+      } catch (error) {
+        if (pulled.length === 0) throw error;
+        break;
+      }
+    }
+    return pulled;
+  }
+
+  /** See {@linkcode Store.giveBack}. */
+  giveBack(group: string, keys: readonly number[]): void {
+    this.#groups.get(group)?.giveBack(keys);
   }
 
   /** See {@linkcode Store.describeGroups}. */
@@ -207,18 +244,27 @@ export class Engine {
   }
 
   /** See {@linkcode Store.peek}. */
-  peek(group: string, state: "ready" | "delayed" | "dead", most: number, now: number): PeekedJob[] {
-    return this.#try(() => this.#groups.get(group)?.peek(state, most, now) ?? []);
+  peek(name: string, state: "ready" | "delayed" | "dead", which: number | string, now: number): PeekedJob[] {
+    const group = this.#groups.get(name);
+    if (group === undefined) return [];
+    if (typeof which === "string") return this.#try(() => group.peekDead(which));
+    return this.#try(() => group.peek(state, which, now, { characters: CALL_CHARACTERS }));
   }
 
-  /** See {@linkcode Store.delayed}. */
-  delayed(most: number): DelayedEvent[] {
-    const rows = this.#try(() => this.#statements.delayed.all(most)) as unknown as {
-      id: string;
-      due: number;
-      record: Uint8Array;
-    }[];
-    return rows.map(({ id, due, record }) => ({ id, due, record: decoder.decode(record) }));
+  /** See {@linkcode Store.due}. */
+  due(now: number): DueEvents {
+    const { dueUntil, delayed, nextDue } = this.#statements;
+    return this.#try(() => {
+      const events: DelayedEvent[] = [];
+      let left = CALL_CHARACTERS;
+      for (const { id } of dueUntil.all(now, DUE_EVENTS)) {
+        if (left <= 0) break;
+        const row = delayed.get(id) as unknown as { id: string; due: number; record: Uint8Array };
+        events.push({ ...row, record: decoder.decode(row.record) });
+        left -= row.record.length;
+      }
+      return { events, nextDue: nextDue.get(events.length)?.due as number | undefined };
+    });
   }
 
   /** See {@linkcode Store.maintain}. */

@@ -9,14 +9,19 @@
  * @module
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import type { FailedJob, GroupInfo, GroupOptions, Job, Operation, PeekedJob, Pulled } from "../store.ts";
-import { type Log, type ReadBlock, recordAt } from "./log.ts";
+import type { FailedJob, GroupInfo, GroupOptions, Job, Operation, PeekedJob, Pulled, Purged } from "../store.ts";
+import type { Log } from "./log.ts";
 import { decodeRanges, encodeRanges } from "./ranges.ts";
+import { RecordReader } from "./record_reader.ts";
+import { ID_CHARACTERS } from "../record.ts";
 import { NameMatcher } from "../records.ts";
 import type { Undo } from "./undo.ts";
 
-/** How many UTF-16 code units of records are taken at once at most. */
-const PULLED_CHARACTERS = 1024 * 1024;
+/** How much one call may still look at: what is left of it is taken by the next call. */
+export interface Budget {
+  /** UTF-16 code units of records. */
+  characters: number;
+}
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
@@ -37,9 +42,15 @@ export interface GroupRow {
   readonly opened: string;
 }
 
+/** Where in time the jobs of each state are, as far as they have failed: whether they are dead, behind when, and up to when. */
+const ROWS = {
+  ready: (now: number) => [0, -1, now],
+  delayed: (now: number) => [0, now, Number.MAX_SAFE_INTEGER],
+  dead: () => [1, -1, Number.MAX_SAFE_INTEGER],
+} as const;
+
 /** A job that has failed, as it is in the database. */
 interface JobRow {
-  position: number;
   at: number;
   tries: number;
   why: Uint8Array;
@@ -56,14 +67,12 @@ export class GroupStatements {
   readonly putJob: StatementSync;
   /** Deletes one. */
   readonly deleteJob: StatementSync;
-  /** The jobs of a group up to a time, dead or not. */
-  readonly jobsUntil: StatementSync;
-  /** The positions of the jobs of a group that are due at a time. */
-  readonly dueUntil: StatementSync;
+  /** The positions of the jobs of a group, dead or not, whose time is behind one and up to another. */
+  readonly positions: StatementSync;
   /** One of these jobs. */
   readonly job: StatementSync;
-  /** The same behind a time. */
-  readonly jobsAfter: StatementSync;
+  /** The dead job of an event. */
+  readonly deadJob: StatementSync;
   /** When the first job behind a time is due. */
   readonly nextAt: StatementSync;
   /** How many are dead, and how many are not. */
@@ -83,23 +92,23 @@ export class GroupStatements {
    * @param database The database.
    */
   constructor(database: DatabaseSync) {
-    const jobs = "SELECT position, at, tries, why, record FROM jobs WHERE group_id = ? AND dead = ?";
+    const job = "SELECT at, tries, why, record FROM jobs WHERE group_id = ?";
+    const isOfEvent = `substr(record, 1, ${ID_CHARACTERS}) = ?`;
     this.configure = database.prepare("UPDATE groups SET patterns = ?, options = ? WHERE id = ?");
     this.save = database.prepare("UPDATE groups SET cursor = ?, opened = ? WHERE id = ?");
     this.putJob = database.prepare("INSERT INTO jobs VALUES (?, ?, ?, ?, ?, ?, ?)");
     this.deleteJob = database.prepare("DELETE FROM jobs WHERE group_id = ? AND position = ?");
-    this.jobsUntil = database.prepare(`${jobs} AND at <= ? ORDER BY at, position LIMIT ?`);
-    this.dueUntil = database.prepare(
-      "SELECT position FROM jobs WHERE group_id = ? AND dead = 0 AND at <= ? ORDER BY at, position LIMIT ?",
+    this.positions = database.prepare(
+      "SELECT position FROM jobs WHERE group_id = ? AND dead = ? AND at > ? AND at <= ? ORDER BY at, position LIMIT ?",
     );
-    this.job = database.prepare("SELECT tries, record FROM jobs WHERE group_id = ? AND position = ?");
-    this.jobsAfter = database.prepare(`${jobs} AND at > ? ORDER BY at, position LIMIT ?`);
+    this.job = database.prepare(`${job} AND position = ?`);
+    this.deadJob = database.prepare(`${job} AND dead = 1 AND ${isOfEvent}`);
     this.nextAt = database.prepare("SELECT min(at) AS at FROM jobs WHERE group_id = ? AND dead = 0 AND at > ?");
     this.counts = database.prepare("SELECT dead, count(*) AS jobs FROM jobs WHERE group_id = ? GROUP BY dead");
     this.countUntil = database.prepare("SELECT count(*) AS jobs FROM jobs WHERE group_id = ? AND dead = 0 AND at <= ?");
-    const kick = "UPDATE jobs SET dead = 0, tries = 0, at = ? WHERE group_id = ? AND dead = 1";
+    const kick = "UPDATE jobs SET dead = 0, tries = 0, at = 0 WHERE group_id = ? AND dead = 1";
     this.kickAll = database.prepare(kick);
-    this.kickOne = database.prepare(`${kick} AND substr(record, 1, 26) = ?`);
+    this.kickOne = database.prepare(`${kick} AND ${isOfEvent}`);
     this.purge = database.prepare(
       "DELETE FROM jobs WHERE group_id = ? AND dead = ? AND position NOT IN (SELECT value FROM json_each(?))",
     );
@@ -117,11 +126,11 @@ export class Group {
   #matcher: NameMatcher;
   /** Up to where it has looked at the log. */
   #cursor: number;
-  /** The block that it looks at, and where in its text the record behind the cursor begins. */
-  #reading: { block: ReadBlock; offset: number } | undefined;
+  /** Looks at the log. */
+  readonly #reader: RecordReader;
   /** The positions of its jobs up to the cursor that are not settled and have no row. */
   readonly #opened: Set<number>;
-  /** Those of them that are to be delivered again, because the broker ended: the last one first. */
+  /** Those of them that are not delivered now, because the broker ended or nobody was there: the last one first. */
   #again: number[];
   /** The positions of the jobs with a row that are delivered now. */
   readonly #retried = new Set<number>();
@@ -140,6 +149,7 @@ export class Group {
     this.#id = row.id;
     this.#name = row.name;
     this.#log = log;
+    this.#reader = new RecordReader(log);
     this.#statements = statements;
     this.#patterns = JSON.parse(row.patterns);
     this.#options = JSON.parse(row.options);
@@ -179,12 +189,13 @@ export class Group {
    *
    * @param most How many at most.
    * @param now The time, in milliseconds since 1970.
+   * @param budget How much is looked at; what that was is taken from it.
    */
-  pull(most: number, now: number): Pulled {
+  pull(most: number, now: number, budget: Budget): Pulled {
     const jobs: Job[] = [];
-    const hasMoreDue = this.#takeRetries(jobs, most, now);
-    let expired = this.#takeOpened(jobs, most);
-    expired += this.#takeNew(jobs, most);
+    const hasMoreDue = this.#takeRetries(jobs, most, now, budget);
+    let expired = this.#takeOpened(jobs, most, budget);
+    expired += this.#takeNew(jobs, most, budget);
     const { at } = this.#waiting > this.#retried.size ? this.#statements.nextAt.get(this.#id, now)! : { at: null };
     return {
       jobs,
@@ -195,30 +206,38 @@ export class Group {
   }
 
   /** The jobs that have failed and are due; returns whether there may be more of them. */
-  #takeRetries(jobs: Job[], most: number, now: number): boolean {
+  #takeRetries(jobs: Job[], most: number, now: number, budget: Budget): boolean {
     if (this.#waiting === this.#retried.size) return false;
-    const { dueUntil, job } = this.#statements;
-    const due = dueUntil.all(this.#id, now, most + this.#retried.size) as unknown as Pick<JobRow, "position">[];
-    let characters = 0;
-    for (const { position } of due) {
-      if (jobs.length === most || characters >= PULLED_CHARACTERS) return true;
+    const due = this.#positions("ready", now, most);
+    for (const position of due) {
+      if (jobs.length === most || budget.characters <= 0) return true;
       if (this.#retried.has(position)) continue;
-      const { tries, record } = job.get(this.#id, position) as unknown as Pick<JobRow, "tries" | "record">;
+      const { tries, record } = this.#statements.job.get(this.#id, position) as unknown as JobRow;
       this.#retried.add(position);
       jobs.push({ key: position, tries, record: decoder.decode(record) });
-      characters += record.length;
+      budget.characters -= record.length;
     }
     return due.length === most + this.#retried.size;
   }
 
-  /** The jobs that were delivered before the broker ended; returns how many of them the log has no longer. */
-  #takeOpened(jobs: Job[], most: number): number {
+  /** The positions of jobs with a row: so many that are not delivered, and all that are. */
+  #positions(state: keyof typeof ROWS, now: number, most: number): number[] {
+    const rows = this.#statements.positions.all(this.#id, ...ROWS[state](now), most + this.#retried.size);
+    return rows.map(({ position }) => Number(position));
+  }
+
+  /** The jobs that were taken before and are not delivered; returns how many of them the log has no longer. */
+  #takeOpened(jobs: Job[], most: number, budget: Budget): number {
     let expired = 0;
-    while (jobs.length < most && this.#again.length > 0) {
-      const position = this.#again.pop()!;
-      const block = position < this.#log.firstPosition ? undefined : this.#log.block(position);
-      if (block !== undefined) jobs.push({ key: position, tries: 0, record: recordAt(block, position) });
-      else {
+    const reader = new RecordReader(this.#log);
+    while (jobs.length < most && budget.characters > 0 && this.#again.length > 0) {
+      const position = this.#again.at(-1)!;
+      const isThere = reader.seek(position);
+      this.#again.pop();
+      if (isThere) {
+        jobs.push({ key: position, tries: 0, record: reader.record });
+        budget.characters -= reader.characters;
+      } else {
         this.#opened.delete(position);
         expired++;
       }
@@ -227,46 +246,27 @@ export class Group {
   }
 
   /** The next jobs of the log; returns how many events were deleted before they were looked at. */
-  #takeNew(jobs: Job[], most: number): number {
+  #takeNew(jobs: Job[], most: number, budget: Budget): number {
     const expired = Math.max(0, this.#log.firstPosition - 1 - this.#cursor);
     this.#cursor += expired;
-    for (let characters = 0; jobs.length < most && characters < PULLED_CHARACTERS;) {
-      const record = this.#next();
-      if (record === undefined) break;
-      if (record === "") continue;
+    while (jobs.length < most && budget.characters > 0 && this.#reader.seek(this.#cursor + 1)) {
+      this.#cursor++;
+      budget.characters -= this.#reader.characters;
+      if (!this.#reader.matches(this.#matcher)) continue;
       this.#opened.add(this.#cursor);
-      jobs.push({ key: this.#cursor, tries: 0, record });
-      characters += record.length;
+      jobs.push({ key: this.#cursor, tries: 0, record: this.#reader.record });
     }
     return expired;
   }
 
-  /** Looks at the next event of the log: its record if it matches, else an empty text; undefined at the end of the log. */
-  #next(): string | undefined {
-    const position = this.#cursor + 1;
-    const isWithin = this.#reading !== undefined && position < this.#reading.block.position + this.#reading.block.count;
-    if (!isWithin) {
-      const block = this.#log.block(position);
-      if (block === undefined) return undefined;
-      this.#reading = { block, offset: 0 };
-      if (block.position < position) this.#skipTo(position);
-    }
-    const { block: { text }, offset } = this.#reading!;
-    const end = text.indexOf("\n", offset);
-    this.#cursor = position;
-    this.#reading!.offset = end + 1;
-    return this.#matcher.matches(text, offset) ? text.slice(offset, end) : "";
-  }
-
-  #skipTo(position: number): void {
-    const { block } = this.#reading!;
-    for (let at = block.position; at < position; at++) {
-      this.#reading!.offset = block.text.indexOf("\n", this.#reading!.offset) + 1;
-    }
-  }
-
-  #rowsUntil(dead: number, at: number, most: number): JobRow[] {
-    return this.#statements.jobsUntil.all(this.#id, dead, at, most) as unknown as JobRow[];
+  /**
+   * Takes jobs back that were taken and not delivered.
+   *
+   * @param keys Their keys.
+   */
+  giveBack(keys: readonly number[]): void {
+    for (const key of keys) if (!this.#retried.delete(key)) this.#again.push(key);
+    this.#again.sort((a, b) => b - a);
   }
 
   /**
@@ -316,13 +316,12 @@ export class Group {
    * Has dead jobs delivered again.
    *
    * @param id The id of the event of one job; undefined for all.
-   * @param at When they are due, in milliseconds since 1970.
    * @param undo Takes it back.
    * @returns How many there are.
    */
-  kick(id: string | undefined, at: number, undo: Undo): number {
+  kick(id: string | undefined, undo: Undo): number {
     const { kickAll, kickOne } = this.#statements;
-    const { changes } = id === undefined ? kickAll.run(at, this.#id) : kickOne.run(at, this.#id, encoder.encode(id));
+    const { changes } = id === undefined ? kickAll.run(this.#id) : kickOne.run(this.#id, encoder.encode(id));
     const kicked = Number(changes);
     undo.add(() => [this.#waiting, this.#dead] = [this.#waiting - kicked, this.#dead + kicked]);
     [this.#waiting, this.#dead] = [this.#waiting + kicked, this.#dead - kicked];
@@ -334,26 +333,26 @@ export class Group {
    *
    * @param state Which of them.
    * @param undo Takes it back.
-   * @returns How many were known, and events of the log that were not looked at.
+   * @returns How many there were, and how many events of the log were not looked at.
    */
-  purge(state: "ready" | "dead", undo: Undo): number {
+  purge(state: "ready" | "dead", undo: Undo): Purged {
     const { purge } = this.#statements;
     const isDead = state === "dead";
     const delivered = JSON.stringify(isDead ? [] : [...this.#retried]);
-    const purged = Number(purge.run(this.#id, Number(isDead), delivered).changes);
+    const jobs = Number(purge.run(this.#id, Number(isDead), delivered).changes);
     const counts = [this.#waiting, this.#dead];
     undo.add(() => [this.#waiting, this.#dead] = counts);
     if (isDead) {
-      this.#dead -= purged;
-      return purged;
+      this.#dead -= jobs;
+      return { jobs, events: 0 };
     }
-    this.#waiting -= purged;
-    return purged + this.#skipAll(undo);
+    this.#waiting -= jobs;
+    return this.#skipAll(jobs, undo);
   }
 
-  /** Looks at nothing that the log has now; returns how many events and jobs that are. */
-  #skipAll(undo: Undo): number {
-    const [cursor, again] = [this.#cursor, this.#again];
+  /** Looks at nothing that the log has now. */
+  #skipAll(jobs: number, undo: Undo): Purged {
+    const [cursor, again, before] = [this.#cursor, this.#again, this.#log.firstPosition - 1];
     undo.add(() => {
       [this.#cursor, this.#again] = [cursor, again];
       for (const position of again) this.#opened.add(position);
@@ -362,7 +361,7 @@ export class Group {
     this.#again = [];
     this.#cursor = this.#log.lastPosition;
     this.#save();
-    return again.length + this.#cursor - cursor;
+    return { jobs: jobs + again.length, events: this.#cursor - Math.max(cursor, before) };
   }
 
   /**
@@ -371,34 +370,43 @@ export class Group {
    * @param state Which jobs.
    * @param most How many at most.
    * @param now The time, in milliseconds since 1970.
+   * @param budget How much is looked at.
    */
-  peek(state: "ready" | "delayed" | "dead", most: number, now: number): PeekedJob[] {
-    if (state === "dead") return this.#rowsUntil(1, Number.MAX_SAFE_INTEGER, most).map(peeked);
-    if (state === "delayed") {
-      return (this.#statements.jobsAfter.all(this.#id, 0, now, most) as unknown as JobRow[]).map(peeked);
+  peek(state: "ready" | "delayed" | "dead", most: number, now: number, budget: Budget): PeekedJob[] {
+    const shown: PeekedJob[] = [];
+    for (const position of this.#positions(state, now, most)) {
+      if (shown.length === most || budget.characters <= 0) break;
+      if (this.#retried.has(position)) continue;
+      const row = this.#statements.job.get(this.#id, position) as unknown as JobRow;
+      shown.push(peeked(row));
+      budget.characters -= row.record.length;
     }
-    const rows = this.#rowsUntil(0, now, most + this.#retried.size).filter(({ position }) =>
-      !this.#retried.has(position)
-    );
-    return [...rows.slice(0, most).map(peeked), ...this.#peekLog(most - rows.length)];
+    if (state === "ready") this.#peekLog(shown, most, budget);
+    return shown;
   }
 
   /** The next jobs of the log, which stay there. */
-  #peekLog(most: number): PeekedJob[] {
-    const shown: PeekedJob[] = [];
-    const show = (block: ReadBlock, position: number) => {
-      const record = recordAt(block, position);
-      if (this.#matcher.matches(record, 0)) shown.push({ tries: 0, at: undefined, why: "", record });
+  #peekLog(shown: PeekedJob[], most: number, budget: Budget): void {
+    const reader = new RecordReader(this.#log);
+    const show = (isJob: boolean) => {
+      if (isJob) shown.push({ tries: 0, at: undefined, why: "", record: reader.record });
+      budget.characters -= reader.characters;
     };
-    for (const position of this.#again.toReversed()) {
-      const block = shown.length < most && position >= this.#log.firstPosition && this.#log.block(position);
-      if (block) show(block, position);
-    }
+    const isFull = () => shown.length >= most || budget.characters <= 0;
+    for (const position of this.#again.toReversed()) if (!isFull() && reader.seek(position)) show(true);
     let position = Math.max(this.#cursor + 1, this.#log.firstPosition);
-    for (let block = this.#log.block(position); block && shown.length < most; block = this.#log.block(position)) {
-      for (; position < block.position + block.count && shown.length < most; position++) show(block, position);
-    }
-    return shown;
+    while (!isFull() && reader.seek(position++)) show(reader.matches(this.#matcher));
+  }
+
+  /**
+   * Shows a dead job.
+   *
+   * @param id The id of its event.
+   * @returns The job, if it is there.
+   */
+  peekDead(id: string): PeekedJob[] {
+    const row = this.#statements.deadJob.get(this.#id, encoder.encode(id)) as unknown as JobRow | undefined;
+    return row === undefined ? [] : [peeked(row)];
   }
 
   /**
@@ -417,11 +425,16 @@ export class Group {
       inFlight: this.#retried.size + this.#opened.size - this.#again.length,
       delayed: this.#waiting - due,
       dead: this.#dead,
-      last: this.#log.idAt(this.#cursor),
+      last: this.#idAt(this.#cursor),
     };
+  }
+
+  #idAt(position: number): string | undefined {
+    const reader = new RecordReader(this.#log);
+    return reader.seek(position) ? reader.record.slice(0, ID_CHARACTERS) : undefined;
   }
 }
 
 function peeked({ at, tries, why, record }: JobRow): PeekedJob {
-  return { at, tries, why: decoder.decode(why), record: decoder.decode(record) };
+  return { at: at === 0 ? undefined : at, tries, why: decoder.decode(why), record: decoder.decode(record) };
 }

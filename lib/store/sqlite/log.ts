@@ -4,7 +4,6 @@
  * @module
  */
 import type { DatabaseSync, StatementSync } from "node:sqlite";
-import { ID_CHARACTERS } from "../record.ts";
 import type { Block, LogInfo, Page } from "../store.ts";
 import { countUpTo, lastId, NameMatcher, selectRecords } from "../records.ts";
 import type { Undo } from "./undo.ts";
@@ -184,18 +183,6 @@ export class Log {
   }
 
   /**
-   * The id of an event.
-   *
-   * @param position Its position.
-   * @returns The id; undefined if there is no such event.
-   */
-  idAt(position: number): string | undefined {
-    if (position < this.firstPosition) return undefined;
-    const block = this.block(position);
-    return block && recordAt(block, position).slice(0, ID_CHARACTERS);
-  }
-
-  /**
    * Reads a page.
    *
    * @param after The id behind which it begins.
@@ -284,17 +271,4 @@ function readBlock({ position, count, headers, records }: Row): ReadBlock {
 function behind(block: ReadBlock, id: string): ReadBlock {
   const { count, end } = countUpTo(block.text, id);
   return { ...block, position: block.position + count, count: block.count - count, text: block.text.slice(end) };
-}
-
-/**
- * Cuts a record out of its block.
- *
- * @param block The block.
- * @param position The position of the event.
- * @returns The record, without its LF.
- */
-export function recordAt({ position: first, text }: ReadBlock, position: number): string {
-  let start = 0;
-  for (let index = first; index < position; index++) start = text.indexOf("\n", start) + 1;
-  return text.slice(start, text.indexOf("\n", start));
 }

@@ -38,13 +38,15 @@ function carryOut(call: Call): unknown {
     case "read":
       return engine.read(call.after, call.patterns);
     case "pull":
-      return engine.pull(call.group, call.most, Date.now());
+      return engine.pull(call.requests, Date.now());
+    case "giveBack":
+      return engine.giveBack(call.group, call.keys);
     case "describeGroups":
       return engine.describeGroups(Date.now());
     case "peek":
-      return engine.peek(call.group, call.state, call.most, Date.now());
-    case "delayed":
-      return engine.delayed(call.most);
+      return engine.peek(call.group, call.state, call.which, Date.now());
+    case "due":
+      return engine.due(Date.now());
     case "maintain":
       return engine.maintain(call.now);
     case "sync":

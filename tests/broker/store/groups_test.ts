@@ -1,6 +1,8 @@
 /** Groups: docs/protocol.md, section 14. */
 import { assertEquals } from "@std/assert";
-import { type RawClient, until } from "../../helpers.ts";
+import { minOutboxBytes } from "../../../lib/protocol/limits.ts";
+import { openStore } from "../../../lib/store/sqlite.ts";
+import { type RawClient, startBroker, until } from "../../helpers.ts";
 import { startStored, tempFolder } from "../../store/folder.ts";
 
 /** Joins a group; returns the next jobs on demand, as `N TRY NAME DATA`. */
@@ -111,7 +113,7 @@ Deno.test("14.8 a job that fails too often is dead: told, published, shown, and 
   await until(() => server.told("mq.dead").length > 1, "it is told");
   assertEquals(server.told("mq.dead")[1], { ...told, tries: 1, why: "no use" });
   await publisher.line("/purge work dead");
-  await publisher.lines.find('/ok purge {"jobs":1}');
+  await publisher.lines.find('/ok purge {"jobs":1,"events":0}');
   await until(async () => await counts(publisher) === "0 0 0 0 0", "nothing is left");
 });
 
@@ -282,5 +284,51 @@ Deno.test("14.6 of two that join a new group otherwise at once, one is refused; 
     assertEquals(joined!.includes('"isNew":true'), forgotten === "/ok forget", forgotten!);
     await clients[1].line("/groups");
     assertEquals((await clients[1].lines.find("/ok groups")).includes(`"group":"g${round}"`), true);
+  }
+});
+
+Deno.test("14.6 jobs that wait for a member are given back to the store when the last one has gone", async () => {
+  await using folder = tempFolder();
+  const store = await openStore({ folder: folder.path });
+  const given: number[] = [];
+  const giveBack = store.giveBack.bind(store);
+  store.giveBack = (group, keys) => {
+    given.push(...keys);
+    return giveBack(group, keys);
+  };
+  await using server = await startBroker({ events: [">"], store });
+  const [publisher, going, coming] = await server.connect(3);
+  await join(going, 'work {"ahead":1} n');
+  await publish(publisher, "n 1", "n 2", "n 3");
+  await going.lines.find("/job");
+  going.close();
+  await until(() => given.length === 1, "the job is given back that was taken and not delivered");
+  assertEquals(await counts(publisher), "1 2 0 0 0");
+  const next = await join(coming, "work n");
+  assertEquals([await next(), await next(), await next()], ["1 2 n 1", "2 1 n 2", "3 1 n 3"]);
+});
+
+Deno.test("14.7 a member that is closed since it does not read loses its jobs to another at once", async () => {
+  await using folder = tempFolder();
+  const lineBytes = 60_000;
+  const limits = { lineBytes, outboxBytes: minOutboxBytes(lineBytes) };
+  await using server = await startStored(folder, { limits });
+  const [publisher, closed, other] = await server.connect(3);
+  for (const client of [publisher, closed, other]) await client.line("/unsub >");
+  await other.lines.find("/ok unsub");
+  await closed.line("/sub big", '/join work {"ahead":100} n');
+  await closed.lines.find("/ok join");
+  let jobs = 0;
+  while (server.told("mq.disconnect").length === 0) {
+    const text = "x".repeat(lineBytes - 1000);
+    await publisher.line(`n ${jobs++}-${text}`, `big ${text}`, "/ping");
+    await publisher.lines.find("/pong");
+  }
+  assertEquals(server.told("mq.disconnect")[0].reason, "slow");
+  const next = await join(other, "work n");
+  for (const seen = new Set<string>(); seen.size < jobs;) {
+    const [number, , , data] = (await next()).split(" ");
+    seen.add(data.split("-")[0]);
+    await other.line(`/ack ${number}`);
   }
 });

@@ -48,10 +48,11 @@ class HeldStore implements Store {
     return this.inner.keys;
   }
   read: Store["read"] = (after, patterns) => this.inner.read(after, patterns);
-  pull: Store["pull"] = (group, most) => this.inner.pull(group, most);
+  pull: Store["pull"] = (requests) => this.inner.pull(requests);
+  giveBack: Store["giveBack"] = (group, keys) => this.inner.giveBack(group, keys);
   describeGroups: Store["describeGroups"] = () => this.inner.describeGroups();
-  peek: Store["peek"] = (group, state, most) => this.inner.peek(group, state, most);
-  delayed: Store["delayed"] = (most) => this.inner.delayed(most);
+  peek: Store["peek"] = (group, state, which) => this.inner.peek(group, state, which);
+  due: Store["due"] = () => this.inner.due();
   maintain: Store["maintain"] = (now) => this.inner.maintain(now);
   mend: Store["mend"] = () => this.isMended ? this.inner.mend() : Promise.reject(new Error("not yet"));
   close: Store["close"] = () => this.inner.close();
