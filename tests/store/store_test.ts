@@ -276,6 +276,23 @@ Deno.test("Store.read keeps a page small where large events follow a small one",
   await store.close();
 });
 
+Deno.test("A group that has looked at what is deleted is not told so, also after a restart", async () => {
+  await using folder = tempFolder();
+  const options = { folder: folder.path, keepBytes: 100 };
+  const store = await openStore(options);
+  await apply(store, join("work", ["b"]));
+  for (const name of ["a", "b", "c", "d"]) await append(store, block([name]));
+  const { jobs } = await take(store, "work", 9);
+  while (await store.maintain(0));
+  assertEquals(store.log.deleted, 2);
+  await store.close();
+  const again = await openStore(options);
+  assertEquals((await again.describeGroups()).map(({ lag }) => lag), [0]);
+  assertEquals((await take(again, "work", 9)).expired, 1); // The job was delivered, and is not done.
+  assertEquals(jobs.length, 1);
+  await again.close();
+});
+
 Deno.test("Store.pull takes failed jobs up to a size, and says that there are more", async () => {
   await using folder = tempFolder();
   const store = await openStore({ folder: folder.path });

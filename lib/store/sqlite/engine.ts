@@ -273,7 +273,9 @@ export class Engine {
     this.#files.check();
     const hasMore = this.#transact((undo) => {
       this.#statements.deleteKeys.run(now - keyMs);
-      return this.#log.trim(firstIdOf(now - keepMs), keepBytes, undo);
+      const hasDeleted = this.#log.trim(firstIdOf(now - keepMs), keepBytes, undo);
+      if (hasDeleted) { for (const group of this.#groups.values()) group.saveCursor(undo); }
+      return hasDeleted;
     });
     return { hasMore, log: this.#log.info };
   }

@@ -124,8 +124,9 @@ export class Group {
   #patterns: string[];
   #options: GroupOptions;
   #matcher: NameMatcher;
-  /** Up to where it has looked at the log. */
+  /** Up to where it has looked at the log, and up to where the database says so. */
   #cursor: number;
+  #savedCursor: number;
   /** Looks at the log. */
   readonly #reader: RecordReader;
   /** The positions of its jobs up to the cursor that are not settled and have no row. */
@@ -154,7 +155,7 @@ export class Group {
     this.#patterns = JSON.parse(row.patterns);
     this.#options = JSON.parse(row.options);
     this.#matcher = new NameMatcher(this.#patterns);
-    this.#cursor = row.cursor;
+    this.#cursor = this.#savedCursor = row.cursor;
     this.#again = decodeRanges(row.opened).reverse();
     this.#opened = new Set(this.#again);
     for (const { dead, jobs } of statements.counts.all(row.id)) {
@@ -294,7 +295,7 @@ export class Group {
     for (const position of done) close(position);
     for (const job of again) if (close(job.key)) this.#putJob(job, 0);
     for (const job of dead) if (close(job.key)) this.#putJob(job, 1);
-    this.#save();
+    this.#save(undo);
   }
 
   #deleteJob(position: number): void {
@@ -308,8 +309,21 @@ export class Group {
     else this.#waiting++;
   }
 
-  #save(): void {
+  #save(undo: Undo): void {
+    const saved = this.#savedCursor;
+    undo.add(() => this.#savedCursor = saved);
+    this.#savedCursor = this.#cursor;
     this.#statements.save.run(this.#cursor, encodeRanges(this.#opened), this.#id);
+  }
+
+  /**
+   * Writes up to where it has looked at the log, of which the oldest part is deleted: when the store is opened again, that
+   * must not seem to have been deleted before the group looked at it.
+   *
+   * @param undo Takes it back.
+   */
+  saveCursor(undo: Undo): void {
+    if (this.#savedCursor < this.#cursor) this.#save(undo);
   }
 
   /**
@@ -360,7 +374,7 @@ export class Group {
     for (const position of again) this.#opened.delete(position);
     this.#again = [];
     this.#cursor = this.#log.lastPosition;
-    this.#save();
+    this.#save(undo);
     return { jobs: jobs + again.length, events: this.#cursor - Math.max(cursor, before) };
   }
 
@@ -425,13 +439,15 @@ export class Group {
       inFlight: this.#retried.size + this.#opened.size - this.#again.length,
       delayed: this.#waiting - due,
       dead: this.#dead,
-      last: this.#idAt(this.#cursor),
+      last: this.#lastId(),
     };
   }
 
-  #idAt(position: number): string | undefined {
+  /** The id of the last event that it has looked at, if the log has it. */
+  #lastId(): string | undefined {
+    if (this.#cursor === this.#log.lastPosition) return this.#log.info.last;
     const reader = new RecordReader(this.#log);
-    return reader.seek(position) ? reader.record.slice(0, ID_CHARACTERS) : undefined;
+    return reader.seek(this.#cursor) ? reader.record.slice(0, ID_CHARACTERS) : undefined;
   }
 }
 
