@@ -159,7 +159,7 @@ export class WorkGroup {
    */
   told(member: Member): void {
     member.isTold = true;
-    this.distribute();
+    this.wake(); // While there was no member, nothing has waited for the delayed jobs.
   }
 
   /**

@@ -209,6 +209,7 @@ export class Group {
   /** The jobs that have failed and are due; returns whether there may be more of them. */
   #takeRetries(jobs: Job[], most: number, now: number, budget: Budget): boolean {
     if (this.#waiting === this.#retried.size) return false;
+    const delivered = this.#retried.size;
     const due = this.#positions("ready", now, most);
     for (const position of due) {
       if (jobs.length === most || budget.characters <= 0) return true;
@@ -218,7 +219,7 @@ export class Group {
       jobs.push({ key: position, tries, record: decoder.decode(record) });
       budget.characters -= record.length;
     }
-    return due.length === most + this.#retried.size;
+    return due.length === most + delivered;
   }
 
   /** The positions of jobs with a row: so many that are not delivered, and all that are. */
