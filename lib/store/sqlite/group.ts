@@ -133,8 +133,8 @@ export class Group {
   readonly #opened: Set<number>;
   /** Those of them that are not delivered now, because the broker ended or nobody was there: the last one first. */
   #again: number[];
-  /** The positions of the jobs with a row that are delivered now. */
-  readonly #retried = new Set<number>();
+  /** The positions of the jobs with a row that are delivered now, and when they were due. */
+  readonly #retried = new Map<number, number>();
   /** How many jobs have a row and are not dead, and how many are dead. */
   #waiting = 0;
   #dead = 0;
@@ -214,8 +214,8 @@ export class Group {
     for (const position of due) {
       if (jobs.length === most || budget.characters <= 0) return true;
       if (this.#retried.has(position)) continue;
-      const { tries, record } = this.#statements.job.get(this.#id, position) as unknown as JobRow;
-      this.#retried.add(position);
+      const { at, tries, record } = this.#statements.job.get(this.#id, position) as unknown as JobRow;
+      this.#retried.set(position, at);
       jobs.push({ key: position, tries, record: decoder.decode(record) });
       budget.characters -= record.length;
     }
@@ -278,17 +278,20 @@ export class Group {
    * @param undo Takes it back.
    */
   settle({ done, again, dead }: Operation & { do: "settle" }, undo: Undo): void {
-    const [opened, retried]: [number[], number[]] = [[], []];
+    const opened: number[] = [];
+    const retried = new Map<number, number>();
     const counts = [this.#waiting, this.#dead];
     undo.add(() => {
       for (const position of opened) this.#opened.add(position);
-      for (const position of retried) this.#retried.add(position);
+      for (const [position, at] of retried) this.#retried.set(position, at);
       [this.#waiting, this.#dead] = counts;
     });
     const close = (position: number): boolean => {
+      const at = this.#retried.get(position);
       if (this.#opened.delete(position)) opened.push(position);
-      else if (this.#retried.delete(position)) {
-        retried.push(position);
+      else if (at !== undefined) {
+        this.#retried.delete(position);
+        retried.set(position, at);
         this.#deleteJob(position);
       } else return false;
       return true;
@@ -353,7 +356,7 @@ export class Group {
   purge(state: "ready" | "dead", undo: Undo): Purged {
     const { purge } = this.#statements;
     const isDead = state === "dead";
-    const delivered = JSON.stringify(isDead ? [] : [...this.#retried]);
+    const delivered = JSON.stringify(isDead ? [] : [...this.#retried.keys()]);
     const jobs = Number(purge.run(this.#id, Number(isDead), delivered).changes);
     const counts = [this.#waiting, this.#dead];
     undo.add(() => [this.#waiting, this.#dead] = counts);
@@ -431,14 +434,16 @@ export class Group {
    */
   describe(now: number): GroupInfo {
     const due = this.#waiting === 0 ? 0 : Number(this.#statements.countUntil.get(this.#id, now)!.jobs);
+    let dueRetried = 0; // The clock may have been set back meanwhile.
+    for (const at of this.#retried.values()) dueRetried += Number(at <= now);
     return {
       group: this.#name,
       patterns: this.#patterns,
       options: this.#options,
       lag: this.#log.lastPosition - Math.max(this.#cursor, this.#log.firstPosition - 1),
-      ready: due - this.#retried.size + this.#again.length,
+      ready: due - dueRetried + this.#again.length,
       inFlight: this.#retried.size + this.#opened.size - this.#again.length,
-      delayed: this.#waiting - due,
+      delayed: this.#waiting - due - (this.#retried.size - dueRetried),
       dead: this.#dead,
       last: this.#lastId(),
     };
