@@ -4,7 +4,11 @@
  * @module
  */
 import type { Holder, MemoryBudget } from "../net/memory.ts";
+import { byteLength, MAX_UTF8_BYTES } from "../protocol/text.ts";
 import type { Job } from "../store/store.ts";
+
+/** Up to this length, in UTF-16 code units, the bytes of a record are not counted, but are taken to be as many as can be. */
+const SHORT_CHARACTERS = 1024;
 
 /** The jobs of one group that wait for a member. */
 export class JobQueue implements Holder {
@@ -32,6 +36,12 @@ export class JobQueue implements Holder {
   /** The size of their records, in UTF-16 code units. */
   get heldBytes(): number {
     return this.#characters;
+  }
+
+  /** The size of the record of the next job, of which there is to be one, in bytes; a short one may have less. */
+  get firstBytes(): number {
+    const [{ record }] = this.#jobs;
+    return record.length <= SHORT_CHARACTERS ? record.length * MAX_UTF8_BYTES : byteLength(record);
   }
 
   /**

@@ -17,8 +17,11 @@ const MAX_WAITING = 1024;
 /** More are taken from the store while those that wait have fewer UTF-16 code units. */
 const MAX_WAITING_CHARACTERS = 256 * 1024;
 
-/** Jobs are sent to a member as long as fewer bytes wait in its write queue. */
+/** Jobs are sent to a member as long as fewer bytes wait in its write queue, and all fits its limit. */
 const MAX_QUEUED_BYTES = 256 * 1024;
+
+/** How much the line of a job is longer than its record, about. */
+const JOB_BYTES = 100;
 
 /** A longer timer fires at once: what is due later is looked at again. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -73,6 +76,12 @@ export interface WorkGroupOptions {
   told(group: WorkGroup, job: FailedJob): void;
   /** Tells that events were deleted before the group could look at them. */
   expired(group: WorkGroup, events: number): void;
+}
+
+/** The jobs that a member is to be sent, and how many bytes they have. */
+interface Given {
+  readonly jobs: Job[];
+  bytes: number;
 }
 
 /** The jobs that one transaction settles. */
@@ -244,20 +253,32 @@ export class WorkGroup {
   }
 
   #deliverWaiting(): void {
-    const given = new Map<Member, Job[]>();
-    let idle = 0; // How many members one after another can take none.
-    while (this.#waiting.length > 0 && idle < this.#members.length) {
+    const given = new Map<Member, Given>();
+    const full = new Set<Member>();
+    while (this.#waiting.length > 0) {
+      const bytes = this.#waiting.firstBytes + JOB_BYTES;
+      const member = this.#nextMember(bytes, given, full);
+      if (member === undefined) break;
+      const own = given.get(member) ?? { jobs: [], bytes: 0 };
+      given.set(member, own);
+      own.jobs.push(this.#waiting.shift());
+      own.bytes += bytes;
+    }
+    for (const [member, { jobs }] of given) this.#deliver(member, jobs);
+    for (const member of full) this.#awaitQueue(member);
+  }
+
+  /** The next member that can take a job of some bytes; the members that only lack room for them are added to `full`. */
+  #nextMember(bytes: number, given: ReadonlyMap<Member, Given>, full: Set<Member>): Member | undefined {
+    for (let left = this.#members.length; left > 0; left--) {
       const member = this.#members.shift()!;
       this.#members.push(member);
-      const jobs = given.get(member) ?? [];
-      if (!takesJobs(member) || member.deliveries.size + jobs.length >= member.ahead) idle++;
-      else {
-        idle = 0;
-        jobs.push(this.#waiting.shift());
-        given.set(member, jobs);
-      }
+      const own = given.get(member);
+      if (!takesJobs(member) || member.deliveries.size + (own?.jobs.length ?? 0) >= member.ahead) continue;
+      if (hasRoom(member, own?.bytes ?? 0, bytes)) return member;
+      full.add(member);
     }
-    for (const [member, jobs] of given) this.#deliver(member, jobs);
+    return undefined;
   }
 
   /** How many jobs members that take some have room for, and as many again. */
@@ -265,7 +286,7 @@ export class WorkGroup {
     let room = 0;
     for (const member of this.#members) {
       if (takesJobs(member)) room += 2 * member.ahead - member.deliveries.size;
-      else this.#awaitQueue(member);
+      else if (member.connection.queue.queuedBytes >= MAX_QUEUED_BYTES) this.#awaitQueue(member);
     }
     return room;
   }
@@ -309,7 +330,7 @@ export class WorkGroup {
   /** What is queued for a member, be it jobs or anything else, may be why it gets none now. */
   #awaitQueue(member: Member): void {
     const { connection: { queue, ended } } = member;
-    if (member.waitsForQueue || ended || queue.queuedBytes < MAX_QUEUED_BYTES) return;
+    if (member.waitsForQueue || ended) return;
     member.waitsForQueue = true;
     void queue.drained().then((isOpen) => {
       member.waitsForQueue = false;
@@ -430,6 +451,12 @@ export class WorkGroup {
 /** Whether jobs can be sent to a member now, as far as it may have more. */
 function takesJobs({ connection: { ended, hasQuit, queue }, isTold }: Member): boolean {
   return isTold && !ended && !hasQuit && queue.queuedBytes < MAX_QUEUED_BYTES;
+}
+
+/** Whether jobs fit the write queue of a member besides those that it is given: an empty queue takes any job. */
+function hasRoom({ connection: { queue } }: Member, givenBytes: number, bytes: number): boolean {
+  const waiting = queue.queuedBytes + givenBytes;
+  return waiting === 0 || waiting + bytes <= Math.min(MAX_QUEUED_BYTES, queue.limitBytes);
 }
 
 function failedJob({ key, tries, record }: Job, at: number, why: string): FailedJob {

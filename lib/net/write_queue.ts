@@ -127,6 +127,11 @@ export class WriteQueue {
     return this.#queuedBytes;
   }
 
+  /** How many bytes may wait, but for bursts. */
+  get limitBytes(): number {
+    return this.#limitBytes;
+  }
+
   /**
    * How many bytes can be pushed, at once or one after the other, without being refused. Before the next flush or push it
    * can only grow.

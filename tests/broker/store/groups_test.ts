@@ -1,5 +1,6 @@
 /** Groups: docs/protocol.md, section 14. */
 import { assertEquals } from "@std/assert";
+import { BURST_MS } from "../../../lib/net/write_queue.ts";
 import { minOutboxBytes } from "../../../lib/protocol/limits.ts";
 import { openStore } from "../../../lib/store/sqlite.ts";
 import { type RawClient, startBroker, until } from "../../helpers.ts";
@@ -330,5 +331,30 @@ Deno.test("14.7 a member that is closed since it does not read loses its jobs to
     const [number, , , data] = (await next()).split(" ");
     seen.add(data.split("-")[0]);
     await other.line(`/ack ${number}`);
+  }
+});
+
+Deno.test("14.7 a member is sent a job only if its queue has room: it is not closed for jobs that it has not read", async () => {
+  await using folder = tempFolder();
+  const lineBytes = 320_000;
+  const limits = { lineBytes, outboxBytes: minOutboxBytes(lineBytes) };
+  await using server = await startStored(folder, { limits });
+  const [publisher, member] = await server.connect(2);
+  await member.line("/unsub >", "/sub tick", '/join work {"ahead":1000} n');
+  await member.lines.find("/ok join");
+  await publisher.line("/unsub >");
+  const text = "x".repeat(210_000);
+  let count = 0;
+  for (let queued = 0; queued < 160_000; queued = server.broker.queuedBytes) {
+    await publish(publisher, `n ${text}`);
+    count++;
+    await new Promise((resolve) => setTimeout(resolve, 2 * BURST_MS)); // What is queued then is more than a burst.
+    await publish(publisher, "tick");
+  }
+  await publish(publisher, `n ${text.slice(0, 100_000)}${text}`);
+  await publish(publisher, `n ${text}`);
+  assertEquals(server.told("mq.disconnect"), []);
+  for (let number = 1; number <= count + 2; number++) {
+    assertEquals((await member.lines.find("/job")).split(" ", 2), ["/job", String(number)]);
   }
 });
