@@ -45,9 +45,9 @@ export class Results {
   /** Which events no client received, in one sentence. */
   describeWithoutReceiver(name: string): string {
     const which = this.confirmed === 1 ? name : `${this.withoutReceiver} of ${count(this.confirmed, "event")}`;
-    const isKept = this.#stored === this.withoutReceiver;
-    const kept = this.confirmed === 1 ? "it is stored" : "they are stored";
-    return `nobody received ${which}${isKept ? `, but ${kept}` : ""}`;
+    if (this.#stored < this.withoutReceiver) return `nobody received ${which}`;
+    if (this.confirmed === 1) return `${name} is stored; no subscriber received it`; // A group may work on it.
+    return `no subscriber received ${which}; they are stored`;
   }
 
   /**

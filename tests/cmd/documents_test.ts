@@ -82,7 +82,7 @@ const DOCUMENTS: Record<string, Row[]> = {
       "mq server --store data",
       ["server", "Store: data, with 0 events (0 B), 0 groups. It keeps all events for 7 days, up to 1 GiB."],
     ],
-    ["hand", `mq pub create '{"id":1}'`, ["hand", "mq pub: nobody received create, but it is stored"]],
+    ["hand", `mq pub create '{"id":1}'`, ["hand", "mq pub: create is stored; no subscriber received it"]],
     ["logger", "mq logger --since 1h", ["logger", '… pub  create { "id": 1 }']],
     ["log", "mq log 'create' --since all", ["log", '… pub  create { "id": 1 }']],
     [

@@ -78,18 +78,18 @@ const ROWS: Row[] = [
   },
 
   // mq pub
-  { args: "pub create 1", code: 0, stderr: "mq pub: nobody received create, but it is stored\n" },
+  { args: "pub create 1", code: 0, stderr: "mq pub: create is stored; no subscriber received it\n" },
   {
     args: "pub create -",
     stdin: "1\n2\n",
     code: 0,
-    stderr: "mq pub: nobody received 2 of 2 events, but they are stored\n",
+    stderr: "mq pub: no subscriber received 2 of 2 events; they are stored\n",
   },
   {
     args: "pub create 1 --json",
     code: 0,
     stdout: /^\{"id":"\w{26}","at":"[^"]+Z","from":"pub","event":"create","data":1,"receivers":0,"stored":true\}\n$/,
-    stderr: "mq pub: nobody received create, but it is stored\n",
+    stderr: "mq pub: create is stored; no subscriber received it\n",
   },
   {
     args: "pub create 1 --in 1h",
