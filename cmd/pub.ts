@@ -16,12 +16,10 @@ import { defineCommand, delay, option, toggle, UsageError, type Values } from ".
 import { titleOf } from "./commands.ts";
 import { InvalidValueError } from "./shared/errors.ts";
 import { PUBLISHABLE, TEXT } from "./shared/operands.ts";
+import { isKey, MAX_KEY_CHARACTERS } from "../lib/protocol/key.ts";
 import { Publisher } from "./pub/publisher.ts";
 import { readTyped } from "./shared/typed.ts";
 import { checkStore } from "./shared/store_access.ts";
-
-/** The longest key. */
-const MAX_KEY_CHARACTERS = 64;
 
 const flags = {
   ...brokerFlags,
@@ -38,7 +36,7 @@ const flags = {
 };
 
 function eventKey(text: string): string {
-  if (/^\S+$/u.test(text) && text.length <= MAX_KEY_CHARACTERS) return text;
+  if (isKey(text)) return text;
   throw new InvalidValueError(`one word of at most ${MAX_KEY_CHARACTERS} characters`);
 }
 

@@ -36,6 +36,7 @@ import {
   type Limits,
   MAX_HOPS,
 } from "./protocol/limits.ts";
+import { isKey, MAX_KEY_CHARACTERS } from "./protocol/key.ts";
 import { BROKER_NAME, type EventHeaders, formatEvent, isClientName } from "./protocol/lines.ts";
 import { checkRecognizable } from "./protocol/pattern.ts";
 import { isLongerThan } from "./protocol/text.ts";
@@ -294,7 +295,7 @@ export class Broker implements AsyncDisposable {
    * ```
    */
   publish(name: string, data?: Json, options: DirectPublishOptions = {}): Receipt {
-    return this.#publishDirectly(name, data, options);
+    return this.#from(options, (publisher) => this.#publishDirectly(publisher, name, data, options));
   }
 
   /**
@@ -302,10 +303,11 @@ export class Broker implements AsyncDisposable {
    *
    * @param name Its name.
    * @param data Its data, any JSON value; undefined for none.
-   * @param options Who publishes it, and what that publisher may do.
-   * @returns Its id, for how many subscribers it is queued, and whether it is stored.
+   * @param options Who publishes it, what that publisher may do, and a key: with the same key an event is published once
+   * within two minutes, and gets the receipt of the first one.
+   * @returns Its id, for how many subscribers it is queued, whether it is stored, and whether it was published before.
    * @throws As {@linkcode Broker.publish}; a {@linkcode ProtocolError} with the code `store-failed`, if it is not known to be
-   * on disk.
+   * on disk; with a key, `no-store`, `bad-arguments` if it is none, or `too-many-keys`.
    *
    * @example
    * ```ts
@@ -316,26 +318,75 @@ export class Broker implements AsyncDisposable {
    * assertEquals(stored, undefined); // This broker has no store.
    * ```
    */
-  async publishConfirmed(name: string, data?: Json, options: DirectPublishOptions = {}): Promise<Receipt> {
+  async publishConfirmed(
+    name: string,
+    data?: Json,
+    options: DirectPublishOptions & { key?: string } = {},
+  ): Promise<Receipt> {
+    const { key, scope } = options;
+    if (key !== undefined && scope !== "listen") return await this.#publishOnce(key, name, data, options);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiter = { settled: (error?: ProtocolError) => error === undefined ? resolve() : reject(error) };
-    const receipt = this.#publishDirectly(name, data, options, waiter);
+    const receipt = this.#from(options, (publisher) => this.#publishDirectly(publisher, name, data, options, waiter));
     if (receipt.stored) await promise;
     return receipt;
   }
 
-  #publishDirectly(name: string, data: Json | undefined, options: DirectPublishOptions, waiter?: Waiter): Receipt {
+  async #publishOnce(
+    key: string,
+    name: string,
+    data: Json | undefined,
+    options: DirectPublishOptions,
+  ): Promise<Receipt> {
+    const { promise, resolve, reject } = Promise.withResolvers<Receipt>();
+    this.#from(options, (publisher) => {
+      const publish = () => {
+        const receipt = this.#publishDirectly(publisher, name, data, options, { settled: () => {} });
+        return JSON.stringify(receipt);
+      };
+      this.#storedForKey(key).publishOnce(key, publish, (receipt, error) => {
+        if (error === undefined) resolve(JSON.parse(receipt!));
+        else reject(error);
+      });
+    });
+    return await promise;
+  }
+
+  #storedForKey(key: string): Stored {
+    if (this.#stored === undefined) {
+      const message = "Cannot publish with a key: this broker keeps nothing; mq server --store DIR does";
+      throw new ProtocolError("no-store", message);
+    }
+    if (!isKey(key)) {
+      const form = `one word of at most ${MAX_KEY_CHARACTERS} characters`;
+      throw new ProtocolError("bad-arguments", `Cannot publish with the key ${quote(key)}: it takes ${form}`);
+    }
+    return this.#stored;
+  }
+
+  #publishDirectly(
+    publisher: Publisher,
+    name: string,
+    data: Json | undefined,
+    options: DirectPublishOptions,
+    waiter?: Waiter,
+  ): Receipt {
+    const { address } = options;
+    const event = this.#makeEvent(name, data, options, publisher);
+    const receivers = this.#publish(event, publisher, false, waiter);
+    if (receivers === undefined) throw unrecognized(event.line, this.events);
+    const receipt: Receipt = { id: event.id, receivers, ...(event.isStored && waiter && { stored: true }) };
+    if (address !== undefined) this.#systemEvents.publishedDirectly(publisher, address, { name, ...receipt });
+    return receipt;
+  }
+
+  /** Has a publisher without a connection publish; what is refused is told. */
+  #from<T>({ from = "broker", scope = "all", limitBy }: DirectPublishOptions, publish: (from: Publisher) => T): T {
     if (this.#closing) throw new MqError("draining", "Cannot publish: the broker is going down");
-    const { from = "broker", scope = "all", limitBy, address } = options;
     if (!isClientName(from)) throw new TypeError(`Cannot publish in the name of ${quote(from)}: it takes one word`);
     const publisher = this.#directPublishers.publisher(from, scope, limitBy);
     try {
-      const event = this.#makeEvent(name, data, options, publisher);
-      const receivers = this.#publish(event, publisher, false, waiter);
-      if (receivers === undefined) throw unrecognized(event.line, this.events);
-      const receipt: Receipt = { id: event.id, receivers, ...(event.isStored && waiter && { stored: true }) };
-      if (address !== undefined) this.#systemEvents.publishedDirectly(publisher, address, { name, ...receipt });
-      return receipt;
+      return publish(publisher);
     } catch (error) {
       const isRefusal = error instanceof ProtocolError && error.code !== "unrecognized";
       if (isRefusal) this.#systemEvents.refusedLine(publisher, error);

@@ -22,6 +22,7 @@ import type { Json } from "./protocol/data.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./protocol/errors.ts";
 import { checkName, checkPublishable, eventLine, type MqEvent } from "./protocol/event.ts";
 import { clientPages } from "./protocol/client_pages.ts";
+import { isKey, MAX_KEY_CHARACTERS } from "./protocol/key.ts";
 import { MAX_HOPS } from "./protocol/limits.ts";
 import { formatHeaders } from "./protocol/lines.ts";
 import type { BrokerStats, ClientInfo, DelayReceipt, EventInfo, Hello, Receipt, Why } from "./protocol/responses.ts";
@@ -568,8 +569,9 @@ export class Client extends EventTarget implements AsyncDisposable {
     if (key === undefined) {
       return parseResponse(await this.#receipt(name, `/pub ${++this.#references} ${rest}`, options, onSend));
     }
-    if (!/^[^\s]{1,128}$/u.test(key)) {
-      throw new TypeError(`Cannot publish with the key ${quote(key)}: it takes one word`);
+    if (!isKey(key)) {
+      const form = `one word of at most ${MAX_KEY_CHARACTERS} characters`;
+      throw new TypeError(`Cannot publish with the key ${quote(key)}: it takes ${form}`);
     }
     for (;;) {
       try {

@@ -7,6 +7,7 @@ import { ProtocolError } from "../protocol/errors.ts";
 import type { Receipt } from "../protocol/responses.ts";
 import { copySubstring } from "../protocol/text.ts";
 import type { PublishedKey } from "../store/store.ts";
+import type { Journal } from "./journal.ts";
 
 /** How long a key is remembered, in milliseconds. */
 export const KEY_MS = 2 * 60 * 1000;
@@ -94,11 +95,40 @@ export class Keys {
 }
 
 /**
+ * Publishes an event, unless one was published with the same key.
+ *
+ * @param parts The keys of the broker, and what writes them.
+ * @param key The key.
+ * @param publish Publishes the event; returns the JSON of its receipt.
+ * @param onReceipt Called with the JSON of the receipt when it is on disk, or with the error.
+ * @throws {ProtocolError} With the code `too-many-keys` or `store-failed`; or what `publish` throws. Then the key is free.
+ */
+export function publishOnce(
+  { keys, journal }: { keys: Keys; journal: Journal },
+  key: string,
+  publish: () => string,
+  onReceipt: OnReceipt,
+): void {
+  const now = Date.now();
+  const isKnown = keys.find(key, now, (receipt, error) => onReceipt(receipt && asDuplicate(receipt), error));
+  if (isKnown) return;
+  keys.checkRoom();
+  journal.check();
+  const receipt = publish();
+  const end = keys.begin(key, now);
+  const settled = (error: ProtocolError | undefined) => {
+    end(receipt, error);
+    onReceipt(receipt, error);
+  };
+  journal.operate({ do: "key", key, at: now, receipt }, { settled }); // In the transaction of the event.
+}
+
+/**
  * The receipt for an event that was sent again.
  *
  * @param receipt The JSON of the first receipt.
  * @returns The JSON of this one.
  */
-export function asDuplicate(receipt: string): string {
+function asDuplicate(receipt: string): string {
   return JSON.stringify({ ...JSON.parse(receipt) as Receipt, duplicate: true });
 }

@@ -6,6 +6,7 @@
  */
 import { parseDuration } from "../protocol/duration.ts";
 import { ProtocolError } from "../protocol/errors.ts";
+import { isKey, MAX_KEY_CHARACTERS } from "../protocol/key.ts";
 import { formatErr, formatOk } from "../protocol/lines.ts";
 import { ULID } from "../protocol/replay_start.ts";
 import { takeWord } from "../protocol/text.ts";
@@ -16,14 +17,11 @@ import type { FanOut } from "./fan_out.ts";
 import { type GroupCommandOptions, GroupCommands } from "./group_commands.ts";
 import { ask, permitted, PUBLISHERS } from "./handlers.ts";
 import type { Waiter } from "./journal.ts";
-import { asDuplicate, type Keys } from "./once.ts";
+import { type Keys, publishOnce } from "./once.ts";
 import type { Publication } from "./publication.ts";
 import { parsePublish, unrecognized } from "./publish_line.ts";
 import type { Replays } from "./replay.ts";
 import { PendingResponse, type Response } from "./response_queue.ts";
-
-/** The longest key, in UTF-16 code units. */
-const MAX_KEY_CHARACTERS = 128;
 
 /** What {@linkcode StoreCommands} work on. */
 export interface StoreCommandOptions extends GroupCommandOptions {
@@ -80,31 +78,20 @@ export class StoreCommands {
 
   /** `/once REF KEY [HEADERS] NAME [DATA]` */
   #once(connection: Connection, rest: string): Response {
-    const { keys, journal, publish, events } = this.#options;
+    const { publish, events } = this.#options;
     const form = `"/once REF KEY NAME [DATA]", with a KEY of at most ${MAX_KEY_CHARACTERS} characters`;
     const [ref, tail] = takeWord(rest);
     const [key, published] = takeWord(tail);
     const { event } = parsePublish(`${ref} ${published}`, form, connection.name);
-    if (key.length > MAX_KEY_CHARACTERS || /\p{Cc}/u.test(key)) {
-      throw new ProtocolError("bad-arguments", `Cannot publish: it is ${form}`);
-    }
-    const now = Date.now();
+    if (!isKey(key)) throw new ProtocolError("bad-arguments", `Cannot publish: it is ${form}`);
     const response = new PendingResponse();
-    const isKnown = keys.find(key, now, (receipt, error) => {
-      response.resolve(error === undefined ? `/ok ${ref} ${asDuplicate(receipt!)}` : formatErr(ref, error));
-    });
-    if (isKnown) return response;
-    keys.checkRoom();
-    journal.check();
-    const receivers = publish(event, connection, false, { settled: () => {} });
-    if (receivers === undefined) throw unrecognized(event.line, events);
-    const receipt = JSON.stringify({ id: event.id, receivers, ...(event.isStored && { stored: true }) });
-    const end = keys.begin(key, now);
-    const settled = (error: ProtocolError | undefined) => {
-      end(receipt, error);
+    publishOnce(this.#options, key, () => {
+      const receivers = publish(event, connection, false, { settled: () => {} });
+      if (receivers === undefined) throw unrecognized(event.line, events);
+      return JSON.stringify({ id: event.id, receivers, ...(event.isStored && { stored: true }) });
+    }, (receipt, error) => {
       response.resolve(error === undefined ? `/ok ${ref} ${receipt}` : formatErr(ref, error));
-    };
-    journal.operate({ do: "key", key, at: now, receipt }, { settled }); // In the transaction of the event.
+    });
     return response;
   }
 

@@ -14,7 +14,7 @@ import { Delays } from "./delays.ts";
 import type { FanOut } from "./fan_out.ts";
 import { type GroupReport, Groups } from "./groups.ts";
 import { Journal, type Waiter } from "./journal.ts";
-import { Keys } from "./once.ts";
+import { Keys, type OnReceipt, publishOnce } from "./once.ts";
 import type { Publication } from "./publication.ts";
 import { Replays } from "./replay.ts";
 import { StoreCommands } from "./store_commands.ts";
@@ -71,6 +71,7 @@ export class Stored {
   readonly commands: StoreCommands;
   readonly #store: Store;
   readonly #delays: Delays;
+  readonly #keys: Keys;
   #isUp = true;
 
   /**
@@ -97,10 +98,10 @@ export class Stored {
     this.replays = new Replays(parts);
     this.groups = new Groups({ ...parts, publish: publishDead });
     this.#delays = new Delays({ ...parts, publish: publishDelayed });
-    const keys = new Keys(store.keys);
+    this.#keys = new Keys(store.keys);
     this.commands = new StoreCommands({
       ...parts,
-      keys,
+      keys: this.#keys,
       replays: this.replays,
       groups: this.groups,
       delays: this.#delays,
@@ -115,6 +116,11 @@ export class Stored {
     } catch {
       return { isUp: false, log: this.#store.log, groups: [] }; // It cannot even be read.
     }
+  }
+
+  /** Publishes an event, unless one was published with the same key: see {@linkcode publishOnce}. */
+  publishOnce(key: string, publish: () => string, onReceipt: OnReceipt): void {
+    publishOnce({ keys: this.#keys, journal: this.journal }, key, publish, onReceipt);
   }
 
   /** Publishes no more delayed events. */

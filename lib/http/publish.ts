@@ -25,7 +25,7 @@ const decoder = new TextDecoder("utf-8", { fatal: true });
  * @param request The request.
  * @param name The name of the event, percent-encoded as it stands in the path.
  * @param peer Who sent the request.
- * @returns 202 and the receipt, `{"id":ULID,"receivers":N}`.
+ * @returns 202 and the receipt, `{"id":ULID,"receivers":N}`. With an `Idempotency-Key`, it is that of the first request.
  * @throws {MqError} If the request is refused, with one of the codes in `STATUSES`.
  *
  * @example
@@ -47,9 +47,11 @@ export async function publishRequest(
   { remoteAddr, token }: HttpPeer,
 ): Promise<HttpResponse> {
   checkMedia(request.headers);
+  const key = keyOf(request.headers);
   const data = dataFromText(decodeBody(await request.body(broker.limits.lineBytes)));
   const receipt = await broker.publishConfirmed(decodeName(name), data, {
     raw: true,
+    key,
     from: "http",
     scope: authorize(broker, token),
     address: formatAddress(remoteAddr),
@@ -108,6 +110,19 @@ export function decodeBody(bytes: Uint8Array): string {
   } catch (cause) {
     throw new ProtocolError("invalid-utf8", "Cannot read the body: it is not UTF-8", { cause });
   }
+}
+
+/**
+ * The key of a request: a string of HTTP's structured fields, as draft-ietf-httpapi-idempotency-key-header has it, or the
+ * bare word.
+ */
+function keyOf(headers: Pick<Headers, "get">): string | undefined {
+  const value = headers.get("idempotency-key")?.trim();
+  const [, quoted] = /^"((?:[^"\\]|\\["\\])*)"$/.exec(value ?? "") ?? [];
+  if (quoted === undefined && value?.startsWith('"')) {
+    throw new ProtocolError("bad-arguments", `Cannot read ${quote(value)} as an Idempotency-Key: it takes "KEY"`);
+  }
+  return quoted?.replace(/\\(.)/g, "$1") ?? value;
 }
 
 /** Text that is not percent-encoded in UTF-8 stays as it is: the broker refuses it as no name. */

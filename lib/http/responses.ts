@@ -57,6 +57,7 @@ export const STATUSES: ReadonlyMap<string, [status: number, headers?: Record<str
   ["rate-limited", [429, { "retry-after": String(RETRY_AFTER_S) }]],
   ["too-many-connections", [503]],
   ["store-failed", [503]],
+  ["too-many-keys", [503]],
   ["draining", [503]],
 ]);
 

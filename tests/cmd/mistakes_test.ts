@@ -394,7 +394,7 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ],
   [
     "pub create --key 'a b'",
-    'mq pub: --key takes one word of at most 64 characters, not "a b"\nTry: mq pub --help',
+    'mq pub: --key takes one word of at most 128 characters, not "a b"\nTry: mq pub --help',
   ],
   ["pub create - --key k", "mq pub: --key is for one event, and - publishes many\nTry: mq pub create DATA --key k"],
   ["pub create --key k --in 1h", "mq pub: it takes --key or --in, not both\nTry: mq pub --help"],
