@@ -6,8 +6,11 @@
  */
 import { ProtocolError } from "../../lib/protocol/errors.ts";
 import { Pattern } from "../../lib/protocol/pattern.ts";
+import { ULID } from "../../lib/protocol/replay_start.ts";
+import type { PeekedJob } from "../../lib/protocol/responses.ts";
 import { type Command, type Flag, type Flags, flagsOf } from "../command.ts";
 import { type Title, wordsOf } from "../commands.ts";
+import { printable, reasonLines } from "../shared/format.ts";
 import { isFlag, isSwitch, splitFlag } from "../shared/flag_syntax.ts";
 
 /** A completion and its description. */
@@ -16,12 +19,13 @@ export interface Candidate {
   readonly help: string;
 }
 
-/** Completions, or where they come from: the broker knows its events and groups, the shell its files and commands. */
+/** Completions, or where they come from: the broker knows its events, groups and jobs, the shell its files and commands. */
 export type Offer =
   | TableOffer
   | { readonly from: "shell"; readonly what: "files" | "commands" }
   | EventOffer
-  | GroupOffer;
+  | GroupOffer
+  | JobOffer;
 
 /** Completions that are known. */
 interface TableOffer {
@@ -34,6 +38,16 @@ export interface GroupOffer {
   readonly from: "groups";
   /** The value of `--server` on the command line. */
   readonly server: string | undefined;
+  readonly typed: Typed;
+}
+
+/** Complete with the ids of the dead jobs of a group. */
+export interface JobOffer {
+  readonly from: "jobs";
+  /** The value of `--server` on the command line. */
+  readonly server: string | undefined;
+  /** The name of the group, as it stands on the command line. */
+  readonly group: string;
   readonly typed: Typed;
 }
 
@@ -57,8 +71,7 @@ interface Typed {
 interface Arguments {
   /** The flags, with their values. */
   readonly given: ReadonlyMap<string, string | undefined>;
-  /** The number of operands. */
-  readonly operands: number;
+  readonly operands: readonly string[];
   /** The flag at the end whose value is missing, if there is one. */
   readonly open?: string;
   /** The number of words after `--`, if there is one. */
@@ -124,15 +137,18 @@ function offerForCommand(command: Command, before: readonly string[], typed: Typ
   const value = valueAt(flags, part, typed);
   if (part.afterDashes !== undefined) return { from: "shell", what: part.afterDashes === 0 ? "commands" : "files" };
   if (value) return offerFor(value.flag.placeholder!, value.typed, server, value.flag.parse.words);
-  const place = placeAt(command.operands.form, part.operands);
+  const { operands } = part;
+  const place = placeAt(command.operands.form, operands.length);
   const wantsFlag = typed.text.startsWith("-") || place === undefined;
-  return wantsFlag ? matching(typed, flagWords(flags, given, typed)) : offerFor(place, typed, server);
+  if (wantsFlag) return matching(typed, flagWords(flags, given, typed));
+  const isJob = /\bID\b/.test(place) && command.operands.form.startsWith("GROUP ");
+  return isJob ? { from: "jobs", server, group: operands[0], typed } : offerFor(place, typed, server);
 }
 
 /** Parses arguments without refusing any: the command line is not complete yet. */
 function parseLeniently(flags: Flags, words: readonly string[]): Arguments {
   const given = new Map<string, string | undefined>();
-  let operands = 0;
+  const operands: string[] = [];
   let open: string | undefined;
   for (const [index, word] of words.entries()) {
     if (open !== undefined) {
@@ -145,7 +161,7 @@ function parseLeniently(flags: Flags, words: readonly string[]): Arguments {
       if (name === undefined) continue;
       given.set(name, value);
       if (!isSwitch(flags[name]) && value === undefined) open = name;
-    } else operands++;
+    } else operands.push(word);
   }
   return { given, operands, open };
 }
@@ -226,6 +242,18 @@ export function eventCandidates({ patterns, typed }: EventOffer, events: readonl
 export function groupCandidates({ typed }: GroupOffer, groups: readonly string[]): readonly Candidate[] {
   const readable = groups.filter((group) => /^\w[\w-]*$/.test(group));
   return startingWith(typed, readable.map((word) => ({ word, help: "group" })));
+}
+
+/**
+ * The completions among the dead jobs of a group.
+ *
+ * @param offer What to complete.
+ * @param jobs The jobs that the broker shows.
+ */
+export function jobCandidates({ typed }: JobOffer, jobs: readonly PeekedJob[]): readonly Candidate[] {
+  const readable = jobs.filter(({ id }) => ULID.test(id));
+  const helpOf = ({ event, why = "" }: PeekedJob) => printable(`${event}: ${reasonLines(why)[0]}`);
+  return startingWith(typed, readable.map((job) => ({ word: job.id, help: helpOf(job) })));
 }
 
 function parsePattern(text: string): Pattern | undefined {

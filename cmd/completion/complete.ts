@@ -16,16 +16,19 @@ import {
   type EventOffer,
   groupCandidates,
   type GroupOffer,
+  jobCandidates,
+  type JobOffer,
   type Offer,
   offerAt,
 } from "./candidates.ts";
 import { defineCommand, duration, option, UsageError, type ValueParser, type Values } from "../command.ts";
 import { commandOf, COMMANDS, titleOf } from "../commands.ts";
+import { MAX_JOBS } from "../dead/jobs.ts";
 import type { Io } from "../shared/stdio.ts";
 
 const flags = {
   "tls-ca": { ...brokerFlags["tls-ca"], parse: orUndefined(brokerFlags["tls-ca"].parse) },
-  limit: option("DURATION", "How long to wait for the broker's list of events or groups.", duration, {
+  limit: option("DURATION", "How long to wait for the broker's list of events, groups or jobs.", duration, {
     defaultValue: ["300ms", 300], // The user waits at the prompt.
   }),
 };
@@ -66,13 +69,14 @@ async function candidatesOf(offer: Offer, flags: CompleteFlags, io: Io): Promise
       return [{ word: "", help: offer.what }];
     case "broker":
     case "groups":
+    case "jobs":
       return await atMost(flags.limit, askBroker(offer, flags, io)) ?? [];
   }
 }
 
 /** What the broker knows; nothing if none answers, or if it has no store to ask for groups. */
 async function askBroker(
-  offer: EventOffer | GroupOffer,
+  offer: EventOffer | GroupOffer | JobOffer,
   flags: CompleteFlags,
   io: Io,
 ): Promise<readonly Candidate[]> {
@@ -80,6 +84,7 @@ async function askBroker(
     const access = brokerAccess({ ...flags, server: offer.server }, io, "complete");
     await using client = await connect({ ...access, name: "complete", reconnect: false });
     if (offer.from === "broker") return eventCandidates(offer, client.hello.events);
+    if (offer.from === "jobs") return jobCandidates(offer, await client.store.peek(offer.group, "dead", MAX_JOBS));
     return groupCandidates(offer, (await client.store.groups()).map(({ group }) => group));
   } catch (error) {
     if (error instanceof MqError || error instanceof UsageError) return [];

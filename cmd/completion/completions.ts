@@ -13,7 +13,9 @@ const FORM = [...SCRIPTS.keys()].join("|");
 
 export const completions = defineCommand({
   ...titleOf("completions"),
-  description: "The script completes commands, flags and their values, and asks the broker for the names of events.\n" +
+  description:
+    "The script completes commands, flags and their values, and asks the broker for the names of events and\n" +
+    "groups, and the ids of dead jobs.\n" +
     "In the current shell:\n" +
     "  bash  source <(mq completions bash)\n" +
     "  zsh   source <(mq completions zsh)\n" +

@@ -9,7 +9,7 @@ import type { PeekedJob } from "../../lib/protocol/responses.ts";
 import { formatJson, reasonLines } from "../shared/format.ts";
 
 /** How many jobs a broker shows at most. */
-const MAX_JOBS = 100;
+export const MAX_JOBS = 100;
 
 /** The dead jobs of a group. */
 export interface DeadJobs {

@@ -1,9 +1,17 @@
 /** What shells may offer: from the table of commands, from the broker, and through the scripts of the three shells. */
 import { assert, assertEquals } from "@std/assert";
-import { eventCandidates, groupCandidates, type Offer, offerAt } from "../../cmd/completion/candidates.ts";
+import {
+  eventCandidates,
+  groupCandidates,
+  jobCandidates,
+  type Offer,
+  offerAt,
+} from "../../cmd/completion/candidates.ts";
 import { type Command, defineCommand, flagsOf, option, toggle } from "../../cmd/command.ts";
 import { commandOf, loadAll, wordsOf } from "../../cmd/commands.ts";
+import { printable } from "../../cmd/shared/format.ts";
 import { has, mq, Program, programLine, startBroker } from "../helpers.ts";
+import { startStored, tempFolder } from "../store/folder.ts";
 
 const COMMANDS = await loadAll();
 
@@ -119,7 +127,26 @@ Deno.test("offerAt takes the names of groups from the broker on the command line
   assertEquals(offer("dead show ma"), groups("ma"));
   assertEquals(offer("dead purge -s :4000 "), groups("", ":4000"));
   assertEquals(offer("groups forget m| -s :4000"), groups("m", ":4000"));
-  assertEquals(words("dead show mail "), []); // The ids of its jobs are not asked for.
+});
+
+Deno.test("offerAt takes the ids of a group's dead jobs from the broker on the command line", () => {
+  const jobs = (text: string, server?: string): Offer => {
+    return { from: "jobs", server, group: "mail", typed: { prefix: "", text } };
+  };
+  assertEquals(offer("dead show mail "), jobs(""));
+  assertEquals(offer("dead kick mail 01JD3K5E8Q5V1M4S3R6T7W8X9Y 01"), jobs("01"));
+  assertEquals(offer("dead kick -s :4000 mail 01"), jobs("01", ":4000"));
+  assertEquals(words("cancel "), []);
+  assertEquals(words("dead show mail 01JD3K5E8Q5V1M4S3R6T7W8X9Y ").includes("--json"), true);
+});
+
+Deno.test("jobCandidates are ids, each with its event and the first line of its reason", () => {
+  const job = { id: "01JD3K5E8Q5V1M4S3R6T7W8X9Y", from: "shop", event: "order", data: "tea", tries: 3 };
+  const jobs = [{ ...job, why: "no\ttea\u001b | at all" }, { ...job, id: "$(touch x)" }, { ...job, id: job.id + "1" }];
+  const typed = { prefix: "", text: "01J" };
+  const candidates = jobCandidates({ from: "jobs", server: undefined, group: "mail", typed }, jobs);
+  assertEquals(candidates, [{ word: job.id, help: `order: ${printable("no\ttea\u001b")}` }]);
+  assert(!/\p{Cc}/u.test(candidates[0].help));
 });
 
 Deno.test("offerAt offers a command's own flags, and the words with which its name goes on", () => {
@@ -181,6 +208,26 @@ Deno.test("mq complete asks the broker for its recognized events", async () => {
   assertEquals(await ask(["1", "logger", ""], { MQ_URL: `mq://${at}` }), answer);
   assertEquals(await ask(["1", "logger", "", "-s", at]), answer);
   assertEquals(await ask(["3", "pub", "-s", at, ""]), { ...answer, stdout: "create\tevent\n" });
+});
+
+Deno.test("mq complete asks the broker for its groups, and for the dead jobs of one", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const [member] = await server.connect(1);
+  await member.line("/unsub >", "/join mail create");
+  await member.lines.find("/ok join");
+  const { id } = await server.broker.publishConfirmed("create", 1);
+  await member.lines.find("/job 1");
+  await member.line("/bury 1 no address | at all");
+  await member.lines.find("/ok bury");
+  const ask = async (...words: string[]) => {
+    return await mq([...PATIENTLY, "--", String(words.length - 1), ...words], { env: { MQ_URL: `:${server.port}` } });
+  };
+  assertEquals(await ask("dead", "list", ""), { code: 0, stdout: "mail\tgroup\n", stderr: "" });
+  const answer = { code: 0, stdout: `${id}\tcreate: no address\n`, stderr: "" };
+  assertEquals(await ask("dead", "show", "mail", ""), answer);
+  assertEquals(await ask("dead", "kick", "mail", id.slice(0, 5)), answer);
+  for (const group of ["other", "$(x)"]) assertEquals((await ask("dead", "kick", group, "")).stdout, "");
 });
 
 Deno.test("mq complete prints nothing if the broker cannot be reached or does not respond", async () => {
