@@ -573,19 +573,30 @@ export class Client extends EventTarget implements AsyncDisposable {
       const form = `one word of at most ${MAX_KEY_CHARACTERS} characters`;
       throw new TypeError(`Cannot publish with the key ${quote(key)}: it takes ${form}`);
     }
+    let unconfirmed: ConnectionError | undefined;
     for (;;) {
       try {
-        return parseResponse(await this.#receipt(name, `/once ${++this.#references} ${key} ${rest}`, options, onSend));
+        const line = `/once ${++this.#references} ${key} ${rest}`;
+        return parseResponse(await this.#receipt(name, line, options, onSend, unconfirmed !== undefined));
       } catch (error) {
-        const isUnknown = error instanceof ConnectionError && error.code === "unconfirmed";
-        if (!isUnknown || this.#connection.isClosing) throw error; // Else it is sent again as soon as there is a connection.
+        if (!(error instanceof ConnectionError)) throw error;
+        if (error.code !== "unconfirmed") throw unconfirmed ?? error; // It was sent before, and may have been published.
+        if (this.#connection.isClosing) throw error;
+        unconfirmed = error; // It is sent again as soon as there is a connection.
       }
     }
   }
 
-  /** Sends a line that publishes an event, and waits for its receipt. */
-  async #receipt(name: string, line: string, { signal }: ConfirmOptions, onSend?: () => void): Promise<string> {
+  /** Sends a line that publishes an event, and waits for its receipt. What is sent again had room before. */
+  async #receipt(
+    name: string,
+    line: string,
+    { signal }: ConfirmOptions,
+    onSend?: () => void,
+    isAgain = false,
+  ): Promise<string> {
     try {
+      if (isAgain) return await this.#connection.command(line, signal, onSend);
       return await this.#connection.sendPublish(line, signal, onSend);
     } catch (cause) {
       if (!(cause instanceof ConnectionError) || cause.code !== "disconnected") throw cause;

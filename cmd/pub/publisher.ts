@@ -112,7 +112,7 @@ export class Publisher {
       this.#results.confirmed++;
     } catch (error) {
       if (!(error instanceof MqError)) throw error;
-      this.#results.fail(this.#flags.key === undefined ? error : asUnconfirmed(error), line);
+      this.#results.fail(error, line);
     }
   }
 
@@ -147,9 +147,4 @@ export class Publisher {
   #log(text: string): void {
     this.#io.stderr.line(`mq pub: ${text}`);
   }
-}
-
-/** With a key the client tries again, so that an event that could not be sent may have been sent before. */
-function asUnconfirmed(error: MqError): MqError {
-  return error.code === "closed" ? new MqError("unconfirmed", error.message, { cause: error.cause }) : error;
 }

@@ -183,7 +183,8 @@ export interface ConfirmOptions extends PublishOptions {
   /**
    * A key of the event, one word of at most 128 characters such as a ULID, for a broker with a store: with the same key the
    * event is published once within two minutes, however often it is sent. So the client sends it again if the connection
-   * breaks before the receipt arrives.
+   * breaks before the receipt arrives; if it does not reconnect, {@linkcode Client.publishConfirmed} rejects with the code
+   * `unconfirmed`, and the program may try again with the same key.
    */
   key?: string;
 }
