@@ -15,8 +15,8 @@ interface Fault {
   end(disk: Disk): Promise<void>;
 }
 
-const IO_ERROR = /^The store in "\S+" failed: disk I\/O error$/;
-const FULL = /^The store in "\S+" has no room on its disk: database or disk is full$/;
+const IO_ERROR = /^The store failed: disk I\/O error$/;
+const FULL = /^The store has no room on its disk: database or disk is full$/;
 
 const FAULTS: readonly Fault[] = [
   {
@@ -36,8 +36,8 @@ const FAULTS: readonly Fault[] = [
 /** How many times a job comes at most while the store fails and is tried anew twice. */
 const MAX_DELIVERIES = 10;
 
-/** How many lines are sent at once, where many are. */
-const LINES_AT_ONCE = 50;
+/** How many lines are under way, where many are. */
+const LINES_UNDER_WAY = 1000;
 
 /** A server on a disk that can fail. */
 interface Site {
@@ -146,9 +146,9 @@ testEach("there is no receipt, and all that needs no store goes on", ["--keep", 
   assertEquals(await listener.lines.next(), "n 4"); // It was published before the fault was known.
   assertMatch((await ledger.publish(publisher))!, fault.text);
   for (const line of ["/once r key n 9", "/delay r 1h n 9"]) {
-    assertMatch(await ask(publisher, "r", line), /^\/err r store-failed The store in /);
+    assertMatch(await ask(publisher, "r", line), /^\/err r store-failed The store /);
   }
-  assertMatch(await ask(publisher, "join", "/join group n"), /^\/err join store-failed The store in /);
+  assertMatch(await ask(publisher, "join", "/join group n"), /^\/err join store-failed The store /);
   const line = ledger.next();
   ledger.refused.push(line);
   await publisher.line(`n ${line}`);
@@ -191,32 +191,30 @@ testEach("each of many lines that are under way is answered as it is", [], async
   const { server, disk, fault, ledger } = site;
   const publisher = await server.connect();
   const sent: string[] = [];
-  let isOver = false;
-  const sendSome = async () => {
-    const events = Array.from({ length: LINES_AT_ONCE }, () => ledger.next());
+  let settled = 0;
+  const settleUntil = async (isEnough: () => boolean) => {
+    while (!isEnough()) {
+      if (sent.length - settled < LINES_UNDER_WAY / 2) await send();
+      await settle();
+    }
+  };
+  const settle = async () => {
+    const response = (await publisher.lines.next())!;
+    assertEquals(response.split(" ")[1], `ref-${sent[settled]}`);
+    ledger.settle(sent[settled++], response);
+  };
+  const send = async () => {
+    const events = Array.from({ length: LINES_UNDER_WAY / 2 }, () => ledger.next());
     sent.push(...events);
     await publisher.line(...events.map((data) => `/pub ref-${data} n ${data}`));
   };
-  const sending = (async () => {
-    while (!isOver) await sendSome();
-  })();
-  let settled = 0;
-  const settle = async () => { // At the same time: the broker reads no more as long as nobody reads what it answers.
-    while (!isOver || settled < sent.length) {
-      const response = (await publisher.lines.next())!;
-      assertEquals(response.split(" ")[1], `ref-${sent[settled]}`);
-      ledger.settle(sent[settled++], response);
-    }
-  };
-  const settling = settle();
-  await until(() => ledger.stored.length >= 100, "some events are stored");
+  await settleUntil(() => ledger.stored.length >= LINES_UNDER_WAY);
   await fault.begin(disk);
-  await until(() => ledger.refused.length >= 100, "some are refused");
+  await settleUntil(() => ledger.refused.length >= LINES_UNDER_WAY);
   await fault.end(disk);
   const before = ledger.stored.length;
-  await until(() => ledger.stored.length >= before + 100, "some are stored again");
-  isOver = true;
-  await Promise.all([sending, settling]);
+  await settleUntil(() => ledger.stored.length >= before + LINES_UNDER_WAY);
+  while (settled < sent.length) await settle();
   await checkAfterKill(site);
 });
 
@@ -303,7 +301,7 @@ testEach("the log says so once, and once that it works again", [], async (site) 
   await publisher.line("n 0");
   for (let event = 0; event < 3; event++) assertMatch((await ledger.publish(publisher))!, fault.text);
   const told = / {2}! (The store .*(?:no room|I\/O error).*)$/;
-  assertMatch(told.exec(await server.logged(told))![1], /^The store in "\S+" (?:failed|has no room on its disk): /);
+  assertMatch(told.exec(await server.logged(told))![1], /^The store (?:failed|has no room on its disk): /);
   await fault.end(disk);
   await server.logged(/ {2}. The store works again.*\b\d+ events? .*not stored/);
   await untilMended(site, publisher);

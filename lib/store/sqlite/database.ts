@@ -6,9 +6,13 @@
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { MqError, quote } from "../../protocol/errors.ts";
+import { DamagedError } from "./seal.ts";
 
 /** The name of the database's file in the folder of a store. */
 export const FILE_NAME = "mq.db";
+
+/** The files of a database that is open: its own, and its log, the WAL, which has what is not in the first yet. */
+const FILE_NAMES = [FILE_NAME, `${FILE_NAME}-wal`];
 
 /** Tells the file from those of other programs: "mq" and a number. */
 const APPLICATION_ID = 0x6d710001;
@@ -29,7 +33,8 @@ const MESSAGES = {
  *
  * `log` has the events in blocks: what came in one transaction is one row. `position` counts the events since the first, and
  * `start` their bytes, so that a number of events or bytes is the difference of two rows, and nothing is ever counted.
- * `groups.opened` has the positions up to `cursor` that are not settled, as pairs of the first and how many.
+ * `groups.opened` has the positions up to `cursor` that are not settled, as pairs of the first and how many. `records` and
+ * `record` are sealed (see seal.ts).
  */
 const MIGRATIONS: readonly string[] = [
   `CREATE TABLE log (
@@ -70,13 +75,15 @@ export interface DatabaseOptions {
  */
 export function openDatabase({ folder, isSynced }: DatabaseOptions): DatabaseSync {
   return explained(folder, () => {
-    checkWritable(folder);
+    checkFolder(folder);
+    for (const name of FILE_NAMES) checkFile(`${folder}/${name}`);
     const database = new DatabaseSync(`${folder}/${FILE_NAME}`);
     try {
       database.exec("PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE");
       checkOwner(database, folder);
+      const version = versionOf(database, folder);
       prepare(database, isSynced);
-      migrate(database, folder);
+      migrate(database, version);
       return database;
     } catch (error) {
       database.close();
@@ -85,19 +92,33 @@ export function openDatabase({ folder, isSynced }: DatabaseOptions): DatabaseSyn
   });
 }
 
-/** SQLite would say "disk I/O error" of a folder, or a file, that may not be written. */
-function checkWritable(folder: string): void {
+/** SQLite would say "disk I/O error" of a folder that may not be written. */
+function checkFolder(folder: string): void {
   try {
     Deno.mkdirSync(folder, { recursive: true });
     const probe = Deno.makeTempFileSync({ dir: folder, prefix: ".mq-" });
     Deno.removeSync(probe);
-    Deno.openSync(`${folder}/${FILE_NAME}`, { read: true, write: true }).close();
   } catch (cause) {
-    if (cause instanceof Deno.errors.NotFound) return; // There is no database yet.
     const isFile = cause instanceof Deno.errors.AlreadyExists; // It cannot be made where there is a file.
-    const why = isFile ? "it is a file" : (cause as Error).message.replace(/ \(os error \d+\).*$/, "");
-    throw new MqError("store-failed", `Cannot write in the folder ${quote(folder)}: ${why}`, { cause });
+    throw cannotWrite(`in the folder ${quote(folder)}`, cause, isFile ? "it is a file" : undefined);
   }
+}
+
+/** The same of a file. To be called before SQLite opens it: to close a file gives up SQLite's lock of it. */
+function checkFile(path: string): void {
+  try {
+    using file = Deno.openSync(path, { read: true, write: true });
+    if (file.statSync().size !== 1) return; // SQLite would take one byte for an empty file, and overwrite it.
+  } catch (cause) {
+    if (cause instanceof Deno.errors.NotFound) return; // It will be made.
+    throw cannotWrite(`the file ${quote(path)}`, cause);
+  }
+  throw new MqError("store-foreign", `${quote(path)} is no database`);
+}
+
+function cannotWrite(what: string, cause: unknown, why?: string): MqError {
+  const reason = why ?? (cause as Error).message.replace(/ \(os error \d+\).*$/, "");
+  return new MqError("store-failed", `Cannot write ${what}: ${reason}`, { cause });
 }
 
 /**
@@ -106,7 +127,7 @@ function checkWritable(folder: string): void {
  */
 export class DatabaseFiles {
   /** By their descriptors: Deno's own files need the permission to read, which is dropped when the store is open. */
-  readonly #files: { path: string; descriptor: number }[];
+  readonly #files: { name: string; descriptor: number }[];
 
   /**
    * Opens the files.
@@ -114,8 +135,7 @@ export class DatabaseFiles {
    * @param folder The folder of the database, which has been written to.
    */
   constructor(folder: string) {
-    const paths = [`${folder}/${FILE_NAME}`, `${folder}/${FILE_NAME}-wal`];
-    this.#files = paths.map((path) => ({ path, descriptor: openSync(path, "r") }));
+    this.#files = FILE_NAMES.map((name) => ({ name, descriptor: openSync(`${folder}/${name}`, "r") }));
   }
 
   /**
@@ -125,7 +145,7 @@ export class DatabaseFiles {
    */
   check(): void {
     const deleted = this.#files.find(({ descriptor }) => fstatSync(descriptor).nlink === 0);
-    if (deleted !== undefined) throw new MqError("store-failed", `The file ${quote(deleted.path)} was deleted`);
+    if (deleted !== undefined) throw new MqError("store-failed", `The file ${deleted.name} of the store was deleted`);
   }
 
   /** Closes them. */
@@ -150,7 +170,7 @@ export function checkOwner(database: DatabaseSync, folder: string): void {
 
 function prepare(database: DatabaseSync, isSynced: boolean): void {
   database.exec(`PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = ${WAL_PAGES}; PRAGMA temp_store = MEMORY;
-    PRAGMA synchronous = ${isSynced ? "FULL" : "NORMAL"}; PRAGMA application_id = ${APPLICATION_ID}`);
+    PRAGMA synchronous = ${isSynced ? "FULL" : "NORMAL"}`);
   // What was written and not synced before may be in the system's memory only: from here on it is in the file.
   database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
 }
@@ -171,11 +191,11 @@ export function versionOf(database: DatabaseSync, folder: string): number {
   throw new MqError("store-newer", message);
 }
 
-function migrate(database: DatabaseSync, folder: string): void {
-  const version = versionOf(database, folder);
+function migrate(database: DatabaseSync, version: number): void {
   for (const [index, step] of MIGRATIONS.entries()) {
     if (index < version) continue;
-    database.exec(`BEGIN IMMEDIATE; ${step} PRAGMA user_version = ${index + 1}; COMMIT`);
+    const marks = `PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${index + 1}`;
+    database.exec(`BEGIN IMMEDIATE; ${step} ${marks}; COMMIT`);
   }
 }
 
@@ -186,12 +206,12 @@ function pragma(database: DatabaseSync, name: string): number {
 /**
  * Does something with the files of a folder.
  *
- * @param folder The folder.
+ * @param folder The folder; undefined where clients are told, too, who need not know it.
  * @param act What to do.
  * @returns What it returns.
- * @throws {MqError} What it throws, in words for who runs the broker.
+ * @throws {MqError} What it throws, in words for people.
  */
-export function explained<T>(folder: string, act: () => T): T {
+export function explained<T>(folder: string | undefined, act: () => T): T {
   try {
     return act();
   } catch (cause) {
@@ -199,17 +219,18 @@ export function explained<T>(folder: string, act: () => T): T {
   }
 }
 
-function explain(folder: string, cause: unknown): MqError {
+function explain(folder: string | undefined, cause: unknown): MqError {
   if (cause instanceof MqError) return cause;
-  const where = quote(folder);
+  const store = folder === undefined ? "The store" : `The store in ${quote(folder)}`;
   const message = cause instanceof Error ? cause.message : String(cause);
   const is = (text: string) => message.startsWith(text);
   if (is(MESSAGES.busy)) {
-    return new MqError("store-in-use", `The store in ${where} is in use by another program`, { cause });
+    return new MqError("store-in-use", `${store} is in use by another program`, { cause });
   }
   if (is(MESSAGES.foreign)) {
     return new MqError("store-foreign", `${quote(`${folder}/${FILE_NAME}`)} is no database`, { cause });
   }
-  const what = is(MESSAGES.damaged) ? "is damaged" : is(MESSAGES.full) ? "has no room on its disk" : "failed";
-  return new MqError("store-failed", `The store in ${where} ${what}: ${message}`, { cause });
+  const isDamaged = cause instanceof DamagedError || is(MESSAGES.damaged);
+  const what = isDamaged ? "is damaged" : is(MESSAGES.full) ? "has no room on its disk" : "failed";
+  return new MqError("store-failed", `${store} ${what}: ${message}`, { cause });
 }

@@ -18,9 +18,11 @@ import type {
   Transaction,
 } from "../store.ts";
 import { firstIdOf } from "../../protocol/replay_start.ts";
+import { attempt } from "./damage.ts";
 import { DatabaseFiles, explained, openDatabase } from "./database.ts";
 import { Group, type GroupRow, GroupStatements } from "./group.ts";
 import { Log } from "./log.ts";
+import { seal, unseal } from "./seal.ts";
 import { Undo } from "./undo.ts";
 
 /** How much one call looks at, in UTF-16 code units of records: commits wait for it. */
@@ -28,9 +30,6 @@ const CALL_CHARACTERS = 1024 * 1024;
 
 /** How many delayed events one call takes at most. */
 const DUE_EVENTS = 1000;
-
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 /** Options of an {@linkcode Engine}. */
 export interface EngineOptions {
@@ -69,8 +68,12 @@ const NOTHING: Pulled = { jobs: [], nextDue: undefined, hasMore: false, expired:
 /** A store in an open database. */
 export class Engine {
   readonly #options: EngineOptions;
+  /** The folder, as long as the store is being opened: errors name it then, and later clients are told of them. */
+  #folder: string | undefined;
   readonly #database: DatabaseSync;
   readonly #files: DatabaseFiles;
+  /** Why nothing is written any more: a file was deleted. */
+  #lost: unknown;
   readonly #log: Log;
   readonly #groupStatements: GroupStatements;
   readonly #groups = new Map<string, Group>();
@@ -100,6 +103,7 @@ export class Engine {
    */
   constructor(options: EngineOptions, now: number) {
     this.#options = options;
+    this.#folder = options.folder;
     const database = openDatabase({ folder: options.folder, isSynced: options.syncMs === 0 });
     this.#database = database;
     this.#files = this.#try(() => new DatabaseFiles(options.folder));
@@ -125,15 +129,17 @@ export class Engine {
     for (const row of rows) this.#groups.set(row.name, new Group(row, this.#log, this.#groupStatements));
     this.#statements.deleteKeys.run(now - options.keyMs);
     const keys = this.#try(() => prepare("SELECT * FROM keys ORDER BY at").all()) as unknown as PublishedKey[];
-    this.opened = { log: this.#log.info, groups: this.describeGroups(now), keys };
+    this.opened = { log: this.#try(() => this.#log.info), groups: this.describeGroups(now), keys };
+    this.#folder = undefined;
   }
 
   #try<T>(act: () => T): T {
-    return explained(this.#options.folder, act);
+    return explained(this.#folder, act);
   }
 
   /** See {@linkcode Store.commit}. */
   commit({ blocks, operations }: Transaction): Committed {
+    if (this.#lost !== undefined) throw this.#lost;
     const results = this.#transact((undo) => {
       this.#log.append(blocks, undo);
       return operations.map((operation) => this.#apply(operation, undo));
@@ -180,7 +186,7 @@ export class Engine {
       case "forget":
         return this.#forget(operation.group, undo);
       case "delay":
-        return void delay.run(operation.id, operation.due, encoder.encode(operation.record));
+        return void delay.run(operation.id, operation.due, seal(operation.record));
       case "cancel":
         return Number(cancel.run(operation.id).changes) > 0;
       case "key":
@@ -253,24 +259,30 @@ export class Engine {
 
   /** See {@linkcode Store.due}. */
   due(now: number): DueEvents {
-    const { dueUntil, delayed, nextDue } = this.#statements;
+    const { dueUntil, nextDue } = this.#statements;
     return this.#try(() => {
       const events: DelayedEvent[] = [];
       let left = CALL_CHARACTERS;
       for (const { id } of dueUntil.all(now, DUE_EVENTS)) {
-        if (left <= 0) break;
-        const row = delayed.get(id) as unknown as { id: string; due: number; record: Uint8Array };
-        events.push({ ...row, record: decoder.decode(row.record) });
-        left -= row.record.length;
+        const read = () => this.#delayed(id as string);
+        const event = events.length === 0 ? read() : attempt(read); // What cannot be read is told when it is the first.
+        if (event === undefined || left <= 0) break;
+        events.push(event);
+        left -= event.record.length;
       }
       return { events, nextDue: nextDue.get(events.length)?.due as number | undefined };
     });
   }
 
+  #delayed(id: string): DelayedEvent {
+    const row = this.#statements.delayed.get(id) as unknown as { id: string; due: number; record: Uint8Array };
+    return { ...row, record: unseal(row.record, `the delayed event ${id}`) };
+  }
+
   /** See {@linkcode Store.maintain}. */
   maintain(now: number): { hasMore: boolean; log: LogInfo } {
     const { keepMs, keepBytes, keyMs } = this.#options;
-    this.#files.check();
+    this.#checkFiles();
     const hasMore = this.#transact((undo) => {
       this.#statements.deleteKeys.run(now - keyMs);
       const hasDeleted = this.#log.trim(firstIdOf(now - keepMs), keepBytes, undo);
@@ -278,6 +290,17 @@ export class Engine {
       return hasDeleted;
     });
     return { hasMore, log: this.#log.info };
+  }
+
+  /** If a file was deleted: brings what the WAL has into the database, while that can be done, and has nothing more written. */
+  #checkFiles(): void {
+    try {
+      this.#files.check();
+    } catch (error) {
+      if (this.#lost === undefined) attempt(() => this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)"));
+      this.#lost = error;
+      throw error;
+    }
   }
 
   /** Syncs what was committed before, where transactions are not synced themselves. */
@@ -294,7 +317,7 @@ export class Engine {
 
   /** See {@linkcode Store.mend}. */
   mend(now: number): void {
-    this.#files.check();
+    this.#checkFiles();
     this.#try(() => {
       this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
       this.#statements.sync.run(now);

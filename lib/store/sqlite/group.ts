@@ -13,6 +13,8 @@ import type { FailedJob, GroupInfo, GroupOptions, Job, Operation, PeekedJob, Pul
 import type { Log } from "./log.ts";
 import { decodeRanges, encodeRanges } from "./ranges.ts";
 import { RecordReader } from "./record_reader.ts";
+import { attempt } from "./damage.ts";
+import { seal, unseal } from "./seal.ts";
 import { ID_CHARACTERS } from "../record.ts";
 import { NameMatcher } from "../records.ts";
 import type { Undo } from "./undo.ts";
@@ -194,9 +196,14 @@ export class Group {
    */
   pull(most: number, now: number, budget: Budget): Pulled {
     const jobs: Job[] = [];
-    const hasMoreDue = this.#takeRetries(jobs, most, now, budget);
-    let expired = this.#takeOpened(jobs, most, budget);
-    expired += this.#takeNew(jobs, most, budget);
+    let [hasMoreDue, expired] = [true, 0];
+    try {
+      hasMoreDue = this.#takeRetries(jobs, most, now, budget);
+      expired += this.#takeOpened(jobs, most, budget);
+      expired += this.#takeNew(jobs, most, budget);
+    } catch (error) {
+      if (jobs.length === 0) throw error; // What was taken before is delivered; the next call tells the error.
+    }
     const { at } = this.#waiting > this.#retried.size ? this.#statements.nextAt.get(this.#id, now)! : { at: null };
     return {
       jobs,
@@ -215,8 +222,8 @@ export class Group {
       if (jobs.length === most || budget.characters <= 0) return true;
       if (this.#retried.has(position)) continue;
       const { at, tries, record } = this.#statements.job.get(this.#id, position) as unknown as JobRow;
+      jobs.push({ key: position, tries, record: unseal(record, `the job of the event ${position}`) });
       this.#retried.set(position, at);
-      jobs.push({ key: position, tries, record: decoder.decode(record) });
       budget.characters -= record.length;
     }
     return due.length === most + delivered;
@@ -308,7 +315,7 @@ export class Group {
   }
 
   #putJob({ key, at, tries, why, record }: FailedJob, dead: 0 | 1): void {
-    this.#statements.putJob.run(this.#id, key, dead, at, tries, encoder.encode(why), encoder.encode(record));
+    this.#statements.putJob.run(this.#id, key, dead, at, tries, encoder.encode(why), seal(record));
     if (dead === 1) this.#dead++;
     else this.#waiting++;
   }
@@ -453,10 +460,11 @@ export class Group {
   #lastId(): string | undefined {
     if (this.#cursor === this.#log.lastPosition) return this.#log.info.last;
     const reader = new RecordReader(this.#log);
-    return reader.seek(this.#cursor) ? reader.record.slice(0, ID_CHARACTERS) : undefined;
+    const isThere = attempt(() => reader.seek(this.#cursor)) ?? false;
+    return isThere ? reader.record.slice(0, ID_CHARACTERS) : undefined;
   }
 }
 
 function peeked({ at, tries, why, record }: JobRow): PeekedJob {
-  return { at: at === 0 ? undefined : at, tries, why: decoder.decode(why), record: decoder.decode(record) };
+  return { at: at === 0 ? undefined : at, tries, why: decoder.decode(why), record: unseal(record, "a job") };
 }

@@ -6,6 +6,8 @@
 import type { DatabaseSync, StatementSync } from "node:sqlite";
 import type { Block, LogInfo, Page } from "../store.ts";
 import { countUpTo, lastId, NameMatcher, selectRecords } from "../records.ts";
+import { attempt, readBehind } from "./damage.ts";
+import { DamagedError, seal, SUM_BYTES, unseal } from "./seal.ts";
 import type { Undo } from "./undo.ts";
 
 /** About how many bytes of the log are read for a page. */
@@ -21,21 +23,24 @@ const CACHED_BLOCKS = 32;
 const DELETED_ROWS = 1000;
 const DELETED_BYTES = 1024 * 1024;
 
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
-
 /** A block as it is in the database. */
-interface Row {
-  position: number;
-  first: string;
-  count: number;
-  start: number;
-  headers: number;
-  records: Uint8Array;
+export interface BlockRow {
+  /** The position of its first event. */
+  readonly position: number;
+  /** The id of that event. */
+  readonly first: string;
+  /** How many events it has. */
+  readonly count: number;
+  /** How many bytes the blocks before it have. */
+  readonly start: number;
+  /** Whether one of the events has headers: 0 or 1. */
+  readonly headers: number;
+  /** The records, sealed. */
+  readonly records: Uint8Array;
 }
 
 /** A block without its records. */
-type Head = Pick<Row, "position" | "first" | "count" | "start">;
+type Head = Pick<BlockRow, "position" | "first" | "count" | "start">;
 
 /** A block that was read. */
 export interface ReadBlock {
@@ -62,6 +67,7 @@ export class Log {
   /** The position behind the last event, and the bytes up to there. */
   #next = 1;
   #end = 0;
+  /** The id of the last event, if it has been read. */
   #last: string | undefined;
   /** The oldest block; undefined if there is none. */
   #oldest: Head | undefined;
@@ -81,7 +87,7 @@ export class Log {
     this.#headsFrom = database.prepare(
       "SELECT position, first, count, start FROM log WHERE position >= ? ORDER BY position LIMIT ?",
     );
-    this.#size = database.prepare("SELECT length(records) AS bytes FROM log WHERE position = ?");
+    this.#size = database.prepare(`SELECT length(records) - ${SUM_BYTES} AS bytes FROM log WHERE position = ?`);
     this.#delete = database.prepare("DELETE FROM log WHERE position < ?");
     this.#begin();
   }
@@ -92,7 +98,6 @@ export class Log {
     if (newest === undefined) return;
     this.#next = endOf(newest);
     this.#end = newest.start + Number(this.#size.get(newest.position)!.bytes);
-    this.#last = lastId(this.block(newest.position)!.text);
   }
 
   /** The position of the oldest event; that of the next one if there is none. */
@@ -107,9 +112,10 @@ export class Log {
 
   /** What there is to tell of it. */
   get info(): LogInfo {
+    const newest = this.#last === undefined ? this.block(this.lastPosition) : undefined;
     return {
       first: this.#oldest?.first,
-      last: this.#last,
+      last: this.#last ??= newest && lastId(newest.text),
       events: this.#next - this.firstPosition,
       deleted: this.firstPosition - 1,
       bytes: this.#end - (this.#oldest?.start ?? this.#end),
@@ -133,11 +139,12 @@ export class Log {
 
   #append({ first, count, hasHeaders, text }: Block): void {
     const [position, start] = [this.#next, this.#end];
-    const records = encoder.encode(text);
-    this.#insert.run(position, first, count, start, Number(hasHeaders), records);
-    this.#oldest ??= { position, first, count, start };
+    const head = { position, first, count, start, headers: Number(hasHeaders) };
+    const records = seal(text, labelOf(head));
+    this.#insert.run(position, first, count, start, head.headers, records);
+    this.#oldest ??= head;
     this.#next += count;
-    this.#end += records.length;
+    this.#end += records.length - SUM_BYTES;
     this.#last = lastId(text);
     this.#remember({ position, count, hasHeaders, text });
   }
@@ -147,16 +154,15 @@ export class Log {
    *
    * @param position The position of the event.
    * @returns The block; undefined if there is none behind it.
+   * @throws {DamagedError} If it is not there, or not as it was written.
    */
   block(position: number): ReadBlock | undefined {
-    if (position >= this.#next) return undefined;
-    const head = this.#headOf(position);
-    const isWithin = head !== undefined && position < endOf(head);
-    const wanted = isWithin ? head.position : this.firstPosition;
-    const cached = this.#cache.get(wanted);
-    if (cached !== undefined) return cached;
-    const row = this.#from.get(wanted, 1) as unknown as Row | undefined;
-    return row && this.#remember(readBlock(row));
+    const wanted = Math.max(position, this.firstPosition);
+    if (wanted >= this.#next) return undefined;
+    const head = this.#headOf(wanted);
+    if (head === undefined || wanted >= endOf(head)) throw new DamagedError(`the event ${wanted} is missing`);
+    const cached = this.#cache.get(head.position);
+    return cached ?? this.#remember(readBlock(this.#from.get(head.position, 1) as unknown as BlockRow));
   }
 
   #remember(block: ReadBlock): ReadBlock {
@@ -169,17 +175,26 @@ export class Log {
    * Finds an event.
    *
    * @param id An id.
-   * @returns The position of the last event that is not behind the id; the one before the oldest if all are.
+   * @returns The position of the last event that is not behind the id; the one before the oldest if all are. If it cannot be
+   * read, the one before its block: whoever reads on finds that out.
    */
   positionOf(id: string): number {
     if (this.#oldest === undefined || id < this.#oldest.first) return this.firstPosition - 1;
     let low = this.#oldest; // Its first event is not behind the id.
     for (let high = this.lastPosition; endOf(low) <= high;) {
-      const middle = this.#headOf(Math.ceil((endOf(low) + high) / 2))!;
-      if (middle.first > id) high = middle.position - 1;
-      else low = middle;
+      const middle = Math.ceil((endOf(low) + high) / 2);
+      const head = this.#readableHeadOf(middle);
+      if (head !== undefined && head.position > low.position && head.first <= id) low = head;
+      else high = Math.min(middle, head?.position ?? middle) - 1;
     }
-    return low.position + countUpTo(this.block(low.position)!.text, id).count - 1;
+    const block = attempt(() => this.block(low.position));
+    return low.position - 1 + (block === undefined ? 0 : countUpTo(block.text, id).count);
+  }
+
+  /** The head of the block that has an event; that of the next block, if it cannot be read. */
+  #readableHeadOf(position: number): Head | undefined {
+    const read = (position: number) => this.#headOf(position);
+    return attempt(() => read(position)) ?? readBehind(position, read);
   }
 
   /**
@@ -187,7 +202,7 @@ export class Log {
    *
    * @param after The id behind which it begins.
    * @param patterns The patterns of the events that match.
-   * @returns What matches, of about {@linkcode PAGE_BYTES}.
+   * @returns What matches, of about {@linkcode PAGE_BYTES}; less if what follows cannot be read.
    */
   read(after: string, patterns: readonly string[]): Page {
     const matcher = new NameMatcher(patterns);
@@ -195,8 +210,10 @@ export class Log {
     let hasHeaders = false;
     let last: string | undefined;
     for (let position = this.positionOf(after) + 1; bytes < PAGE_BYTES;) {
-      const blocks = this.#blocksFrom(position, bytes);
-      if (blocks.length === 0) break;
+      // What cannot be read ends the page; the next one begins there, and says so.
+      const first = last === undefined ? this.block(position) : attempt(() => this.block(position));
+      if (first === undefined) break;
+      const blocks = [first, ...attempt(() => this.#following(first, bytes)) ?? []];
       for (const block of blocks) {
         const rest = block.position < position ? behind(block, after) : block;
         const selected = matcher.matchesAll ? rest : selectRecords(rest.text, matcher);
@@ -211,16 +228,17 @@ export class Log {
     return { text, count, hasHeaders, last };
   }
 
-  /** The next blocks for a page that has some bytes already: as many as fit, and at least one. */
-  #blocksFrom(position: number, bytes: number): ReadBlock[] {
-    const first = this.block(position);
-    if (first === undefined) return [];
+  /** The blocks that follow one on a page that has some bytes already, as many as fit. */
+  #following(first: ReadBlock, bytes: number): ReadBlock[] {
     const heads = this.#headsFrom.all(first.position, MAX_ROWS) as unknown as Head[];
     const end = heads[0].start + PAGE_BYTES - bytes;
     // Where a block begins the one before it has ended: the last one that is taken is behind no more than a page.
     const more = heads.slice(1).filter((_head, index) => (heads[index + 2]?.start ?? Infinity) <= end).length;
-    const rows = more > 0 ? this.#from.all(endOf(first), more) as unknown as Row[] : [];
-    return [first, ...rows.map(readBlock)];
+    const rows = more > 0 ? this.#from.all(endOf(first), more) as unknown as BlockRow[] : [];
+    const blocks = rows.map(readBlock);
+    const isWhole = blocks.every(({ position }, index) => position === endOf(blocks[index - 1] ?? first));
+    if (!isWhole) throw new DamagedError("the log has a gap");
+    return blocks;
   }
 
   /**
@@ -263,8 +281,22 @@ function endOf({ position, count }: Pick<Head, "position" | "count">): number {
   return position + count;
 }
 
-function readBlock({ position, count, headers, records }: Row): ReadBlock {
-  return { position, count, hasHeaders: headers !== 0, text: decoder.decode(records) };
+/**
+ * Reads the block of a row.
+ *
+ * @param row The row.
+ * @returns The block.
+ * @throws {DamagedError} If it is not as it was written.
+ */
+export function readBlock(row: BlockRow): ReadBlock {
+  const { position, count, headers, records } = row;
+  const text = unseal(records, `the block of the event ${position}`, labelOf(row));
+  return { position, count, hasHeaders: headers !== 0, text };
+}
+
+/** The other columns of a block, which are sealed with its records. */
+function labelOf({ position, first, count, start, headers }: Omit<BlockRow, "records">): string {
+  return [position, first, count, start, headers].join(" ");
 }
 
 /** The part of a block behind an id. */
