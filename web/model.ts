@@ -347,6 +347,7 @@ function lostEvents({ events }: SystemData): string {
 
 function storeState({ state, text, unstored }: SystemData): string {
   if (state === "failed") return `has failed: ${text}`;
+  if (state === "unreadable") return `cannot be read in part: ${text}`;
   return `works again, without ${count(Number(unstored), "event")}`;
 }
 

@@ -52,7 +52,7 @@ export function storeJson({ folder, keep = [">"], log, ...settings }: StoreSetti
 export function describeStoreEvent(name: string, data: SystemEvent): string | undefined {
   switch (name) {
     case "mq.store":
-      return data.state === "mended" ? mended(Number(data.unstored)) : failed(String(data.text));
+      return storeState(data);
     case "mq.dead":
       return dead(data);
     case "mq.expired":
@@ -60,8 +60,12 @@ export function describeStoreEvent(name: string, data: SystemEvent): string | un
   }
 }
 
-function failed(text: string): string {
-  return `${red("!")} ${printable(text)}. Until it works again no event is stored, and none gets a receipt`;
+function storeState({ state, text, unstored }: SystemEvent): string {
+  if (state === "mended") return mended(Number(unstored));
+  const consequence = state === "unreadable"
+    ? "What needs that waits; mq store export prints what can be read"
+    : "Until it works again no event is stored, and none gets a receipt";
+  return `${red("!")} ${printable(String(text))}. ${consequence}`;
 }
 
 function mended(unstored: number): string {

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { FatalProtocolError, ProtocolError, quote } from "../protocol/errors.ts";
+import { FatalProtocolError, MqError, ProtocolError, quote } from "../protocol/errors.ts";
 import { INBOX } from "../protocol/event.ts";
 import { type Limits, MAX_HOPS, RESPONSE_BYTES } from "../protocol/limits.ts";
 import { formatOk, HELP, parseHello, PROTOCOL_VERSION, STORE_HELP } from "../protocol/lines.ts";
@@ -226,7 +226,8 @@ export function responseSubject(verb: string, rest: string): string {
 }
 
 /**
- * The error that a line is refused with. An error that is not the client's doing closes its connection only.
+ * The error that a line is refused with. An error that is not the client's doing closes its connection only; that the store
+ * cannot be read does not even that.
  *
  * @param error What was thrown.
  * @returns The error to send.
@@ -234,6 +235,8 @@ export function responseSubject(verb: string, rest: string): string {
 export function asProtocolError(error: unknown): ProtocolError {
   if (error instanceof ProtocolError) return error;
   const message = error instanceof Error ? error.message : String(error);
+  const isOfStore = error instanceof MqError && error.code === "store-failed";
+  if (isOfStore) return new ProtocolError("store-failed", message, { cause: error });
   return new FatalProtocolError("internal-error", `The broker failed: ${message}`, { cause: error });
 }
 

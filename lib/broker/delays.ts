@@ -4,8 +4,10 @@
  * @module
  */
 import { parseRecord, type StoredEvent } from "../store/record.ts";
-import type { DelayedEvent, Store } from "../store/store.ts";
+import type { DelayedEvent, DueEvents, Store } from "../store/store.ts";
+import type { MqError } from "../protocol/errors.ts";
 import type { Journal } from "./journal.ts";
+import type { SystemEvents } from "./system_events.ts";
 
 /** The store is looked at that often, whatever was said to be next: the clock may have been set. In milliseconds. */
 const MAX_WAIT_MS = 60_000;
@@ -19,6 +21,8 @@ export interface DelaysOptions {
   store: Store;
   /** Takes them out. */
   journal: Journal;
+  /** Tells what cannot be read. */
+  systemEvents: SystemEvents;
   /** Publishes an event whose time has come. It is to be in the same transaction. */
   publish: (event: StoredEvent) => void;
 }
@@ -86,16 +90,16 @@ export class Delays {
       this.#isLooking = false;
       this.#wakeAt(Math.min(next, this.#wakesAt));
     } catch {
-      this.#isLooking = false; // The journal tells that the store has failed.
+      this.#isLooking = false; // It was told already, here or by the journal.
       this.#wakeAt(Date.now() + RETRY_MS);
     }
   }
 
   /** Publishes what is due; returns when the next is. */
   async #publishDue(): Promise<number> {
-    const { store, journal } = this.#options;
+    const { journal } = this.#options;
     while (!this.#isClosed) {
-      const { events, nextDue } = await store.due();
+      const { events, nextDue } = await this.#due();
       const due = events.filter(({ id }) => !this.#cancelled.has(id));
       if (due.length === 0 || this.#isClosed) return events[0]?.due ?? nextDue ?? Infinity;
       journal.check();
@@ -103,6 +107,16 @@ export class Delays {
       else await Promise.all(due.map((event) => this.#publish(event)));
     }
     return Infinity;
+  }
+
+  async #due(): Promise<DueEvents> {
+    const { store, systemEvents } = this.#options;
+    try {
+      return await store.due();
+    } catch (error) {
+      systemEvents.storeUnreadable(error as MqError);
+      throw error;
+    }
   }
 
   /** Both in one turn, and so in one transaction: it is published, and does not wait any more. */

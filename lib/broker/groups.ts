@@ -93,6 +93,7 @@ export class Groups {
       send: (group, member, jobs, first) => this.#send(group, member, jobs, first),
       died: (group, job) => this.#publishDead(group, job),
       told: ({ name }, job) => systemEvents.jobDied({ group: name, ...describeDead(job) }),
+      unreadable: (error) => systemEvents.storeUnreadable(error),
       expired: ({ name }, events) => systemEvents.eventsExpired(name, events),
     });
     this.#groups.set(name, group);

@@ -17,6 +17,7 @@ import type { FanOut } from "./fan_out.ts";
 import type { Journal } from "./journal.ts";
 import { Publication } from "./publication.ts";
 import type { Subscriptions } from "./subscriptions.ts";
+import type { SystemEvents } from "./system_events.ts";
 
 /** How many UTF-16 code units are sent at once: the next are made when these are written. */
 const SENT_CHARACTERS = 64 * 1024;
@@ -34,6 +35,8 @@ export interface ReplayOptions {
   fanOut: FanOut;
   /** Subscribes them. */
   subscriptions: Subscriptions;
+  /** Tells what cannot be read. */
+  systemEvents: SystemEvents;
   /** How many patterns a connection may have. */
   maxPatterns: number;
 }
@@ -112,8 +115,9 @@ export class Replays {
       if (isWhole) this.#sendTail(connection, request, progress);
       this.#end(connection, progress, isWhole ? gap : { ...gap, more: true });
     } catch (error) {
-      const { code, message } = asProtocolError(error);
-      this.#end(connection, progress, { ...gap, error: code, text: message });
+      const refusal = asProtocolError(error);
+      this.#end(connection, progress, { ...gap, error: refusal.code, text: refusal.message });
+      if (refusal.code === "store-failed") this.#options.systemEvents.storeUnreadable(refusal);
     }
   }
 

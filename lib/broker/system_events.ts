@@ -4,7 +4,7 @@
  * @module
  */
 import type { Notice } from "../net/codec.ts";
-import type { ProtocolError } from "../protocol/errors.ts";
+import type { MqError, ProtocolError } from "../protocol/errors.ts";
 import { BROKER_NAME } from "../protocol/lines.ts";
 import { copySubstring } from "../protocol/text.ts";
 import type { Connection } from "./connection.ts";
@@ -55,6 +55,8 @@ export class SystemEvents {
   slow = 0;
   /** Bytes that were meant for a connection and were not written to it. */
   droppedBytes = 0;
+  /** Why parts of the store cannot be read. */
+  readonly #unreadable = new BoundedCounter();
   readonly #publish: (name: string, data: SystemEvent) => void;
   readonly #waiting: [name: string, data: SystemEvent][] = [];
   #isPublishing = false;
@@ -149,6 +151,11 @@ export class SystemEvents {
   /** The store cannot be written. */
   storeFailed(text: string): void {
     this.#enqueue("mq.store", { state: "failed", text });
+  }
+
+  /** A part of the store cannot be read. Told once. */
+  storeUnreadable({ message: text }: MqError): void {
+    if (this.#unreadable.count(text) === 1) this.#enqueue("mq.store", { state: "unreadable", text });
   }
 
   /** The store can be written again. So many events were published meanwhile and are not in it. */

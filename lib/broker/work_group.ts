@@ -4,7 +4,7 @@
  *
  * @module
  */
-import type { ProtocolError } from "../protocol/errors.ts";
+import type { MqError, ProtocolError } from "../protocol/errors.ts";
 import type { MemoryBudget } from "../net/memory.ts";
 import type { FailedJob, GroupOptions, Job, Operation, Pulled, PullRequest } from "../store/store.ts";
 import type { Connection } from "./connection.ts";
@@ -74,6 +74,8 @@ export interface WorkGroupOptions {
   died(group: WorkGroup, job: FailedJob): void;
   /** Tells that jobs are dead, once that is on disk. */
   told(group: WorkGroup, job: FailedJob): void;
+  /** Tells that jobs cannot be read. */
+  unreadable(error: MqError): void;
   /** Tells that events were deleted before the group could look at them. */
   expired(group: WorkGroup, events: number): void;
 }
@@ -299,8 +301,8 @@ export class WorkGroup {
       this.#mayHaveMore ||= hasMore;
       this.#wakeAt(nextDue);
       if (expired > 0) this.#with.expired(this, expired);
-    } catch {
-      // The store has failed, which the journal tells; it wakes the group when it works again.
+    } catch (error) {
+      this.#with.unreadable(error as MqError); // When something is stored, or the store is mended, this is tried again.
     }
     this.#pulling = undefined;
     this.distribute();

@@ -50,6 +50,12 @@ const EVENTS: [name: string, data: SystemEvent, line: string | undefined][] = [
     '! The store in "data" has no room on its disk: database or disk is full. ' +
     "Until it works again no event is stored, and none gets a receipt",
   ],
+  [
+    "mq.store",
+    { state: "unreadable", text: "The store is damaged: the block of the event 7 is not as it was written" },
+    "! The store is damaged: the block of the event 7 is not as it was written. " +
+    "What needs that waits; mq store export prints what can be read",
+  ],
   ["mq.store", { state: "mended", unstored: 0 }, "= The store works again"],
   ["mq.store", { state: "mended", unstored: 1 }, "= The store works again; 1 event was not stored"],
   ["mq.store", { state: "mended", unstored: 1234 }, "= The store works again; 1,234 events were not stored"],
