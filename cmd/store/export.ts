@@ -6,7 +6,7 @@
 import { MqEvent } from "../../lib/protocol/event.ts";
 import { parseReplayStart } from "../../lib/protocol/replay_start.ts";
 import { takeWord } from "../../lib/protocol/text.ts";
-import type { StoreInspection } from "../../lib/store/inspect.ts";
+import type { LogCursor, SalvagedPage, StoreInspection } from "../../lib/store/inspect.ts";
 import { parseRecord } from "../../lib/store/record.ts";
 import { defineCommand } from "../command.ts";
 import { titleOf } from "../commands.ts";
@@ -28,7 +28,8 @@ export const storeExport = defineCommand({
   description:
     "Prints one JSON object per line, {id, at, from, event, data}, with hops and reply if the event has them. DIR\n" +
     "is what mq server --store has. The store is not changed. A broker that has it open must be stopped first, or asked:\n" +
-    "mq log --json. A time without a zone is the local time.",
+    "mq log --json. A time without a zone is the local time.\n" +
+    "What cannot be read of a damaged store is told on stderr, and left out; the exit code is 1 then.",
   operands: { form: "DIR [PATTERN...]", min: 1, max: Infinity, kinds: [FOLDER, PATTERN] },
   flags,
   examples: [
@@ -42,26 +43,36 @@ export const storeExport = defineCommand({
     const after = parseReplayStart(flags.since, Date.now());
     const until = untilId(flags.until);
     await using store = await openToInspect(folder, "stop the broker first, or ask it: mq log --json");
-    let exported = 0;
+    let [exported, isWhole] = [0, true];
+    const onLost = (lost: string) => {
+      isWhole = false;
+      io.stderr.line(`mq store export: ${lost}`);
+    };
     using _ = showProgress(io, () => `${exported.toLocaleString("en-US")} events exported`);
     const wanted = patterns.length > 0 ? patterns : [">"];
-    for await (const record of records(store, after, wanted)) {
+    for await (const record of records(store, after, wanted, onLost)) {
       if (until !== undefined && record.slice(0, until.length) > until) break;
       io.stdout.line(formatRecord(record));
       exported++;
       if (io.stdout.isFull) await io.stdout.flush();
       if (io.signal.aborted) return interrupted(exported, io);
     }
-    return 0;
+    return isWhole ? 0 : 1;
   },
 });
 
-/** The records of the log, page by page. */
-async function* records(store: StoreInspection, after: string, patterns: readonly string[]): AsyncGenerator<string> {
-  for (let from: string | undefined = after; from !== undefined;) {
-    const { text, last } = await store.read(from, patterns);
-    yield* text.split("\n").slice(0, -1);
-    from = last;
+/** The records of the log, page by page. What cannot be read is told, and passed over. */
+async function* records(
+  store: StoreInspection,
+  after: string,
+  patterns: readonly string[],
+  onLost: (lost: string) => void,
+): AsyncGenerator<string> {
+  for (let cursor: LogCursor | undefined = { after }; cursor !== undefined;) {
+    const page: SalvagedPage = await store.read(cursor, patterns);
+    yield* page.text.split("\n").slice(0, -1);
+    if (page.lost !== undefined) onLost(page.lost);
+    cursor = page.next;
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { WorkerCalls } from "./sqlite/worker_calls.ts";
-import type { GroupInfo, LogInfo, Page } from "./store.ts";
+import type { GroupInfo, LogInfo } from "./store.ts";
 
 /** What a store has. */
 export interface StoreContents {
@@ -20,6 +20,24 @@ export interface StoreContents {
   readonly nextDue: number | undefined;
 }
 
+/** A place in a log. */
+export interface LogCursor {
+  /** The id behind which it is; empty for the beginning. */
+  readonly after: string;
+  /** The position of the next event, where it is known. */
+  readonly position?: number;
+}
+
+/** A part of a log, as far as it can be read. */
+export interface SalvagedPage {
+  /** The records that match, each with an LF. */
+  readonly text: string;
+  /** What cannot be read behind them, as the beginning of a sentence; undefined if nothing is lost there. */
+  readonly lost: string | undefined;
+  /** Where the next page begins; undefined at the end of the log. */
+  readonly next: LogCursor | undefined;
+}
+
 /** A store that is open to be looked into. Its methods reject with an MqError of the code `store-failed`. */
 export interface StoreInspection extends AsyncDisposable {
   /**
@@ -31,13 +49,12 @@ export interface StoreInspection extends AsyncDisposable {
   /** Counts what it has. */
   describe(): Promise<StoreContents>;
   /**
-   * Reads a part of the log.
+   * Reads a part of the log. What is damaged is passed over.
    *
-   * @param after The id behind which to begin; empty for the beginning.
+   * @param cursor Where to begin.
    * @param patterns The patterns of the events that match.
-   * @returns A page; its `last` is undefined behind the end of the log.
    */
-  read(after: string, patterns: readonly string[]): Promise<Page>;
+  read(cursor: LogCursor, patterns: readonly string[]): Promise<SalvagedPage>;
 }
 
 /**
@@ -77,7 +94,7 @@ export async function inspectStore(folder: string): Promise<StoreInspection> {
   return {
     check: () => calls.call({ method: "check" }),
     describe: () => calls.call({ method: "describe" }),
-    read: (after, patterns) => calls.call({ method: "read", after, patterns }),
+    read: (cursor, patterns) => calls.call({ method: "salvage", cursor, patterns }),
     async [Symbol.asyncDispose]() {
       try {
         if (!calls.isBusy) await calls.call({ method: "close" });

@@ -19,6 +19,9 @@ function damage({ path }: Folder, at: number, bytes: number): void {
   file.writeSync(new Uint8Array(bytes).fill(0xff));
 }
 
+/** What mq store export says of what it cannot read. */
+const EXPORT_LOST = /^mq store export: (\d+) events? of the log cannot be read, behind (\w{26}) and before (\w{26})\n$/;
+
 /** The JSON of each line. */
 // deno-lint-ignore no-explicit-any
 function parseLines(text: string): any[] {
@@ -70,11 +73,11 @@ Deno.test("mq store check of an empty store", async () => {
   assertEquals([code, stdout], [0, expected]);
 });
 
-Deno.test("mq store check exits 1 if the store is damaged, and says so", async () => {
+Deno.test("mq store check and mq store export exit 1 if the store is damaged, and say what cannot be read", async () => {
   await using folder = tempFolder();
   {
     await using server = await startStored(folder);
-    for (let n = 0; n < 50; n++) await server.broker.publishConfirmed("n", "x".repeat(10_000));
+    for (let n = 0; n < 50; n++) await server.broker.publishConfirmed(`n.${n}`, "x".repeat(10_000));
   }
   damage(folder, Deno.statSync(`${folder.path}/mq.db`).size / 2, 8192);
   const { code, stdout, stderr } = await mq(["store", "check", folder.path]);
@@ -86,7 +89,14 @@ Deno.test("mq store check exits 1 if the store is damaged, and says so", async (
   const [{ ok, problems }] = parseLines(json.stdout);
   assertEquals([json.code, ok, problems.length > 0], [1, false, true]);
   const exported = await mq(["store", "export", folder.path]);
-  assertEquals([exported.code, exported.stderr.startsWith(`mq store export: ${sentence}: `)], [1, true]);
+  const events = parseLines(exported.stdout);
+  const ids = new Map(events.map(({ event, id }) => [event, id]));
+  const [, lost, behind, before] = EXPORT_LOST.exec(exported.stderr) ?? [];
+  assertEquals([exported.code, events.length + Number(lost)], [1, 50], exported.stderr);
+  const numbers = Array.from({ length: 50 }, (_, n) => n);
+  const missing = numbers.filter((n) => !ids.has(`n.${n}`));
+  assertEquals([ids.get(`n.${missing[0] - 1}`), ids.get(`n.${missing.at(-1)! + 1}`)], [behind, before]);
+  assertEquals(stdout.includes(`  ${lost} event`), true, stdout);
 });
 
 Deno.test("mq store check and mq store export say what is wrong with a folder", async () => {

@@ -52,8 +52,8 @@ const EVENTS: [name: string, data: SystemEvent, line: string | undefined][] = [
   ],
   [
     "mq.store",
-    { state: "unreadable", text: "The store is damaged: the block of the event 7 is not as it was written" },
-    "! The store is damaged: the block of the event 7 is not as it was written. " +
+    { state: "unreadable", text: "The store is damaged: a job of the group mail is not as it was written" },
+    "! The store is damaged: a job of the group mail is not as it was written. " +
     "What needs that waits; mq store export prints what can be read",
   ],
   ["mq.store", { state: "mended", unstored: 0 }, "= The store works again"],

@@ -2,7 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { connect } from "../../mod.ts";
 import { MqError } from "../../lib/protocol/errors.ts";
-import { inspectStore, type StoreInspection } from "../../lib/store/inspect.ts";
+import { inspectStore, type LogCursor, type SalvagedPage, type StoreInspection } from "../../lib/store/inspect.ts";
 import { openStore } from "../../lib/store/sqlite.ts";
 import { type Folder, startStored, tempFolder } from "./folder.ts";
 
@@ -27,10 +27,11 @@ function damage({ path }: Folder, at: number, bytes: number): void {
 
 async function recordsIn(store: StoreInspection, patterns = [">"]): Promise<string[]> {
   const names: string[] = [];
-  for (let after: string | undefined = ""; after !== undefined;) {
-    const { text, last } = await store.read(after, patterns);
+  for (let cursor: LogCursor | undefined = { after: "" }; cursor !== undefined;) {
+    const { text, next, lost }: SalvagedPage = await store.read(cursor, patterns);
+    assertEquals(lost, undefined);
     names.push(...text.split("\n").slice(0, -1).map((record) => record.split(" ").slice(2).join(" ")));
-    after = last;
+    cursor = next;
   }
   return names;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { LogCursor } from "../inspect.ts";
 import type { PullRequest, Transaction } from "../store.ts";
 import type { EngineOptions } from "./engine.ts";
 
@@ -14,6 +15,7 @@ export type Call =
   | { readonly method: "read"; readonly after: string; readonly patterns: readonly string[] }
   | { readonly method: "pull"; readonly requests: readonly PullRequest[] }
   | { readonly method: "giveBack"; readonly group: string; readonly keys: readonly number[] }
+  | { readonly method: "salvage"; readonly cursor: LogCursor; readonly patterns: readonly string[] }
   | {
     readonly method: "peek";
     readonly group: string;

@@ -222,7 +222,7 @@ export class Group {
       if (jobs.length === most || budget.characters <= 0) return true;
       if (this.#retried.has(position)) continue;
       const { at, tries, record } = this.#statements.job.get(this.#id, position) as unknown as JobRow;
-      jobs.push({ key: position, tries, record: unseal(record, `the job of the event ${position}`) });
+      jobs.push({ key: position, tries, record: unseal(record, `a job of the group ${this.#name}`) });
       this.#retried.set(position, at);
       budget.characters -= record.length;
     }

@@ -4,25 +4,28 @@
  * @module
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { StoreContents } from "../inspect.ts";
-import type { Page } from "../store.ts";
+import type { LogCursor, SalvagedPage, StoreContents } from "../inspect.ts";
 import { explained, SCHEMA_VERSION } from "./database.ts";
 import { Group, type GroupRow, GroupStatements } from "./group.ts";
 import { Log } from "./log.ts";
 import { openReadOnly } from "./read_only.ts";
+import { Salvage } from "./salvage.ts";
+import { unseal } from "./seal.ts";
 
-/** Finds the blocks that do not follow the one before: SQLite checks its own structure, and this is the log's. */
-const GAPS = `
-  SELECT count(*) AS gaps FROM (
-    SELECT position, start, lag(position + count) OVER log AS next, lag(start + length(records)) OVER log AS end
-    FROM log WINDOW log AS (ORDER BY position))
-  WHERE next <> position OR end <> start`;
+/** Read the sealed records besides the log: what each is, and the row behind another one. */
+const RECORDS = [
+  [
+    "a job of the group",
+    "SELECT jobs.rowid, name, record FROM jobs JOIN groups ON id = group_id WHERE jobs.rowid > ? ORDER BY jobs.rowid LIMIT 1",
+  ],
+  ["the delayed event", "SELECT rowid, id AS name, record FROM delayed WHERE rowid > ? ORDER BY rowid LIMIT 1"],
+] as const;
 
 /** A store in a database that is only read. */
 export class Inspector {
   readonly #folder: string;
   readonly #database: DatabaseSync;
-  #opened: Log | undefined;
+  readonly #salvage: Salvage;
 
   /**
    * Opens a store.
@@ -33,22 +36,39 @@ export class Inspector {
   constructor(folder: string) {
     this.#folder = folder;
     this.#database = openReadOnly(folder);
+    this.#salvage = explained(folder, () => new Salvage(this.#database));
   }
 
   /** See {@linkcode StoreInspection.check}. */
   check(): string[] {
-    try {
-      const rows = this.#database.prepare("PRAGMA integrity_check").all();
-      const found = rows.map((row) => String(row.integrity_check)).filter((text) => text !== "ok");
-      return found.length > 0 ? found : this.#gaps();
-    } catch (error) {
-      return [(error as Error).message]; // It is too damaged to be checked.
-    }
+    return [...this.#lost(), ...found(() => this.#damagedRecords()), ...found(() => this.#brokenStructure())];
   }
 
-  #gaps(): string[] {
-    const gaps = Number(this.#database.prepare(GAPS).get()!.gaps);
-    return gaps === 0 ? [] : [`the log has ${gaps} blocks that do not follow the one before`];
+  #lost(): string[] {
+    const lost: string[] = [];
+    for (let cursor: LogCursor | undefined = { after: "" }; cursor !== undefined;) {
+      const page: SalvagedPage = this.#salvage.read(cursor, []);
+      if (page.lost !== undefined) lost.push(page.lost);
+      cursor = page.next;
+    }
+    return lost;
+  }
+
+  #damagedRecords(): string[] {
+    return RECORDS.flatMap(([what, sql]) => {
+      const next = this.#database.prepare(sql);
+      const damaged: string[] = [];
+      for (let row = next.get(0); row !== undefined; row = next.get(row.rowid)) {
+        const { name, record } = row;
+        damaged.push(...found(() => void unseal(record as Uint8Array, `${what} ${name}`)));
+      }
+      return damaged;
+    });
+  }
+
+  #brokenStructure(): string[] {
+    const rows = this.#database.prepare("PRAGMA integrity_check").all();
+    return rows.map((row) => String(row.integrity_check)).filter((text) => text !== "ok");
   }
 
   /** See {@linkcode StoreInspection.describe}. */
@@ -56,28 +76,33 @@ export class Inspector {
     return explained(this.#folder, () => {
       const { count, next } = this.#database.prepare("SELECT count(*) AS count, min(due) AS next FROM delayed").get()!;
       const rows = this.#database.prepare("SELECT * FROM groups ORDER BY name").all() as unknown as GroupRow[];
-      const statements = new GroupStatements(this.#database);
+      const [log, statements] = [new Log(this.#database), new GroupStatements(this.#database)];
       return {
         version: SCHEMA_VERSION,
-        log: this.#log.info,
-        groups: rows.map((row) => new Group(row, this.#log, statements).describe(now)),
+        log: log.info,
+        groups: rows.map((row) => new Group(row, log, statements).describe(now)),
         delayed: Number(count),
         nextDue: next === null ? undefined : Number(next),
       };
     });
   }
 
-  get #log(): Log {
-    return this.#opened ??= new Log(this.#database);
-  }
-
   /** See {@linkcode StoreInspection.read}. */
-  read(after: string, patterns: readonly string[]): Page {
-    return explained(this.#folder, () => this.#log.read(after, patterns));
+  read(cursor: LogCursor, patterns: readonly string[]): SalvagedPage {
+    return this.#salvage.read(cursor, patterns);
   }
 
   /** Closes it. */
   close(): void {
     this.#database.close();
+  }
+}
+
+/** What a check finds; if it cannot be carried out, the reason. */
+function found(check: () => string[] | void): string[] {
+  try {
+    return check() ?? [];
+  } catch (error) {
+    return [(error as Error).message];
   }
 }

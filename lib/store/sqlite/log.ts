@@ -160,7 +160,7 @@ export class Log {
     const wanted = Math.max(position, this.firstPosition);
     if (wanted >= this.#next) return undefined;
     const head = this.#headOf(wanted);
-    if (head === undefined || wanted >= endOf(head)) throw new DamagedError(`the event ${wanted} is missing`);
+    if (head === undefined || wanted >= endOf(head)) throw new DamagedError(`the event number ${wanted} is missing`);
     const cached = this.#cache.get(head.position);
     return cached ?? this.#remember(readBlock(this.#from.get(head.position, 1) as unknown as BlockRow));
   }
@@ -289,8 +289,8 @@ function endOf({ position, count }: Pick<Head, "position" | "count">): number {
  * @throws {DamagedError} If it is not as it was written.
  */
 export function readBlock(row: BlockRow): ReadBlock {
-  const { position, count, headers, records } = row;
-  const text = unseal(records, `the block of the event ${position}`, labelOf(row));
+  const { position, count, first, headers, records } = row;
+  const text = unseal(records, `the block of the event ${first}`, labelOf(row));
   return { position, count, hasHeaders: headers !== 0, text };
 }
 
@@ -299,8 +299,14 @@ function labelOf({ position, first, count, start, headers }: Omit<BlockRow, "rec
   return [position, first, count, start, headers].join(" ");
 }
 
-/** The part of a block behind an id. */
-function behind(block: ReadBlock, id: string): ReadBlock {
+/**
+ * The part of a block behind an id.
+ *
+ * @param block The block.
+ * @param id The id.
+ * @returns What follows it.
+ */
+export function behind(block: ReadBlock, id: string): ReadBlock {
   const { count, end } = countUpTo(block.text, id);
   return { ...block, position: block.position + count, count: block.count - count, text: block.text.slice(end) };
 }

@@ -66,8 +66,8 @@ function inspect(call: Call, inspector: Inspector): unknown {
       return inspector.check();
     case "describe":
       return inspector.describe(Date.now());
-    case "read":
-      return inspector.read(call.after, call.patterns);
+    case "salvage":
+      return inspector.read(call.cursor, call.patterns);
     case "close":
       return inspector.close();
     default:
