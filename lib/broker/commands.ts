@@ -235,7 +235,7 @@ export function responseSubject(verb: string, rest: string): string {
 export function asProtocolError(error: unknown): ProtocolError {
   if (error instanceof ProtocolError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  const isOfStore = error instanceof MqError && error.code === "store-failed";
+  const isOfStore = error instanceof MqError && ["store-failed", "store-damaged"].includes(error.code);
   if (isOfStore) return new ProtocolError("store-failed", message, { cause: error });
   return new FatalProtocolError("internal-error", `The broker failed: ${message}`, { cause: error });
 }

@@ -41,6 +41,8 @@ export interface JournalObserver {
   onStored(): void;
   /** The store cannot be written; an event that is published now is not stored. */
   onFailed(error: MqError): void;
+  /** What is to be deleted cannot be; all else goes on. */
+  onDamaged(error: MqError): void;
   /** The store can be written again; so many events were published meanwhile and not stored. */
   onMended(unstored: number): void;
 }
@@ -281,7 +283,8 @@ export class Journal {
     try {
       while (await this.#store.maintain(Date.now()));
     } catch (error) {
-      this.#fail(error as MqError, new Gathering());
+      if ((error as MqError).code === "store-damaged") this.#observer.onDamaged(error as MqError);
+      else this.#fail(error as MqError, new Gathering());
     }
   }
 

@@ -88,6 +88,7 @@ export class Stored {
         this.#isUp = false;
         systemEvents.storeFailed(message);
       },
+      onDamaged: (error) => systemEvents.storeUnreadable(error),
       onMended: (unstored) => {
         this.#isUp = true;
         systemEvents.storeMended(unstored);

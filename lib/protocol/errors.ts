@@ -110,6 +110,7 @@ export type LocalCode =
   | "store-in-use"
   | "store-foreign"
   | "store-newer"
+  | "store-damaged"
   | "gap"
   | "timeout";
 

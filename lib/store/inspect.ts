@@ -63,7 +63,8 @@ export interface StoreInspection extends AsyncDisposable {
  * @param folder The folder.
  * @returns The store.
  * @throws {MqError} With the code `store-in-use`, if a broker has it open; `store-foreign`, if the file is none of mq's;
- * `store-newer`, if a newer mq has made it; `store-failed`, if there is no store, or it cannot be read.
+ * `store-newer`, if a newer mq has made it; `store-damaged`, if it is too damaged to be opened; `store-failed`, if there is no
+ * store, or it cannot be read.
  *
  * @example
  * ```ts

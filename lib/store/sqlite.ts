@@ -66,7 +66,8 @@ export interface StoreOptions {
  * @param options Where it is, and how much is kept.
  * @returns The store, for {@linkcode BrokerOptions.store}. The broker closes it.
  * @throws {MqError} With the code `store-in-use`, if another program has it open; `store-foreign`, if the file is none of
- * mq's; `store-newer`, if a newer mq has made it; `store-failed`, if it cannot be read or written.
+ * mq's; `store-newer`, if a newer mq has made it; `store-damaged`, if it is not as it was written; `store-failed`, if it
+ * cannot be read or written.
  *
  * @example
  * ```ts

@@ -204,8 +204,8 @@ export interface PublishedKey {
 }
 
 /**
- * A store. Its methods reject with an {@linkcode MqError} of the code `store-failed`, if it cannot read or write. Calls are
- * carried out in their order.
+ * A store. Its methods reject with an {@linkcode MqError} of the code `store-failed`, if it cannot read or write; of the code
+ * `store-damaged`, if what they need is not as it was written. Calls are carried out in their order.
  *
  * @internal It changes with what stores there are; {@linkcode openStore} opens one.
  */

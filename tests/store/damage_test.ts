@@ -1,4 +1,4 @@
-/** A store of which a page is damaged: what is read of it is what was written, and what is not is told. */
+/** A store of which a page is damaged: what is read of it is what was written, and what is not is told (14.12). */
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { MqError } from "../../lib/protocol/errors.ts";
 import { ID_CHARACTERS } from "../../lib/store/record.ts";
@@ -102,6 +102,35 @@ Deno.test("a log whose page is damaged is read up to there, and behind it", asyn
   }
   assert(read > 5, `Of the pages that were damaged, ${read} were the log's`);
 });
+
+Deno.test("a damaged log is trimmed up to there, and written as ever", async () => {
+  await using folder = tempFolder();
+  await fill(folder);
+  let stopped = 0;
+  for (const page of pagesOf(folder)) {
+    await using copy = damaged(folder, page);
+    const store = await openStore({ folder: copy.path, keepBytes: 1000 }).catch(() => undefined);
+    if (store === undefined) continue; // It cannot even be opened.
+    const { events } = await readFrom(store, "");
+    const error: MqError | undefined = await trim(store).then(() => undefined, (error) => error);
+    const [rest] = (await readFrom(store, "")).events;
+    if (error !== undefined) {
+      stopped++;
+      assertEquals(error.code, "store-damaged");
+      assert(rest === undefined || rest <= events.length);
+    }
+    const event = BLOCKS * EVENTS;
+    const text = `${idOf(event)} shop n ${event}\n`;
+    await store.commit({ blocks: [{ first: idOf(event), count: 1, hasHeaders: false, text }], operations: [] });
+    assertEquals((await readFrom(store, idOf(event - 1))).events, [event]);
+    await store.close();
+  }
+  assert(stopped > 5, `Of the pages that were damaged, ${stopped} were in the way`);
+});
+
+async function trim(store: Store): Promise<void> {
+  while (await store.maintain(Date.now()));
+}
 
 Deno.test("inspectStore reads all of a damaged log but what is damaged, and says what that is", async () => {
   await using folder = tempFolder();

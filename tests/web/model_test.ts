@@ -209,6 +209,7 @@ Deno.test("Model reports dead jobs, expired events, and a store that fails or wo
     tell(model, "dead", { ...job, why: "" }),
     tell(model, "expired", { group: "mail", events: 1000 }),
     tell(model, "store", { state: "failed", text: "The disk is full" }),
+    tell(model, "store", { state: "unreadable", text: "The disk is damaged" }),
     tell(model, "store", { state: "mended", unstored: 1 }),
   ];
   assertEquals(updates.map(sentence), [
@@ -216,6 +217,7 @@ Deno.test("Model reports dead jobs, expired events, and a store that fails or wo
     "other : The group mail has a dead job: order.paid",
     "other : The group mail lost 1,000 events: the log has kept them no longer",
     "other : The store has failed: The disk is full",
+    "other : The store cannot be read in part: The disk is damaged",
     "other : The store works again, without 1 event",
   ]);
 });

@@ -71,7 +71,7 @@ export interface DatabaseOptions {
  *
  * @param options The folder, and whether transactions are synced.
  * @returns The database, which no other process can open meanwhile.
- * @throws {MqError} With the code `store-in-use`, `store-foreign`, `store-newer` or `store-failed`.
+ * @throws {MqError} With the code `store-in-use`, `store-foreign`, `store-newer`, `store-damaged` or `store-failed`.
  */
 export function openDatabase({ folder, isSynced }: DatabaseOptions): DatabaseSync {
   return explained(folder, () => {
@@ -232,5 +232,5 @@ function explain(folder: string | undefined, cause: unknown): MqError {
   }
   const isDamaged = cause instanceof DamagedError || is(MESSAGES.damaged);
   const what = isDamaged ? "is damaged" : is(MESSAGES.full) ? "has no room on its disk" : "failed";
-  return new MqError("store-failed", `${store} ${what}: ${message}`, { cause });
+  return new MqError(isDamaged ? "store-damaged" : "store-failed", `${store} ${what}: ${message}`, { cause });
 }

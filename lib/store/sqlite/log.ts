@@ -254,7 +254,7 @@ export class Log {
     const oldest = this.#oldest;
     if (oldest === undefined || (oldest.first >= oldestId && this.info.bytes <= keepBytes)) return false;
     const isSpent = (head: Head, next: Head) => next.first < oldestId || this.#end - head.start > keepBytes;
-    const heads = this.#heads.all(DELETED_ROWS + 1) as unknown as Head[];
+    const heads = (attempt(() => this.#heads.all(DELETED_ROWS + 1)) ?? this.#heads.all(2)) as unknown as Head[];
     let kept = 0;
     for (
       let [head, next] = heads;

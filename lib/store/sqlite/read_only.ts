@@ -18,7 +18,7 @@ const CANNOT_OPEN = "unable to open database file";
  *
  * @param folder The folder.
  * @returns The database.
- * @throws {MqError} With the code `store-in-use`, `store-foreign`, `store-newer` or `store-failed`.
+ * @throws {MqError} With the code `store-in-use`, `store-foreign`, `store-newer`, `store-damaged` or `store-failed`.
  */
 export function openReadOnly(folder: string): DatabaseSync {
   return explained(folder, () => {

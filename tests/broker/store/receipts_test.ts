@@ -1,7 +1,7 @@
 /** Events that are stored, and their receipts: docs/protocol.md, section 14. */
 import { assertEquals, assertRejects } from "@std/assert";
 import { connect } from "../../../lib/client.ts";
-import { ProtocolError } from "../../../lib/protocol/errors.ts";
+import { MqError, ProtocolError } from "../../../lib/protocol/errors.ts";
 import type { Store } from "../../../lib/store/store.ts";
 import { openStore } from "../../../lib/store/sqlite.ts";
 import { startBroker, until } from "../../helpers.ts";
@@ -124,6 +124,24 @@ Deno.test("14.1 replies to requests, and events that --keep leaves out, are not 
   const names = ["order.paid", "user.left", "_INBOX.x.1"];
   const receipts = await Promise.all(names.map((name) => client.publishConfirmed(name)));
   assertEquals(receipts.map(({ stored }) => stored), [true, undefined, undefined]);
+});
+
+Deno.test("14.12 a store goes on where old events cannot be deleted because they are damaged, which is told once", async () => {
+  await using folder = tempFolder();
+  const store = new HeldStore(await openStore({ folder: folder.path }));
+  let tries = 0;
+  store.maintain = () => {
+    tries++;
+    return Promise.reject(new MqError("store-damaged", "The store is damaged: a page is"));
+  };
+  await using server = await startBroker({ events: [">"], store });
+  await using client = await connect({ hostname: "127.0.0.1", port: server.port });
+  await until(() => tries === 2, "it is maintained again");
+  const stored = client.publishConfirmed("create", 1);
+  await until(() => store.held === 1, "it is about to be written");
+  store.let();
+  assertEquals((await stored).stored, true);
+  assertEquals(server.told("mq.store"), [{ state: "unreadable", text: "The store is damaged: a page is" }]);
 });
 
 Deno.test("14.11 a store that fails gives no receipt, and events go on without it", async () => {
