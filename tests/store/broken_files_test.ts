@@ -256,28 +256,34 @@ for (const [what, [at, bytes, value]] of Object.entries(DAMAGES)) {
     assertEquals(server.log.filter((line) => line.includes("damaged")).length, 1);
   });
 
-  test("a group gets what is before it, and that it does not go on is told", async (server, ledger) => {
-    const [member, observer] = [await server.connect(), await server.connect()];
-    await ask(member, "join", '/join work {"from":"first","ahead":7} n');
-    const jobs: string[] = [];
-    const working = (async () => {
-      for (let line = await next(member); line !== null; line = await next(member)) {
-        const words = line.split(" ");
-        if (words[0] !== "/job") continue;
-        jobs.push(words.at(-1)!);
-        await member.line(`/ack ${words[1]}`);
-      }
-    })();
-    await server.logged(/damaged/);
-    await until(async () => (await ask(observer, "groups", "/groups")).includes('"inFlight":0'), "all are settled");
-    const peeked = await ask(observer, "peek", "/peek work ready");
-    assertMatch(peeked, /^\/err peek store-failed The store is damaged: /);
-    assert(jobs.length > 0);
-    assert(jobs.every((data, index) => data === ledger.stored[index]), "A job is not what was published");
-    assert(jobs.length >= (await replayDamaged(await server.connect())).events.length);
-    member.close();
-    await working;
-  });
+  test(
+    "a group gets what is before it, that it does not go on is told, and a purge has it go on",
+    async (server, ledger) => {
+      const [member, observer] = [await server.connect(), await server.connect()];
+      await ask(member, "join", '/join work {"from":"first","ahead":7} n');
+      const jobs: string[] = [];
+      const working = (async () => {
+        for (let line = await next(member); line !== null; line = await next(member)) {
+          const words = line.split(" ");
+          if (words[0] !== "/job") continue;
+          jobs.push(words.at(-1)!);
+          await member.line(`/ack ${words[1]}`);
+        }
+      })();
+      await server.logged(/damaged/);
+      await until(async () => (await ask(observer, "groups", "/groups")).includes('"inFlight":0'), "all are settled");
+      const peeked = await ask(observer, "peek", "/peek work ready");
+      assertMatch(peeked, /^\/err peek store-failed The store is damaged: /);
+      assert(jobs.length > 0);
+      assert(jobs.every((data, index) => data === ledger.stored[index]), "A job is not what was published");
+      assert(jobs.length >= (await replayDamaged(await server.connect())).events.length);
+      assertMatch(await ask(observer, "purge", "/purge work ready"), /^\/ok purge /);
+      await ledger.publish(observer, ":behind");
+      await until(() => jobs.at(-1)!.endsWith(":behind"), "the group goes on");
+      member.close();
+      await working;
+    },
+  );
 }
 
 /** The next line; null at the end, and also if there is none for long. */
