@@ -5,9 +5,10 @@
  */
 import type { BrokerOptions } from "../../lib/broker/options.ts";
 import { formatPatterns, Pattern } from "../../lib/protocol/pattern.ts";
-import { ProtocolError, quote } from "../../lib/protocol/errors.ts";
+import { MqError, ProtocolError, quote } from "../../lib/protocol/errors.ts";
 import { isReserved } from "../../lib/protocol/event.ts";
-import { DEFAULT_KEEP_BYTES, DEFAULT_KEEP_MS, openStore } from "../../lib/store/sqlite.ts";
+import { DEFAULT_KEEP_BYTES, DEFAULT_KEEP_MS, openStore, type StoreOptions } from "../../lib/store/sqlite.ts";
+import type { Store } from "../../lib/store/store.ts";
 import { age, duration, folder, list, option, size, sizeText, UsageError, type Values } from "../command.ts";
 import { UnusableValueError } from "../shared/errors.ts";
 import type { Io } from "../shared/stdio.ts";
@@ -55,9 +56,18 @@ export async function openStoreOf(
   }
   const { "keep-for": keepMs = DEFAULT_KEEP_MS, "keep-bytes": keepBytes = DEFAULT_KEEP_BYTES, sync: syncMs = 0 } =
     flags;
-  const store = await openStore({ folder, keepMs, keepBytes, syncMs });
+  const store = await openWithAdvice({ folder, keepMs, keepBytes, syncMs });
   const settings = { folder, keep, keepMs, keepBytes, syncMs, log: store.log, groups: store.groups.length };
   return { options: { store, keep }, settings };
+}
+
+async function openWithAdvice(options: StoreOptions): Promise<Store> {
+  try {
+    return await openStore(options);
+  } catch (error) {
+    if (!(error instanceof MqError) || error.code !== "store-damaged") throw error;
+    throw new MqError(error.code, `${error.message}; mq store export prints what can be read of it`, { cause: error });
+  }
 }
 
 /** Warns of patterns of `--keep` that match no event that the broker recognizes. */
