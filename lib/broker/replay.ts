@@ -107,21 +107,20 @@ export class Replays {
   }
 
   async #run(connection: Connection, request: ReplayRequest): Promise<void> {
-    const progress: Progress = { last: request.after, events: 0, characters: 0 };
-    const gap = this.#hasGap(request.after) ? { gap: true } : undefined;
+    const progress: Progress = { last: request.after, events: 0, characters: 0, hasGap: false };
     try {
       const isWhole = await this.#sendStored(connection, request, progress);
       if (connection.ended) return;
       if (isWhole) this.#sendTail(connection, request, progress);
-      this.#end(connection, progress, isWhole ? gap : { ...gap, more: true });
+      this.#end(connection, progress, isWhole ? {} : { more: true });
     } catch (error) {
       const refusal = asProtocolError(error);
-      this.#end(connection, progress, { ...gap, error: refusal.code, text: refusal.message });
+      this.#end(connection, progress, { error: refusal.code, text: refusal.message });
       if (refusal.code === "store-failed") this.#options.systemEvents.storeUnreadable(refusal);
     }
   }
 
-  /** Whether events may have been deleted behind an id from which a client goes on. */
+  /** Whether events may have been deleted behind an id from which a replay goes on. */
   #hasGap(after: string): boolean {
     const { first, deleted } = this.#options.store.log;
     return after.length > 0 && !after.endsWith("0".repeat(16)) && deleted > 0 && (first === undefined || after < first);
@@ -134,6 +133,7 @@ export class Replays {
     const patterns = request.patterns.map(({ text }) => text);
     while (progress.events < limit && (limit === Infinity || progress.characters < PAGE_CHARACTERS)) {
       const page = await store.read(progress.last, patterns);
+      progress.hasGap ||= this.#hasGap(progress.last); // Also within the replay: a client may read slowly.
       if (page.last === undefined) return true;
       const { text, count, last } = cutPage(page, page.last, limit - progress.events);
       connection.hold(text.length);
@@ -166,9 +166,10 @@ export class Replays {
     if (isLive) subscriptions.add(connection, patterns);
   }
 
-  #end(connection: Connection, { last, events }: Progress, more: object = {}): void {
+  #end(connection: Connection, { last, events, hasGap }: Progress, more: object): void {
     if (connection.ended) return;
-    const result = JSON.stringify({ last: last === "" ? null : last, events, ...more });
+    const gap = hasGap ? { gap: true } : {};
+    const result = JSON.stringify({ last: last === "" ? null : last, events, ...gap, ...more });
     this.#options.fanOut.send(connection, `/replayed ${result}\n`); // Not as a response: what follows is live.
   }
 }
@@ -178,6 +179,7 @@ interface Progress {
   last: string;
   events: number;
   characters: number;
+  hasGap: boolean;
 }
 
 /** Keeps the first records of a page. */

@@ -183,3 +183,26 @@ Deno.test("StoreClient.read rejects when the connection breaks, or is closed, in
     await assertRejects(() => reading, ConnectionError);
   }
 });
+
+Deno.test("14.3 a replay says that events were deleted before it came to them", async () => {
+  await using folder = tempFolder();
+  const store = await openStore({ folder: folder.path });
+  const read = store.read.bind(store);
+  store.read = async (after, patterns) => {
+    const page = await read(after, patterns);
+    await store.maintain(Date.now() + 30 * 24 * 3_600_000); // As if the client had been slow to read the page.
+    return page;
+  };
+  await using server = await startBroker({ events: [">"], store });
+  const [client] = await server.connect(1);
+  await client.line("/unsub >");
+  for (let number = 1; number <= 4; number++) {
+    await client.line(`/pub p n ${number}-${"x".repeat(300_000)}`); // More than one page has.
+    await client.lines.find("/ok p");
+  }
+  await client.line("/replay first n");
+  await client.lines.find("/ok replay");
+  for (const number of [1, 4]) assertEquals((await client.lines.next())!.split(/[ -]/, 6).at(-1), String(number));
+  const { events, gap } = JSON.parse((await client.lines.next())!.slice("/replayed ".length));
+  assertEquals([events, gap], [2, true]);
+});
