@@ -31,7 +31,7 @@ export interface DelaysOptions {
 export class Delays {
   readonly #options: DelaysOptions;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When the timer fires, in milliseconds since 1970. */
+  /** When the timer fires, by the monotonic clock, in milliseconds: the other one may be set. */
   #wakesAt = Infinity;
   #isLooking = false;
   /** The events that somebody cancels now. */
@@ -54,7 +54,7 @@ export class Delays {
    * @param due When it is due, in milliseconds since 1970.
    */
   added(due: number): void {
-    if (due < this.#wakesAt) this.#wakeAt(due);
+    if (due - Date.now() < this.#wakesAt - performance.now()) this.#wakeAt(due);
   }
 
   /**
@@ -77,7 +77,7 @@ export class Delays {
     clearTimeout(this.#timer);
     if (this.#isClosed) return;
     const ms = Math.min(Math.max(due - Date.now(), 0), MAX_WAIT_MS);
-    this.#wakesAt = Date.now() + ms;
+    this.#wakesAt = performance.now() + ms;
     this.#timer = setTimeout(() => void this.#look(), ms);
   }
 
@@ -88,7 +88,7 @@ export class Delays {
     try {
       const next = await this.#publishDue();
       this.#isLooking = false;
-      this.#wakeAt(Math.min(next, this.#wakesAt));
+      this.#wakeAt(Math.min(next, Date.now() + this.#wakesAt - performance.now()));
     } catch {
       this.#isLooking = false; // It was told already, here or by the journal.
       this.#wakeAt(Date.now() + RETRY_MS);

@@ -20,6 +20,7 @@ export type OnReceipt = (receipt: string | undefined, error: ProtocolError | und
 
 /** What is known of a key. */
 interface Entry {
+  /** By the monotonic clock, in milliseconds: the other one may be set. */
   readonly at: number;
   /** The JSON of the receipt; undefined as long as it waits for the disk. */
   receipt: string | undefined;
@@ -30,26 +31,31 @@ interface Entry {
 /** The keys of events that were published. */
 export class Keys {
   readonly #entries = new Map<string, Entry>();
+  readonly #clock: () => number;
 
   /**
    * Makes the keys that a store has.
    *
    * @param keys The keys, the oldest first.
+   * @param now The time, in milliseconds since 1970.
+   * @param clock A monotonic clock, in milliseconds. Default: that of the process.
    */
-  constructor(keys: readonly PublishedKey[]) {
-    for (const { key, at, receipt } of keys) this.#entries.set(key, { at, receipt, waiters: [] });
+  constructor(keys: readonly PublishedKey[], now: number, clock: () => number = () => performance.now()) {
+    this.#clock = clock;
+    for (const { key, at, receipt } of keys) {
+      this.#entries.set(key, { at: clock() - Math.max(now - at, 0), receipt, waiters: [] });
+    }
   }
 
   /**
    * Finds out whether an event with a key was published.
    *
    * @param key The key.
-   * @param now The time, in milliseconds since 1970.
    * @param onReceipt Called with the JSON of the first receipt, now or when it is known, or with the error of the first.
    * @returns Whether it was; if not, the caller is to publish it, and to call {@linkcode Keys.begin}.
    */
-  find(key: string, now: number, onReceipt: OnReceipt): boolean {
-    this.#forgetOld(now);
+  find(key: string, onReceipt: OnReceipt): boolean {
+    this.#forgetOld();
     const entry = this.#entries.get(key);
     if (entry === undefined) return false;
     if (entry.receipt === undefined) entry.waiters.push(onReceipt);
@@ -57,9 +63,10 @@ export class Keys {
     return true;
   }
 
-  #forgetOld(now: number): void {
+  #forgetOld(): void {
+    const oldest = this.#clock() - KEY_MS;
     for (const [key, { at }] of this.#entries) {
-      if (at > now - KEY_MS) return;
+      if (at > oldest) return;
       this.#entries.delete(key);
     }
   }
@@ -79,11 +86,10 @@ export class Keys {
    * An event with a key is published.
    *
    * @param key The key.
-   * @param now The time, in milliseconds since 1970.
    * @returns To be called with the JSON of the receipt, or with the error if it is not on disk: then the key is free again.
    */
-  begin(key: string, now: number): (receipt: string, error: ProtocolError | undefined) => void {
-    const entry: Entry = { at: now, receipt: undefined, waiters: [] };
+  begin(key: string): (receipt: string, error: ProtocolError | undefined) => void {
+    const entry: Entry = { at: this.#clock(), receipt: undefined, waiters: [] };
     const own = copySubstring(key);
     this.#entries.set(own, entry);
     return (receipt, error) => {
@@ -109,18 +115,17 @@ export function publishOnce(
   publish: () => string,
   onReceipt: OnReceipt,
 ): void {
-  const now = Date.now();
-  const isKnown = keys.find(key, now, (receipt, error) => onReceipt(receipt && asDuplicate(receipt), error));
+  const isKnown = keys.find(key, (receipt, error) => onReceipt(receipt && asDuplicate(receipt), error));
   if (isKnown) return;
   keys.checkRoom();
   journal.check();
   const receipt = publish();
-  const end = keys.begin(key, now);
+  const end = keys.begin(key);
   const settled = (error: ProtocolError | undefined) => {
     end(receipt, error);
     onReceipt(receipt, error);
   };
-  journal.operate({ do: "key", key, at: now, receipt }, { settled }); // In the transaction of the event.
+  journal.operate({ do: "key", key, at: Date.now(), receipt }, { settled }); // In the transaction of the event.
 }
 
 /**

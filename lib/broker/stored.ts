@@ -99,7 +99,7 @@ export class Stored {
     this.replays = new Replays(parts);
     this.groups = new Groups({ ...parts, publish: publishDead });
     this.#delays = new Delays({ ...parts, publish: publishDelayed });
-    this.#keys = new Keys(store.keys);
+    this.#keys = new Keys(store.keys, Date.now());
     this.commands = new StoreCommands({
       ...parts,
       keys: this.#keys,

@@ -23,8 +23,8 @@ const MAX_QUEUED_BYTES = 256 * 1024;
 /** How much the line of a job is longer than its record, about. */
 const JOB_BYTES = 100;
 
-/** A longer timer fires at once: what is due later is looked at again. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** The store is asked that often for delayed jobs, whatever it has said: the clock may have been set. In milliseconds. */
+const MAX_WAIT_MS = 60_000;
 
 /** A job that was delivered to a member and is not settled. */
 export interface Delivery {
@@ -311,7 +311,7 @@ export class WorkGroup {
   #wakeAt(nextDue: number | undefined): void {
     clearTimeout(this.#dueTimer);
     if (nextDue === undefined || this.#members.length === 0) return;
-    const ms = Math.min(Math.max(nextDue - Date.now(), 1), MAX_TIMER_MS);
+    const ms = Math.min(Math.max(nextDue - Date.now(), 1), MAX_WAIT_MS);
     this.#dueTimer = setTimeout(() => this.wake(), ms);
   }
 
@@ -345,7 +345,7 @@ export class WorkGroup {
     this.#deadlineTimer = undefined;
     const [next] = this.#deliveries;
     if (next === undefined) return;
-    const ms = Math.min(Math.max(next.deadline - performance.now(), 1), MAX_TIMER_MS);
+    const ms = Math.max(next.deadline - performance.now(), 1); // No more than a day.
     this.#deadlineTimer = setTimeout(() => this.#expire(), ms);
   }
 
