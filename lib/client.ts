@@ -19,6 +19,7 @@ import { checkTimeout, type PublishRequest, Requests } from "./client/requests.t
 import { parseResponse, type Session } from "./client/session.ts";
 import { BufferedSubscription, type SubscribeOptions, type Subscription } from "./client/subscription.ts";
 import type { Json } from "./protocol/data.ts";
+import { toDuration } from "./protocol/duration.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./protocol/errors.ts";
 import { checkName, checkPublishable, eventLine, type MqEvent } from "./protocol/event.ts";
 import { clientPages } from "./protocol/client_pages.ts";
@@ -260,9 +261,7 @@ export class Client extends EventTarget implements AsyncDisposable {
   ): Promise<DelayReceipt> {
     if (!(delayMs >= 1)) throw new RangeError(`Cannot publish in ${delayMs} ms: it takes 1 or more`);
     const event = this.#eventLine(name, data, options);
-    const duration = `${Math.ceil(delayMs / 1000)}s`;
-    const when = delayMs < 1_000_000 ? `${Math.ceil(delayMs)}ms` : duration; // A duration has at most nine digits.
-    const line = `/delay ${++this.#references} ${when} ${this.#headers(options)}${event}`;
+    const line = `/delay ${++this.#references} ${toDuration(delayMs)} ${this.#headers(options)}${event}`;
     return parseResponse(await this.#receipt(name, line, options));
   }
 

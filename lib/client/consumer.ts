@@ -3,11 +3,13 @@
  *
  * @module
  */
-import { type ConnectionError, MqError, ProtocolError } from "../protocol/errors.ts";
+import { MAX_DURATION_MS, parseDuration, toDuration } from "../protocol/duration.ts";
+import { ConnectionError, MqError, ProtocolError } from "../protocol/errors.ts";
 import type { MqEvent } from "../protocol/event.ts";
 import { checkGroupName } from "../protocol/group.ts";
 import { onAbort } from "../net/time.ts";
 import { Pattern } from "../protocol/pattern.ts";
+import { takeWord } from "../protocol/text.ts";
 import type { DeliveredJob, Session } from "./session.ts";
 import { parseResponse } from "./session.ts";
 
@@ -20,6 +22,9 @@ const MAX_WHY_CHARACTERS = 4096;
 
 /** After which part of the time for a job the broker is told that it takes longer. */
 const TOUCHED_PART = 1 / 3;
+
+/** After how many milliseconds a member joins again, if the broker's store has failed meanwhile. */
+const REJOIN_MS = 1000;
 
 /**
  * A job, to the function that does it.
@@ -146,14 +151,17 @@ export interface Consumer extends AsyncDisposable {
   readonly group: string;
   /**
    * Resolves when the connection is a member of the group for the first time. Rejects with a {@linkcode ProtocolError} if the
-   * broker refuses.
+   * broker refuses, and with a {@linkcode ConnectionError} of the code `closed` if the member leaves or the client ends before.
    */
   readonly ready: Promise<void>;
   /** Resolves when it has left the group, and nothing is being done any more; to the error if the broker has refused it. */
   readonly ended: Promise<MqError | undefined>;
   /** How many jobs are being done. */
   readonly running: number;
-  /** Takes no more jobs, waits until those that are being done are settled, and leaves the group. */
+  /**
+   * Begins no more jobs, waits until those that are being done are settled, and leaves the group. So a handler must not wait
+   * for it.
+   */
   leave(): Promise<void>;
 }
 
@@ -173,6 +181,16 @@ interface Joined {
   readonly tries: number;
 }
 
+/** A job that this member has and has not settled. */
+interface HeldJob extends DeliveredJob {
+  /** The session that it came by: it is settled over no other. */
+  readonly session: Session;
+  /** Aborts the signal of its handler. */
+  readonly controller: AbortController;
+  /** Whether the broker was told what becomes of it. */
+  isSettled: boolean;
+}
+
 /** The implementation of {@linkcode Consumer}. */
 export class GroupMember implements Consumer {
   readonly group: string;
@@ -182,12 +200,17 @@ export class GroupMember implements Consumer {
   readonly #observer: MemberObserver;
   readonly #ready = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<MqError | undefined>();
-  /** The jobs that are being done, each with what aborts its signal. */
-  readonly #running = new Map<Promise<void>, AbortController>();
-  #waiting: DeliveredJob[] = [];
+  /** The jobs that are being done. */
+  readonly #running = new Map<Promise<void>, HeldJob>();
+  #waiting: HeldJob[] = [];
   #session: Session | undefined;
-  #group: Joined = { ackMs: 0, tries: 0 };
+  /** What the group is like; undefined as long as the connection is no member. */
+  #joined: Joined | undefined;
+  #wasMember = false;
+  #toucher: ReturnType<typeof setInterval> | undefined;
+  #rejoin: ReturnType<typeof setTimeout> | undefined;
   #isLeaving = false;
+  #hasEnded = false;
   #left: Promise<void> | undefined;
   #stopListening = () => {};
 
@@ -250,11 +273,12 @@ export class GroupMember implements Consumer {
     if (this.#isLeaving) return;
     this.#session = session;
     try {
-      this.#group = parseResponse<Joined>(await session.command(this.#joinLine()));
-      this.#ready.resolve();
-      if (this.#isLeaving) await session.command(`/leave ${this.group}`);
+      this.#onJoined(parseResponse<Joined>(await session.command(this.#joinLine())));
     } catch (error) {
-      if (error instanceof ProtocolError) this.#refused(error); // Else the connection broke: a reconnect joins again.
+      if (!(error instanceof ProtocolError)) return; // The connection broke: a reconnect joins again.
+      if (error.code !== "store-failed" || !this.#wasMember) return this.#refused(error);
+      this.#observer.onNotice(error);
+      this.#rejoin = setTimeout(() => void this.join(session), REJOIN_MS);
     }
   }
 
@@ -263,6 +287,16 @@ export class GroupMember implements Consumer {
     const begin = from instanceof Date ? from.toISOString() : from;
     const options = JSON.stringify({ from: begin, ackMs, tries, ahead: concurrency + prefetch, dead });
     return `/join ${this.group} ${options} ${this.#patterns.map(({ text }) => text).join(" ")}`;
+  }
+
+  /** Jobs may have come with the response. */
+  #onJoined(joined: Joined): void {
+    if (this.#hasEnded) return;
+    this.#joined = joined;
+    this.#wasMember = true;
+    this.#ready.resolve();
+    this.#toucher = setInterval(() => this.#touch(), joined.ackMs * TOUCHED_PART);
+    this.#startWaiting();
   }
 
   #refused(error: ProtocolError): void {
@@ -275,40 +309,48 @@ export class GroupMember implements Consumer {
   /** The connection broke: its jobs are given to others. */
   onDisconnect(reason: MqError): void {
     this.#session = undefined;
+    this.#forgetJobs();
+    for (const { controller } of this.#running.values()) controller.abort(reason);
+  }
+
+  /** The connection is no member any more. */
+  #forgetJobs(): void {
+    this.#joined = undefined;
     this.#waiting = [];
-    for (const controller of this.#running.values()) controller.abort(reason);
+    clearInterval(this.#toucher);
+    clearTimeout(this.#rejoin);
   }
 
   /** The client is closed. */
   onClosed(reason: ConnectionError, failure?: MqError): void {
     this.#isLeaving = true;
+    this.onDisconnect(reason);
     this.#ready.reject(reason);
     this.#end(failure);
   }
 
-  /** The broker has given it a job. */
+  /** The broker has given it a job. While it leaves, it keeps the job for others, who get it when it has left. */
   onJob(job: DeliveredJob): void {
-    if (this.#isLeaving) return; // Others get it as soon as this one has left.
-    this.#waiting.push(job);
+    const session = this.#session;
+    if (session === undefined || this.#hasEnded) return;
+    this.#waiting.push({ ...job, session, controller: new AbortController(), isSettled: false });
     this.#startWaiting();
   }
 
   #startWaiting(): void {
     const { concurrency = 1 } = this.#options;
-    const session = this.#session;
-    while (session !== undefined && this.#running.size < concurrency && this.#waiting.length > 0) {
-      const controller = new AbortController();
-      const running: Promise<void> = this.#do(this.#waiting.shift()!, session, controller).finally(() => {
+    while (!this.#isLeaving && this.#joined && this.#running.size < concurrency && this.#waiting.length > 0) {
+      const job = this.#waiting.shift()!;
+      const running: Promise<void> = this.#do(job, this.#joined.tries).finally(() => {
         this.#running.delete(running);
         this.#startWaiting();
       });
-      this.#running.set(running, controller);
+      this.#running.set(running, job);
     }
   }
 
-  async #do({ number, attempt, event }: DeliveredJob, session: Session, controller: AbortController): Promise<void> {
-    const { ackMs, tries } = this.#group;
-    const toucher = setInterval(() => void this.#send(session, `/touch ${number}`, controller), ackMs * TOUCHED_PART);
+  async #do(held: HeldJob, tries: number): Promise<void> {
+    const { number, attempt, event, controller } = held;
     let line = "";
     const settle = (verb: string, ...words: (string | undefined)[]) => {
       line ||= [`/${verb} ${number}`, ...words.filter((word) => word)].join(" ");
@@ -317,27 +359,35 @@ export class GroupMember implements Consumer {
       attempt,
       tries,
       signal: controller.signal,
-      retry: (delayMs = 0, why) => settle("nack", delayMs > 0 ? `${Math.ceil(delayMs)}ms` : undefined, oneLine(why)),
-      bury: (why) => settle("bury", oneLine(why)),
+      retry: (delayMs = 0, why = "") => settle("nack", delayWord(delayMs, why), oneLine(why)),
+      bury: (why = "") => settle("bury", oneLine(why)),
     };
     try {
       await this.#handler(event, job);
       settle("ack");
     } catch (error) {
       this.#observer.onError(error);
-      job.retry(delayAfter(attempt), error instanceof Error ? error.message : String(error));
-    } finally {
-      clearInterval(toucher);
+      job.retry(delayAfter(attempt), reasonOf(error));
     }
-    await this.#send(session, line, controller);
+    held.isSettled = true;
+    await this.#send(held, line);
+  }
+
+  /** Those that wait would be given to others, too, as jobs that this member has tried. */
+  #touch(): void {
+    for (const job of [...this.#waiting, ...this.#running.values()]) {
+      const isHeld = job.session === this.#session && !job.isSettled && !job.controller.signal.aborted;
+      if (isHeld) void this.#send(job, `/touch ${job.number}`);
+    }
   }
 
   /** A job that is not this member's any more is settled by another one. */
-  async #send(session: Session, line: string, controller: AbortController): Promise<void> {
+  async #send(job: HeldJob, line: string): Promise<void> {
     try {
-      await session.command(line);
+      await job.session.command(line);
     } catch (error) {
-      controller.abort(error);
+      job.controller.abort(error);
+      this.#waiting = this.#waiting.filter((other) => other !== job);
       if (error instanceof ProtocolError && error.code !== "no-job") this.#observer.onNotice(error);
     }
   }
@@ -348,7 +398,6 @@ export class GroupMember implements Consumer {
   }
 
   async #leave(): Promise<void> {
-    this.#waiting = [];
     while (this.#running.size > 0) await Promise.all(this.#running.keys());
     try {
       await this.#session?.command(`/leave ${this.group}`);
@@ -359,15 +408,34 @@ export class GroupMember implements Consumer {
   }
 
   #end(failure?: MqError): void {
+    if (this.#hasEnded) return;
+    this.#hasEnded = true;
+    this.#forgetJobs();
     this.#stopListening();
+    this.#ready.reject(new ConnectionError("closed", "The member has left the group"));
     this.#ended.resolve(failure);
     this.#observer.onEnd(this);
   }
 }
 
 /** A reason as it stands on a line: its lines are joined. */
-function oneLine(why: string = ""): string {
+function oneLine(why: string): string {
   return why.slice(0, MAX_WHY_CHARACTERS).split(/[\r\n]+/).join(" | ");
+}
+
+/** The delay as it stands on a line; undefined for none. A reason that begins with a duration must not be taken for it. */
+function delayWord(delayMs: number, why: string): string | undefined {
+  if (delayMs > 0) return toDuration(Math.min(delayMs, MAX_DURATION_MS));
+  return parseDuration(takeWord(why)[0]) === undefined ? undefined : toDuration(1);
+}
+
+/** What was thrown, in words. Anything can be thrown, also what has no text. */
+function reasonOf(error: unknown): string {
+  try {
+    return String(error instanceof Error ? error.message : error);
+  } catch {
+    return "The handler has thrown something without a text"; // Such as Object.create(null).
+  }
 }
 
 /** Each delay is twice the one before. */

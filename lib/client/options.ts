@@ -270,6 +270,9 @@ export interface ClientEventMap {
   slow: CustomEvent<SlowSubscription>;
   /** An error of the broker that no method reports: a line that it could not read, or a refused subscription with a handler. */
   notice: CustomEvent<ProtocolError>;
-  /** What a handler threw or rejected with. It is reported as uncaught unless a listener calls `preventDefault`. */
+  /**
+   * What a handler threw or rejected with. It is reported as uncaught unless a listener calls `preventDefault`; what a
+   * handler of jobs threw is not, since the job is delivered again.
+   */
   error: CustomEvent<unknown>;
 }

@@ -95,6 +95,7 @@ export class Replays {
   /** Removes a subscription that has ended. */
   remove(subscription: BufferedSubscription): void {
     this.#subscriptions.delete(subscription);
+    this.#fetching.delete(subscription);
   }
 
   /** There is a new connection: all go on. */
@@ -129,8 +130,8 @@ export class Replays {
   onReplayed(json: string): void {
     if (this.#current === undefined) return;
     const { request, replayed } = this.#current;
-    this.#current = undefined;
     const result: Replayed = parseResponse(json);
+    this.#current = undefined;
     request.onReplayed(result);
     replayed.resolve(result);
   }

@@ -212,10 +212,15 @@ export class Session {
    *
    * @param line The line, without its LF.
    * @returns The JSON of the response; may be empty.
-   * @throws {ProtocolError} The error of the response, or `line-too-long`.
+   * @throws {ProtocolError} The error of the response, `line-too-long`, or `bad-arguments` if there is a line end in it.
    * @throws {ConnectionError} With the code `disconnected`, if the connection ends before.
    */
   command(line: string): Promise<string> {
+    if (/[\r\n]/.test(line)) {
+      // Two lines would have two responses.
+      const message = `Cannot send ${quote(line.slice(0, MAX_SHOWN_CHARACTERS))}: it has a line end in it`;
+      return Promise.reject(new ProtocolError("bad-arguments", message));
+    }
     const bytes = byteLength(line);
     if (bytes > this.#lineBytes) {
       // The response of the broker would not say to which line it belongs.
