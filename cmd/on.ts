@@ -29,6 +29,7 @@ import { Handling, logStart } from "./shared/handling.ts";
 import { InvalidValueError } from "./shared/errors.ts";
 import { PATTERN } from "./shared/operands.ts";
 import { sinceFlag } from "./shared/since.ts";
+import { checkStore } from "./shared/store_access.ts";
 
 const flags = {
   ...brokerFlags,
@@ -81,8 +82,8 @@ export const on = defineCommand({
     "environment. It also gets MQ_URL, MQ_TOKEN and MQ_TLS_CA, so that mq pub in it uses the same broker: do not run\n" +
     "programs that must not know the token. A run fails if its exit code is not 0; mq on continues. When a run ends, its\n" +
     "process group is killed; only a process that has left it (setsid) keeps running. An event that 16 handlers have\n" +
-    "republished, with --emit, --dead or mq pub, is not handled, since that may be a loop. Up to 64 MiB of events wait in\n" +
-    "memory; further events are dropped and counted. Ctrl-C waits for running commands, a second Ctrl-C kills them.",
+    "republished, with --emit, --dead or mq pub, is not handled, since that may be a loop. Without --group, up to 64 MiB of\n" +
+    "events wait in memory, and further events are dropped and counted. Ctrl-C waits for running commands, a second Ctrl-C kills them.",
   operands: {
     form: "PATTERN...",
     min: 1,
@@ -102,6 +103,7 @@ export const on = defineCommand({
     ["mq on create --emit update -- tr a-z A-Z", "publish the output as update events"],
     ["mq on create --timeout 2s --json -- sh -c 'sleep 1; cat'", "print a JSON object per run"],
     ["mq on error -n 1 -- cat", "print the data of one event, and exit"],
+    ["mq on create --group mail -- node handler.js", "typed twice, two share the events, and none is lost"],
   ],
   permissions: ["net", "run"],
   async run({ flags, operands, commandLine }, io) {
@@ -112,6 +114,7 @@ export const on = defineCommand({
     try {
       await using client = await connectAndWait("on", { ...access, name: flags.name }, io);
       logConnection("on", client, io);
+      if (flags.group !== undefined) checkStore(client, access);
       await checkRecognized(flags, client, access);
       warnOfUnmatchedPatterns("on", operands, client, io);
       const handler = { commandLine, env: handlerEnvironment(flags, access), timeoutMs: flags.timeout };

@@ -5,7 +5,7 @@
  */
 import type { Client } from "../../lib/client.ts";
 import type { Consumer, Job } from "../../lib/client/consumer.ts";
-import { MqError } from "../../lib/protocol/errors.ts";
+import { MqError, ProtocolError } from "../../lib/protocol/errors.ts";
 import type { MqEvent } from "../../lib/protocol/event.ts";
 import type { OnFlags } from "../on.ts";
 import { count, formatDuration } from "../shared/format.ts";
@@ -49,13 +49,13 @@ export class GroupHandling {
       dead,
       from: since,
     });
-    await consumer.ready;
+    if (await isRefused(consumer.ready)) return 1;
     const lost = this.#client.closed.then((error) => {
       if (error !== undefined) throw error;
     });
     await Promise.race([this.#enough.promise, aborted(this.#io.signal), consumer.ended, lost]);
     await this.#end(consumer);
-    return this.#exitCode();
+    return await consumer.ended === undefined ? this.#exitCode() : 1; // A refusal after a reconnect was told, too.
   }
 
   async #end(consumer: Consumer): Promise<void> {
@@ -113,6 +113,17 @@ export class GroupHandling {
     if (wanted === undefined) return 0;
     if (this.#finished < wanted) this.#report.log(`ended after ${this.#finished} of ${count(wanted, "event")}`);
     return this.#finished < wanted || this.#failed > 0 ? 1 : 0;
+  }
+}
+
+/** Whether the broker refuses the member, which was told as a notice. */
+async function isRefused(ready: Promise<void>): Promise<boolean> {
+  try {
+    await ready;
+    return false;
+  } catch (error) {
+    if (error instanceof ProtocolError) return true;
+    throw error;
   }
 }
 

@@ -5,6 +5,8 @@ import type { Broker } from "../../mod.ts";
 import { mq, Program, startBroker, type TestBroker, until } from "../helpers.ts";
 import { startStored, tempFolder } from "../store/folder.ts";
 
+const NO_STORE = "Cannot carry out /join: this broker keeps nothing; mq server --store DIR does";
+
 /** Starts `mq on n --group work`, with a shell script as its handler. */
 function startMember({ port }: TestBroker, flags: string, script: string): Program {
   const args = flags.split(" ").filter((flag) => flag !== "");
@@ -112,15 +114,32 @@ Deno.test("mq on --group --emit publishes the output, with --json each run is to
   assertEquals(await listener.lines.next(), "out 42");
 });
 
+Deno.test("mq on --group says once why the broker refuses it, and exits with 1, also after a reconnect", async () => {
+  await using folder = tempFolder();
+  const first = await startStored(folder);
+  const { port } = first;
+  await using member = startMember(first, "", "cat");
+  await until(async () => (await first.broker.describeStore())?.groups.length === 1, "it has joined");
+  const other = await mq(["on", "other", "-s", `127.0.0.1:${port}`, "--group", "work", "--", "cat"]);
+  assertEquals([other.code, other.stderr.split("Cannot join").length], [1, 2]);
+  await first[Symbol.asyncDispose]();
+  await using bare = await startBroker({ events: ["n"] });
+  await bare.broker.listen({ hostname: "127.0.0.1", port });
+  const { code, stderr } = await member.outcome();
+  const [reason, ...more] = stderr.trimEnd().split("\n").filter((line) => line.includes("/join"));
+  assertEquals([code, reason, more], [1, `mq on: ${NO_STORE}`, []]);
+});
+
 Deno.test("mq on --group needs a broker with a store, and flags that go together", async () => {
   await using server = await startBroker({ events: ["n"] });
   const at = `127.0.0.1:${server.port}`;
   const refused = await mq(["on", "n", "-s", at, "--group", "work", "--", "cat"]);
-  assertEquals(refused.code, 1);
-  assertEquals(
-    refused.stderr.split("\n")[0],
-    "mq on: Cannot carry out /join: this broker keeps nothing; mq server --store DIR does",
-  );
+  const start = `mq server --host 127.0.0.1 --port ${server.port} --store DIR`;
+  assertEquals(refused, {
+    code: 1,
+    stdout: "",
+    stderr: `mq on: The broker at ${at} keeps no events; to have it keep them, start it with: ${start}\n`,
+  });
   const since = await mq(["on", "n", "-s", at, "--since", "1h", "--", "cat"]);
   assertEquals(since, {
     code: 2,
