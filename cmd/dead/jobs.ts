@@ -32,10 +32,10 @@ export async function deadJobsOf({ store }: Client, group: string): Promise<Dead
   return { jobs, total: Math.max(total, jobs.length) };
 }
 
-/** A dead job as JSON: the event, then what is known of the job. */
+/** A dead job as JSON: the event, then what is known of the job, and whether its data is cut. */
 export function formatDeadJson(group: string, job: PeekedJob): string {
-  const { tries, at: died, why = "" } = job;
-  return formatJson(eventOf(job), { group, tries, died, why: reasonLines(why).join("\n") });
+  const { tries, at: died, why = "", cut } = job;
+  return formatJson(eventOf(job), { group, tries, died, why: reasonLines(why).join("\n"), ...(cut && { cut }) });
 }
 
 /** The event of a job. */

@@ -24,7 +24,8 @@ export const deadList = defineCommand({
   description:
     "A job is dead when it has been tried as often as its group allows, or when its handler has given it up. It is kept\n" +
     "with its event and the reason until it is delivered again (mq dead kick) or discarded (mq dead purge).\n" +
-    "The broker shows 100 jobs at most, and fewer if they have much data: those that died first.",
+    "The broker shows 100 jobs at most, and fewer if they have much data: those that died first. With --json, long data is\n" +
+    "cut, and the object has cut: mq dead show has all of it.",
   operands: { form: "GROUP", min: 1, max: 1, kinds: [GROUP] },
   flags,
   examples: [

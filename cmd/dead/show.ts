@@ -39,6 +39,7 @@ export const deadShow = defineCommand({
     const [job] = await client.store.peek(group, "dead", id);
     if (job === undefined) throw new MqError("not-found", `The group ${group} has no dead job of the event ${id}`);
     io.stdout.line(flags.json ? formatDeadJson(group, job) : describeJob(group, job));
+    if (job.cut) io.stderr.line(`mq dead show: the broker shows the first ${job.data.length} characters of the data`);
     return 0;
   },
 });

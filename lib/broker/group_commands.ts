@@ -7,10 +7,10 @@
 import { parseDuration } from "../protocol/duration.ts";
 import { ProtocolError, quote } from "../protocol/errors.ts";
 import { checkGroupName, takeJoinOptions } from "../protocol/group.ts";
-import { RESPONSE_BYTES } from "../protocol/limits.ts";
+import { type Limits, RESPONSE_BYTES } from "../protocol/limits.ts";
 import { formatErr, formatOk, parsePatterns } from "../protocol/lines.ts";
 import { parseReplayStart, ULID } from "../protocol/replay_start.ts";
-import { byteLength, takeWord } from "../protocol/text.ts";
+import { byteLength, isLongerThan, takeWord } from "../protocol/text.ts";
 import { parseRecord } from "../store/record.ts";
 import type { PeekedJob, Store } from "../store/store.ts";
 import type { Handler } from "./commands.ts";
@@ -31,7 +31,7 @@ const MAX_SETTLED = 1000;
 /** How many jobs `/peek` shows unless told otherwise, and at most. */
 const [PEEKED_JOBS, MAX_PEEKED_JOBS] = [10, 100];
 
-/** How much of the data of a job is shown, in UTF-16 code units: one job always fits a response. */
+/** How much of the data of one of several jobs is shown, in UTF-16 code units: one job always fits a response. */
 const MAX_SHOWN_CHARACTERS = 4096;
 
 const STATES = ["ready", "delayed", "dead"] as const;
@@ -48,6 +48,8 @@ export interface GroupCommandOptions {
   subscriptions: Subscriptions;
   /** How many patterns a group may have. */
   maxPatterns: number;
+  /** The broker's limits. */
+  limits: Limits;
 }
 
 /** Carries out the control lines of groups. */
@@ -156,11 +158,11 @@ export class GroupCommands {
       const form = `"/peek GROUP STATE [COUNT]", with ready, delayed or dead, and 1 to ${MAX_PEEKED_JOBS}`;
       throw new ProtocolError("bad-arguments", `Cannot show jobs: it is ${form}, or "/peek GROUP dead ID"`);
     }
-    const { groups, journal, store } = this.#options;
+    const { groups, journal, store, limits } = this.#options;
     const group = groups.get(name);
     await journal.written();
     const jobs = await store.peek(group.name, state as typeof STATES[number], isOne ? which : Number(which));
-    return fit(jobs.map(describeJob));
+    return isOne ? jobs.map((job) => describeWhole(job, limits.lineBytes)) : fit(jobs.map((job) => describeJob(job)));
   }
 
   /** `/kick GROUP ID|all` */
@@ -213,11 +215,17 @@ class Settled extends PendingResponse implements Waiter {
   }
 }
 
+/** A job with all of its data, if that fits a line. */
+function describeWhole(job: PeekedJob, lineBytes: number): object {
+  const whole = describeJob(job, Infinity);
+  return isLongerThan(lineBytes, JSON.stringify(whole)) ? describeJob(job) : whole;
+}
+
 /** A job, as `/peek` shows it. */
-function describeJob({ tries, at, why, record }: PeekedJob): object {
+function describeJob({ tries, at, why, record }: PeekedJob, maxCharacters: number = MAX_SHOWN_CHARACTERS): object {
   const { id, from, line } = parseRecord(record);
   const [event, text] = takeWord(line);
-  const data = text.slice(0, MAX_SHOWN_CHARACTERS);
+  const data = text.slice(0, maxCharacters);
   const cut = data.length < text.length && { cut: true };
   return {
     id,

@@ -141,7 +141,7 @@ export class StoreClient {
    * @param group The name of the group.
    * @param state Which jobs: those to be delivered now, those to be delivered later, or dead ones.
    * @param which How many at most, 1 to 100, or the id of the event of a dead one. Default: 10.
-   * @returns The jobs, as many as fit a response.
+   * @returns The jobs, as many as fit a response, of several with the beginning of their data.
    */
   peek(group: string, state: "ready" | "delayed" | "dead", which: number | string = 10): Promise<PeekedJob[]> {
     return this.#ask(`/peek ${checkGroupName(group)} ${state} ${which}`);

@@ -281,6 +281,30 @@ Deno.test("mq dead list says how many dead jobs the broker does not show; mq dea
   assertEquals([code, JSON.parse(stdout).id], [0, hidden]);
 });
 
+Deno.test("mq dead show shows all of the data, or says that it is cut; mq dead list --json says so, too", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder, { limits: { lineBytes: 20_000 } });
+  await using client = await connect({ hostname: "127.0.0.1", port: server.port });
+  const ids: string[] = [];
+  for (const text of ["x".repeat(15_000), '"'.repeat(15_000)]) {
+    ids.push((await client.publishConfirmed("n", text, { raw: true })).id);
+  }
+  client.consume("mail", "n", (_, job) => job.bury("no"), { from: "first" });
+  await until(async () => (await client.store.groups())[0]?.dead === 2, "all are dead");
+  const to = ["--json", "-s", `127.0.0.1:${server.port}`];
+  const [whole, cut] = await Promise.all(ids.map((id) => mq(["dead", "show", "mail", id, ...to])));
+  const listed = (await mq(["dead", "list", "mail", ...to])).stdout.trimEnd().split("\n");
+  const shown = [whole.stdout, cut.stdout, ...listed].map((line) => JSON.parse(line));
+  assertEquals(shown.map(({ data, cut }) => [data.length, cut]), [
+    [15_000, undefined],
+    [4096, true],
+    [4096, true],
+    [4096, true],
+  ]);
+  assertEquals(whole.stderr, "");
+  assertEquals(cut.stderr, "mq dead show: the broker shows the first 4096 characters of the data\n");
+});
+
 Deno.test("mq log reads a time without a zone as local time", async () => {
   await using folder = tempFolder();
   await using server = await startStored(folder);

@@ -235,6 +235,27 @@ Deno.test("14.9 /peek shows the beginning of data that is long, so that every jo
   assertEquals([data.length, cut], [4096, true]);
 });
 
+Deno.test("14.9 /peek GROUP dead ID shows all of the data, if the response fits a line", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder, { limits: { lineBytes: 20_000 } });
+  const [publisher, member] = await server.connect(2);
+  const next = await join(member, "work n");
+  const lengths: unknown[] = [];
+  const peek = async (which: string | number) => {
+    await publisher.line(`/peek work dead ${which}`);
+    return JSON.parse((await publisher.lines.find("/ok peek")).slice("/ok peek ".length));
+  };
+  for (const [number, data] of ["x".repeat(15_000), '"'.repeat(15_000)].entries()) {
+    await publish(publisher, `n ${data}`);
+    await next();
+    await member.line(`/bury ${number + 1}`);
+    await member.lines.find("/ok bury");
+    const [job] = await peek((await peek(2))[number].id);
+    lengths.push([job.data.length, job.cut]);
+  }
+  assertEquals(lengths, [[15_000, undefined], [4096, true]]);
+});
+
 Deno.test("14.6 the response to /join comes before the first job, also where jobs wait for a member", async () => {
   await using folder = tempFolder();
   await using server = await startStored(folder);
