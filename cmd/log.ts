@@ -48,7 +48,7 @@ export const log = defineCommand({
   permissions: ["net"],
   async run({ flags, operands: patterns }, io) {
     await using client = await connectToStore("log", flags, io);
-    warnOfUnstoredPatterns("log", patterns, client, io);
+    const isTold = warnOfUnstoredPatterns("log", patterns, client, io);
     const format = chooseFormat(flags, io);
     const wanted = patterns.length > 0 ? patterns : [">"];
     let printed = 0;
@@ -60,6 +60,7 @@ export const log = defineCommand({
         if (io.stdout.isFull) await io.stdout.flush();
         io.signal.throwIfAborted();
       }
+      if (printed === 0 && !isTold) io.stderr.line(`mq log: the broker at ${client.address} has stored no such event`);
       return 0;
     } catch (error) {
       if (!io.signal.aborted) throw error;

@@ -29,7 +29,7 @@ import { Handling, logStart } from "./shared/handling.ts";
 import { InvalidValueError } from "./shared/errors.ts";
 import { PATTERN } from "./shared/operands.ts";
 import { sinceFlag } from "./shared/since.ts";
-import { checkStore } from "./shared/store_access.ts";
+import { checkStore, warnOfUnstoredPatterns } from "./shared/store_access.ts";
 
 const flags = {
   ...brokerFlags,
@@ -114,7 +114,10 @@ export const on = defineCommand({
     try {
       await using client = await connectAndWait("on", { ...access, name: flags.name }, io);
       logConnection("on", client, io);
-      if (flags.group !== undefined) checkStore(client, access);
+      if (flags.group !== undefined) {
+        checkStore(client, access);
+        warnOfUnstoredPatterns("on", operands, client, io);
+      }
       await checkRecognized(flags, client, access);
       warnOfUnmatchedPatterns("on", operands, client, io);
       const handler = { commandLine, env: handlerEnvironment(flags, access), timeoutMs: flags.timeout };

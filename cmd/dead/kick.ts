@@ -41,7 +41,7 @@ export const deadKick = defineCommand({
         io.stderr.line(`mq dead kick: ${error.message}`);
       }
     }
-    if (kicked > 0 || flags.all) io.stdout.line(`${count(kicked, "job")} of ${group} delivered again`);
+    if (kicked > 0 || flags.all) io.stdout.line(`${count(kicked, "job")} of ${group} to be delivered again`);
     return missing > 0 ? 1 : 0;
   },
 });

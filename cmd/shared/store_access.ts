@@ -45,12 +45,18 @@ export function checkStore({ hello }: Client, address: Address): void {
   throw new MqError("no-store", `The broker at ${formatAddress(address)} keeps no events; ${start}`);
 }
 
-/** Warns of patterns that match no event that the broker stores. */
-export function warnOfUnstoredPatterns(command: string, patterns: readonly string[], { hello }: Client, io: Io): void {
+/** Warns of patterns that match no event that the broker stores; returns whether there are some. */
+export function warnOfUnstoredPatterns(
+  command: string,
+  patterns: readonly string[],
+  { hello }: Client,
+  io: Io,
+): boolean {
   const { keep } = hello.store!;
   const stored = keep.map((text) => new Pattern(text));
   const unmatched = patterns.filter((text) => !stored.some((pattern) => pattern.overlaps(new Pattern(text))));
-  if (unmatched.length === 0) return;
+  if (unmatched.length === 0) return false;
   const which = `${formatPatterns(unmatched.map(quote))} ${unmatched.length === 1 ? "matches" : "match"}`;
   io.stderr.line(`mq ${command}: the broker stores no event that ${which}; it stores ${formatPatterns(keep)}`);
+  return true;
 }

@@ -94,7 +94,7 @@ const DOCUMENTS: Record<string, Row[]> = {
     ["hand", "mq groups", ["hand", "pay … create"]],
     ["hand", "mq pub create '{}'", ["server", "… ! pay gave up create after 4 tries: …"]],
     ["hand", "mq dead list pay", ["hand", "… create … 4 …"]],
-    ["hand", "mq dead kick pay --all", ["hand", "1 job of pay delivered again"]],
+    ["hand", "mq dead kick pay --all", ["hand", "1 job of pay to be delivered again"]],
 
     [
       "server",

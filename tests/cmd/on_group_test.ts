@@ -130,6 +130,16 @@ Deno.test("mq on --group says once why the broker refuses it, and exits with 1, 
   assertEquals([code, reason, more], [1, `mq on: ${NO_STORE}`, []]);
 });
 
+Deno.test("mq on --group warns of events that the broker does not store", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder, { keep: ["order.>"] });
+  await using member = startMember(server, "", "cat");
+  assertEquals(
+    await member.stderr.find("stores"),
+    'mq on: the broker stores no event that "n" matches; it stores order.>',
+  );
+});
+
 Deno.test("mq on --group needs a broker with a store, and flags that go together", async () => {
   await using server = await startBroker({ events: ["n"] });
   const at = `127.0.0.1:${server.port}`;
