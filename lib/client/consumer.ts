@@ -102,7 +102,7 @@ export interface ConsumeOptions {
    */
   from?: string | Date;
   /**
-   * After how many milliseconds a job is delivered again if nothing was heard of this member. As long as it does a job, the
+   * After how many milliseconds a job is delivered again if nothing was heard of this member. As long as it has a job, the
    * client says so to the broker.
    *
    * @default {30000}
