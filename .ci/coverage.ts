@@ -18,7 +18,7 @@ try {
     "--quiet",
     "--coverage-raw-data-only",
     `--coverage=${folder}`,
-    "--ignore=**/browser/**",
+    "--ignore=**/browser/**,**/soak/**,**/bench/**,tests/cmd/lessons_test.ts,tests/cmd/documents_test.ts",
     "tests",
   ]);
   for (const { name } of Deno.readDirSync(folder)) removeTorn(`${folder}/${name}`);
