@@ -49,7 +49,11 @@ export class GroupHandling {
       dead,
       from: since,
     });
-    if (await isRefused(consumer.ready)) return 1;
+    const joined = await orRefused(consumer.ready);
+    if (joined === undefined) return 1;
+    if (since !== undefined && !joined.isNew) {
+      this.#report.log(`the group ${group} goes on where it was: --since is for a new one`);
+    }
     const lost = this.#client.closed.then((error) => {
       if (error !== undefined) throw error;
     });
@@ -116,13 +120,12 @@ export class GroupHandling {
   }
 }
 
-/** Whether the broker refuses the member, which was told as a notice. */
-async function isRefused(ready: Promise<void>): Promise<boolean> {
+/** What the broker says to the member; undefined if it refuses it, which was told as a notice. */
+async function orRefused<T>(ready: Promise<T>): Promise<T | undefined> {
   try {
-    await ready;
-    return false;
+    return await ready;
   } catch (error) {
-    if (error instanceof ProtocolError) return true;
+    if (error instanceof ProtocolError) return undefined;
     throw error;
   }
 }

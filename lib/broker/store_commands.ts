@@ -15,7 +15,7 @@ import type { Connection } from "./connection.ts";
 import type { Delays } from "./delays.ts";
 import type { FanOut } from "./fan_out.ts";
 import { type GroupCommandOptions, GroupCommands } from "./group_commands.ts";
-import { ask, permitted, PUBLISHERS } from "./handlers.ts";
+import { ask, checkScope, permitted, PUBLISHERS } from "./handlers.ts";
 import type { Waiter } from "./journal.ts";
 import { type Keys, publishOnce } from "./once.ts";
 import type { Publication } from "./publication.ts";
@@ -78,6 +78,7 @@ export class StoreCommands {
 
   /** `/once REF KEY [HEADERS] NAME [DATA]` */
   #once(connection: Connection, rest: string): Response {
+    checkScope(connection, PUBLISHERS); // Also for a key that is known: its receipt is not for everybody.
     const { publish, events } = this.#options;
     const form = `"/once REF KEY NAME [DATA]", with a KEY of at most ${MAX_KEY_CHARACTERS} characters`;
     const [ref, tail] = takeWord(rest);

@@ -150,10 +150,11 @@ export interface Consumer extends AsyncDisposable {
   /** The name of the group. */
   readonly group: string;
   /**
-   * Resolves when the connection is a member of the group for the first time. Rejects with a {@linkcode ProtocolError} if the
+   * Resolves when the connection is a member of the group for the first time, to whether the group is new: one that was there
+   * goes on where it was, whatever {@linkcode ConsumeOptions.from} says. Rejects with a {@linkcode ProtocolError} if the
    * broker refuses, and with a {@linkcode ConnectionError} of the code `closed` if the member leaves or the client ends before.
    */
-  readonly ready: Promise<void>;
+  readonly ready: Promise<{ isNew: boolean }>;
   /** Resolves when it has left the group, and nothing is being done any more; to the error if the broker has refused it. */
   readonly ended: Promise<MqError | undefined>;
   /** How many jobs are being done. */
@@ -177,6 +178,7 @@ export interface MemberObserver {
 
 /** The response to `/join`. */
 interface Joined {
+  readonly isNew: boolean;
   readonly ackMs: number;
   readonly tries: number;
 }
@@ -198,7 +200,7 @@ export class GroupMember implements Consumer {
   readonly #options: ConsumeOptions;
   readonly #handler: JobHandler;
   readonly #observer: MemberObserver;
-  readonly #ready = Promise.withResolvers<void>();
+  readonly #ready = Promise.withResolvers<{ isNew: boolean }>();
   readonly #ended = Promise.withResolvers<MqError | undefined>();
   /** The jobs that are being done. */
   readonly #running = new Map<Promise<void>, HeldJob>();
@@ -247,7 +249,7 @@ export class GroupMember implements Consumer {
     this.#stopListening = onAbort(signal, () => void this.leave());
   }
 
-  get ready(): Promise<void> {
+  get ready(): Promise<{ isNew: boolean }> {
     return this.#ready.promise;
   }
 
@@ -294,7 +296,7 @@ export class GroupMember implements Consumer {
     if (this.#hasEnded) return;
     this.#joined = joined;
     this.#wasMember = true;
-    this.#ready.resolve();
+    this.#ready.resolve({ isNew: joined.isNew });
     this.#toucher = setInterval(() => this.#touch(), joined.ackMs * TOUCHED_PART);
     this.#startWaiting();
   }

@@ -59,6 +59,20 @@ Deno.test("mq on --group retries what fails, and what gave up is kept with its r
   for (const part of ["done 2", "out", "err"]) assertEquals(String(why).includes(part), true, String(why));
 });
 
+Deno.test("mq on --group says that --since is for a new group, if the group is there", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  await publish(server.broker, 1, 2);
+  const run = async () => {
+    await using member = startMember(server, "--since first -n 1", "cat");
+    const { stdout, stderr } = await member.outcome();
+    return [stdout, ...stderr.trimEnd().split("\n").map(withoutIds)];
+  };
+  assertEquals(await run(), ["1\n", "mq on: n ID: done (TIME)"]);
+  const sentence = "mq on: the group work goes on where it was: --since is for a new one";
+  assertEquals(await run(), ["2\n", sentence, "mq on: n ID: done (TIME)"]);
+});
+
 Deno.test("two mq on --group share the work, and one that is killed leaves its job to the other", async () => {
   await using folder = tempFolder();
   await using server = await startStored(folder);
