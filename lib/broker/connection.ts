@@ -106,7 +106,7 @@ export class Connection implements Publisher, Subscriber, Holder {
   /** Set once its last line was read: it is ended when all lines before are answered. */
   hasQuit = false;
   /** Settles when it is sent all of a replay; undefined if there is none. */
-  replaying: Promise<void> | undefined;
+  replaying: Promise<unknown> | undefined;
   /** Set once `mq.disconnect` has been published: no system event about it follows, but for what was dropped. */
   isGone = false;
   /** Counts the codes it was refused with, and the names that were not recognized. */

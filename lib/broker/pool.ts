@@ -10,7 +10,7 @@ import { Flow, scheduler } from "../net/read_scheduler.ts";
 import type { Transport } from "../net/transport.ts";
 import { ProtocolError } from "../protocol/errors.ts";
 import { FAULT_GRACE_MS } from "../protocol/limits.ts";
-import { formatDropped } from "../protocol/lines.ts";
+import { formatDropped, formatErr } from "../protocol/lines.ts";
 import { Pattern } from "../protocol/pattern.ts";
 import type { ClientInfo } from "../protocol/responses.ts";
 import type { Scope } from "../protocol/tokens.ts";
@@ -22,7 +22,7 @@ import { type Ending, LineHandler, type LineHandlerOptions } from "./line_handle
 import type { SlowPolicy } from "./options.ts";
 import { SlowConsumers } from "./slow_consumers.ts";
 import type { Groups } from "./groups.ts";
-import type { Replays } from "./replay.ts";
+import type { ReplayRequest, Replays } from "./replay.ts";
 import { noStore } from "./no_store.ts";
 import type { Subscriptions } from "./subscriptions.ts";
 
@@ -238,8 +238,15 @@ export class Pool {
     systemEvents.introduced(connection, was);
     systemEvents.subscribed(connection, change);
     subscriptions.join(connection);
-    if (after !== undefined) this.keep(replays!.begin(connection, { after, patterns: wanted, isLive: true })());
+    if (after !== undefined) this.keep(this.#replay(connection, { after, patterns: wanted, isLive: true }));
     this.keep(this.#serve(connection));
+  }
+
+  /** Replays for a client that is told nothing of it: it is ended if that fails, so that it connects again. */
+  async #replay(connection: Connection, request: ReplayRequest): Promise<void> {
+    const error = await this.#options.replays!.begin(connection, request)();
+    if (error === undefined) return;
+    this.#end(connection, { reason: error.code, closeMessage: formatErr("-", error) + "\n" });
   }
 
   #admit(conn: Transport, codec: Codec): void {

@@ -7,9 +7,10 @@ import { ProtocolError, quote } from "../protocol/errors.ts";
 import { formatHeaders, parseJsonObject, parsePatterns } from "../protocol/lines.ts";
 import type { Pattern } from "../protocol/pattern.ts";
 import { parseReplayStart } from "../protocol/replay_start.ts";
-import { takeWord } from "../protocol/text.ts";
+import { encodeText, takeWord } from "../protocol/text.ts";
 import { parseRecord } from "../store/record.ts";
 import { lastId } from "../store/records.ts";
+import type { EventFormat } from "../net/codec.ts";
 import type { Page, Store } from "../store/store.ts";
 import { asProtocolError } from "./commands.ts";
 import type { Connection } from "./connection.ts";
@@ -93,9 +94,9 @@ export class Replays {
    *
    * @param connection The connection, which is to have no other until this one has ended.
    * @param request What is sent.
-   * @returns Starts it; the promise that this returns never rejects.
+   * @returns Starts it; the promise that this returns never rejects, and resolves to why it has ended early, if it has.
    */
-  begin(connection: Connection, request: ReplayRequest): () => Promise<void> {
+  begin(connection: Connection, request: ReplayRequest): () => Promise<ProtocolError | undefined> {
     const started = Promise.withResolvers<void>();
     const running = started.promise.then(() => this.#run(connection, request))
       .finally(() => connection.replaying = undefined);
@@ -106,17 +107,19 @@ export class Replays {
     };
   }
 
-  async #run(connection: Connection, request: ReplayRequest): Promise<void> {
+  async #run(connection: Connection, request: ReplayRequest): Promise<ProtocolError | undefined> {
     const progress: Progress = { last: request.after, events: 0, characters: 0, hasGap: false };
     try {
       const isWhole = await this.#sendStored(connection, request, progress);
-      if (connection.ended) return;
+      if (connection.ended) return undefined;
       if (isWhole) this.#sendTail(connection, request, progress);
       this.#end(connection, progress, isWhole ? {} : { more: true });
+      return undefined;
     } catch (error) {
       const refusal = asProtocolError(error);
       this.#end(connection, progress, { error: refusal.code, text: refusal.message });
       if (refusal.code === "store-failed") this.#options.systemEvents.storeUnreadable(refusal);
+      return refusal;
     }
   }
 
@@ -148,8 +151,8 @@ export class Replays {
   }
 
   /** Sends text as fast as it is read; returns false if the connection has ended. */
-  async #send(connection: Connection, text: string): Promise<boolean> {
-    for (const part of parts(text)) {
+  async #send(connection: Connection, parts: Iterable<string | Uint8Array>): Promise<boolean> {
+    for (const part of parts) {
       if (!await connection.queue.drained() || connection.ended) return false;
       this.#options.fanOut.send(connection, part);
     }
@@ -160,7 +163,7 @@ export class Replays {
   #sendTail(connection: Connection, { patterns, isLive }: ReplayRequest, progress: Progress): void {
     const { journal, fanOut, subscriptions } = this.#options;
     const { text, count } = journal.tail(progress.last, patterns.map(({ text }) => text));
-    for (const part of parts(formatPast(connection, text, true))) fanOut.send(connection, part);
+    for (const part of formatPast(connection, text, true)) fanOut.send(connection, part);
     if (count > 0 || journal.lastId > progress.last) progress.last = journal.lastId;
     progress.events += count;
     if (isLive) subscriptions.add(connection, patterns);
@@ -203,12 +206,26 @@ function takeOptions(tail: string): [options: Pick<ReplayRequest, "isLive" | "li
 }
 
 /** Writes records as a connection gets them: as `/past` lines, or as its codec writes events. */
-function formatPast({ codec, wanted }: Connection, text: string, hasHeaders: boolean): string {
-  if (text === "") return "";
-  if (codec.format !== undefined) {
-    const { format } = codec;
-    return recordsOf(text).map((record) => `${format.write(Publication.of(parseRecord(record))) ?? ""}\n`).join("");
+function formatPast(connection: Connection, text: string, hasHeaders: boolean): Iterable<string | Uint8Array> {
+  if (text === "") return [];
+  const { codec: { format } } = connection;
+  return format === undefined ? parts(formatLines(connection, text, hasHeaders)) : formatMessages(format, text);
+}
+
+/** Messages are no control lines, and so are sent as bytes. None is cut: a comment in its middle would end it. */
+function* formatMessages(format: EventFormat<Publication>, text: string): Generator<Uint8Array> {
+  let messages = "";
+  for (const record of recordsOf(text)) {
+    const message = format.write(Publication.of(parseRecord(record)));
+    if (message !== undefined) messages += message + "\n";
+    if (messages.length < SENT_CHARACTERS) continue;
+    yield encodeText(messages);
+    messages = "";
   }
+  if (messages !== "") yield encodeText(messages);
+}
+
+function formatLines({ wanted }: Connection, text: string, hasHeaders: boolean): string {
   const isVerbatim = !hasHeaders || (wanted.hops && wanted.reply);
   if (isVerbatim) return `/past ${text.slice(0, -1).replaceAll("\n", "\n/past ")}\n`;
   return recordsOf(text).map((record) => {

@@ -72,7 +72,7 @@ export class StoreCommands {
     const start = replays.begin(connection, replays.parse(connection, rest));
     return () => {
       fanOut.send(connection, "/ok replay\n");
-      keep(start());
+      keep(start().then(() => {})); // The client has been told how it ended.
     };
   }
 
