@@ -249,7 +249,8 @@ export class Groups {
       if (length > 0) {
         throw new ProtocolError("group-differs", `Cannot forget the group ${quote(name)}: it has members (${length})`);
       }
-      await this.#options.journal.carryOut({ do: "forget", group: name });
+      const forget = () => this.#options.journal.carryOut({ do: "forget", group: name });
+      await this.get(name).hold(forget); // What was taken of it is given back to it, and to no other of its name.
       this.#groups.delete(name);
     });
   }
