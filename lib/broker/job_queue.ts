@@ -52,8 +52,10 @@ export class JobQueue implements Holder {
   push(jobs: readonly Job[]): void {
     if (jobs.length === 0) return;
     if (this.#jobs.length === 0) this.#memory.add(this);
-    this.#jobs.push(...jobs);
-    for (const { record } of jobs) this.#count(record.length);
+    for (const job of jobs) {
+      this.#jobs.push(job);
+      this.#count(job.record.length);
+    }
   }
 
   /** Takes the next job, of which there is to be one. */

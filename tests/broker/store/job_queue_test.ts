@@ -17,6 +17,12 @@ Deno.test("JobQueue counts what it holds for the budget, until it is taken", () 
   assertEquals([queue.length, queue.heldBytes, memory.usedBytes], [0, 0, 0]);
 });
 
+Deno.test("JobQueue takes as many jobs at once as there are", () => {
+  const queue = new JobQueue(new MemoryBudget(), () => {});
+  queue.push(Array.from({ length: 200_000 }, (_, key) => job(key, 1)));
+  assertEquals([queue.length, queue.heldBytes], [200_000, 200_000]);
+});
+
 Deno.test("JobQueue is to give its jobs back when the budget is used up", async () => {
   const memory = new MemoryBudget(100);
   const evicted = Promise.withResolvers<void>();
