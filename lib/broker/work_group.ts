@@ -17,6 +17,12 @@ const MAX_WAITING = 1024;
 /** More are taken from the store while those that wait have fewer UTF-16 code units. */
 const MAX_WAITING_CHARACTERS = 256 * 1024;
 
+/** More than one is taken only if the budget of memory has so much: about what the store gives at once. */
+const PULLED_BYTES = 2 * 1024 * 1024;
+
+/** When to look whether others have given memory back, in milliseconds. */
+const MEMORY_WAIT_MS = 200;
+
 /** Jobs are sent to a member as long as fewer bytes wait in its write queue, and all fits its limit. */
 const MAX_QUEUED_BYTES = 256 * 1024;
 
@@ -249,7 +255,9 @@ export class WorkGroup {
     if (this.#members.length === 0) return this.#giveBack();
     if (this.#isHeld || !this.#with.canSettle()) return; // It is woken when the store works again.
     this.#deliverWaiting();
-    const most = Math.min(this.#countRoom(), MAX_WAITING) - this.#waiting.length;
+    const affordable = this.#countAffordable();
+    const most = Math.min(this.#countRoom(), MAX_WAITING, affordable) - this.#waiting.length;
+    if (affordable === 0) return this.#wakeAt(Date.now() + MEMORY_WAIT_MS);
     const wantsMore = this.#mayHaveMore && most > 0 && this.#waiting.heldBytes < MAX_WAITING_CHARACTERS;
     if (wantsMore) this.#pulling ??= this.#pull(most);
   }
@@ -291,6 +299,12 @@ export class WorkGroup {
       else if (member.connection.queue.queuedBytes >= MAX_QUEUED_BYTES) this.#awaitQueue(member);
     }
     return room;
+  }
+
+  /** How many jobs there is memory for; one goes on when the members have settled all that they have. */
+  #countAffordable(): number {
+    if (this.#with.memory.fits(PULLED_BYTES)) return Infinity;
+    return this.#deliveries.size === 0 ? 1 : 0;
   }
 
   async #pull(most: number): Promise<void> {

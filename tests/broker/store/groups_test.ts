@@ -1,7 +1,7 @@
 /** Groups: docs/protocol.md, section 14. */
 import { assertEquals } from "@std/assert";
 import { BURST_MS } from "../../../lib/net/write_queue.ts";
-import { minOutboxBytes } from "../../../lib/protocol/limits.ts";
+import { minOutboxBytes, PROGRAM_BYTES } from "../../../lib/protocol/limits.ts";
 import { openStore } from "../../../lib/store/sqlite.ts";
 import { type RawClient, startBroker, until } from "../../helpers.ts";
 import { startStored, tempFolder } from "../../store/folder.ts";
@@ -378,4 +378,24 @@ Deno.test("14.7 a member is sent a job only if its queue has room: it is not clo
   for (let number = 1; number <= count + 2; number++) {
     assertEquals((await member.lines.find("/job")).split(" ", 2), ["/job", String(number)]);
   }
+});
+
+Deno.test("14.7 a member is given no more jobs than the budget of memory has room for", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder, { limits: { memoryBytes: PROGRAM_BYTES + 8_000_000 } });
+  const [publisher, member] = await server.connect(2);
+  await publisher.line("/unsub >");
+  await publisher.lines.find("/ok unsub");
+  const next = await join(member, 'work {"ahead":50} n');
+  const count = 20;
+  const text = "x".repeat(400_000); // All together are twice of what the budget has.
+  for (let index = 0; index < count; index++) await publish(publisher, `n ${index}-${text}`);
+  const acknowledging: Promise<void>[] = [];
+  for (let number = 1; number <= count; number++) {
+    assertEquals((await next()).slice(0, 10).split("-")[0], `${number} 1 n ${number - 1}`);
+    const later = new Promise((resolve) => setTimeout(resolve, 50));
+    acknowledging.push(later.then(() => member.line(`/ack ${number}`)));
+  }
+  await Promise.all(acknowledging);
+  assertEquals(server.told("mq.disconnect"), []);
 });
