@@ -17,7 +17,7 @@ const MAX_WAITING = 1024;
 /** More are taken from the store while those that wait have fewer UTF-16 code units. */
 const MAX_WAITING_CHARACTERS = 256 * 1024;
 
-/** More than one is taken only if the budget of memory has so much: about what the store gives at once. */
+/** A member is given more than one only if the budget of memory has so much: about what the store gives at once. */
 const PULLED_BYTES = 2 * 1024 * 1024;
 
 /** When to look whether others have given memory back, in milliseconds. */
@@ -301,10 +301,10 @@ export class WorkGroup {
     return room;
   }
 
-  /** How many jobs there is memory for; one goes on when the members have settled all that they have. */
+  /** How many jobs there is memory for; where there is little, each member has one. */
   #countAffordable(): number {
     if (this.#with.memory.fits(PULLED_BYTES)) return Infinity;
-    return this.#deliveries.size === 0 ? 1 : 0;
+    return this.#members.filter(({ deliveries }) => deliveries.size === 0).length;
   }
 
   async #pull(most: number): Promise<void> {
