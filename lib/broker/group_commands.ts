@@ -16,7 +16,7 @@ import type { PeekedJob, Store } from "../store/store.ts";
 import type { Handler } from "./commands.ts";
 import type { Connection } from "./connection.ts";
 import type { Groups } from "./groups.ts";
-import { ALL, ask, checkScope, LISTENERS, permitted } from "./handlers.ts";
+import { ALL, ask, LISTENERS, permitted } from "./handlers.ts";
 import type { Journal, Waiter } from "./journal.ts";
 import { PendingResponse, type Response } from "./response_queue.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -88,7 +88,6 @@ export class GroupCommands {
     const [{ from, ahead, ...options }, texts] = takeJoinOptions(tail);
     const patterns = parsePatterns("join", texts, maxPatterns);
     subscriptions.checkNew(connection.scope!, patterns);
-    if (options.dead) checkScope(connection, ALL); // The broker publishes it for the group.
     const after = from === "new" ? undefined : parseReplayStart(from, Date.now());
     journal.check();
     const request = { group, ahead, options, after, patterns: patterns.map(({ text }) => text) };
@@ -137,7 +136,7 @@ export class GroupCommands {
 
   #takeDelivery(verb: string, connection: Connection, rest: string): [delivery: Delivery, tail: string] {
     const [word, tail] = takeWord(rest);
-    const [delivery] = this.#options.groups.deliveriesOf(connection, parseNumbers(verb, word));
+    const [delivery] = this.#options.groups.deliveriesOf(connection, parseNumbers(verb, word, 1));
     return [delivery, tail];
   }
 
@@ -254,13 +253,11 @@ function isCount(text: string, max: number): boolean {
   return /^[1-9]\d{0,3}$/.test(text) && Number(text) <= max;
 }
 
-function parseNumbers(verb: string, rest: string): number[] {
+function parseNumbers(verb: string, rest: string, most: number = MAX_SETTLED): number[] {
   const numbers = words(rest);
-  const isGood = numbers.length >= 1 && numbers.length <= MAX_SETTLED &&
+  const isGood = numbers.length >= 1 && numbers.length <= most &&
     numbers.every((word) => /^[1-9]\d{0,14}$/.test(word));
   if (isGood) return [...new Set(numbers.map(Number))];
-  throw new ProtocolError(
-    "bad-arguments",
-    `Cannot carry out /${verb}: it takes the numbers of jobs, 1 to ${MAX_SETTLED}`,
-  );
+  const what = most === 1 ? "the number of a job" : `the numbers of jobs, 1 to ${most}`;
+  throw new ProtocolError("bad-arguments", `Cannot carry out /${verb}: it takes ${what}`);
 }

@@ -14,6 +14,7 @@ import type { FailedJob, GroupInfo, GroupOptions, Job, Purged, Store } from "../
 import type { Connection } from "./connection.ts";
 import type { FanOut } from "./fan_out.ts";
 import type { Journal } from "./journal.ts";
+import { ALL, checkScope } from "./handlers.ts";
 import { Pulls } from "./pulls.ts";
 import type { SystemEvents } from "./system_events.ts";
 import { type Delivery, type Member, WorkGroup } from "./work_group.ts";
@@ -144,6 +145,7 @@ export class Groups {
       throw new ProtocolError("too-many-groups", `Cannot have more than ${MAX_GROUPS} groups: /forget some first`);
     }
     const options = { ...DEFAULT_GROUP, ...known?.options, ...named };
+    if (options.dead !== null) checkScope(connection, ALL); // Members say why jobs are dead, and that is published.
     checkDead(name, patterns, options);
     if (known !== undefined) checkSame(known, patterns, options);
     const { journal } = this.#options;
