@@ -1,7 +1,7 @@
 /** A store whose files are not as they should be: what a broker says of it, and that nothing is lost that could be kept. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { DatabaseSync } from "node:sqlite";
-import { type RawClient, until } from "../helpers.ts";
+import { programLine, type RawClient, until } from "../helpers.ts";
 import { type Folder, tempFolder } from "./folder.ts";
 import { assertRefused, Ledger } from "./ledger.ts";
 import { ask, replay, resultOf, StoredServer } from "./server.ts";
@@ -327,4 +327,50 @@ Deno.test("a database that is deleted is told, and there are no more receipts", 
   assertEquals(await listener.lines.next(), "n 3");
   assertEquals(await replay(client), ["1"]);
   assertEquals(server.errors, []);
+});
+
+/** What `mq store` prints where a folder may not be written. */
+async function inspect(command: string, { path }: Folder): Promise<{ code: number; stdout: string; stderr: string }> {
+  Deno.chmodSync(path, 0o555);
+  const [program, ...args] = [...CONFINED!, ...programLine(), "store", command, path];
+  const { code, ...output } = await new Deno.Command(program, { args }).output();
+  Deno.chmodSync(path, 0o755);
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(output.stdout), stderr: decoder.decode(output.stderr) };
+}
+
+Deno.test({
+  name: "mq store check and export read a store that was closed where nothing can be written",
+  ignore: CONFINED === undefined,
+  async fn() {
+    await using folder = tempFolder();
+    const { stored } = await makeStore(folder);
+    const checked = await inspect("check", folder);
+    assertEquals([checked.code, checked.stderr], [0, ""]);
+    const exported = await inspect("export", folder);
+    assertEquals([exported.code, exported.stderr, exported.stdout.trimEnd().split("\n").length], [
+      0,
+      "",
+      stored.length,
+    ]);
+  },
+});
+
+Deno.test({
+  name: "mq store check says why a store that was not closed cannot be read where nothing can be written",
+  ignore: CONFINED === undefined,
+  async fn() {
+    await using folder = tempFolder();
+    {
+      await using server = await StoredServer.start(folder.path);
+      await new Ledger().publish(await server.connect());
+      await server.end("SIGKILL");
+    }
+    const { code, stderr } = await inspect("check", folder);
+    assertEquals(code, 1);
+    assertMatch(
+      stderr,
+      /^mq store check: Cannot open "\S+": its broker has not closed it, and mq\.db-wal .*; copy the folder elsewhere\n$/,
+    );
+  },
 });

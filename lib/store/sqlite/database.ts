@@ -58,22 +58,15 @@ const MIGRATIONS: readonly string[] = [
 /** The version of the schema. */
 export const SCHEMA_VERSION: number = MIGRATIONS.length;
 
-/** How a database is opened. */
-export interface DatabaseOptions {
-  /** The folder, which is created if there is none. */
-  readonly folder: string;
-  /** Whether each transaction is synced to the disk. */
-  readonly isSynced: boolean;
-}
-
 /**
- * Opens the database of a folder, or makes one.
+ * Opens the database of a folder, or makes one. One that is there is not changed before {@linkcode beginWriting}: it may turn
+ * out to be damaged.
  *
- * @param options The folder, and whether transactions are synced.
+ * @param folder The folder, which is created if there is none.
  * @returns The database, which no other process can open meanwhile.
  * @throws {MqError} With the code `store-in-use`, `store-foreign`, `store-newer`, `store-damaged` or `store-failed`.
  */
-export function openDatabase({ folder, isSynced }: DatabaseOptions): DatabaseSync {
+export function openDatabase(folder: string): DatabaseSync {
   return explained(folder, () => {
     checkFolder(folder);
     for (const name of FILE_NAMES) checkFile(`${folder}/${name}`);
@@ -81,9 +74,7 @@ export function openDatabase({ folder, isSynced }: DatabaseOptions): DatabaseSyn
     try {
       database.exec("PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE");
       checkOwner(database, folder);
-      const version = versionOf(database, folder);
-      prepare(database, isSynced);
-      migrate(database, version);
+      migrate(database, versionOf(database, folder));
       return database;
     } catch (error) {
       database.close();
@@ -168,7 +159,13 @@ export function checkOwner(database: DatabaseSync, folder: string): void {
   throw new MqError("store-foreign", `${quote(`${folder}/${FILE_NAME}`)} is a database of another program`);
 }
 
-function prepare(database: DatabaseSync, isSynced: boolean): void {
+/**
+ * Makes a database ready for transactions.
+ *
+ * @param database The database.
+ * @param isSynced Whether each transaction is synced to the disk.
+ */
+export function beginWriting(database: DatabaseSync, isSynced: boolean): void {
   database.exec(`PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = ${WAL_PAGES}; PRAGMA temp_store = MEMORY;
     PRAGMA synchronous = ${isSynced ? "FULL" : "NORMAL"}`);
   // What was written and not synced before may be in the system's memory only: from here on it is in the file.

@@ -19,7 +19,7 @@ import type {
 } from "../store.ts";
 import { firstIdOf } from "../../protocol/replay_start.ts";
 import { attempt } from "./damage.ts";
-import { DatabaseFiles, explained, openDatabase } from "./database.ts";
+import { beginWriting, DatabaseFiles, explained, openDatabase } from "./database.ts";
 import { Group, type GroupRow, GroupStatements } from "./group.ts";
 import { Log } from "./log.ts";
 import { seal, unseal } from "./seal.ts";
@@ -104,9 +104,8 @@ export class Engine {
   constructor(options: EngineOptions, now: number) {
     this.#options = options;
     this.#folder = options.folder;
-    const database = openDatabase({ folder: options.folder, isSynced: options.syncMs === 0 });
+    const database = openDatabase(options.folder);
     this.#database = database;
-    this.#files = this.#try(() => new DatabaseFiles(options.folder));
     const prepare = (sql: string) => database.prepare(sql);
     this.#statements = {
       addGroup: prepare(
@@ -127,9 +126,11 @@ export class Engine {
     this.#groupStatements = new GroupStatements(database);
     const rows = this.#try(() => prepare("SELECT * FROM groups").all()) as unknown as GroupRow[];
     for (const row of rows) this.#groups.set(row.name, new Group(row, this.#log, this.#groupStatements));
-    this.#statements.deleteKeys.run(now - options.keyMs);
-    const keys = this.#try(() => prepare("SELECT * FROM keys ORDER BY at").all()) as unknown as PublishedKey[];
+    const young = prepare("SELECT * FROM keys WHERE at >= ? ORDER BY at");
+    const keys = this.#try(() => young.all(now - options.keyMs)) as unknown as PublishedKey[];
     this.opened = { log: this.#try(() => this.#log.info), groups: this.describeGroups(now), keys };
+    this.#try(() => beginWriting(database, options.syncMs === 0));
+    this.#files = this.#try(() => new DatabaseFiles(options.folder));
     this.#folder = undefined;
   }
 
@@ -324,10 +325,10 @@ export class Engine {
     });
   }
 
-  /** See {@linkcode Store.close}. */
+  /** See {@linkcode Store.close}. Without a WAL, the file can be read where nothing can be written, too. */
   close(): void {
     this.#try(() => {
-      this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+      this.#database.exec("PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE");
       this.#database.close();
     });
     this.#files.close();

@@ -10,7 +10,7 @@ import { checkOwner, explained, FILE_NAME, SCHEMA_VERSION, versionOf } from "./d
 /** The files that SQLite puts beside a database, also where it only reads. */
 const SUFFIXES = ["-wal", "-shm"] as const;
 
-/** What SQLite says where it may not make these files. */
+/** What SQLite says where it needs these files and may not make them. */
 const CANNOT_OPEN = "unable to open database file";
 
 /**
@@ -29,7 +29,6 @@ export function openReadOnly(folder: string): DatabaseSync {
     const made = SUFFIXES.map((suffix) => file + suffix).filter((path) => sizeOf(path) === undefined);
     const database = open(file);
     try {
-      database.exec("PRAGMA temp_store = MEMORY");
       checkOwner(database, folder);
       checkVersion(database, folder);
       return database;
@@ -42,25 +41,22 @@ export function openReadOnly(folder: string): DatabaseSync {
   });
 }
 
-/** Reads something at once: only that opens the file, and finds out whether it is locked. */
+/**
+ * Reads something at once: only that opens the file, and finds out whether it is locked. In a transaction that does not end
+ * it stays locked.
+ */
 function open(file: string): DatabaseSync {
+  const database = new DatabaseSync(file, { readOnly: true });
   try {
-    return tried(new DatabaseSync(file, { readOnly: true }));
-  } catch (error) {
-    const isReadOnlyFolder = (error as Error).message.startsWith(CANNOT_OPEN) && !sizeOf(`${file}-wal`);
-    if (!isReadOnlyFolder) throw error;
-    const path = encodeURI(file).replaceAll("?", "%3f").replaceAll("#", "%23");
-    return tried(new DatabaseSync(`file:${path}?immutable=1`, { readOnly: true }));
-  }
-}
-
-function tried(database: DatabaseSync): DatabaseSync {
-  try {
-    database.exec("PRAGMA busy_timeout = 0; SELECT count(*) FROM sqlite_master"); // A broker does not let go.
+    database.exec("PRAGMA temp_store = MEMORY; PRAGMA busy_timeout = 0"); // A broker does not let go.
+    database.exec("BEGIN; SELECT count(*) FROM sqlite_master");
     return database;
-  } catch (error) {
+  } catch (cause) {
     database.close();
-    throw error;
+    const isUnclosed = (cause as Error).message.startsWith(CANNOT_OPEN) && sizeOf(`${file}-wal`) !== undefined;
+    if (!isUnclosed) throw cause;
+    const why = `its broker has not closed it, and ${FILE_NAME}-wal cannot be read where nothing can be written`;
+    throw new MqError("store-failed", `Cannot open ${quote(file)}: ${why}; copy the folder elsewhere`, { cause });
   }
 }
 
