@@ -97,7 +97,7 @@ export class Connection implements Publisher, Subscriber, Holder {
   route: Route | undefined;
   /** How many of its events were recognized. */
   published = 0;
-  /** How many events were queued for it. */
+  /** How many events were queued for it, jobs and those of replays included. */
   delivered = 0;
   /** How many events were dropped because it had no room for them. */
   dropped = 0;

@@ -44,7 +44,10 @@ export class FanOut {
   #delivered = 0;
   #isScheduled = false;
 
-  /** How many events were queued for subscribers; one that goes to three counts three. Observers do not count. */
+  /**
+   * How many events were queued for subscribers, jobs and those of replays included; one that goes to three counts three.
+   * What is sampled for observers does not count.
+   */
   get delivered(): number {
     return this.#delivered;
   }
@@ -120,15 +123,22 @@ export class FanOut {
    *
    * @param subscriber The subscriber; it need not be in the router.
    * @param text Whole lines, each with its LF; or their bytes, which must not be changed afterwards.
+   * @param events How many events it has, which count as delivered. Default: 0, as in a response.
    */
-  send(subscriber: Subscriber, text: string | Uint8Array): void {
+  send(subscriber: Subscriber, text: string | Uint8Array, events: number = 0): void {
     if (subscriber.group !== undefined) this.deliver(subscriber.group);
     const bytes = encodeControl(subscriber, text);
     const isQueued = subscriber.queue.pushUrgent(bytes, MAX_RESPONSES_BYTES);
-    if (isQueued) this.#touched.add(subscriber.queue);
+    if (isQueued) this.#countSent(subscriber, events);
     else this.#calls.push(() => subscriber.overflow(bytes.length, 0));
     this.#schedule();
     this.notify();
+  }
+
+  #countSent(subscriber: Subscriber, events: number): void {
+    this.#touched.add(subscriber.queue);
+    subscriber.delivered += events;
+    this.#delivered += events;
   }
 
   /**

@@ -289,7 +289,7 @@ export class Groups {
     for (const [index, { tries, record }] of jobs.entries()) {
       text += `/job ${first + index} ${tries + 1} ${name} ${withHeaders(connection, record)}\n`;
     }
-    this.#options.fanOut.send(connection, text);
+    this.#options.fanOut.send(connection, text, jobs.length);
   }
 
   #publishDead({ name, options }: WorkGroup, job: FailedJob): void {

@@ -151,10 +151,10 @@ export class Replays {
   }
 
   /** Sends text as fast as it is read; returns false if the connection has ended. */
-  async #send(connection: Connection, parts: Iterable<string | Uint8Array>): Promise<boolean> {
-    for (const part of parts) {
+  async #send(connection: Connection, parts: Iterable<Part>): Promise<boolean> {
+    for (const { text, events } of parts) {
       if (!await connection.queue.drained() || connection.ended) return false;
-      this.#options.fanOut.send(connection, part);
+      this.#options.fanOut.send(connection, text, events);
     }
     return true;
   }
@@ -163,7 +163,7 @@ export class Replays {
   #sendTail(connection: Connection, { patterns, isLive }: ReplayRequest, progress: Progress): void {
     const { journal, fanOut, subscriptions } = this.#options;
     const { text, count } = journal.tail(progress.last, patterns.map(({ text }) => text));
-    for (const part of formatPast(connection, text, true)) fanOut.send(connection, part);
+    for (const part of formatPast(connection, text, true)) fanOut.send(connection, part.text, part.events);
     if (count > 0 || journal.lastId > progress.last) progress.last = journal.lastId;
     progress.events += count;
     if (isLive) subscriptions.add(connection, patterns);
@@ -183,6 +183,13 @@ interface Progress {
   events: number;
   characters: number;
   hasGap: boolean;
+}
+
+/** What is sent at once. */
+interface Part {
+  readonly text: string | Uint8Array;
+  /** How many events it has. */
+  readonly events: number;
 }
 
 /** Keeps the first records of a page. */
@@ -206,23 +213,27 @@ function takeOptions(tail: string): [options: Pick<ReplayRequest, "isLive" | "li
 }
 
 /** Writes records as a connection gets them: as `/past` lines, or as its codec writes events. */
-function formatPast(connection: Connection, text: string, hasHeaders: boolean): Iterable<string | Uint8Array> {
+function formatPast(connection: Connection, text: string, hasHeaders: boolean): Iterable<Part> {
   if (text === "") return [];
   const { codec: { format } } = connection;
   return format === undefined ? parts(formatLines(connection, text, hasHeaders)) : formatMessages(format, text);
 }
 
 /** Messages are no control lines, and so are sent as bytes. None is cut: a comment in its middle would end it. */
-function* formatMessages(format: EventFormat<Publication>, text: string): Generator<Uint8Array> {
+function* formatMessages(format: EventFormat<Publication>, text: string): Generator<Part> {
   let messages = "";
+  let events = 0;
   for (const record of recordsOf(text)) {
     const message = format.write(Publication.of(parseRecord(record)));
-    if (message !== undefined) messages += message + "\n";
+    if (message === undefined) continue;
+    messages += message + "\n";
+    events++;
     if (messages.length < SENT_CHARACTERS) continue;
-    yield encodeText(messages);
+    yield { text: encodeText(messages), events };
     messages = "";
+    events = 0;
   }
-  if (messages !== "") yield encodeText(messages);
+  if (messages !== "") yield { text: encodeText(messages), events };
 }
 
 function formatLines({ wanted }: Connection, text: string, hasHeaders: boolean): string {
@@ -240,12 +251,19 @@ function recordsOf(text: string): string[] {
   return text.slice(0, -1).split("\n");
 }
 
-/** Cuts whole lines into parts that are sent one after another. */
-function* parts(text: string): Generator<string> {
+/** Cuts whole lines, each with an event, into parts that are sent one after another. */
+function* parts(text: string): Generator<Part> {
   for (let start = 0; start < text.length;) {
     const cut = text.lastIndexOf("\n", start + SENT_CHARACTERS) + 1;
     const end = cut > start ? cut : text.indexOf("\n", start) + 1;
-    yield text.slice(start, end);
+    const part = text.slice(start, end);
+    yield { text: part, events: countLines(part) };
     start = end;
   }
+}
+
+function countLines(text: string): number {
+  let lines = 0;
+  for (let end = text.indexOf("\n"); end !== -1; end = text.indexOf("\n", end + 1)) lines++;
+  return lines;
 }

@@ -35,7 +35,7 @@ export interface Subscriber {
   readonly queue: WriteQueue;
   /** Its group. The router sets it. */
   group: SubscriberGroup | undefined;
-  /** How many events were queued for it. */
+  /** How many events were queued for it, jobs and those of replays included. */
   delivered: number;
   /**
    * Writes control lines as they are sent to it.

@@ -83,7 +83,7 @@ export class Metrics {
 function countersOf(broker: Broker): Readings {
   return [
     ["mq_events_published_total", "Events that were recognized and published.", () => broker.stats().published],
-    ["mq_events_delivered_total", "Events that were queued, once for each receiver.", () => broker.stats().delivered],
+    ["mq_events_delivered_total", "Events and jobs queued, once for each receiver.", () => broker.stats().delivered],
     ["mq_events_unrecognized_total", "Events that were not recognized.", () => broker.stats().unrecognized],
     ["mq_events_dropped_total", "Events that found no room in a connection's queue.", () => broker.stats().dropped],
     ["mq_dropped_bytes_total", "Bytes that were lost before a connection got them.", () => broker.stats().droppedBytes],

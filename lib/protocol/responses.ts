@@ -95,7 +95,7 @@ export interface ClientInfo {
   patternCount: number;
   /** How many of its events were recognized. */
   published: number;
-  /** How many events were queued for it. */
+  /** How many events were queued for it, jobs and those of replays included. */
   delivered: number;
   /** How many bytes wait in its write queue. */
   queuedBytes: number;
@@ -155,7 +155,7 @@ export interface BrokerStats {
   connections: number;
   /** Events that were published and recognized. */
   published: number;
-  /** Deliveries to listeners: an event for three listeners counts three. Observers do not count. */
+  /** Deliveries, of jobs and in replays, too: an event for three listeners counts three. Observers do not count. */
   delivered: number;
   /** Events that no pattern recognizes. */
   unrecognized: number;

@@ -55,6 +55,16 @@ Deno.test("13.5 /events sends what is stored behind Last-Event-ID or since, and 
   }
 });
 
+Deno.test("5.10 what /events sends of the store counts as delivered", async () => {
+  await using folder = tempFolder();
+  await using test = await startWeb({ events: [">"], store: await openStore({ folder: folder.path }) });
+  for (const length of [3, 100_000, 4]) await test.pub("n", "x".repeat(length));
+  const listener = await listen(test, "&since=first");
+  await take(listener, 3);
+  assertEquals(test.server.broker.clients().map(({ delivered }) => delivered), [3]);
+  await listener.leave();
+});
+
 Deno.test("13.6 /events ends, and says why, if what is stored cannot be read", async () => {
   await using folder = tempFolder();
   const store = await openStore({ folder: folder.path });

@@ -44,6 +44,20 @@ Deno.test("14.6 two members share the jobs, each job once, in the order of the l
   await until(async () => await counts(publisher) === "0 0 0 0 0", "all is done");
 });
 
+Deno.test("5.10 each delivery of a job counts, for the broker and for the member", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const [publisher, member] = await server.connect(2);
+  const delivered = () => [server.broker.stats(), ...server.broker.clients()].map(({ delivered }) => delivered);
+  await publish(publisher, "n 1", "n 2");
+  const [total, , own] = delivered();
+  const next = await join(member, 'work {"from":"first"} n');
+  assertEquals([await next(), await next()], ["1 1 n 1", "2 1 n 2"]);
+  await member.line("/nack 2");
+  assertEquals(await next(), "3 2 n 2");
+  assertEquals(delivered().toSpliced(1, 1), [total + 3, own + 3]);
+});
+
 Deno.test("14.7 the jobs of a member that goes are given to another at once, and count as tried", async () => {
   await using folder = tempFolder();
   await using server = await startStored(folder);

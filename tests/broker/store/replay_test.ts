@@ -36,6 +36,19 @@ Deno.test("14.3 a replay with live goes on without a gap or a double, while othe
   await publishing;
 });
 
+Deno.test("5.10 what a replay sends counts as delivered, whether it is on disk or not, and in parts", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const { broker } = server;
+  const [client] = await server.connect(1);
+  await client.ask("/unsub >");
+  for (const length of [10, 100_000, 20, 100_000]) await broker.publishConfirmed("n", "x".repeat(length));
+  const { id: last } = broker.publish("n", 5); // It may not be on disk yet.
+  await client.line("/replay first n");
+  await client.lines.find(`/replayed {"last":"${last}","events":5}`);
+  assertEquals([broker.stats().delivered, broker.clients()[0].delivered], [5, 5]);
+});
+
 Deno.test("14.3 a subscription with since goes on behind its last event when the broker comes back", async () => {
   await using folder = tempFolder();
   const server = await startStored(folder);
