@@ -5,6 +5,7 @@
  */
 import { decodeTime } from "@std/ulid";
 import { INBOX } from "../lib/protocol/event.ts";
+import type { LogReport } from "../lib/protocol/responses.ts";
 import type { Notice } from "./model.ts";
 
 const MAX_LISTED = 3;
@@ -80,6 +81,11 @@ export function describePatterns(patterns: Iterable<string>, most = MAX_LISTED, 
 /** Describes why a connection ended, as the rest of a sentence that begins with its name. */
 export function describeEnd(reason: string): string {
   return REASONS.get(reason) ?? `was disconnected: ${reason}`;
+}
+
+/** Describes why the store cannot be written; empty if it can. */
+export function describeFailure({ failed }: LogReport): string {
+  return failed === undefined ? "" : `The store has failed: ${failed}. Until it works again, no event is stored.`;
 }
 
 /** Breaks JSON into lines. It works on the text, since parsing would round large numbers. */

@@ -4,13 +4,13 @@
  * @module
  */
 import { clientPages } from "../lib/protocol/client_pages.ts";
-import type { BrokerStats, GroupReport, Hello } from "../lib/protocol/responses.ts";
+import type { BrokerStats, GroupReport, Hello, LogReport } from "../lib/protocol/responses.ts";
 import { BrokerConnection, CommandError } from "./broker_connection.ts";
 import { Colors, PALETTE } from "./colors.ts";
 import { byId, colorClass, make, setText } from "./dom.ts";
 import { EventList } from "./event_list.ts";
 import { setUpExplainRouting } from "./explain_routing.ts";
-import { count, formatRate, groupName } from "./format.ts";
+import { count, describeFailure, formatRate, groupName } from "./format.ts";
 import { GroupPanel } from "./group_panel.ts";
 import { describeWork } from "./groups.ts";
 import { Legend } from "./legend.ts";
@@ -23,7 +23,7 @@ import { SampleRatio } from "./sample_ratio.ts";
 import { StatusOverlay } from "./status_overlay.ts";
 import { followTheme } from "./theme.ts";
 
-/** How often `/clients`, `/stats` and `/groups` are asked for, and how often if the responses are long. */
+/** How often `/clients`, `/stats`, `/groups` and `/log` are asked for, and how often if the responses are long. */
 const POLL_MS = 1000;
 const POLL_MANY_MS = 5000;
 const MANY_CONNECTIONS = 500;
@@ -115,12 +115,17 @@ function clear(): void {
   picture.clear();
 }
 
-/** Asks for `/clients`, `/stats` and `/groups` again and again, until the connection is lost. */
+/** Asks for `/clients`, `/stats`, `/groups` and `/log` again and again, until the connection is lost. */
 async function poll(polled: Model): Promise<void> {
   while (model === polled) {
     try {
-      await Promise.all([readClients(polled), readStats(polled), readGroups(polled)]);
-      setText(byId("problem"), "");
+      const [problem] = await Promise.all([
+        readLog(polled),
+        readClients(polled),
+        readStats(polled),
+        readGroups(polled),
+      ]);
+      setText(byId("problem"), problem);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       if (error.code === "disconnected") return; // The next connection starts another poll.
@@ -130,6 +135,11 @@ async function poll(polled: Model): Promise<void> {
     const isLarge = polled.connections.size > MANY_CONNECTIONS;
     await new Promise((resolve) => setTimeout(resolve, isLarge ? POLL_MANY_MS : POLL_MS));
   }
+}
+
+/** Returns what is wrong with the store, if there is one. */
+async function readLog({ hello }: Model): Promise<string> {
+  return hello.store === undefined ? "" : describeFailure(await connection.request("/log") as LogReport);
 }
 
 async function readClients(polled: Model): Promise<void> {

@@ -38,7 +38,7 @@ export function drawStore(store: StoreFigures, height: number, isStale: boolean,
   if (height < 1) return [];
   const groups = sorted(store.groups ?? []).slice(0, Math.max(0, height - 2));
   const isCut = groups.length < (store.groups?.length ?? 0);
-  const head = drawLine([groupsOf(store, isCut ? ` (${groups.length} shown)` : ""), [logOf(store.log)]], width);
+  const head = drawLine([groupsOf(store, isCut ? ` (${groups.length} shown)` : ""), logOf(store.log)], width);
   if (groups.length === 0) return [isStale ? dim(head) : head];
   const table = drawTable(columnsOf(groups), groups.map(({ dead }) => dead > 0 ? red : plain), isStale, width);
   return [isStale ? dim(head) : head, ...table];
@@ -50,11 +50,13 @@ function groupsOf({ groups }: StoreFigures, shown: string): Piece {
     : [`${count(groups.length, "group")}${shown}`];
 }
 
-function logOf({ events, bytes, first }: LogReport): string {
+/** What the log has; while it cannot be written, why. */
+function logOf({ events, bytes, first, failed }: LogReport): Piece {
+  if (failed !== undefined) return [`  the store has failed: ${printable(failed)}`, red];
   const text = `  events in the log: ${events.toLocaleString("en-US")}`;
   return first === undefined
-    ? text
-    : `${text}  ${formatBytes(bytes)}  since ${formatDate(new Date(decodeTime(first)))}`;
+    ? [text]
+    : [`${text}  ${formatBytes(bytes)}  since ${formatDate(new Date(decodeTime(first)))}`];
 }
 
 /** The local date and time: `2026-03-01 13:05:59`. */

@@ -147,6 +147,11 @@ export class Journal {
     await committed.promise;
   }
 
+  /** Why the store cannot be written; undefined if it can, as far as is known. */
+  get failure(): string | undefined {
+    return this.#failure?.message;
+  }
+
   /** Whether the store is known not to work. */
   get hasFailed(): boolean {
     return this.#failure !== undefined;

@@ -56,13 +56,13 @@ export class StoreCommands {
    */
   constructor(options: StoreCommandOptions) {
     this.#options = options;
-    const { store } = options;
+    const { store, journal } = options;
     this.verbs = new Map<string, Handler>([
       ["replay", (connection, rest) => this.#replay(connection, rest)],
       ["once", (connection, rest) => this.#once(connection, rest)],
       ["delay", (connection, rest) => this.#delay(connection, rest)],
       ["cancel", permitted(PUBLISHERS, (connection, rest) => ask(connection, "cancel", this.#cancel(rest.trim())))],
-      ["log", () => formatOk("log", { ...store.log, syncMs: store.syncMs })],
+      ["log", () => formatOk("log", { ...store.log, syncMs: store.syncMs, failed: journal.failure })],
       ...new GroupCommands(options).verbs,
     ]);
   }

@@ -263,6 +263,8 @@ export interface LogReport {
   bytes: number;
   /** How long a receipt may be ahead of the disk, in milliseconds. */
   syncMs: number;
+  /** Why the store cannot be written, so that no event is stored now; undefined if it can. */
+  failed?: string;
 }
 
 /**

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import {
   count,
   describeEnd,
+  describeFailure,
   describePatterns,
   formatBytes,
   formatCompactRate,
@@ -80,4 +81,12 @@ Deno.test("summarize ends with the last other notice, but not about a client tha
   const left: Notice = { kind: "left", id: "a", name: "a", what: "left" };
   assertEquals(summarize([slow("a"), slow("b"), left]), "a left. b is slow");
   assertEquals(summarize([slow("a"), left]), "a left");
+});
+
+Deno.test("describeFailure says why the store cannot be written, and nothing if it can", () => {
+  const log = { events: 1, deleted: 0, bytes: 9, syncMs: 0 };
+  assertEquals([log, { ...log, failed: "Cannot write the store: database or disk is full" }].map(describeFailure), [
+    "",
+    "The store has failed: Cannot write the store: database or disk is full. Until it works again, no event is stored.",
+  ]);
 });

@@ -159,9 +159,11 @@ Deno.test("14.11 a store that fails gives no receipt, and events go on without i
   client.publish("create", 3);
   assertEquals(await listener.lines.next(), "create 3"); // The second was not published at all.
   assertEquals(server.told("mq.store"), [{ state: "failed", text: "The disk is on fire" }]);
+  assertEquals((await client.store.log()).failed, "The disk is on fire");
   store.isMended = true;
   while (server.told("mq.store").length < 2) await client.flush();
   assertEquals(server.told("mq.store")[1], { state: "mended", unstored: 2 });
+  assertEquals((await client.store.log()).failed, undefined);
   const stored = client.publishConfirmed("create", 4);
   await until(() => store.held === 1, "it is about to be written");
   store.let();
