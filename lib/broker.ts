@@ -39,7 +39,7 @@ import {
 import { isKey, MAX_KEY_CHARACTERS } from "./protocol/key.ts";
 import { BROKER_NAME, type EventHeaders, formatEvent, isClientName } from "./protocol/lines.ts";
 import { checkRecognizable } from "./protocol/pattern.ts";
-import { isLongerThan } from "./protocol/text.ts";
+import { isLongerThan, takeWord } from "./protocol/text.ts";
 import type { BrokerStats, ClientInfo, EventInfo, Receipt, StoreInfo, Why } from "./protocol/responses.ts";
 import type { Scope } from "./protocol/tokens.ts";
 import type { Store } from "./store/store.ts";
@@ -295,7 +295,7 @@ export class Broker implements AsyncDisposable {
    * ```
    */
   publish(name: string, data?: Json, options: DirectPublishOptions = {}): Receipt {
-    return this.#from(options, (publisher) => this.#publishDirectly(publisher, name, data, options));
+    return this.#from(name, options, (publisher) => this.#publishDirectly(publisher, name, data, options));
   }
 
   /**
@@ -327,7 +327,11 @@ export class Broker implements AsyncDisposable {
     if (key !== undefined && scope !== "listen") return await this.#publishOnce(key, name, data, options);
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const waiter = { settled: (error?: ProtocolError) => error === undefined ? resolve() : reject(error) };
-    const receipt = this.#from(options, (publisher) => this.#publishDirectly(publisher, name, data, options, waiter));
+    const receipt = this.#from(
+      name,
+      options,
+      (publisher) => this.#publishDirectly(publisher, name, data, options, waiter),
+    );
     if (receipt.stored) await promise;
     return receipt;
   }
@@ -339,7 +343,7 @@ export class Broker implements AsyncDisposable {
     options: DirectPublishOptions,
   ): Promise<Receipt> {
     const { promise, resolve, reject } = Promise.withResolvers<Receipt>();
-    this.#from(options, (publisher) => {
+    this.#from(name, options, (publisher) => {
       const publish = () => {
         const receipt = this.#publishDirectly(publisher, name, data, options, { settled: () => {} });
         return JSON.stringify(receipt);
@@ -381,7 +385,11 @@ export class Broker implements AsyncDisposable {
   }
 
   /** Has a publisher without a connection publish; what is refused is told. */
-  #from<T>({ from = "broker", scope = "all", limitBy }: DirectPublishOptions, publish: (from: Publisher) => T): T {
+  #from<T>(
+    name: string,
+    { from = "broker", scope = "all", limitBy }: DirectPublishOptions,
+    publish: (from: Publisher) => T,
+  ): T {
     if (this.#closing) throw new MqError("draining", "Cannot publish: the broker is going down");
     if (!isClientName(from)) throw new TypeError(`Cannot publish in the name of ${quote(from)}: it takes one word`);
     const publisher = this.#directPublishers.publisher(from, scope, limitBy);
@@ -389,7 +397,7 @@ export class Broker implements AsyncDisposable {
       return publish(publisher);
     } catch (error) {
       const isRefusal = error instanceof ProtocolError && error.code !== "unrecognized";
-      if (isRefusal) this.#systemEvents.refusedLine(publisher, error);
+      if (isRefusal) this.#systemEvents.refusedLine(publisher, error, name);
       throw error;
     }
   }
@@ -456,7 +464,7 @@ export class Broker implements AsyncDisposable {
       this.#publish(event, publisher);
     } catch (error) {
       if (!(error instanceof ProtocolError)) throw error;
-      this.#systemEvents.refusedLine(publisher, error);
+      this.#systemEvents.refusedLine(publisher, error, takeWord(event.line)[0]);
     }
   }
 

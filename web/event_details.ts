@@ -24,7 +24,10 @@ export function makeDetails(event: ShownEvent, address: string | undefined): HTM
     make(
       "dl",
       "",
-      ...facts([["event", name], ["from", from], ["to", receiversOf(event)], ["at", formatTime(id)], ["id", id]]),
+      ...facts([["event", name || "(none)"], ["from", from], ["to", receiversOf(event)], ["at", formatTime(id)], [
+        "id",
+        id,
+      ]]),
     ),
   );
 }

@@ -104,7 +104,7 @@ export class EventList {
     this.#rebuild();
   }
 
-  /** Without a filter, all dropped events are listed: for a refused one, `name` may be only a code. */
+  /** Without a filter, all that was dropped is listed, also refused lines that have no event. */
   #isListed({ name, from, subscribers, drop }: ShownEvent): boolean {
     const matches = this.#pattern.text === ">" && drop !== undefined || this.#pattern.matches(name);
     const id = this.#participant;

@@ -60,8 +60,9 @@ export function isInboxName(name: string): boolean {
   return name.startsWith(`${INBOX}.`);
 }
 
-/** Returns the name under which an event is shown: `_INBOX` for all replies, else its own name. */
+/** Returns the name under which an event is shown: `_INBOX` for all replies, else its own name; `a line` if it has none. */
 export function groupName(name: string): string {
+  if (name === "") return "a line";
   return isInboxName(name) ? INBOX : name;
 }
 

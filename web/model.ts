@@ -54,6 +54,7 @@ export interface Drop {
 /** An event, as the page shows it. */
 export interface ShownEvent {
   readonly id: string;
+  /** Empty for a refused line that has no event. */
   readonly name: string;
   readonly text: string;
   /** The id of the participant that published it. */
@@ -240,7 +241,7 @@ export class Model {
         return this.#dropped(id, data, String(data.event), this.#unrecognized(data), now);
       case "mq.refused":
         if (data.id === "" && data.name === BROKER_NAME) return notice("", "A connection", `was refused: ${data.text}`);
-        return this.#dropped(id, data, refusedName(data), refused(data), now);
+        return this.#dropped(id, data, String(data.event ?? ""), refused(data), now);
       case "mq.slow":
         if (connection !== undefined) Object.assign(connection, { isSlow: true, queuedBytes: data.queuedBytes });
         return notice(data.id, data.name, `is a slow consumer: ${formatBytes(Number(data.queuedBytes))} are queued`);
@@ -352,12 +353,10 @@ function storeState({ state, text, unstored }: SystemData): string {
 }
 
 function refused({ code, text }: SystemData): Drop {
-  return { why: `refused: ${code}`, text: `${text}.`, help: "The broker drops it. The publisher has to correct it." };
-}
-
-/** The name of a refused event: `mq.refused` has it only in its text, if at all. */
-function refusedName({ code, text }: SystemData): string {
-  return /^Cannot take (\S+): /.exec(String(text))?.[1] ?? String(code);
+  const remedy = code === "store-failed"
+    ? "It can be published again when the store works."
+    : "The publisher has to correct it.";
+  return { why: `refused: ${code}`, text: `${text}.`, help: `The broker drops it. ${remedy}` };
 }
 
 /** The patterns of a connection, of which `/clients` lists only the first: what is known besides them is kept. */

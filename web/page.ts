@@ -80,7 +80,7 @@ function event(line: EventLine): void {
 
 function show(event: ShownEvent): void {
   if (event.drop === undefined) sampleRatio.event();
-  addToLegend(groupName(event.name));
+  if (event.name !== "") addToLegend(groupName(event.name));
   eventList.add(event);
   picture.fly(event);
 }

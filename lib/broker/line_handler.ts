@@ -17,6 +17,7 @@ import type { Connection } from "./connection.ts";
 import type { FanOut } from "./fan_out.ts";
 import type { Callbacks } from "./options.ts";
 import { Publication } from "./publication.ts";
+import { eventIn } from "./publish_line.ts";
 import type { SystemEvents } from "./system_events.ts";
 
 /** What a control line begins with. */
@@ -114,7 +115,7 @@ export class LineHandler {
       else if (line.charCodeAt(0) === SLASH) this.#runCommand(connection, line);
       else if (!isBlank(line)) this.#options.publish(new Publication(line, connection.name), connection);
     } catch (error) {
-      this.refuse(connection, this.#asRefusal(error));
+      this.refuse(connection, this.#asRefusal(error), "-", connection.codec.decode ? "" : eventIn(line));
     }
   }
 
@@ -139,7 +140,7 @@ export class LineHandler {
     try {
       this.#options.commands.run(connection, verb, rest);
     } catch (error) {
-      this.refuse(connection, this.#asRefusal(error), responseSubject(verb, rest));
+      this.refuse(connection, this.#asRefusal(error), responseSubject(verb, rest), eventIn(line));
     }
   }
 
@@ -180,10 +181,11 @@ export class LineHandler {
    * @param connection The connection.
    * @param error Why it could not.
    * @param what Which line it was, as the response tells it.
+   * @param event The name of the event in it; empty if there is none.
    */
-  refuse(connection: Connection, error: ProtocolError, what = "-"): void {
+  refuse(connection: Connection, error: ProtocolError, what = "-", event = ""): void {
     if (connection.ended) return;
-    if (error.code !== "unrecognized") this.#options.systemEvents.refusedLine(connection, error);
+    if (error.code !== "unrecognized") this.#options.systemEvents.refusedLine(connection, error, event);
     const response = formatErr(what, error) + "\n";
     const isFatal = error instanceof FatalProtocolError;
     if (isFatal) this.#options.end(connection, { reason: error.code, closeMessage: response, graceMs: FAULT_GRACE_MS });

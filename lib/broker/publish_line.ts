@@ -14,6 +14,9 @@ import { PendingResponse } from "./response_queue.ts";
 /** The longest REF and verb that a response repeats, in UTF-16 code units. */
 export const MAX_WHAT_CHARACTERS = 64;
 
+/** The verbs that publish, and how many words stand between each and the headers or name of the event. */
+const WORDS_BEFORE_EVENT = new Map([["pub", 1], ["once", 2], ["delay", 2]]);
+
 /**
  * Reads `REF [HEADERS] NAME [DATA]`.
  *
@@ -39,6 +42,31 @@ export function parsePublish(rest: string, form: string, from: string): { ref: s
     throw new ProtocolError("bad-arguments", `Cannot publish: it is ${form}, ${what}`);
   }
   return { ref, event: new Publication(line, from, tail.startsWith("{") ? headers : undefined) };
+}
+
+/**
+ * Finds the event in a line that publishes one.
+ *
+ * @param line An event line, or a control line.
+ * @returns The word where its name is to be, whatever that is; empty if there is none.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * const lines = ["create 1", "/pub 7 create 1", '/delay 7 1h {"hops":2} create', "/sub create", "/pub"];
+ * assertEquals(lines.map(eventIn), ["create", "create", "create", "", ""]);
+ * ```
+ */
+export function eventIn(line: string): string {
+  if (!line.startsWith("/")) return takeWord(line)[0];
+  const [verb, tail] = takeWord(line.slice(1));
+  const words = WORDS_BEFORE_EVENT.get(verb);
+  if (words === undefined) return "";
+  let rest = tail;
+  for (let word = 0; word < words; word++) [, rest] = takeWord(rest);
+  if (rest.startsWith("{")) [, rest] = takeWord(rest);
+  return takeWord(rest)[0];
 }
 
 /** The receipt of an event that is stored: it is sent when the event is on disk. */

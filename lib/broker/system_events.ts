@@ -5,6 +5,7 @@
  */
 import type { Notice } from "../net/codec.ts";
 import type { MqError, ProtocolError } from "../protocol/errors.ts";
+import { isName } from "../protocol/event.ts";
 import { BROKER_NAME } from "../protocol/lines.ts";
 import { copySubstring } from "../protocol/text.ts";
 import type { Connection } from "./connection.ts";
@@ -110,11 +111,13 @@ export class SystemEvents {
     if (connection.causes.count(key) === 1) this.#add(connection, name, data);
   }
 
-  /** A line was refused. Data that does not fit is counted for each event by itself. */
-  refusedLine(publisher: Publisher, { code, message }: Pick<ProtocolError, "code" | "message">): void {
+  /** A line was refused. Data that does not fit is counted for each event by itself. `event` is the name of the event in it. */
+  refusedLine(publisher: Publisher, { code, message }: Pick<ProtocolError, "code" | "message">, event = ""): void {
     this.refused++;
-    const cause = code === "invalid-data" ? `${code} ${publisher.route!.name}` : code;
-    this.#add(publisher, "mq.refused", { code, text: message, times: publisher.causes.count(cause) });
+    const isInvalid = code === "invalid-data";
+    const name = isInvalid ? publisher.route!.name : event;
+    const times = publisher.causes.count(isInvalid ? `${code} ${name}` : code);
+    this.#add(publisher, "mq.refused", { code, text: message, ...(isName(name) && { event: name }), times });
   }
 
   /** A connection was not accepted. */

@@ -125,7 +125,7 @@ Deno.test("Broker.publish reports refused and unrecognized events under the publ
     told,
     [1, 2].flatMap((times): typeof told => [
       ["mq.unrecognized", { id: "", name: "http", event: "bogus", times }],
-      ["mq.refused", { id: "", name: "http", code: "forbidden", text: forbidden, times }],
+      ["mq.refused", { id: "", name: "http", code: "forbidden", event: "create", text: forbidden, times }],
     ]),
   );
   assertEquals([broker.stats().unrecognized, broker.stats().refused], [2, 2]);

@@ -168,7 +168,7 @@ Deno.test("13.15 the rate limit applies to the POSTs of an address, over all con
   assertEquals(refusalIn(answer), [429, "rate-limited"]);
   assertEquals(answer.headers.get("retry-after"), "1");
   const [{ text: _, ...told }] = test.server.told("mq.refused");
-  assertEquals(told, { id: "", name: "http", code: "rate-limited", times: 1 });
+  assertEquals(told, { id: "", name: "http", code: "rate-limited", event: "create", times: 1 });
   await until(async () => (await publish()).status === 202, "the rate has recovered");
 });
 

@@ -97,20 +97,23 @@ export class ModelBroker {
     if (client.isOut) return;
     const [first, ...words] = line.split(" ");
     if (client.scope === undefined && first !== "/hello") return this.#refuse(client, "hello", "unauthorized");
-    if (!first.startsWith("/")) return this.#attempt(client, "-", () => void this.#publish(client, line));
+    if (!first.startsWith("/")) {
+      return this.#attempt(client, "-", () => void this.#publish(client, line), first);
+    }
     client.speaksControl = true;
     if (first === "/quit") return this.#end(client, "quit", "/bye");
     const what = first === "/pub" ? words[0] : first.slice(1);
-    this.#attempt(client, what, () => this.#carryOut(client, first.slice(1), words));
+    const event = first === "/pub" ? words[1] : undefined;
+    this.#attempt(client, what, () => this.#carryOut(client, first.slice(1), words), event);
   }
 
-  #attempt(client: ModelClient, what: string, carryOut: () => string | void): void {
+  #attempt(client: ModelClient, what: string, carryOut: () => string | void, event?: string): void {
     try {
       const answer = carryOut();
       if (answer !== undefined) client.received.push(answer);
     } catch (error) {
       if (!(error instanceof Refusal)) throw error;
-      this.#refuse(client, what, error.code);
+      this.#refuse(client, what, error.code, event);
     }
   }
 
@@ -120,10 +123,11 @@ export class ModelBroker {
     return carryOut(client, words);
   }
 
-  #refuse(client: ModelClient, what: string, code: string): void {
+  #refuse(client: ModelClient, what: string, code: string, event = ""): void {
     if (code !== "unrecognized") {
       this.counts.refused++;
-      this.#announce("mq.refused", { name: client.name, code, times: countRefusal(client, code) });
+      const about = isName(event) ? { code, event } : { code };
+      this.#announce("mq.refused", { name: client.name, ...about, times: countRefusal(client, code) });
     }
     const answer = `/err ${what} ${code}`;
     const isAnswered = client.speaksControl && (code !== "unrecognized" || what !== "-");

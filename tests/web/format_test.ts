@@ -83,6 +83,10 @@ Deno.test("summarize ends with the last other notice, but not about a client tha
   assertEquals(summarize([slow("a"), left]), "a left");
 });
 
+Deno.test("groupName names a refused line without an event", () => {
+  assertEquals(["order.paid", "_INBOX.x.1", ""].map(groupName), ["order.paid", "_INBOX", "a line"]);
+});
+
 Deno.test("describeFailure says why the store cannot be written, and nothing if it can", () => {
   const log = { events: 1, deleted: 0, bytes: 9, syncMs: 0 };
   assertEquals([log, { ...log, failed: "Cannot write the store: database or disk is full" }].map(describeFailure), [

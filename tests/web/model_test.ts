@@ -168,9 +168,17 @@ Deno.test("Model explains how to make the broker recognize an event", () => {
 Deno.test("Model explains a refused event in the broker's words", () => {
   const text = "Cannot take order.paid: its data must be object";
   const { name, drop } = eventOf(
-    tell(makeModel(), "refused", { id: "a", name: "shop", code: "invalid-data", text, times: 1 }),
+    tell(makeModel(), "refused", { id: "a", name: "shop", code: "invalid-data", text, event: "order.paid", times: 1 }),
   );
   assertEquals([name, drop?.why, drop?.text], ["order.paid", "refused: invalid-data", `${text}.`]);
+});
+
+Deno.test("Model does not take the code of a refused line for the name of an event", () => {
+  const about = { id: "a", name: "shop", text: "Cannot write the store: database or disk is full", times: 1 };
+  const stored = eventOf(tell(makeModel(), "refused", { ...about, code: "store-failed", event: "order.paid" }));
+  assertEquals([stored.name, stored.drop?.why], ["order.paid", "refused: store-failed"]);
+  assertEquals(stored.drop?.help, "The broker drops it. It can be published again when the store works.");
+  assertEquals(eventOf(tell(makeModel(), "refused", { ...about, code: "bad-verb" })).name, "");
 });
 
 Deno.test("Model reports a rejected connection, which it never listed", () => {
@@ -312,7 +320,9 @@ Deno.test("Model marks http as idle after five seconds without a POST, until the
 Deno.test("Model shows refused and unrecognized POSTs as dropped events from http, and does not count them", () => {
   const model = makeModel();
   const text = "Cannot take order.paid: its data must be object";
-  const refused = eventOf(tell(model, "refused", { id: "", name: "http", code: "invalid-data", text, times: 1 }));
+  const refused = eventOf(
+    tell(model, "refused", { id: "", name: "http", code: "invalid-data", text, event: "order.paid", times: 1 }),
+  );
   assertEquals([refused.name, refused.from, refused.fromName], ["order.paid", "http", "http"]);
   const unrecognized = eventOf(tell(model, "unrecognized", { id: "", name: "http", event: "archive", times: 1 }));
   assertEquals([unrecognized.from, unrecognized.drop?.why], ["http", "not recognized"]);

@@ -156,6 +156,7 @@ Deno.test("14.11 a store that fails gives no receipt, and events go on without i
   const error = await assertRejects(() => lost, ProtocolError, "The disk is on fire");
   assertEquals(error.code, "store-failed");
   await assertRejects(() => client.publishConfirmed("create", 2), ProtocolError, "The disk is on fire");
+  assertEquals(server.told("mq.refused").map(({ code, event }) => [code, event]), [["store-failed", "create"]]);
   client.publish("create", 3);
   assertEquals(await listener.lines.next(), "create 3"); // The second was not published at all.
   assertEquals(server.told("mq.store"), [{ state: "failed", text: "The disk is on fire" }]);
