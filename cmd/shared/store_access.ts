@@ -57,6 +57,7 @@ export function warnOfUnstoredPatterns(
   const unmatched = patterns.filter((text) => !stored.some((pattern) => pattern.overlaps(new Pattern(text))));
   if (unmatched.length === 0) return false;
   const which = `${formatPatterns(unmatched.map(quote))} ${unmatched.length === 1 ? "matches" : "match"}`;
-  io.stderr.line(`mq ${command}: the broker stores no event that ${which}; it stores ${formatPatterns(keep)}`);
+  const what = keep.includes(">") ? "all events that it recognizes" : formatPatterns(keep);
+  io.stderr.line(`mq ${command}: the broker stores no event that ${which}; it stores ${what}`);
   return true;
 }

@@ -86,7 +86,7 @@ export class GroupCommands {
     const [word, tail] = takeWord(rest);
     const group = checkGroupName(word);
     const [{ from, ahead, ...options }, texts] = takeJoinOptions(tail);
-    const patterns = parsePatterns("join", texts, maxPatterns);
+    const patterns = parsePatterns("join", texts, maxPatterns, "GROUP PATTERN...");
     subscriptions.checkNew(connection.scope!, patterns);
     const after = from === "new" ? undefined : parseReplayStart(from, Date.now());
     journal.check();

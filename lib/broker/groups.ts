@@ -7,7 +7,7 @@ import { decodeData, type Json } from "../protocol/data.ts";
 import type { MemoryBudget } from "../net/memory.ts";
 import { ProtocolError, quote } from "../protocol/errors.ts";
 import { formatHeaders } from "../protocol/lines.ts";
-import { Pattern } from "../protocol/pattern.ts";
+import { formatPatterns, Pattern } from "../protocol/pattern.ts";
 import { takeWord } from "../protocol/text.ts";
 import { ID_CHARACTERS, parseRecord } from "../store/record.ts";
 import type { FailedJob, GroupInfo, GroupOptions, Job, Purged, Store } from "../store/store.ts";
@@ -54,6 +54,9 @@ export interface GroupReport extends GroupInfo {
   /** The names of the members. */
   readonly members: readonly string[];
 }
+
+/** How many patterns of a group an error shows. */
+const MAX_SHOWN = 5;
 
 /** How many groups there may be. */
 const MAX_GROUPS = 1000;
@@ -249,7 +252,8 @@ export class Groups {
     return this.#inTurn(name, async () => {
       const { length } = this.get(name).members;
       if (length > 0) {
-        throw new ProtocolError("group-differs", `Cannot forget the group ${quote(name)}: it has members (${length})`);
+        const why = `it has members (${length}); end them first`;
+        throw new ProtocolError("group-differs", `Cannot forget the group ${quote(name)}: ${why}`);
       }
       const forget = () => this.#options.journal.carryOut({ do: "forget", group: name });
       await this.get(name).hold(forget); // What was taken of it is given back to it, and to no other of its name.
@@ -313,12 +317,19 @@ function checkSame(group: WorkGroup, patterns: readonly string[], options: Group
   if (group.members.length === 0) return;
   const own = JSON.stringify([[...group.patterns].sort(), group.options]);
   if (own === JSON.stringify([[...patterns].sort(), options])) return;
-  const { ackMs, tries, dead } = group.options;
-  const has = `${group.patterns.join(" ")} with ${JSON.stringify({ ackMs, tries, dead })}`;
-  throw new ProtocolError(
-    "group-differs",
-    `Cannot join ${quote(group.name)} otherwise than its members: it has ${has}`,
-  );
+  const problem = `Cannot join ${quote(group.name)} otherwise than its members, who have joined ${describe(group)}`;
+  throw new ProtocolError("group-differs", `${problem}; join as they did, end them first, or use another group`);
+}
+
+/** How the members of a group have joined it, as the end of a sentence. */
+function describe({ patterns, options: { ackMs, tries, dead } }: WorkGroup): string {
+  const [often, deadJobs] = [
+    tries === 1 ? "1 try" : `${tries} tries`,
+    dead === null ? "no event" : `the event ${dead}`,
+  ];
+  return `for ${
+    formatPatterns(patterns, MAX_SHOWN, " ")
+  } with ${often}, ${ackMs} ms for a job and ${deadJobs} for dead jobs`;
 }
 
 /** A record with those of its headers that a connection has asked for. */

@@ -80,7 +80,7 @@ export class Replays {
     const after = parseReplayStart(from, Date.now());
     const [options, texts] = takeOptions(tail);
     const { subscriptions, maxPatterns } = this.#options;
-    const patterns = parsePatterns("replay", texts, maxPatterns);
+    const patterns = parsePatterns("replay", texts, maxPatterns, "FROM PATTERN...");
     subscriptions.checkNew(connection.scope!, patterns);
     connection.subscribed.checkAdd(patterns, maxPatterns);
     if (connection.replaying !== undefined) {

@@ -40,7 +40,7 @@ export const HELP: string = [
 export const STORE_HELP: string = [
   "/replay FROM PATTERN...   what is stored: /replay 1h order.*; FROM may be first, an id or a time",
   "/once REF KEY NAME [DATA] publish once, however often it is sent with that key",
-  "/delay REF 10s NAME [DATA]    publish later; /cancel ID does not",
+  "/delay REF 10s NAME [DATA]    publish later; /cancel ID discards it",
   "/join GROUP PATTERN...    get jobs; /ack N, /nack N [DELAY] [WHY], /bury N, /touch N; /leave GROUP",
   "/groups   /log            what groups there are, and what is stored",
   "/peek GROUP dead          what could not be done; /kick GROUP all, /purge GROUP dead, /forget GROUP",
@@ -390,6 +390,7 @@ export function parseHello(text: string): HelloArguments {
  * @param verb The verb, for the error.
  * @param rest The patterns.
  * @param limit How many different patterns are allowed.
+ * @param form What stands behind the verb, for the error.
  * @returns The patterns, at least one, each once.
  * @throws {ProtocolError} With the code `bad-pattern`, `too-many-patterns`, or `bad-arguments` if there is none.
  *
@@ -400,7 +401,7 @@ export function parseHello(text: string): HelloArguments {
  * assertEquals(parsePatterns("sub", "order.*  user.>", 1000).map(({ text }) => text), ["order.*", "user.>"]);
  * ```
  */
-export function parsePatterns(verb: string, rest: string, limit: number): Pattern[] {
+export function parsePatterns(verb: string, rest: string, limit: number, form = "PATTERN..."): Pattern[] {
   const texts = new Set<string>();
   for (let [word, tail] = ["", rest]; tail !== "";) {
     [word, tail] = takeWord(tail);
@@ -411,7 +412,7 @@ export function parsePatterns(verb: string, rest: string, limit: number): Patter
   if (texts.size === 0) {
     throw new ProtocolError(
       "bad-arguments",
-      `Cannot carry out /${verb} without a pattern: it is "/${verb} PATTERN..."`,
+      `Cannot carry out /${verb} without a pattern: it is "/${verb} ${form}"`,
     );
   }
   return Array.from(texts, (text) => new Pattern(text));

@@ -61,7 +61,7 @@ const ROWS: Row[] = [
   {
     args: "log mq.dead nothing",
     code: 0,
-    stderr: 'mq log: the broker stores no event that "mq.dead" matches; it stores >\n',
+    stderr: 'mq log: the broker stores no event that "mq.dead" matches; it stores all events that it recognizes\n',
   },
 
   // mq logger
@@ -260,7 +260,7 @@ Deno.test("mq groups forget refuses a group that has members, with --yes or with
   await using client = await connect({ hostname: "127.0.0.1", port: server.port });
   await client.consume("mail", "n", () => {}).ready;
   const outcome = await mq(["groups", "forget", "mail", "--yes", "-s", `127.0.0.1:${server.port}`]);
-  const stderr = 'mq groups forget: Cannot forget the group "mail": it has members (1)\n';
+  const stderr = 'mq groups forget: Cannot forget the group "mail": it has members (1); end them first\n';
   assertEquals(outcome, { code: 1, stdout: "", stderr });
 });
 

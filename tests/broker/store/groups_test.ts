@@ -154,6 +154,18 @@ Deno.test("14.6 jobs survive a restart of the broker: what is not acknowledged c
   await until(async () => await counts(publisher) === "0 0 0 0 0", "all is done");
 });
 
+Deno.test("a /join or /replay without a pattern is told its form, and /help what /cancel does", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  const [client] = await server.connect(1);
+  await client.line("/replay first", "/join work", "/help");
+  const problem = (verb: string, form: string) =>
+    `/err ${verb} bad-arguments Cannot carry out /${verb} without a pattern: it is "/${verb} ${form}"`;
+  assertEquals(await client.lines.next(), problem("replay", "FROM PATTERN..."));
+  assertEquals(await client.lines.next(), problem("join", "GROUP PATTERN..."));
+  assertEquals((await client.lines.find("/# /delay"))!.endsWith("publish later; /cancel ID discards it"), true);
+});
+
 Deno.test("14.6 a group may be joined otherwise only if it has no members", async () => {
   await using folder = tempFolder();
   await using server = await startStored(folder);
@@ -161,8 +173,10 @@ Deno.test("14.6 a group may be joined otherwise only if it has no members", asyn
   await join(one, 'work {"tries":3} n');
   await two.line("/unsub >", "/join work other", '/join work {"tries":4} n', '/join work {"ackMs":30000,"ahead":1} n');
   await two.lines.find("/ok unsub");
+  const problem = '/err join group-differs Cannot join "work" otherwise than its members, who have joined for n ' +
+    "with 3 tries, 30000 ms for a job and no event for dead jobs";
   for (const _line of [1, 2]) {
-    assertEquals((await two.lines.next())!.split(" ", 3).join(" "), "/err join group-differs");
+    assertEquals(await two.lines.next(), `${problem}; join as they did, end them first, or use another group`);
   }
   assertEquals(
     (await two.lines.next())!.startsWith('/ok join {"group":"work","patterns":["n"],"ackMs":30000,"tries":3'),
