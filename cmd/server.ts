@@ -279,7 +279,7 @@ async function listenWithHint<T>(flags: PlaceFlags, listen: () => Promise<T>): P
 function hintFor({ code }: MqError, [port, host]: PlaceFlags): string {
   switch (code) {
     case "address-in-use":
-      return `choose another port with ${port}, or stop that program`;
+      return `choose another port with ${port}, or try again when it is free`;
     case "bad-certificate":
       return "--tls-cert takes a certificate and --tls-key its private key, both in PEM format";
     case "classic":

@@ -936,7 +936,7 @@ Deno.test("Broker.listen reports a port that is in use", async () => {
   await using second = new Broker();
   const error = await assertRejects(() => second.listen({ hostname: "127.0.0.1", port: server.port }), MqError);
   assertEquals(error.code, "address-in-use");
-  assertEquals(error.message, `Cannot listen on 127.0.0.1:${server.port}: another program does already`);
+  assertEquals(error.message, `Cannot listen on 127.0.0.1:${server.port}: the port is in use`);
 });
 
 Deno.test("Broker.listen rejects an address that is not local with cannot-listen", async () => {

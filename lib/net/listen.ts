@@ -236,7 +236,7 @@ function explain(cause: unknown, address: { hostname: string; port: number }, tl
   }
   const where = formatAddress(address);
   if (cause instanceof Deno.errors.AddrInUse) {
-    return new MqError("address-in-use", `Cannot listen on ${where}: another program does already`, { cause });
+    return new MqError("address-in-use", `Cannot listen on ${where}: the port is in use`, { cause });
   }
   return new MqError("cannot-listen", `Cannot listen on ${where}: ${reasonOf(cause)}`, { cause });
 }

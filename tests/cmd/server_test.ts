@@ -363,7 +363,7 @@ Deno.test("mq server reports that its port is in use", async () => {
   await using _ = program;
   const { code, stderr } = await mq(["server", "--port", String(port)]);
   assertEquals(code, 1);
-  assertMatch(stderr, /^mq server: Cannot listen on .*: another program does already; choose another port /);
+  assertMatch(stderr, /^mq server: Cannot listen on .*: the port is in use; choose another port /);
 });
 
 Deno.test("mq server logs each event published over HTTP, and what is refused", async () => {

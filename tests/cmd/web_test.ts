@@ -142,7 +142,7 @@ Deno.test("mq server reports that the port of --web is in use", async () => {
   const { code, stderr } = await mq(["server", "--port", "0", "--web", place]);
   assertEquals([code, stderr], [
     1,
-    `mq server: Cannot listen on ${place}: another program does already; choose another port with --web, or stop that program\n`,
+    `mq server: Cannot listen on ${place}: the port is in use; choose another port with --web, or try again when it is free\n`,
   ]);
 });
 
