@@ -23,9 +23,14 @@ import { checkStore } from "./shared/store_access.ts";
 
 const flags = {
   ...brokerFlags,
-  in: option("DURATION", "Publish it later: after 10s, 15m, 1h or 7d. The broker keeps it until then.", delay, {
-    suggestFor: ["delay", "after", "later", "wait"],
-  }),
+  in: option(
+    "DURATION",
+    "Publish it later: after 10s, 15m, 1h or up to 3650d. The broker keeps it until then.",
+    delay,
+    {
+      suggestFor: ["delay", "after", "later", "wait"],
+    },
+  ),
   key: option("WORD", "Publish it once, however often it is tried with this key within two minutes.", eventKey, {
     suggestFor: ["once", "id", "idempotency-key", "dedup"],
   }),

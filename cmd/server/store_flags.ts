@@ -61,12 +61,19 @@ export async function openStoreOf(
   return { options: { store, keep }, settings };
 }
 
+/** What to do about a store that cannot be opened, by the code of the error. */
+const ADVICE = new Map([
+  ["store-damaged", "mq store export prints what can be read of it"],
+  ["store-in-use", "stop that program, or use another folder"],
+]);
+
 async function openWithAdvice(options: StoreOptions): Promise<Store> {
   try {
     return await openStore(options);
   } catch (error) {
-    if (!(error instanceof MqError) || error.code !== "store-damaged") throw error;
-    throw new MqError(error.code, `${error.message}; mq store export prints what can be read of it`, { cause: error });
+    const advice = error instanceof MqError ? ADVICE.get(error.code) : undefined;
+    if (!(error instanceof MqError) || advice === undefined) throw error;
+    throw new MqError(error.code, `${error.message}; ${advice}`, { cause: error });
   }
 }
 

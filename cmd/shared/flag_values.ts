@@ -73,13 +73,13 @@ export function duration(text: string): number {
 
 /** Parses an age to milliseconds: `30s`, `12h`, `7d`. */
 export function age(text: string): number {
-  return longDuration(text, "an age such as 30m, 12h or 7d", suggestDuration(text));
+  return longDuration(text, "an age of at most 3650d, such as 30m, 12h or 7d", suggestDuration(text));
 }
 
 /** Parses how long something is to wait, to milliseconds: `10s`, `15m`, `7d`. */
 export function delay(text: string): number {
   const likely = /^[1-9]\d{0,8}$/.test(text) ? `${text}s` : suggestDuration(text);
-  return longDuration(text, "a duration such as 10s, 15m, 1h or 7d", likely);
+  return longDuration(text, "a duration of at most 3650d, such as 10s, 15m, 1h or 7d", likely);
 }
 
 /** Parses a duration of at most ten years, to milliseconds. */

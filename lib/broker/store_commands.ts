@@ -99,7 +99,7 @@ export class StoreCommands {
   /** `/delay REF DURATION [HEADERS] NAME [DATA]` */
   #delay(connection: Connection, rest: string): Response {
     const { journal, delays, check, events } = this.#options;
-    const form = '"/delay REF DURATION NAME [DATA]", with a DURATION such as 10s, 15m, 1h or 7d';
+    const form = '"/delay REF DURATION NAME [DATA]", with a DURATION of at most 3650d, such as 10s, 15m, 1h or 7d';
     const [ref, tail] = takeWord(rest);
     const [duration, published] = takeWord(tail);
     const { event } = parsePublish(`${ref} ${published}`, form, connection.name);

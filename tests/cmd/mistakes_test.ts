@@ -382,15 +382,15 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ["pub create --once", "mq pub: unknown flag --once\nTry: mq pub --key WORD"],
   [
     "pub create --in 5",
-    'mq pub: --in takes a duration such as 10s, 15m, 1h or 7d, not "5"; did you mean 5s?\nTry: mq pub --in 5s',
+    'mq pub: --in takes a duration of at most 3650d, such as 10s, 15m, 1h or 7d, not "5"; did you mean 5s?\nTry: mq pub --in 5s',
   ],
   [
     "pub create --in tomorrow",
-    'mq pub: --in takes a duration such as 10s, 15m, 1h or 7d, not "tomorrow"\nTry: mq pub --help',
+    'mq pub: --in takes a duration of at most 3650d, such as 10s, 15m, 1h or 7d, not "tomorrow"\nTry: mq pub --help',
   ],
   [
     "pub create --in 20000d",
-    'mq pub: --in takes a duration such as 10s, 15m, 1h or 7d, not "20000d"\nTry: mq pub --help',
+    'mq pub: --in takes a duration of at most 3650d, such as 10s, 15m, 1h or 7d, not "20000d"\nTry: mq pub --help',
   ],
   [
     "pub create --key 'a b'",
@@ -481,12 +481,12 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ],
   [
     "server --store data --keep-for 30days",
-    'mq server: --keep-for takes an age such as 30m, 12h or 7d, not "30days"; did you mean 30d?\n' +
+    'mq server: --keep-for takes an age of at most 3650d, such as 30m, 12h or 7d, not "30days"; did you mean 30d?\n' +
     "Try: mq server --keep-for 30d",
   ],
   [
     "server --store data --keep-for 5",
-    'mq server: --keep-for takes an age such as 30m, 12h or 7d, not "5"\nTry: mq server --help',
+    'mq server: --keep-for takes an age of at most 3650d, such as 30m, 12h or 7d, not "5"\nTry: mq server --help',
   ],
   [
     "server --store data --keep-bytes 1GB",

@@ -151,5 +151,5 @@ Deno.test("mq server says what is wrong with the folder of its store", async () 
   assertEquals(await said(file), `mq server: Cannot write in the folder ${quoted}: it is a file\n`);
   await using _ = await startStored(folder);
   const inUse = `The store in ${JSON.stringify(folder.path)} is in use by another program`;
-  assertEquals(await said(folder.path), `mq server: ${inUse}\n`);
+  assertEquals(await said(folder.path), `mq server: ${inUse}; stop that program, or use another folder\n`);
 });

@@ -80,8 +80,8 @@ const ROWS: Row[] = [
   {
     args: "server --host 127.0.0.1 --port PORT",
     code: 1,
-    stderr: "mq server: Cannot listen on 127.0.0.1:PORT: another program does already; " +
-      "choose another port with --port, or stop that program\n",
+    stderr: "mq server: Cannot listen on 127.0.0.1:PORT: the port is in use; " +
+      "choose another port with --port, or try again when it is free\n",
   },
   {
     args: "server --host 192.0.2.1 --port 0",
@@ -123,8 +123,8 @@ const ROWS: Row[] = [
   {
     args: "server --port 0 --classic json --classic-port PORT --host 127.0.0.1",
     code: 1,
-    stderr: "mq server: Cannot listen on 127.0.0.1:PORT: another program does already; " +
-      "choose another port with --classic-port, or stop that program\n",
+    stderr: "mq server: Cannot listen on 127.0.0.1:PORT: the port is in use; " +
+      "choose another port with --classic-port, or try again when it is free\n",
   },
   {
     args: "server --slow",
@@ -381,7 +381,7 @@ takes the event back. With --key, try again with the same key if there was no re
 Flags:
   -s, --server HOST:PORT  The address of the broker; mqs://HOST:PORT for TLS. Default: $MQ_URL, or localhost:3001.
       --tls-ca FILE       The certificate, or CA certificate, to trust with mqs://. Default: $MQ_TLS_CA.
-      --in DURATION       Publish it later: after 10s, 15m, 1h or 7d. The broker keeps it until then.
+      --in DURATION       Publish it later: after 10s, 15m, 1h or up to 3650d. The broker keeps it until then.
       --key WORD          Publish it once, however often it is tried with this key within two minutes.
       --json-data         Refuse data that is not JSON.
       --json              Print one JSON object per line: {id, at, from, event, data}.

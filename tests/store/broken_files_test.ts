@@ -188,7 +188,10 @@ Deno.test("a second broker on the same folder is refused, and the first goes on"
   const [client, ledger] = [await server.connect(), new Ledger()];
   await ledger.publish(client);
   const refused = await StoredServer.refused(folder.path);
-  assertRefused(refused, /^mq server: The store in "\S+" is in use by another program$/);
+  assertRefused(
+    refused,
+    /^mq server: The store in "\S+" is in use by another program; stop that program, or use another folder$/,
+  );
   await ledger.publish(client);
   await ledger.check(client);
   await server.end("SIGKILL");
