@@ -4,6 +4,7 @@
  * @module
  */
 import { parseDuration } from "../../lib/protocol/duration.ts";
+import { systemReason } from "../../lib/protocol/system_reason.ts";
 import { InvalidValueError, UnusableValueError } from "./errors.ts";
 import { quoteIfNeeded, suggest } from "./suggestions.ts";
 
@@ -140,7 +141,7 @@ function describeReadError(path: string, error: Error): string {
   if (error instanceof Deno.errors.NotFound) return `no such file: ${file}`;
   if (error instanceof Deno.errors.PermissionDenied) return `cannot read ${file}: permission denied`;
   if (error instanceof Deno.errors.IsADirectory) return `cannot read ${file}: it is a directory`;
-  return `cannot read ${file}: ${error.message}`;
+  return `cannot read ${file}: ${systemReason(error)}`;
 }
 
 /** Parses the path of a folder, which need not exist. */

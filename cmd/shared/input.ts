@@ -6,7 +6,7 @@
 import type { ByteReader } from "../../lib/net/transport.ts";
 import { LineReader } from "../../lib/net/line_reader.ts";
 import { ConnectionError, MqError, type ProtocolError } from "../../lib/protocol/errors.ts";
-import { systemMessage } from "./sink.ts";
+import { systemReason } from "../../lib/protocol/system_reason.ts";
 
 /** Callbacks for lines; lines are numbered from 1. */
 export interface InputObserver {
@@ -50,7 +50,7 @@ export async function readInput(
   } catch (error) {
     if (signal.aborted && error === signal.reason) return;
     const isOfSource = error instanceof ConnectionError && error.code === "disconnected";
-    throw isOfSource ? new MqError("cannot-read", `Cannot read stdin: ${systemMessage(error.cause)}`) : error;
+    throw isOfSource ? new MqError("cannot-read", `Cannot read stdin: ${systemReason(error.cause)}`) : error;
   }
 }
 

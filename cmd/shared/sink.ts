@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { systemReason } from "../../lib/protocol/system_reason.ts";
 
 /** The delay before another write to a non-blocking pipe that is full, in milliseconds. */
 const RETRY_MS = 10;
@@ -24,12 +25,7 @@ export function isBrokenPipe(error: unknown): boolean {
 
 /** Why output could not be written, as part of a sentence. */
 export function describeWriteError(error: unknown): string {
-  return isBrokenPipe(error) ? "its reader has closed it" : systemMessage(error);
-}
-
-/** The message of an operating system error without its number: `Is a directory`. */
-export function systemMessage(error: unknown): string {
-  return error instanceof Error ? error.message.replace(/ \(os error \d+\)$/, "") : String(error);
+  return isBrokenPipe(error) ? "its reader has closed it" : systemReason(error);
 }
 
 /** Writes all bytes to a sink, until a write fails. */

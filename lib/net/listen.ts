@@ -9,6 +9,7 @@ import { formatAddress } from "../protocol/address.ts";
 import type { CodecFactory } from "./codec.ts";
 import { MqError } from "../protocol/errors.ts";
 import { DEFAULT_PORT } from "../protocol/limits.ts";
+import { systemReason } from "../protocol/system_reason.ts";
 import { TlsListener, TlsTransport } from "./tls.ts";
 import type { Transport } from "./transport.ts";
 
@@ -232,20 +233,16 @@ function ifAvailable<L>(listen: () => L): L[] {
 
 function explain(cause: unknown, address: { hostname: string; port: number }, tls?: Certificate): MqError {
   if (tls && isAboutKeys(cause)) {
-    return new MqError("bad-certificate", `Cannot use the certificate: ${reasonOf(cause)}`, { cause });
+    return new MqError("bad-certificate", `Cannot use the certificate: ${systemReason(cause)}`, { cause });
   }
   const where = formatAddress(address);
   if (cause instanceof Deno.errors.AddrInUse) {
     return new MqError("address-in-use", `Cannot listen on ${where}: the port is in use`, { cause });
   }
-  return new MqError("cannot-listen", `Cannot listen on ${where}: ${reasonOf(cause)}`, { cause });
+  return new MqError("cannot-listen", `Cannot listen on ${where}: ${systemReason(cause)}`, { cause });
 }
 
 /** Whether an error is about the certificate or its key, and not about the address. */
 function isAboutKeys(error: unknown): boolean {
-  return error instanceof Deno.errors.InvalidData || /key|certificate|PEM/i.test(reasonOf(error));
-}
-
-function reasonOf(error: unknown): string {
-  return (error instanceof Error ? error.message : String(error)).replace(/ \(os error \d+\)$/, "");
+  return error instanceof Deno.errors.InvalidData || /key|certificate|PEM/i.test(systemReason(error));
 }

@@ -228,6 +228,10 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
     "server --tls-cert /dev/null",
     'mq server: --tls-cert takes a PEM file with a certificate in it, not "/dev/null"\nTry: mq server --help',
   ],
+  [
+    "server --token-file /proc/self/environ",
+    "mq server: --token-file: cannot read /proc/self/environ: mq has no permission to open it\nTry: mq server --help",
+  ],
   ["server --token-file /none", "mq server: --token-file: no such file: /none\nTry: mq server --help"],
   [
     "server --token-file /dev/null",

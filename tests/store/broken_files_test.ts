@@ -43,27 +43,27 @@ function runSql({ path }: Folder, sql: string): void {
 const REFUSED: Record<string, [make: (folder: Folder) => Promise<unknown> | void, sentence: RegExp]> = {
   "a file that is no database": [
     ({ path }) => Deno.writeTextFile(`${path}/mq.db`, "This is the diary of somebody.\n".repeat(1000)),
-    /^mq server: "\S+\/mq\.db" is no database$/,
+    /^mq server: "\S+\/mq\.db" is no database; use another folder, or move that file away$/,
   ],
   "a short file that is no database": [
     ({ path }) => Deno.writeTextFile(`${path}/mq.db`, "Hi\n"),
-    /^mq server: "\S+\/mq\.db" is no database$/,
+    /^mq server: "\S+\/mq\.db" is no database; use another folder, or move that file away$/,
   ],
   "a file of one byte": [
     ({ path }) => Deno.writeTextFile(`${path}/mq.db`, "\n"),
-    /^mq server: "\S+\/mq\.db" is no database$/,
+    /^mq server: "\S+\/mq\.db" is no database; use another folder, or move that file away$/,
   ],
   "the database of another program": [
     (folder) => runSql(folder, "CREATE TABLE diary (day TEXT); INSERT INTO diary VALUES ('Monday')"),
-    /^mq server: "\S+\/mq\.db" is a database of another program$/,
+    /^mq server: "\S+\/mq\.db" is a database of another program; use another folder, or move that file away$/,
   ],
   "the database of another program, in WAL mode": [
     (folder) => runSql(folder, "PRAGMA journal_mode = WAL; CREATE TABLE diary (day TEXT)"),
-    /^mq server: "\S+\/mq\.db" is a database of another program$/,
+    /^mq server: "\S+\/mq\.db" is a database of another program; use another folder, or move that file away$/,
   ],
   "an empty database that is marked by another program": [
     (folder) => runSql(folder, "PRAGMA application_id = 42"),
-    /^mq server: "\S+\/mq\.db" is a database of another program$/,
+    /^mq server: "\S+\/mq\.db" is a database of another program; use another folder, or move that file away$/,
   ],
   "a store of a newer mq": [
     async (folder) => {
@@ -108,6 +108,19 @@ const UNWRITABLE: Record<string, [make: (folder: Folder) => Promise<unknown>, be
     "/file",
     /^mq server: Cannot write in the folder "\S+\/file": it is a file$/,
   ],
+  "a link to a file": [
+    async ({ path }) => {
+      await Deno.writeTextFile(`${path}/file`, "x");
+      await Deno.symlink(`${path}/file`, `${path}/link`);
+    },
+    "/link",
+    /^mq server: Cannot write in the folder "\S+\/link": it is a link to a file$/,
+  ],
+  "a link to nothing": [
+    ({ path }) => Deno.symlink(`${path}/nowhere`, `${path}/link`),
+    "/link",
+    /^mq server: Cannot write in the folder "\S+\/link": it is a link to something that does not exist$/,
+  ],
   "a path below a file": [
     ({ path }) => Deno.writeTextFile(`${path}/file`, "x"),
     "/file/store",
@@ -127,6 +140,11 @@ for (const [what, [make, below, sentence]] of Object.entries(UNWRITABLE)) {
     assertRefused(await StoredServer.refused(folder.path + below), sentence);
   });
 }
+
+Deno.test("a path that Deno opens for nobody is refused as a store without Deno's advice", async () => {
+  const sentence = /^mq server: Cannot write in the folder "\/proc\/foo": mq has no permission to open it$/;
+  assertRefused(await StoredServer.refused("/proc/foo"), sentence);
+});
 
 Deno.test("a path without a character is refused as a store", async () => {
   const { code, lines } = await StoredServer.refused("");

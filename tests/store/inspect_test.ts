@@ -122,7 +122,12 @@ Deno.test("inspectStore refuses a folder without a store, and files that are non
   Deno.writeTextFileSync(`${folder.path}/mq.db`, "");
   assertEquals(await refusal(folder.path), `There is no store in ${quoted}: it has no file mq.db`);
   Deno.writeTextFileSync(`${folder.path}/mq.db`, "not a database ".repeat(100));
-  assertEquals(await refusal(folder.path), `${JSON.stringify(`${folder.path}/mq.db`)} is no database`);
+  const problem = `${JSON.stringify(`${folder.path}/mq.db`)} is no database`;
+  assertEquals(await refusal(folder.path), `${problem}; use another folder, or move that file away`);
   const file = `${folder.path}/mq.db`;
+  const inFolder = `${folder.path}/folder/mq.db`;
+  Deno.mkdirSync(inFolder, { recursive: true });
+  const isFolder = `Cannot read the file ${JSON.stringify(inFolder)}: it is a folder`;
+  assertEquals(await refusal(`${folder.path}/folder`), isFolder);
   assertEquals(await refusal(file), `There is no store in ${JSON.stringify(file)}: it has no file mq.db`);
 });

@@ -6,6 +6,7 @@
 import { closeSync, fstatSync, openSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { MqError, quote } from "../../protocol/errors.ts";
+import { systemReason } from "../../protocol/system_reason.ts";
 import { DamagedError } from "./seal.ts";
 
 /** The name of the database's file in the folder of a store. */
@@ -90,8 +91,25 @@ function checkFolder(folder: string): void {
     const probe = Deno.makeTempFileSync({ dir: folder, prefix: ".mq-" });
     Deno.removeSync(probe);
   } catch (cause) {
-    const isFile = cause instanceof Deno.errors.AlreadyExists; // It cannot be made where there is a file.
-    throw cannotWrite(`in the folder ${quote(folder)}`, cause, isFile ? "it is a file" : undefined);
+    throw cannotWrite(`in the folder ${quote(folder)}`, cause, whyNoFolder(folder, cause));
+  }
+}
+
+/** Why there cannot be a folder, if that is because of what is there; the system says only that something is. */
+function whyNoFolder(folder: string, cause: unknown): string | undefined {
+  if (!(cause instanceof Deno.errors.AlreadyExists)) return undefined;
+  const { isFile, isSymlink } = Deno.lstatSync(folder);
+  if (!isSymlink) return isFile ? "it is a file" : undefined;
+  return leadsSomewhere(folder) ? "it is a link to a file" : "it is a link to something that does not exist";
+}
+
+function leadsSomewhere(link: string): boolean {
+  try {
+    Deno.statSync(link);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 
@@ -104,12 +122,16 @@ function checkFile(path: string): void {
     if (cause instanceof Deno.errors.NotFound) return; // It will be made.
     throw cannotWrite(`the file ${quote(path)}`, cause);
   }
-  throw new MqError("store-foreign", `${quote(path)} is no database`);
+  throw foreign(path, "no database");
 }
 
 function cannotWrite(what: string, cause: unknown, why?: string): MqError {
-  const reason = why ?? (cause as Error).message.replace(/ \(os error \d+\).*$/, "");
-  return new MqError("store-failed", `Cannot write ${what}: ${reason}`, { cause });
+  return new MqError("store-failed", `Cannot write ${what}: ${why ?? systemReason(cause)}`, { cause });
+}
+
+function foreign(path: string, what: string, cause?: unknown): MqError {
+  const advice = "use another folder, or move that file away";
+  return new MqError("store-foreign", `${quote(path)} is ${what}; ${advice}`, { cause });
 }
 
 /**
@@ -156,7 +178,7 @@ export function checkOwner(database: DatabaseSync, folder: string): void {
   const owner = pragma(database, "application_id");
   const isNew = owner === 0 && database.prepare("SELECT count(*) AS n FROM sqlite_master").get()!.n === 0;
   if (owner === APPLICATION_ID || isNew) return;
-  throw new MqError("store-foreign", `${quote(`${folder}/${FILE_NAME}`)} is a database of another program`);
+  throw foreign(`${folder}/${FILE_NAME}`, "a database of another program");
 }
 
 /**
@@ -219,14 +241,12 @@ export function explained<T>(folder: string | undefined, act: () => T): T {
 function explain(folder: string | undefined, cause: unknown): MqError {
   if (cause instanceof MqError) return cause;
   const store = folder === undefined ? "The store" : `The store in ${quote(folder)}`;
-  const message = cause instanceof Error ? cause.message : String(cause);
+  const message = systemReason(cause);
   const is = (text: string) => message.startsWith(text);
   if (is(MESSAGES.busy)) {
     return new MqError("store-in-use", `${store} is in use by another program`, { cause });
   }
-  if (is(MESSAGES.foreign)) {
-    return new MqError("store-foreign", `${quote(`${folder}/${FILE_NAME}`)} is no database`, { cause });
-  }
+  if (is(MESSAGES.foreign)) return foreign(`${folder}/${FILE_NAME}`, "no database", cause);
   const isDamaged = cause instanceof DamagedError || is(MESSAGES.damaged);
   const what = isDamaged ? "is damaged" : is(MESSAGES.full) ? "has no room on its disk" : "failed";
   return new MqError(isDamaged ? "store-damaged" : "store-failed", `${store} ${what}: ${message}`, { cause });

@@ -26,6 +26,9 @@ export function openReadOnly(folder: string): DatabaseSync {
     if (!sizeOf(file)) {
       throw new MqError("store-failed", `There is no store in ${quote(folder)}: it has no file ${FILE_NAME}`);
     }
+    if (Deno.statSync(file).isDirectory) {
+      throw new MqError("store-failed", `Cannot read the file ${quote(file)}: it is a folder`);
+    }
     const made = SUFFIXES.map((suffix) => file + suffix).filter((path) => sizeOf(path) === undefined);
     const database = open(file);
     try {
