@@ -10,7 +10,7 @@ import { ULID } from "../../lib/protocol/replay_start.ts";
 import type { PeekedJob } from "../../lib/protocol/responses.ts";
 import { type Command, type Flag, type Flags, flagsOf } from "../command.ts";
 import { type Title, wordsOf } from "../commands.ts";
-import { printable, reasonLines } from "../shared/format.ts";
+import { printable, reasonLine } from "../shared/format.ts";
 import { isFlag, isSwitch, splitFlag } from "../shared/flag_syntax.ts";
 
 /** A completion and its description. */
@@ -252,7 +252,7 @@ export function groupCandidates({ typed }: GroupOffer, groups: readonly string[]
  */
 export function jobCandidates({ typed }: JobOffer, jobs: readonly PeekedJob[]): readonly Candidate[] {
   const readable = jobs.filter(({ id }) => ULID.test(id));
-  const helpOf = ({ event, why = "" }: PeekedJob) => printable(`${event}: ${reasonLines(why)[0]}`);
+  const helpOf = ({ event, why = "" }: PeekedJob) => printable(`${event}: ${reasonLine(why)}`);
   return startingWith(typed, readable.map((job) => ({ word: job.id, help: helpOf(job) })));
 }
 

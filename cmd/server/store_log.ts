@@ -8,7 +8,7 @@ import { green, red, yellow } from "@std/fmt/colors";
 import { decodeTime } from "@std/ulid";
 import type { SystemEvent } from "../../lib/broker/options.ts";
 import type { LogInfo } from "../../lib/store/store.ts";
-import { count, formatDateTime, formatDuration, formatPatternList, printable, reasonLines } from "../shared/format.ts";
+import { count, formatDateTime, formatDuration, formatPatternList, printable, reasonLine } from "../shared/format.ts";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -74,7 +74,7 @@ function mended(unstored: number): string {
 }
 
 function dead({ group, id, event, tries, why }: SystemEvent): string {
-  const reason = why ? `: ${printable(reasonLines(String(why))[0])}` : "";
+  const reason = why ? `: ${printable(reasonLine(String(why)))}` : "";
   const [name, job] = [printable(String(group)), printable(String(event))];
   return `${red("!")} ${name} gave up ${job} after ${Number(tries) === 1 ? "1 try" : `${tries} tries`}${reason}` +
     ` (mq dead show ${name} ${id})`;

@@ -9,6 +9,8 @@ import type { MqEvent } from "../../lib/protocol/event.ts";
 import { formatEvent } from "../../lib/protocol/lines.ts";
 import type { EventInfo } from "../../lib/protocol/responses.ts";
 
+export { reasonLine, reasonLines } from "../../lib/protocol/reason.ts";
+
 const PALETTE = [green, blue, magenta, cyan, yellow];
 
 /** How many patterns {@linkcode formatPatternList} shows. */
@@ -108,14 +110,6 @@ export function formatNumber(value: number): string {
 /** A number and its noun: `1 event`, `2 events`. */
 export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? "" : "s"}`;
-}
-
-/** Between the lines of why a job failed: the client joins them by it, since a reason stands on one line. */
-const REASON_SEPARATOR = " | ";
-
-/** The lines of why a job failed. */
-export function reasonLines(why: string): string[] {
-  return why.split(REASON_SEPARATOR);
 }
 
 /** Patterns, at most the first few: `create order.* and 3 more`. `others` is how many there are besides those given. */

@@ -61,8 +61,8 @@ const EVENTS: [name: string, data: SystemEvent, line: string | undefined][] = [
   ["mq.store", { state: "mended", unstored: 1234 }, "= The store works again; 1,234 events were not stored"],
   [
     "mq.dead",
-    { group: "mail", id: ID, event: "order.paid", from: "shop", tries: 5, why: "exit code 1 | \x1b[31mno" },
-    `! mail gave up order.paid after 5 tries: exit code 1 (mq dead show mail ${ID})`,
+    { group: "mail", id: ID, event: "order.paid", from: "shop", tries: 5, why: "exit code 1: one | \x1b[31mno" },
+    `! mail gave up order.paid after 5 tries: exit code 1: \\x1b[31mno (mq dead show mail ${ID})`,
   ],
   [
     "mq.dead",
