@@ -6,13 +6,12 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { quote } from "../lib/protocol/errors.ts";
 import type { Title } from "./commands.ts";
-import { operandError, unknownFlagError } from "./shared/argument_errors.ts";
+import { operandError, unknownFlagError, withFlagValue } from "./shared/argument_errors.ts";
 import { InvalidValueError, UnusableValueError, UsageError } from "./shared/errors.ts";
 import { joinWithOr, type ValueParser } from "./shared/flag_values.ts";
 import { isSwitch, splitFlag } from "./shared/flag_syntax.ts";
 import type { OperandKind } from "./shared/operands.ts";
 import type { Environment, Io } from "./shared/stdio.ts";
-import { shellQuote } from "./shared/suggestions.ts";
 
 export { UsageError };
 export {
@@ -157,7 +156,7 @@ export function parseCommand<F extends Flags>(
   if (help) return { flags: {} as Values<F>, operands, commandLine, help };
   const valueOf = (
     [name, flag]: [string, Flag<unknown>],
-  ) => [name, flagValue(command.name, name, flag, given[name], env)];
+  ) => [name, flagValue({ command, argv, env }, name, flag, given[name])];
   const values = Object.fromEntries(Object.entries(flags).map(valueOf));
   checkUtf8([...Object.values(given), ...commandLine]);
   const problem = operandError(command, flags, operands, argv);
@@ -247,7 +246,14 @@ function checkCommandLine({ name, operands }: Command, argv: readonly string[]):
   throw new UsageError(`it needs -- and then ${commandLine}`, hint);
 }
 
-function flagValue(command: string, name: string, flag: Flag<unknown>, given: unknown, env: Environment): unknown {
+/** What a command was called with. */
+interface Call {
+  readonly command: Command;
+  readonly argv: readonly string[];
+  readonly env: Environment;
+}
+
+function flagValue({ command, argv, env }: Call, name: string, flag: Flag<unknown>, given: unknown): unknown {
   if (isSwitch(flag)) return given === true;
   const variable = flag.variable && env[flag.variable] ? flag.variable : undefined;
   const [source, text] = given === undefined && variable ? [variable, env[variable]] : [`--${name}`, given];
@@ -255,15 +261,12 @@ function flagValue(command: string, name: string, flag: Flag<unknown>, given: un
   try {
     return flag.parse(text as string);
   } catch (error) {
-    if (error instanceof UnusableValueError) throw usage(command, `${source}: ${error.message}`);
+    if (error instanceof UnusableValueError) throw usage(command.name, `${source}: ${error.message}`);
     if (!(error instanceof InvalidValueError)) throw error;
     const { message, suggestion } = error;
     const problem = `${source} takes ${message}, not ${quote(text as string)}`;
-    if (suggestion === undefined) throw usage(command, problem);
-    throw new UsageError(
-      `${problem}; did you mean ${suggestion}?`,
-      `mq ${command} --${name} ${shellQuote(suggestion)}`,
-    );
+    if (suggestion === undefined) throw usage(command.name, problem);
+    throw new UsageError(`${problem}; did you mean ${suggestion}?`, withFlagValue(command, argv, name, suggestion));
   }
 }
 

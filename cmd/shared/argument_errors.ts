@@ -42,6 +42,32 @@ export function unknownFlagError(
 }
 
 /**
+ * A command line with another value of a flag; everything else is as it was typed.
+ *
+ * @param command The command.
+ * @param argv All arguments.
+ * @param name The flag, which is added if it is not among them.
+ * @param value Its value.
+ * @returns The command line; only the flag, if it would be too long.
+ */
+export function withFlagValue(command: Command, argv: readonly string[], name: string, value: string): string {
+  const flag = [`--${name}`, value];
+  const [index, length] = placeOf(command.flags, argv, name);
+  const line = ["mq", command.name, ...argv.toSpliced(index, length, ...flag).map(shellQuote)].join(" ");
+  return line.length <= MAX_HINT_CHARACTERS ? line : ["mq", command.name, ...flag.map(shellQuote)].join(" ");
+}
+
+/** Where a flag stands among arguments, and how many of them are the flag and its value. */
+function placeOf(flags: Flags, argv: readonly string[], name: string): [index: number, length: number] {
+  for (const [index, argument] of argv.entries()) {
+    if (argument === "--") break;
+    const [found, value] = splitFlag(flags, argument) ?? [];
+    if (found === name) return [index, value === undefined ? 2 : 1];
+  }
+  return [0, 0];
+}
+
+/**
  * The error for operands that are invalid, missing or too many.
  *
  * @param command The command.

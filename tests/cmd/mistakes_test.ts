@@ -386,7 +386,17 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   ["pub create --once", "mq pub: unknown flag --once\nTry: mq pub --key WORD"],
   [
     "pub create --in 5",
-    'mq pub: --in takes a duration of at most 3650d, such as 10s, 15m, 1h or 7d, not "5"; did you mean 5s?\nTry: mq pub --in 5s',
+    'mq pub: --in takes a duration of at most 3650d, such as 10s, 15m, 1h or 7d, not "5"; did you mean 5s?\nTry: mq pub create --in 5s',
+  ],
+  [
+    `pub create '{"id":1}' --in=5 --key 'k'`,
+    'mq pub: --in takes a duration of at most 3650d, such as 10s, 15m, 1h or 7d, not "5"; did you mean 5s?\n' +
+    `Try: mq pub create '{"id":1}' --in 5s --key k`,
+  ],
+  [
+    "on create --timeout 5 -- cat --timeout",
+    'mq on: --timeout takes a duration such as 500ms, 2s or 1m, not "5"; did you mean 5s?\n' +
+    "Try: mq on create --timeout 5s -- cat --timeout",
   ],
   [
     "pub create --in tomorrow",
@@ -486,7 +496,7 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   [
     "server --store data --keep-for 30days",
     'mq server: --keep-for takes an age of at most 3650d, such as 30m, 12h or 7d, not "30days"; did you mean 30d?\n' +
-    "Try: mq server --keep-for 30d",
+    "Try: mq server --store data --keep-for 30d",
   ],
   [
     "server --store data --keep-for 5",
@@ -495,7 +505,7 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
   [
     "server --store data --keep-bytes 1GB",
     'mq server: --keep-bytes takes a size in bytes such as 1000, 64KiB or 1MiB, not "1GB"; did you mean 1GiB?\n' +
-    "Try: mq server --keep-bytes 1GiB",
+    "Try: mq server --store data --keep-bytes 1GiB",
   ],
   ["server --store data --fsync 1s", "mq server: unknown flag --fsync\nTry: mq server --sync DURATION"],
   ["bench", "mq: bench needs a second word\nTry: mq bench throughput, or mq bench --help"],
