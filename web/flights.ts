@@ -14,13 +14,13 @@ export const MAX_DOTS = 200;
 /** The most names of dropped events at the same time. */
 export const MAX_DROP_LABELS = 3;
 
-/** The way of one event through the picture. Cards are given by their keys. */
+/** The way of an event through the picture, or of jobs from the broker on. Cards are given by their keys. */
 export interface Flight {
   readonly name: string;
   /** The index of its colour in the palette. */
   readonly color: number;
-  /** The publisher's card. */
-  readonly from: string;
+  /** The publisher's card; undefined if it begins at the broker. */
+  readonly from?: string;
   /** The subscribers' cards. */
   readonly to: readonly string[];
   /** Why it ends at the broker; undefined if it has subscribers. */
@@ -81,8 +81,9 @@ export class Flights {
     let kept = 0;
     for (const started of this.#flights) {
       const { flight, start } = started;
-      const progress = (now - start) / LEG_MS;
-      if (progress < 1) visit(flight, flight.from, eased(progress), false);
+      const { from } = flight;
+      const progress = (now - start) / LEG_MS + (from === undefined ? 1 : 0);
+      if (from !== undefined && progress < 1) visit(flight, from, eased(progress), false);
       else if (flight.dropped === undefined && progress < 2) {
         for (const card of flight.to) visit(flight, card, eased(2 - progress), true);
       } else {

@@ -36,16 +36,17 @@ export function describeMembers(members: readonly string[]): string {
   return `${count(members.length, "member")}: ${names.slice(0, MAX_LISTED).join(", ")}${more}`;
 }
 
+/** Returns the groups in which a connection without patterns works: those with a member of its name. */
+export function groupsOf({ name, patternCount }: Participant, groups: readonly GroupReport[]): GroupReport[] {
+  return patternCount > 0 ? [] : groups.filter(({ members }) => members.includes(name));
+}
+
 /**
  * Describes what a connection gets: `gets order.*`, or `works in mail` for one without patterns that has the name of a
  * member. `most` is how many patterns are listed.
  */
-export function describeWork(
-  { name, patterns, patternCount }: Participant,
-  groups: readonly GroupReport[],
-  most?: number,
-): string {
-  const own = patternCount > 0 ? [] : groups.filter(({ members }) => members.includes(name));
-  if (own.length === 0) return `gets ${describePatterns(patterns, most, patternCount)}`;
+export function describeWork(participant: Participant, groups: readonly GroupReport[], most?: number): string {
+  const own = groupsOf(participant, groups);
+  if (own.length === 0) return `gets ${describePatterns(participant.patterns, most, participant.patternCount)}`;
   return `works in ${own.map(({ group }) => group).join(", ")}`;
 }

@@ -10,6 +10,7 @@ import type { ClientPage } from "../lib/protocol/client_pages.ts";
 import { Pattern } from "../lib/protocol/pattern.ts";
 import type { BrokerStats, ClientInfo, GroupReport, Hello } from "../lib/protocol/responses.ts";
 import { DetachedPublishers } from "./detached_publishers.ts";
+import { groupsOf } from "./groups.ts";
 import { count, describeEnd, describePatterns, formatBytes, isInboxName } from "./format.ts";
 
 /** A connection is slow from this share of `outboxBytes` on. */
@@ -73,6 +74,15 @@ export interface Notice {
   readonly id: string;
   readonly name: string;
   readonly what: string;
+}
+
+/** The jobs that a member of a group got between two responses of the broker. */
+export interface TakenJobs {
+  /** The id of the member. */
+  readonly to: string;
+  readonly jobs: number;
+  /** The first pattern of its group. */
+  readonly pattern: string;
 }
 
 /** What a line from the broker changes. */
@@ -160,18 +170,31 @@ export class Model {
     return Math.min(1, queuedBytes / this.hello.limits.outboxBytes);
   }
 
-  /** Takes a page of `/clients`, and the time in milliseconds: these are all connections from its first to its last. */
-  reconcile({ clients, after, isLast }: ClientPage, now: number): void {
+  /**
+   * Takes a page of `/clients`, and the time in milliseconds: these are all connections from its first to its last. Returns
+   * what members of groups got since the last one.
+   */
+  reconcile({ clients, after, isLast }: ClientPage, now: number): TakenJobs[] {
     const known = [...this.connections.values()];
     const last = isLast ? undefined : clients.at(-1)?.id;
     const before = known.filter(({ id }) => after !== "" && id <= after);
     const behind = known.filter(({ id }) => last !== undefined && id > last);
     const page = clients.map((client) => this.#updated(client));
+    const taken = page.flatMap((connection) => this.#jobsOf(connection));
     this.connections.clear();
     for (const connection of [...before, ...page, ...behind]) this.connections.set(connection.id, connection);
     if (known.some(({ id }) => !this.connections.has(id))) this.#subscribers.clear();
     this.isListed = true;
     this.#detached.updateIdle(now);
+    return taken;
+  }
+
+  /** All that is delivered to a member without patterns are jobs: what one with patterns got, nobody can tell. */
+  #jobsOf(connection: Participant): TakenJobs[] {
+    const known = this.connections.get(connection.id);
+    const [group] = groupsOf(connection, this.groups);
+    if (known?.patternCount !== 0 || group === undefined || connection.delivered <= known.delivered) return [];
+    return [{ to: connection.id, jobs: connection.delivered - known.delivered, pattern: group.patterns[0] }];
   }
 
   #updated(client: ClientInfo): Participant {

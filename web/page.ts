@@ -144,8 +144,10 @@ async function readLog({ hello }: Model): Promise<string> {
 
 async function readClients(polled: Model): Promise<void> {
   for await (const page of clientPages((command) => connection.request(command))) {
-    polled.reconcile(page, clock());
-    setText(byId("connections"), polled.clients.length.toLocaleString("en-US"));
+    for (const taken of polled.reconcile(page, clock())) picture.give(taken);
+    const { length } = polled.clients;
+    setText(byId("connections"), length.toLocaleString("en-US"));
+    setText(byId("connections-title"), length === 1 ? "program" : "programs");
     showSoon();
   }
 }

@@ -94,7 +94,7 @@ export class Painter {
   /** With reduced motion, the lines of an event take its colour for a while. */
   #highlight(flight: Flight, now: number): void {
     const { from, to, color, dropped } = flight;
-    for (const card of [from, ...dropped === undefined ? to : []]) {
+    for (const card of [...from === undefined ? [] : [from], ...dropped === undefined ? to : []]) {
       const highlight = this.#highlights.get(card);
       if (highlight === undefined) this.#highlights.set(card, { color, until: now + HIGHLIGHT_MS });
       else highlight.until = now + HIGHLIGHT_MS;
@@ -179,7 +179,7 @@ export class Painter {
 
   /** Draws rays where the dot of a dropped event meets the broker. */
   #paintBurst({ from, color }: Flight, age: number): void {
-    const [x, y] = this.#lines.get(from)?.path.curve.slice(6) ?? [];
+    const [x, y] = this.#lines.get(from ?? "")?.path.curve.slice(6) ?? [];
     if (age === 1 || x === undefined || y === undefined) return;
     const context = this.#context;
     context.strokeStyle = age < 0.5 ? this.#theme.events[color] : this.#theme.muted;

@@ -6,10 +6,10 @@
 import { Card } from "./card.ts";
 import type { Colors } from "./colors.ts";
 import { byId, make, setText } from "./dom.ts";
-import { describePatterns, groupName } from "./format.ts";
+import { count, describePatterns, groupName } from "./format.ts";
 import { describeWork } from "./groups.ts";
 import { type Layout, layOut, MAX_CARDS, type Path } from "./layout.ts";
-import type { Model, Participant, ShownEvent, Subscriber } from "./model.ts";
+import type { Model, Participant, ShownEvent, Subscriber, TakenJobs } from "./model.ts";
 import { type Line, Painter } from "./painter.ts";
 import { SlotAllocator } from "./slot_allocator.ts";
 import { rem } from "./theme.ts";
@@ -93,6 +93,14 @@ export class Picture {
       to: this.#keysOf(subscribers),
       dropped: drop?.why ?? (subscribers.length === 0 && !isStored ? "no subscribers" : undefined),
     });
+  }
+
+  /** Shows the jobs that a member of a group got, on their way from the broker, in the colour of the group's first pattern. */
+  give({ to, jobs, pattern }: TakenJobs): void {
+    const card = this.#keyOf(to);
+    if (card !== undefined) {
+      this.#painter.fly({ name: count(jobs, "job"), color: this.#colors.of(pattern), to: [card] });
+    }
   }
 
   /** Fades out the card of a participant that has left. */

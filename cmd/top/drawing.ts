@@ -7,6 +7,7 @@ import { format as formatBytes } from "@std/fmt/bytes";
 import { bold, dim, red, yellow } from "@std/fmt/colors";
 import { format as formatExactly } from "@std/fmt/duration";
 import { INBOX } from "../../lib/protocol/event.ts";
+import type { GroupReport } from "../../lib/protocol/responses.ts";
 import { type Column, drawLine, type Piece } from "../shared/cells.ts";
 import { count, formatNumber, formatPatternList, printable } from "../shared/format.ts";
 import { type ClientFigures, type Figures, type Order, sorted, type SortKey } from "./figures.ts";
@@ -89,7 +90,7 @@ function drawFigures(figures: Figures, broker: BrokerHeader, view: View, size: S
   const isStale = broker.problem !== undefined;
   return [
     ...drawHeader(figures, broker, shown, columns),
-    ...drawClients(figures.clients, view, [first, last], isStale, columns),
+    ...drawClients(figures, view, [first, last], isStale, columns),
     ...store === undefined ? [] : drawStore(store, storeRows(figures, size), isStale, columns),
   ];
 }
@@ -99,7 +100,7 @@ export function drawAll(figures: Figures, broker: BrokerHeader, order: Order, wi
   const { clients, store } = figures;
   return [
     ...drawHeader(figures, broker, "", width),
-    ...drawClients(clients, order, [0, clients.length], false, width),
+    ...drawClients(figures, order, [0, clients.length], false, width),
     ...store === undefined ? [] : drawStore(store, Infinity, false, width),
   ].join("\n");
 }
@@ -149,14 +150,14 @@ function warningsOf({ stats }: Figures): Piece[] {
 
 /** The titles, and the connections from row `first` to before `last`. */
 function drawClients(
-  clients: readonly ClientFigures[],
+  { clients, store }: Figures,
   order: Order,
   [first, last]: readonly [number, number],
   isStale: boolean,
   width: number,
 ): string[] {
   const shown = sorted(clients, order).slice(first, last);
-  return drawTable(columnsOf(shown, order), shown.map(paintOf), isStale, width);
+  return drawTable(columnsOf(shown, store?.groups ?? [], order), shown.map(paintOf), isStale, width);
 }
 
 function paintOf({ isSlow, isObserver }: ClientFigures): Paint {
@@ -169,7 +170,7 @@ function markOf({ isSlow, isObserver }: ClientFigures): string {
   return isSlow ? "!" : isObserver ? "·" : " ";
 }
 
-function columnsOf(clients: readonly ClientFigures[], order: Order): Column[] {
+function columnsOf(clients: readonly ClientFigures[], groups: readonly GroupReport[], order: Order): Column[] {
   const column = (
     title: string,
     cell: (client: ClientFigures) => string,
@@ -181,7 +182,7 @@ function columnsOf(clients: readonly ClientFigures[], order: Order): Column[] {
   return [
     column("  name", (client) => `${markOf(client)} ${printable(client.name)}`, text(8, 12), "name"),
     column("address", ({ address }) => printable(address), text(1)),
-    column("patterns", patternsOf, text(4, 8)),
+    column("patterns", (client) => workIn(groups, client) ?? patternsOf(client), text(4, 8)),
     column("published/s", ({ perSecond }) => formatRate(perSecond.published), number(6), "published"),
     column("delivered/s", ({ perSecond }) => formatRate(perSecond.delivered), number(7), "delivered"),
     column("queue", ({ queuedBytes }) => queuedBytes === 0 ? "0" : formatBytes(queuedBytes), number(5), "queue"),
@@ -193,6 +194,12 @@ function columnsOf(clients: readonly ClientFigures[], order: Order): Column[] {
       "connected",
     ),
   ];
+}
+
+/** The groups in which a connection without patterns works: those with a member of its name; undefined if there are none. */
+function workIn(groups: readonly GroupReport[], { name, patternCount }: ClientFigures): string | undefined {
+  const own = patternCount > 0 ? [] : groups.filter(({ members }) => members.includes(name));
+  return own.length === 0 ? undefined : `works in ${formatPatternList(own.map(({ group }) => group))}`;
 }
 
 function patternsOf({ patterns, patternCount }: ClientFigures): string {

@@ -235,7 +235,7 @@ Deno.test({ name: "POSTs come from a card for http, which turns grey when there 
   await card.filter({ hasText: "2 sent" }).waitFor();
   await page.locator("#lines[data-flown='3']").waitFor({ state: "attached" });
   await page.locator("#notice").filter({ hasText: /^http publishes from 127\.0\.0\.1:\d+\.$/ }).waitFor();
-  assertEquals(await page.locator("#connections").innerText(), "1");
+  assertEquals(await page.locator("header dl > div").first().innerText(), "program\n1");
   const rows = page.locator("#events > li").filter({ has: page.locator(".from").getByText("http", { exact: true }) });
   await rows.filter({ hasText: "archive" }).filter({ hasText: "not recognized" }).waitFor();
   await rows.filter({ hasText: "create" }).first().getByRole("button").click();

@@ -788,6 +788,7 @@ Deno.test("mq top shows the groups of a broker with a store", async () => {
   await using folder = tempFolder();
   await using server = await crowdAtWork(folder);
   await using watched = new Watched(server.port);
+  await watched.shows(/\n {2}m .* works in mail +0/);
   await watched.shows(/· top .*\n1 group {2}events in the log: 2 .*\n {2}group .*\n! mail +1 +0 +0 +1 +0 +1 {2}m$/m);
 });
 

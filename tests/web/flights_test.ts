@@ -72,3 +72,14 @@ Deno.test("clear removes all dots", () => {
   flights.clear();
   assertEquals([dots(flights, 1), flights.dots, flights.isEmpty], [[], 0, true]);
 });
+
+Deno.test("Flights shows what begins at the broker only on the way from there", () => {
+  const flights = new Flights();
+  flights.start({ name: "2 jobs", color: 1, to: ["mail"] }, 1000);
+  const seen: unknown[] = [];
+  for (const now of [1000, 1000 + LEG_MS / 2, 1000 + LEG_MS]) {
+    flights.visitDots(now, (_, card, progress, isOutward) => seen.push([card, progress, isOutward]));
+  }
+  assertEquals(seen, [["mail", 1, true], ["mail", 0.5, true]]);
+  assertEquals([flights.isEmpty, flights.dots], [true, 0]);
+});

@@ -345,3 +345,22 @@ Deno.test("Model does not treat a disconnected client as a publisher without a c
   assertEquals(eventOf(take(model, { from: UNKNOWN_ID })).fromName, "unknown");
   assertEquals(model.participants, []);
 });
+
+Deno.test("Model.reconcile returns the jobs that members of groups got, if they get nothing else", () => {
+  const model = makeModel({ keep: [">"], syncMs: 0 });
+  const counts = { lag: 0, ready: 0, inFlight: 0, delayed: 0, dead: 0 };
+  const group = {
+    group: "mail",
+    patterns: ["order.>", "create"],
+    options: { ackMs: 1, tries: 1, dead: null },
+    ...counts,
+  };
+  model.groups = [{ ...group, members: ["name-a", "name-b"] }];
+  const listed = (delivered: number) =>
+    page(["a", "b", "c"].map((id) => client(id, id === "b" ? ["create"] : [], { delivered })));
+  assertEquals([4, 4, 7].map((delivered) => model.reconcile(listed(delivered), 0)), [
+    [],
+    [],
+    [{ to: "a", jobs: 3, pattern: "order.>" }],
+  ]);
+});
