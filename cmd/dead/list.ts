@@ -6,13 +6,16 @@
 import { bold } from "@std/fmt/colors";
 import type { PeekedJob } from "../../lib/protocol/responses.ts";
 import { brokerFlags } from "../shared/broker_flags.ts";
-import { type Column, layOutTable } from "../shared/cells.ts";
+import { type Column, cut, layOutTable } from "../shared/cells.ts";
 import { defineCommand, toggle } from "../command.ts";
 import { titleOf } from "../commands.ts";
 import { count, formatWhen, printable, reasonLines } from "../shared/format.ts";
 import { GROUP } from "../shared/operands.ts";
 import { connectToStore } from "../shared/store_access.ts";
 import { deadJobsOf, formatDeadJson } from "./jobs.ts";
+
+/** In fewer columns there is no room for an id, an event and a reason beside each other. */
+const NARROW = 54;
 
 const flags = {
   ...brokerFlags,
@@ -46,7 +49,15 @@ export const deadList = defineCommand({
   },
 });
 
-function drawJobs(jobs: readonly PeekedJob[], width: number = Infinity): string[] {
+/**
+ * Draws the table of dead jobs.
+ *
+ * @param jobs The jobs.
+ * @param width The width. In a narrow terminal the reason of each job stands below it. Default: no limit.
+ * @returns The lines, the titles first.
+ */
+export function drawJobs(jobs: readonly PeekedJob[], width: number = Infinity): string[] {
+  const isNarrow = width < NARROW;
   const column = (title: string, priority: number, cell: (job: PeekedJob) => string, minWidth?: number): Column => ({
     cells: [title, ...jobs.map((job) => printable(cell(job)))],
     isNumber: title === "tries",
@@ -59,7 +70,14 @@ function drawJobs(jobs: readonly PeekedJob[], width: number = Infinity): string[
     column("from", 1, ({ from }) => from, 8),
     column("tries", 2, ({ tries }) => String(tries)),
     column("died", 3, ({ at }) => at === undefined ? "" : formatWhen(new Date(at))),
-    column("why", 4, ({ why = "" }) => reasonLines(why)[0], 12),
+    ...isNarrow ? [] : [column("why", 4, reasonOf, 12)],
   ], width);
-  return [bold(titles), ...rows];
+  const reasons = jobs.map((job) =>
+    isNarrow && reasonOf(job) !== "" ? [cut(`  ${printable(reasonOf(job))}`, width)] : []
+  );
+  return [bold(titles), ...rows.flatMap((row, index) => [row, ...reasons[index]])];
+}
+
+function reasonOf({ why = "" }: PeekedJob): string {
+  return reasonLines(why)[0];
 }
