@@ -86,7 +86,7 @@ export function describeEnd(reason: string): string {
 
 /** Describes why the store cannot be written; empty if it can. */
 export function describeFailure({ failed }: LogReport): string {
-  return failed === undefined ? "" : `The store has failed: ${failed}. Until it works again, no event is stored.`;
+  return failed === undefined ? "" : `${failed}. Until the store works again, no event is stored.`;
 }
 
 /** Breaks JSON into lines. It works on the text, since parsing would round large numbers. */

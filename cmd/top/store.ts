@@ -52,7 +52,7 @@ function groupsOf({ groups }: StoreFigures, shown: string): Piece {
 
 /** What the log has; while it cannot be written, why. */
 function logOf({ events, bytes, first, failed }: LogReport): Piece {
-  if (failed !== undefined) return [`  the store has failed: ${printable(failed)}`, red];
+  if (failed !== undefined) return [`  ! ${printable(failed)}`, red];
   const text = `  events in the log: ${events.toLocaleString("en-US")}`;
   return first === undefined
     ? [text]

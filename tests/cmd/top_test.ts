@@ -724,7 +724,7 @@ Deno.test("drawAll shows an empty log in one line, and why there are no groups",
 Deno.test("drawAll shows why the store cannot be written in place of what the log has", () => {
   const store = { ...STORE, log: { ...STORE.log, failed: "Cannot write the store: \x1b[2Jdatabase or disk is full" } };
   const [head] = drawAll({ ...figures(), store }, SUBJECT, BY_NAME, Infinity).split("\n").slice(9);
-  assertEquals(head, "3 groups  the store has failed: Cannot write the store: \\x1b[2Jdatabase or disk is full");
+  assertEquals(head, "3 groups  ! Cannot write the store: \\x1b[2Jdatabase or disk is full");
 });
 
 /** What a narrow screen with so many rows shows between its header and its keys. */

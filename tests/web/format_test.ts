@@ -91,6 +91,6 @@ Deno.test("describeFailure says why the store cannot be written, and nothing if 
   const log = { events: 1, deleted: 0, bytes: 9, syncMs: 0 };
   assertEquals([log, { ...log, failed: "Cannot write the store: database or disk is full" }].map(describeFailure), [
     "",
-    "The store has failed: Cannot write the store: database or disk is full. Until it works again, no event is stored.",
+    "Cannot write the store: database or disk is full. Until the store works again, no event is stored.",
   ]);
 });
