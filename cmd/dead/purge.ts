@@ -24,9 +24,10 @@ export const deadPurge = defineCommand({
   ],
   permissions: ["net"],
   async run({ flags, operands: [group] }, io) {
-    checkConfirmable(flags.yes, `mq dead purge ${group}`, io);
     await using client = await connectToStore("dead purge", flags, io);
-    const dead = (await client.store.groups(io.signal)).find((report) => report.group === group)?.dead ?? 0;
+    const known = (await client.store.groups(io.signal)).find((report) => report.group === group);
+    if (known !== undefined) checkConfirmable(flags.yes, `mq dead purge ${group}`, io); // Else the broker says so.
+    const dead = known?.dead ?? 0;
     if (!flags.yes && dead > 0) await confirm(`Discard ${count(dead, "dead job")} of ${group}?`, io);
     const { jobs } = await client.store.purge(group, "dead");
     io.stdout.line(`${count(jobs, "dead job")} of ${group} discarded`);

@@ -27,11 +27,13 @@ export const groupsForget = defineCommand({
   ],
   permissions: ["net"],
   async run({ flags, operands: [name] }, io) {
-    checkConfirmable(flags.yes, `mq groups forget ${name}`, io);
     await using client = await connectToStore("groups forget", flags, io);
     const group = (await client.store.groups(io.signal)).find(({ group }) => group === name);
     const isRefused = group === undefined || group.members.length > 0; // The broker says why.
-    if (!flags.yes && !isRefused) await confirm(questionFor(group), io);
+    if (!isRefused) {
+      checkConfirmable(flags.yes, `mq groups forget ${name}`, io);
+      if (!flags.yes) await confirm(questionFor(group), io);
+    }
     await client.store.forget(name);
     io.stdout.line(`the group ${name} is forgotten`);
     return 0;

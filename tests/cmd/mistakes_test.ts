@@ -449,14 +449,6 @@ const MISTAKES: readonly (readonly [line: string, stderr: string])[] = [
     'mq groups: unexpected argument "mail"\nTry: mq groups forget GROUP, or mq groups --help',
   ],
   ["groups --forget mail", "mq groups: unknown flag --forget\nTry: mq groups forget GROUP"],
-  [
-    "groups forget mail",
-    "mq groups forget: it discards for good, and there is no terminal on which to ask\nTry: mq groups forget mail --yes",
-  ],
-  [
-    "dead purge mail",
-    "mq dead purge: it discards for good, and there is no terminal on which to ask\nTry: mq dead purge mail --yes",
-  ],
   ["dead purge mail --force", "mq dead purge: unknown flag --force\nTry: mq dead purge --yes"],
   [
     "dead list a.b",

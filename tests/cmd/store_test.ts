@@ -254,14 +254,32 @@ Deno.test("mq groups and mq dead list say that there is nothing", async () => {
   assertEquals(outcome, { code: 0, stdout: "", stderr: "mq dead list: mail has no dead jobs\n" });
 });
 
+Deno.test("mq groups forget and mq dead purge ask only for a group that is there", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  await fillStore(server.port);
+  const to = ["-s", `127.0.0.1:${server.port}`];
+  for (const command of ["groups forget", "dead purge"]) {
+    const refused = await mq([...command.split(" "), "nosuch", ...to]);
+    assertEquals([refused.code, refused.stdout], [1, ""]);
+    assertMatch(refused.stderr, new RegExp(`^mq ${command}: There is no group "nosuch"; the groups are: .*mail.*\n$`));
+    const unasked = await mq([...command.split(" "), "mail", ...to]);
+    const stderr = `mq ${command}: it discards for good, and there is no terminal on which to ask\n` +
+      `Try: mq ${command} mail --yes\n`;
+    assertEquals(unasked, { code: 2, stdout: "", stderr });
+  }
+});
+
 Deno.test("mq groups forget refuses a group that has members, with --yes or without", async () => {
   await using folder = tempFolder();
   await using server = await startStored(folder);
   await using client = await connect({ hostname: "127.0.0.1", port: server.port });
   await client.consume("mail", "n", () => {}).ready;
-  const outcome = await mq(["groups", "forget", "mail", "--yes", "-s", `127.0.0.1:${server.port}`]);
   const stderr = 'mq groups forget: Cannot forget the group "mail": it has members (1); end them first\n';
-  assertEquals(outcome, { code: 1, stdout: "", stderr });
+  for (const flags of [["--yes"], []]) {
+    const outcome = await mq(["groups", "forget", "mail", ...flags, "-s", `127.0.0.1:${server.port}`]);
+    assertEquals(outcome, { code: 1, stdout: "", stderr });
+  }
 });
 
 Deno.test("mq dead list says how many dead jobs the broker does not show; mq dead show shows each of them", async () => {
