@@ -28,7 +28,7 @@ import { DEFAULT_TRIES, GroupHandling } from "./on/group_handling.ts";
 import { Handling, logStart } from "./shared/handling.ts";
 import { InvalidValueError } from "./shared/errors.ts";
 import { PATTERN } from "./shared/operands.ts";
-import { sinceFlag } from "./shared/since.ts";
+import { sinceFlag, sinceText } from "./shared/since.ts";
 import { checkStore, warnOfUnstoredPatterns } from "./shared/store_access.ts";
 
 const flags = {
@@ -43,7 +43,7 @@ const flags = {
     defaultValue: [`0, or ${DEFAULT_TRIES - 1} with --group`, undefined],
   }),
   group: option(
-    "NAME",
+    "GROUP",
     "Share the events with all that run with that name; the broker keeps them until done.",
     groupName,
     {
@@ -145,7 +145,7 @@ function groupName(name: string): string {
 
 function checkGroup({ group, since }: OnFlags): void {
   if (group === undefined && since !== undefined) {
-    throw new UsageError("--since needs --group", `mq on create --group work --since ${since} -- cat`);
+    throw new UsageError("--since needs --group", `mq on create --group work --since ${sinceText(since)} -- cat`);
   }
 }
 

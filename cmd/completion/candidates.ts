@@ -136,7 +136,7 @@ function offerForCommand(command: Command, before: readonly string[], typed: Typ
   const server = given.get("server");
   const value = valueAt(flags, part, typed);
   if (part.afterDashes !== undefined) return { from: "shell", what: part.afterDashes === 0 ? "commands" : "files" };
-  if (value) return offerFor(value.flag.placeholder!, value.typed, server, value.flag.parse.words);
+  if (value) return offerForValue(value.flag, value.typed, server);
   const { operands } = part;
   const place = placeAt(command.operands.form, operands.length);
   const wantsFlag = typed.text.startsWith("-") || place === undefined;
@@ -186,6 +186,10 @@ function flagWords(flags: Flags, given: ReadonlyMap<string, unknown>, { text }: 
     { word: `--${name}`, help },
     ...short !== undefined && text !== "" ? [{ word: `-${short}`, help }] : [],
   ]);
+}
+
+function offerForValue({ placeholder, parse }: Flag<unknown>, typed: Typed, server: string | undefined): Offer {
+  return offerFor(placeholder!, typed, server, parse.words ?? parse.offered);
 }
 
 /**

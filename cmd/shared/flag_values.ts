@@ -13,6 +13,8 @@ export interface ValueParser<T> {
   (text: string): T;
   /** All valid values, if it takes only these. */
   readonly words?: readonly string[];
+  /** Valid values that a shell offers, if it takes others as well. */
+  readonly offered?: readonly string[];
 }
 
 /** `a, b or c`. */

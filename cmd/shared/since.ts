@@ -19,7 +19,8 @@ const TIME = /^((\d{4})-(\d\d)-(\d\d))(?:[T ](\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)
 
 /** `--since FROM`; what it parses to is the form of the wire. */
 export function sinceFlag<D>(help: string, defaultValue: [text: string, value: D]): Flag<string | D> {
-  return option("FROM", help, since, { defaultValue, suggestFor: ["from", "after", "start", "begin", "history"] });
+  const parse = Object.assign((text: string) => since(text), { offered: [ALL] });
+  return option("FROM", help, parse, { defaultValue, suggestFor: ["from", "after", "start", "begin", "history"] });
 }
 
 /** `--until FROM`: see {@linkcode untilId}. */
@@ -38,6 +39,16 @@ export const untilFlag: Flag<string | undefined> = option(
  */
 export function since(text: string): string {
   return [ALL, FIRST].includes(text) ? FIRST : moment(text, `${ALL}, ${MOMENT}`);
+}
+
+/**
+ * The value of `--since` as a command line has it.
+ *
+ * @param since What the flag was parsed to.
+ * @returns A value that {@linkcode since} parses to the same.
+ */
+export function sinceText(since: string): string {
+  return since === FIRST ? ALL : since;
 }
 
 /**

@@ -127,6 +127,14 @@ Deno.test("offerAt takes the names of groups from the broker on the command line
   assertEquals(offer("dead show ma"), groups("ma"));
   assertEquals(offer("dead purge -s :4000 "), groups("", ":4000"));
   assertEquals(offer("groups forget m| -s :4000"), groups("m", ":4000"));
+  assertEquals(offer("on create --group "), groups(""));
+  const typed = { prefix: "--group=", text: "p" };
+  assertEquals(offer("on create --group=p"), { from: "groups", server: undefined, typed });
+});
+
+Deno.test("offerAt offers the word that --since takes, and none for --until", () => {
+  for (const command of ["log", "logger", "on create"]) assertEquals(words(`${command} --since `), ["all"]);
+  assertEquals([words("log --since=a"), words("log --since 1"), words("log --until ")], [["--since=all"], [], []]);
 });
 
 Deno.test("offerAt takes the ids of a group's dead jobs from the broker on the command line", () => {

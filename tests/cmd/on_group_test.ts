@@ -164,12 +164,13 @@ Deno.test("mq on --group needs a broker with a store, and flags that go together
     stdout: "",
     stderr: `mq on: The broker at ${at} keeps no events; to have it keep them, start it with: ${start}\n`,
   });
-  const since = await mq(["on", "n", "-s", at, "--since", "1h", "--", "cat"]);
-  assertEquals(since, {
-    code: 2,
-    stdout: "",
-    stderr: "mq on: --since needs --group\nTry: mq on create --group work --since 1h -- cat\n",
-  });
+  for (const since of ["1h", "all"]) {
+    assertEquals(await mq(["on", "n", "-s", at, "--since", since, "--", "cat"]), {
+      code: 2,
+      stdout: "",
+      stderr: `mq on: --since needs --group\nTry: mq on create --group work --since ${since} -- cat\n`,
+    });
+  }
   const name = await mq(["on", "n", "-s", at, "--group", "a.b", "--", "cat"]);
   assertEquals([name.code, name.stderr.split("\n")[0]], [
     2,
