@@ -30,6 +30,7 @@ export class GroupHandling {
   readonly #enough = Promise.withResolvers<void>();
   #finished = 0;
   #failed = 0;
+  #hasNoCommand = false;
 
   constructor(client: Client, runner: EmittingRunner, flags: OnFlags & { readonly group: string }, io: Io) {
     this.#client = client;
@@ -59,6 +60,7 @@ export class GroupHandling {
     });
     await Promise.race([this.#enough.promise, aborted(this.#io.signal), consumer.ended, lost]);
     await this.#end(consumer);
+    if (this.#hasNoCommand) return 1;
     return await consumer.ended === undefined ? this.#exitCode() : 1; // A refusal after a reconnect was told, too.
   }
 
@@ -79,6 +81,7 @@ export class GroupHandling {
     if (this.#finished === this.#flags.count) return job.retry(0, "The member has done enough"); // It is about to leave.
     if (event.hops >= MAX_HANDLED_HOPS) return this.#refuse(event, job);
     const run = await this.#runner.run(event, job.attempt, this.#stopWaiting.signal);
+    if (run.isMissing) return this.#refuseAll(run, job);
     if (job.signal.aborted) return this.#report.run(event, job.attempt, run, "too late: another member may have it");
     if (run.ok) this.#report.run(event, job.attempt, run, null);
     else if (job.attempt < job.tries) return this.#retry(event, job, run);
@@ -106,6 +109,14 @@ export class GroupHandling {
     this.#report.refusal(event, why);
     job.bury(why);
     this.#finish();
+  }
+
+  /** There is no such command: it can do no job, and none is tried. */
+  #refuseAll({ ended }: Run, job: Job): void {
+    const { group } = this.#flags;
+    if (!this.#hasNoCommand) this.#report.log(`the command ${ended}; the jobs stay in the group ${group}`);
+    this.#hasNoCommand = true;
+    job.release();
   }
 
   #finish(): void {

@@ -39,6 +39,8 @@ export interface Run {
   readonly ended: string;
   /** How long it took, in milliseconds. */
   readonly ms: number;
+  /** Whether it could not be started because there is no such program. */
+  readonly isMissing?: boolean;
   /** The last of what it wrote, if that was kept. */
   readonly lastOutput?: string;
 }
@@ -71,7 +73,7 @@ const groups = new Set<number>();
 export async function runHandler(options: HandlerOptions): Promise<Run> {
   const startedAt = performance.now();
   const child = start(options);
-  if (typeof child === "string") return { ok: false, ended: child, ms: performance.now() - startedAt };
+  if ("ended" in child) return { ok: false, ...child, ms: performance.now() - startedAt };
   let isLate = false;
   const timer = setTimeout(() => {
     isLate = true;
@@ -89,8 +91,10 @@ export async function runHandler(options: HandlerOptions): Promise<Run> {
   return { ok: failure === undefined, ended: failure ?? "done", ms: performance.now() - startedAt };
 }
 
-/** Starts the process; returns the reason if that fails. */
-function start({ commandLine: [command, ...args], env, errors }: HandlerOptions): Deno.ChildProcess | string {
+/** Starts the process; returns why it ended before it began if that fails. */
+function start(
+  { commandLine: [command, ...args], env, errors }: HandlerOptions,
+): Deno.ChildProcess | Pick<Run, "ended" | "isMissing"> {
   const options: Deno.CommandOptions & { detached: boolean } = {
     args,
     env,
@@ -105,7 +109,8 @@ function start({ commandLine: [command, ...args], env, errors }: HandlerOptions)
     globalThis.addEventListener("unload", killAll);
     return child;
   } catch (error) {
-    return `could not be started: ${whyNotStarted(command, error as Error)}`;
+    const isMissing = error instanceof Deno.errors.NotFound;
+    return { ended: `could not be started: ${whyNotStarted(command, error as Error)}`, isMissing };
   }
 }
 

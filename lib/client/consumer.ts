@@ -57,6 +57,11 @@ export interface Job {
    * @param why Why, in words for people.
    */
   bury(why?: string): void;
+  /**
+   * Leaves the group when the handler returns, and gives the job back as if this member had never had it: for a member that
+   * can do no job at all.
+   */
+  release(): void;
 }
 
 /**
@@ -353,7 +358,7 @@ export class GroupMember implements Consumer {
 
   async #do(held: HeldJob, tries: number): Promise<void> {
     const { number, attempt, event, controller } = held;
-    let line = "";
+    let [line, isReleased] = ["", false];
     const settle = (verb: string, ...words: (string | undefined)[]) => {
       line ||= [`/${verb} ${number}`, ...words.filter((word) => word)].join(" ");
     };
@@ -363,9 +368,11 @@ export class GroupMember implements Consumer {
       signal: controller.signal,
       retry: (delayMs = 0, why = "") => settle("nack", delayWord(delayMs, why), oneLine(why)),
       bury: (why = "") => settle("bury", oneLine(why)),
+      release: () => isReleased ||= line === "",
     };
     try {
       await this.#handler(event, job);
+      if (isReleased) return this.#release(held);
       settle("ack");
     } catch (error) {
       this.#observer.onError(error);
@@ -373,6 +380,12 @@ export class GroupMember implements Consumer {
     }
     held.isSettled = true;
     await this.#send(held, line);
+  }
+
+  /** Until it has left, the broker is told that the job takes longer, as with those that wait. */
+  #release(job: HeldJob): void {
+    this.#waiting.push(job);
+    void this.leave();
   }
 
   /** Those that wait would be given to others, too, as jobs that this member has tried. */

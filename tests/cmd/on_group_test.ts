@@ -7,6 +7,10 @@ import { startStored, tempFolder } from "../store/folder.ts";
 
 const NO_STORE = "Cannot carry out /join: this broker keeps nothing; mq server --store DIR does";
 
+const MISSING = 'mq on: the command could not be started: there is no program "nosuchcmd"; ' +
+  "the jobs stay in the group work\n";
+const THERE = "mq on: the group work goes on where it was: --since is for a new one\n";
+
 /** Starts `mq on n --group work`, with a shell script as its handler. */
 function startMember({ port }: TestBroker, flags: string, script: string): Program {
   const args = flags.split(" ").filter((flag) => flag !== "");
@@ -71,6 +75,22 @@ Deno.test("mq on --group says that --since is for a new group, if the group is t
   assertEquals(await run(), ["1\n", "mq on: n ID: done (TIME)"]);
   const sentence = "mq on: the group work goes on where it was: --since is for a new one";
   assertEquals(await run(), ["2\n", sentence, "mq on: n ID: done (TIME)"]);
+});
+
+Deno.test("mq on --group without such a command says so once, tries no job, and leaves them to others", async () => {
+  await using folder = tempFolder();
+  await using server = await startStored(folder);
+  await publish(server.broker, 1, 2, 3);
+  const args = ["on", "n", "-s", `127.0.0.1:${server.port}`, "--group", "work", "--since", "all"];
+  for (const flags of [["--retry", "0"], ["--retry", "0", "--concurrency", "2"], ["--retry", "0", "--json"]]) {
+    assertEquals(await mq([...args, ...flags, "--", "nosuchcmd", "1"]), {
+      code: 1,
+      stdout: "",
+      stderr: flags.includes("--json") || flags.includes("2") ? THERE + MISSING : MISSING,
+    });
+  }
+  const { stdout } = await mq([...args, "-n", "3", "--", "sh", "-c", "cat; echo $MQ_ATTEMPT"]);
+  assertEquals(stdout, "1\n1\n2\n1\n3\n1\n");
 });
 
 Deno.test("two mq on --group share the work, and one that is killed leaves its job to the other", async () => {
