@@ -40,6 +40,7 @@ Deno.test("mq --version loads only the command table, output and terminal module
     "cmd/shared/stdio.ts",
     "cmd/shared/terminal.ts",
     "deno.json",
+    "lib/protocol/system_reason.ts",
     "lib/protocol/version.ts",
     "node:timers",
   ]);

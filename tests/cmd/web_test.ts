@@ -111,13 +111,13 @@ Deno.test("mq server reports what is wrong with --web and --web-origin, and what
       "--web http://localhost:1",
       2,
       'mq server: --web takes a port, or HOST:PORT, not "http://localhost:1"; did you mean localhost:1?\n' +
-      "Try: mq server --web localhost:1\n",
+      "Try: mq server --port 0 --web localhost:1\n",
     ],
     [
       "--web 0 --web-origin a.example",
       2,
       'mq server: --web-origin takes origins such as https://example.org, not "a.example"; ' +
-      "did you mean http://a.example?\nTry: mq server --web-origin http://a.example\n",
+      "did you mean http://a.example?\nTry: mq server --port 0 --web 0 --web-origin http://a.example\n",
     ],
     [
       "--web-origin https://a.example",
