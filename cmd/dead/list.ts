@@ -9,7 +9,7 @@ import { brokerFlags } from "../shared/broker_flags.ts";
 import { type Column, cut, layOutTable } from "../shared/cells.ts";
 import { defineCommand, toggle } from "../command.ts";
 import { titleOf } from "../commands.ts";
-import { count, formatWhen, printable, reasonLines } from "../shared/format.ts";
+import { count, formatWhen, printable, reasonLine } from "../shared/format.ts";
 import { GROUP } from "../shared/operands.ts";
 import { connectToStore } from "../shared/store_access.ts";
 import { deadJobsOf, formatDeadJson } from "./jobs.ts";
@@ -79,5 +79,5 @@ export function drawJobs(jobs: readonly PeekedJob[], width: number = Infinity): 
 }
 
 function reasonOf({ why = "" }: PeekedJob): string {
-  return reasonLines(why)[0];
+  return reasonLine(why);
 }

@@ -244,7 +244,7 @@ Deno.test("mq groups and mq dead list say that there is nothing", async () => {
   await using folder = tempFolder();
   await using server = await startStored(folder);
   const at = `127.0.0.1:${server.port}`;
-  const none = `mq groups: the broker at ${at} has no groups; mq on --group NAME makes one\n`;
+  const none = `mq groups: the broker at ${at} has no groups; mq on --group GROUP makes one\n`;
   for (const flags of [[], ["--json"]]) {
     assertEquals(await mq(["groups", "-s", at, ...flags]), { code: 0, stdout: "", stderr: none });
   }
