@@ -16,7 +16,7 @@ import { defineCommand, delay, option, toggle, UsageError, type Values } from ".
 import { titleOf } from "./commands.ts";
 import { InvalidValueError } from "./shared/errors.ts";
 import { PUBLISHABLE, TEXT } from "./shared/operands.ts";
-import { isKey, MAX_KEY_CHARACTERS } from "../lib/protocol/key.ts";
+import { isKey, KEY_FORM } from "../lib/protocol/key.ts";
 import { Publisher } from "./pub/publisher.ts";
 import { readTyped } from "./shared/typed.ts";
 import { checkStore } from "./shared/store_access.ts";
@@ -42,7 +42,7 @@ const flags = {
 
 function eventKey(text: string): string {
   if (isKey(text)) return text;
-  throw new InvalidValueError(`one word of at most ${MAX_KEY_CHARACTERS} characters`);
+  throw new InvalidValueError(KEY_FORM);
 }
 
 /** The values of the flags of `mq pub`. */

@@ -7,9 +7,8 @@
 import process from "node:process";
 import { Authenticator } from "./broker/authenticator.ts";
 import { Commands } from "./broker/commands.ts";
-import { unrecognized } from "./broker/publish_line.ts";
 import type { Connection } from "./broker/connection.ts";
-import { DirectPublishers } from "./broker/direct_publisher.ts";
+import { DirectPublishing } from "./broker/direct_publishing.ts";
 import { FanOut } from "./broker/fan_out.ts";
 import type { Waiter } from "./broker/journal.ts";
 import { type BrokerOptions, Callbacks, type DirectPublishOptions, type SystemEvent } from "./broker/options.ts";
@@ -26,20 +25,12 @@ import { MemoryBudget } from "./net/memory.ts";
 import type { Flow } from "./net/read_scheduler.ts";
 import type { Transport } from "./net/transport.ts";
 import type { Json } from "./protocol/data.ts";
-import { MqError, ProtocolError, quote } from "./protocol/errors.ts";
-import { checkPublishable, DEFAULT_EVENTS, eventLine } from "./protocol/event.ts";
-import {
-  checkLimits,
-  CLIENTS_PER_PAGE,
-  DEFAULT_LIMITS,
-  heldBytesLimit,
-  type Limits,
-  MAX_HOPS,
-} from "./protocol/limits.ts";
-import { isKey, MAX_KEY_CHARACTERS } from "./protocol/key.ts";
-import { BROKER_NAME, type EventHeaders, formatEvent, isClientName } from "./protocol/lines.ts";
+import { MqError, ProtocolError } from "./protocol/errors.ts";
+import { checkPublishable, DEFAULT_EVENTS } from "./protocol/event.ts";
+import { checkLimits, CLIENTS_PER_PAGE, DEFAULT_LIMITS, heldBytesLimit, type Limits } from "./protocol/limits.ts";
+import { BROKER_NAME, formatEvent } from "./protocol/lines.ts";
 import { checkRecognizable } from "./protocol/pattern.ts";
-import { isLongerThan, takeWord } from "./protocol/text.ts";
+import { isLongerThan } from "./protocol/text.ts";
 import type { BrokerStats, ClientInfo, EventInfo, Receipt, StoreInfo, Why } from "./protocol/responses.ts";
 import type { Scope } from "./protocol/tokens.ts";
 import type { Store } from "./store/store.ts";
@@ -91,7 +82,7 @@ export class Broker implements AsyncDisposable {
   readonly #subscriptions: Subscriptions;
   readonly #memory: MemoryBudget;
   readonly #pool: Pool;
-  readonly #directPublishers: DirectPublishers;
+  readonly #direct: DirectPublishing;
   /** What a broker with a store has more; undefined for one without. */
   readonly #stored: Stored | undefined;
   /** What the broker stores; undefined for nothing. */
@@ -121,11 +112,23 @@ export class Broker implements AsyncDisposable {
     const { store, keep = [">"] } = options;
     this.#router = new Router(this.events, this.#fanOut, store && keep);
     this.#subscriptions = new Subscriptions(this.#router, this.#systemEvents, this.#limits.patterns);
-    this.#directPublishers = new DirectPublishers(this.#limits.eventsPerSecond);
+    this.#direct = this.#makeDirect();
     this.storeInfo = store && { keep: [...keep], syncMs: store.syncMs };
     this.#memory = new MemoryBudget(heldBytesLimit(this.#limits.memoryBytes));
     this.#stored = store && this.#makeStored(store);
     this.#pool = this.#makePool();
+  }
+
+  #makeDirect(): DirectPublishing {
+    return new DirectPublishing({
+      limits: this.#limits,
+      events: this.events,
+      systemEvents: this.#systemEvents,
+      isClosing: () => this.#closing !== undefined,
+      stored: () => this.#stored,
+      admit: (publisher) => this.#admit(publisher),
+      publish: (event, publisher, isGuess, waiter) => this.#publish(event, publisher, isGuess, waiter),
+    });
   }
 
   #makePool(): Pool {
@@ -166,7 +169,7 @@ export class Broker implements AsyncDisposable {
       keep: (task) => this.#pool.keep(task),
       publish: (event, publisher, isGuess, waiter) => this.#publish(event, publisher, isGuess, waiter),
       check: (event, publisher) => this.#examine(event, publisher) !== undefined,
-      publishDelayed: ({ line, from, headers }) => this.#publishOwn(new Publication(line, from, headers)),
+      publishDelayed: ({ line, from, headers }) => this.#direct.publishOwn(new Publication(line, from, headers)),
       publishDead: (name, data) => this.#publishDead(name, data),
     });
   }
@@ -295,7 +298,7 @@ export class Broker implements AsyncDisposable {
    * ```
    */
   publish(name: string, data?: Json, options: DirectPublishOptions = {}): Receipt {
-    return this.#from(name, options, (publisher) => this.#publishDirectly(publisher, name, data, options));
+    return this.#direct.publish(name, data, options);
   }
 
   /**
@@ -323,94 +326,7 @@ export class Broker implements AsyncDisposable {
     data?: Json,
     options: DirectPublishOptions & { key?: string } = {},
   ): Promise<Receipt> {
-    const { key, scope } = options;
-    if (key !== undefined && scope !== "listen") return await this.#publishOnce(key, name, data, options);
-    const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const waiter = { settled: (error?: ProtocolError) => error === undefined ? resolve() : reject(error) };
-    const receipt = this.#from(
-      name,
-      options,
-      (publisher) => this.#publishDirectly(publisher, name, data, options, waiter),
-    );
-    if (receipt.stored) await promise;
-    return receipt;
-  }
-
-  async #publishOnce(
-    key: string,
-    name: string,
-    data: Json | undefined,
-    options: DirectPublishOptions,
-  ): Promise<Receipt> {
-    const { promise, resolve, reject } = Promise.withResolvers<Receipt>();
-    this.#from(name, options, (publisher) => {
-      const publish = () => {
-        const receipt = this.#publishDirectly(publisher, name, data, options, { settled: () => {} });
-        return JSON.stringify(receipt);
-      };
-      this.#storedForKey(key).publishOnce(key, publish, (receipt, error) => {
-        if (error === undefined) resolve(JSON.parse(receipt!));
-        else reject(error);
-      });
-    });
-    return await promise;
-  }
-
-  #storedForKey(key: string): Stored {
-    if (this.#stored === undefined) {
-      const message = "Cannot publish with a key: this broker keeps nothing; mq server --store DIR does";
-      throw new ProtocolError("no-store", message);
-    }
-    if (!isKey(key)) {
-      const form = `one word of at most ${MAX_KEY_CHARACTERS} characters`;
-      throw new ProtocolError("bad-arguments", `Cannot publish with the key ${quote(key)}: it takes ${form}`);
-    }
-    return this.#stored;
-  }
-
-  #publishDirectly(
-    publisher: Publisher,
-    name: string,
-    data: Json | undefined,
-    options: DirectPublishOptions,
-    waiter?: Waiter,
-  ): Receipt {
-    const { address } = options;
-    const event = this.#makeEvent(name, data, options, publisher);
-    const receivers = this.#publish(event, publisher, false, waiter);
-    if (receivers === undefined) throw unrecognized(event.line, this.events);
-    const receipt: Receipt = { id: event.id, receivers, ...(event.isStored && waiter && { stored: true }) };
-    if (address !== undefined) this.#systemEvents.publishedDirectly(publisher, address, { name, ...receipt });
-    return receipt;
-  }
-
-  /** Has a publisher without a connection publish; what is refused is told. */
-  #from<T>(
-    name: string,
-    { from = "broker", scope = "all", limitBy }: DirectPublishOptions,
-    publish: (from: Publisher) => T,
-  ): T {
-    if (this.#closing) throw new MqError("draining", "Cannot publish: the broker is going down");
-    if (!isClientName(from)) throw new TypeError(`Cannot publish in the name of ${quote(from)}: it takes one word`);
-    const publisher = this.#directPublishers.publisher(from, scope, limitBy);
-    try {
-      return publish(publisher);
-    } catch (error) {
-      const isRefusal = error instanceof ProtocolError && error.code !== "unrecognized";
-      if (isRefusal) this.#systemEvents.refusedLine(publisher, error, name);
-      throw error;
-    }
-  }
-
-  /** Makes the event of a publisher without a connection. A malformed one needs permission, too, and counts for its rate. */
-  #makeEvent(name: string, data: Json | undefined, options: DirectPublishOptions, publisher: Publisher): Publication {
-    try {
-      const line = eventLine(name, data, { raw: options.raw, maxBytes: this.#limits.lineBytes });
-      return new Publication(line, publisher.name, headersOf(options));
-    } catch (error) {
-      this.#admit(publisher);
-      throw error;
-    }
+    return await this.#direct.publishConfirmed(name, data, options);
   }
 
   /** Checks whether a publisher may publish, and takes an event from its rate. */
@@ -457,22 +373,11 @@ export class Broker implements AsyncDisposable {
     return route;
   }
 
-  /** Publishes an event that the broker has kept or made; what refuses it is told. */
-  #publishOwn(event: Publication): void {
-    const publisher = this.#directPublishers.publisher(event.from, "all");
-    try {
-      this.#publish(event, publisher);
-    } catch (error) {
-      if (!(error instanceof ProtocolError)) throw error;
-      this.#systemEvents.refusedLine(publisher, error, takeWord(event.line)[0]);
-    }
-  }
-
   /** The event for a dead job is as long as an event may be, with its data or without. */
   #publishDead(name: string, { data, ...about }: { [key: string]: Json }): void {
     const line = formatEvent(name, JSON.stringify({ ...about, ...(data !== undefined && { data }) }));
     const isTooLong = isLongerThan(this.#limits.lineBytes, line);
-    this.#publishOwn(new Publication(isTooLong ? formatEvent(name, JSON.stringify(about)) : line, BROKER_NAME));
+    this.#direct.publishOwn(new Publication(isTooLong ? formatEvent(name, JSON.stringify(about)) : line, BROKER_NAME));
   }
 
   #store(event: Publication, publisher: Publisher, waiter?: Waiter): void {
@@ -600,12 +505,4 @@ export class Broker implements AsyncDisposable {
     await this.#pool.drain();
     await this.#stored?.close();
   }
-}
-
-function headersOf({ hops = 0, reply }: DirectPublishOptions): EventHeaders | undefined {
-  if (!(Number.isInteger(hops) && hops >= 0 && hops <= MAX_HOPS)) {
-    throw new RangeError(`Cannot publish with ${hops} hops: it takes a whole number from 0 to ${MAX_HOPS}`);
-  }
-  if (reply !== undefined) checkPublishable(reply);
-  return hops === 0 && reply === undefined ? undefined : { hops, reply };
 }

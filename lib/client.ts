@@ -12,7 +12,8 @@ import type {
   PublishOptions,
   RequestOptions,
 } from "./client/options.ts";
-import { type ConsumeOptions, type Consumer, GroupMember, type JobHandler } from "./client/consumer.ts";
+import type { ConsumeOptions, Consumer, JobHandler } from "./client/consumer.ts";
+import { GroupMember } from "./client/group_member.ts";
 import { Replays } from "./client/replays.ts";
 import { StoreClient } from "./client/store_client.ts";
 import { checkTimeout, type PublishRequest, Requests } from "./client/requests.ts";
@@ -23,7 +24,7 @@ import { toDuration } from "./protocol/duration.ts";
 import { ConnectionError, MqError, ProtocolError, quote } from "./protocol/errors.ts";
 import { checkName, checkPublishable, eventLine, type MqEvent } from "./protocol/event.ts";
 import { clientPages } from "./protocol/client_pages.ts";
-import { isKey, MAX_KEY_CHARACTERS } from "./protocol/key.ts";
+import { isKey, KEY_FORM } from "./protocol/key.ts";
 import { MAX_HOPS } from "./protocol/limits.ts";
 import { formatHeaders } from "./protocol/lines.ts";
 import type { BrokerStats, ClientInfo, DelayReceipt, EventInfo, Hello, Receipt, Why } from "./protocol/responses.ts";
@@ -569,8 +570,7 @@ export class Client extends EventTarget implements AsyncDisposable {
       return parseResponse(await this.#receipt(name, `/pub ${++this.#references} ${rest}`, options, onSend));
     }
     if (!isKey(key)) {
-      const form = `one word of at most ${MAX_KEY_CHARACTERS} characters`;
-      throw new TypeError(`Cannot publish with the key ${quote(key)}: it takes ${form}`);
+      throw new TypeError(`Cannot publish with the key ${quote(key)}: it takes ${KEY_FORM}`);
     }
     let unconfirmed: ConnectionError | undefined;
     for (;;) {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { groupsOf } from "../lib/protocol/group.ts";
 import type { GroupReport } from "../lib/protocol/responses.ts";
 import { count, describePatterns } from "./format.ts";
 import type { Participant } from "./model.ts";
@@ -34,11 +35,6 @@ export function describeMembers(members: readonly string[]): string {
   const names = [...new Set(members)].sort(NAMES.compare);
   const more = names.length > MAX_LISTED ? ` and ${names.length - MAX_LISTED} more` : "";
   return `${count(members.length, "member")}: ${names.slice(0, MAX_LISTED).join(", ")}${more}`;
-}
-
-/** Returns the groups in which a connection without patterns works: those with a member of its name. */
-export function groupsOf({ name, patternCount }: Participant, groups: readonly GroupReport[]): GroupReport[] {
-  return patternCount > 0 ? [] : groups.filter(({ members }) => members.includes(name));
 }
 
 /**

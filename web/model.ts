@@ -7,10 +7,10 @@
 import { RESERVED_PREFIX } from "../lib/protocol/event.ts";
 import { BROKER_NAME } from "../lib/protocol/lines.ts";
 import type { ClientPage } from "../lib/protocol/client_pages.ts";
+import { groupsOf } from "../lib/protocol/group.ts";
 import { Pattern } from "../lib/protocol/pattern.ts";
 import type { BrokerStats, ClientInfo, GroupReport, Hello } from "../lib/protocol/responses.ts";
 import { DetachedPublishers } from "./detached_publishers.ts";
-import { groupsOf } from "./groups.ts";
 import { count, describeEnd, describePatterns, formatBytes, isInboxName } from "./format.ts";
 
 /** A connection is slow from this share of `outboxBytes` on. */

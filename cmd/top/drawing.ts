@@ -7,6 +7,7 @@ import { format as formatBytes } from "@std/fmt/bytes";
 import { bold, dim, red, yellow } from "@std/fmt/colors";
 import { format as formatExactly } from "@std/fmt/duration";
 import { INBOX } from "../../lib/protocol/event.ts";
+import { groupsOf } from "../../lib/protocol/group.ts";
 import type { GroupReport } from "../../lib/protocol/responses.ts";
 import { type Column, drawLine, type Piece } from "../shared/cells.ts";
 import { count, formatNumber, formatPatternList, printable } from "../shared/format.ts";
@@ -196,9 +197,9 @@ function columnsOf(clients: readonly ClientFigures[], groups: readonly GroupRepo
   ];
 }
 
-/** The groups in which a connection without patterns works: those with a member of its name; undefined if there are none. */
-function workIn(groups: readonly GroupReport[], { name, patternCount }: ClientFigures): string | undefined {
-  const own = patternCount > 0 ? [] : groups.filter(({ members }) => members.includes(name));
+/** In which groups a connection without patterns works; undefined if it does not. */
+function workIn(groups: readonly GroupReport[], client: ClientFigures): string | undefined {
+  const own = groupsOf(client, groups);
   return own.length === 0 ? undefined : `works in ${formatPatternList(own.map(({ group }) => group))}`;
 }
 

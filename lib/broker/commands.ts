@@ -19,7 +19,7 @@ import type { FanOut } from "./fan_out.ts";
 import type { Publication } from "./publication.ts";
 import { describePage } from "./reports.ts";
 import { SharedResponses } from "./shared_responses.ts";
-import { noStore, STORE_VERBS, type StoreVerb } from "./no_store.ts";
+import { noStore, STORE_VERBS } from "./no_store.ts";
 import { MAX_WHAT_CHARACTERS, parsePublish, StoredReceipt, unrecognized } from "./publish_line.ts";
 import type { StoreCommands } from "./store_commands.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -92,8 +92,8 @@ export class Commands {
     this.#options = options;
     const { host, subscriptions, storeCommands } = options;
     const help = encodeText(storeCommands === undefined ? `${HELP}\n` : `${HELP}\n${STORE_HELP}\n`);
-    const refuse = (verb: StoreVerb): Handler => () => {
-      throw noStore(verb);
+    const refuse = (verb: string): Handler => () => {
+      throw noStore(`carry out /${verb}`);
     };
     const storeVerbs = storeCommands?.verbs ?? STORE_VERBS.map((verb): [string, Handler] => [verb, refuse(verb)]);
     this.#verbs = new Map<string, Handler>([

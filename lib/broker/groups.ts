@@ -15,9 +15,10 @@ import type { Connection } from "./connection.ts";
 import type { FanOut } from "./fan_out.ts";
 import type { Journal } from "./journal.ts";
 import { ALL, checkScope } from "./handlers.ts";
+import type { Member } from "./members.ts";
 import { Pulls } from "./pulls.ts";
 import type { SystemEvents } from "./system_events.ts";
-import { type Delivery, type Member, WorkGroup } from "./work_group.ts";
+import { type Delivery, WorkGroup } from "./work_group.ts";
 
 /** What {@linkcode Groups} work with. */
 export interface GroupsOptions {

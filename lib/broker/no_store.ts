@@ -25,16 +25,12 @@ export const STORE_VERBS = [
   "forget",
 ] as const;
 
-/** One of {@linkcode STORE_VERBS}. */
-export type StoreVerb = typeof STORE_VERBS[number];
-
 /**
- * The error for a verb that needs a store.
+ * The error for what needs a store.
  *
- * @param verb The verb.
+ * @param what What cannot be done, such as `carry out /log`.
  * @returns The error to send.
  */
-export function noStore(verb: StoreVerb): ProtocolError {
-  const message = `Cannot carry out /${verb}: this broker keeps nothing; mq server --store DIR does`;
-  return new ProtocolError("no-store", message);
+export function noStore(what: string): ProtocolError {
+  return new ProtocolError("no-store", `Cannot ${what}: this broker keeps nothing; mq server --store DIR does`);
 }

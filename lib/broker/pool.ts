@@ -222,7 +222,7 @@ export class Pool {
   attach(conn: Transport, { codec, name, scope, patterns, first, after }: Session): void {
     this.admission.checkRoom();
     const { subscriptions, systemEvents, replays } = this.#options;
-    if (after !== undefined && replays === undefined) throw noStore("replay");
+    if (after !== undefined && replays === undefined) throw noStore("carry out /replay");
     subscriptions.checkNew(scope, patterns);
     const connection = this.#connect(conn, codec);
     const { name: was } = connection;

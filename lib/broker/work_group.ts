@@ -10,6 +10,7 @@ import type { FailedJob, GroupOptions, Job, Operation, Pulled, PullRequest } fro
 import type { Connection } from "./connection.ts";
 import { JobQueue } from "./job_queue.ts";
 import type { Waiter } from "./journal.ts";
+import { type Member, Members } from "./members.ts";
 
 /** How many jobs wait here for a member at most: to take them from the store one by one would be slow. */
 const MAX_WAITING = 1024;
@@ -22,12 +23,6 @@ const PULLED_BYTES = 2 * 1024 * 1024;
 
 /** When to look whether others have given memory back, in milliseconds. */
 const MEMORY_WAIT_MS = 200;
-
-/** Jobs are sent to a member as long as fewer bytes wait in its write queue, and all fits its limit. */
-const MAX_QUEUED_BYTES = 256 * 1024;
-
-/** How much the line of a job is longer than its record, about. */
-const JOB_BYTES = 100;
 
 /** The store is asked that often for delayed jobs, whatever it has said: the clock may have been set. In milliseconds. */
 const MAX_WAIT_MS = 60_000;
@@ -44,20 +39,6 @@ export interface Delivery {
   readonly number: number;
   /** When it is delivered again if it is not acknowledged, by the monotonic clock, in milliseconds. */
   deadline: number;
-}
-
-/** A connection in a group. */
-export interface Member {
-  /** The connection. */
-  readonly connection: Connection;
-  /** How many jobs it may have at once. */
-  readonly ahead: number;
-  /** The jobs that it has. */
-  readonly deliveries: Set<Delivery>;
-  /** Whether it has been told that it is a member: only then it gets jobs. */
-  isTold: boolean;
-  /** Whether it gets more jobs as soon as what is queued for it has been written. */
-  waitsForQueue: boolean;
 }
 
 /** What a {@linkcode WorkGroup} works with. */
@@ -86,12 +67,6 @@ export interface WorkGroupOptions {
   expired(group: WorkGroup, events: number): void;
 }
 
-/** The jobs that a member is to be sent, and how many bytes they have. */
-interface Given {
-  readonly jobs: Job[];
-  bytes: number;
-}
-
 /** The jobs that one transaction settles. */
 interface Settlement {
   readonly operation: Operation & { done: number[]; again: FailedJob[]; dead: FailedJob[] };
@@ -109,8 +84,7 @@ export class WorkGroup {
   /** How long a member has for a job, and how often it is delivered. */
   options: GroupOptions;
   readonly #with: WorkGroupOptions;
-  /** The first one is the next to get a job. */
-  #members: Member[] = [];
+  readonly #members = new Members(() => this.distribute());
   /** The jobs that wait for a member. */
   readonly #waiting: JobQueue;
   /** The deliveries, by their deadlines. */
@@ -143,17 +117,12 @@ export class WorkGroup {
 
   /** Its members. */
   get members(): readonly Member[] {
-    return this.#members;
+    return this.#members.all;
   }
 
   /** How many jobs were taken from the store and are not delivered. */
   get waiting(): number {
     return this.#waiting.length;
-  }
-
-  /** How many jobs are delivered and not settled. */
-  get inFlight(): number {
-    return this.#deliveries.size;
   }
 
   /**
@@ -164,9 +133,7 @@ export class WorkGroup {
    * @returns The member.
    */
   join(connection: Connection, ahead: number): Member {
-    const member: Member = { connection, ahead, deliveries: new Set(), isTold: false, waitsForQueue: false };
-    this.#members.push(member);
-    return member;
+    return this.#members.add(connection, ahead);
   }
 
   /**
@@ -209,8 +176,8 @@ export class WorkGroup {
   }
 
   #remove(member: Member): void {
-    this.#members = this.#members.filter((other) => other !== member);
-    if (this.#members.length === 0) this.#stopTimers();
+    this.#members.remove(member);
+    if (this.#members.size === 0) this.#stopTimers();
   }
 
   #stopTimers(): void {
@@ -222,7 +189,7 @@ export class WorkGroup {
   /** The store may have more jobs: something was published, or is to be delivered again. */
   wake(): void {
     this.#mayHaveMore = true;
-    if (this.#members.length > 0) this.distribute();
+    if (this.#members.size > 0) this.distribute();
   }
 
   /**
@@ -252,59 +219,20 @@ export class WorkGroup {
 
   /** Gives members jobs as far as they may have more, in turns. */
   distribute(): void {
-    if (this.#members.length === 0) return this.#giveBack();
+    if (this.#members.size === 0) return this.#giveBack();
     if (this.#isHeld || !this.#with.canSettle()) return; // It is woken when the store works again.
-    this.#deliverWaiting();
+    this.#members.share(this.#waiting, (member, jobs) => this.#deliver(member, jobs));
     const affordable = this.#countAffordable();
-    const most = Math.min(this.#countRoom(), MAX_WAITING, affordable) - this.#waiting.length;
+    const most = Math.min(this.#members.countRoom(), MAX_WAITING, affordable) - this.#waiting.length;
     if (affordable === 0) return this.#wakeAt(Date.now() + MEMORY_WAIT_MS);
     const wantsMore = this.#mayHaveMore && most > 0 && this.#waiting.heldBytes < MAX_WAITING_CHARACTERS;
     if (wantsMore) this.#pulling ??= this.#pull(most);
   }
 
-  #deliverWaiting(): void {
-    const given = new Map<Member, Given>();
-    const full = new Set<Member>();
-    while (this.#waiting.length > 0) {
-      const bytes = this.#waiting.firstBytes + JOB_BYTES;
-      const member = this.#nextMember(bytes, given, full);
-      if (member === undefined) break;
-      const own = given.get(member) ?? { jobs: [], bytes: 0 };
-      given.set(member, own);
-      own.jobs.push(this.#waiting.shift());
-      own.bytes += bytes;
-    }
-    for (const [member, { jobs }] of given) this.#deliver(member, jobs);
-    for (const member of full) this.#awaitQueue(member);
-  }
-
-  /** The next member that can take a job of some bytes; the members that only lack room for them are added to `full`. */
-  #nextMember(bytes: number, given: ReadonlyMap<Member, Given>, full: Set<Member>): Member | undefined {
-    for (let left = this.#members.length; left > 0; left--) {
-      const member = this.#members.shift()!;
-      this.#members.push(member);
-      const own = given.get(member);
-      if (!takesJobs(member) || member.deliveries.size + (own?.jobs.length ?? 0) >= member.ahead) continue;
-      if (hasRoom(member, own?.bytes ?? 0, bytes)) return member;
-      full.add(member);
-    }
-    return undefined;
-  }
-
-  /** How many jobs members that take some have room for, and as many again. */
-  #countRoom(): number {
-    let room = 0;
-    for (const member of this.#members) {
-      if (takesJobs(member)) room += 2 * member.ahead - member.deliveries.size;
-      else if (member.connection.queue.queuedBytes >= MAX_QUEUED_BYTES) this.#awaitQueue(member);
-    }
-    return room;
-  }
-
   /** How many jobs there is memory for; where there is little, each member has one. */
   #countAffordable(): number {
     if (this.#with.memory.fits(PULLED_BYTES)) return Infinity;
-    return this.#members.filter(({ deliveries }) => deliveries.size === 0).length;
+    return this.#members.countIdle();
   }
 
   async #pull(most: number): Promise<void> {
@@ -324,7 +252,7 @@ export class WorkGroup {
 
   #wakeAt(nextDue: number | undefined): void {
     clearTimeout(this.#dueTimer);
-    if (nextDue === undefined || this.#members.length === 0) return;
+    if (nextDue === undefined || this.#members.size === 0) return;
     const ms = Math.min(Math.max(nextDue - Date.now(), 1), MAX_WAIT_MS);
     this.#dueTimer = setTimeout(() => this.wake(), ms);
   }
@@ -341,17 +269,6 @@ export class WorkGroup {
     }
     if (this.#deadlineTimer === undefined) this.#watchDeadlines();
     this.#with.send(this, member, jobs, first); // At last: the connection may end for it.
-  }
-
-  /** What is queued for a member, be it jobs or anything else, may be why it gets none now. */
-  #awaitQueue(member: Member): void {
-    const { connection: { queue, ended } } = member;
-    if (member.waitsForQueue || ended) return;
-    member.waitsForQueue = true;
-    void queue.drained().then((isOpen) => {
-      member.waitsForQueue = false;
-      if (isOpen) this.distribute();
-    });
   }
 
   #watchDeadlines(): void {
@@ -462,17 +379,6 @@ export class WorkGroup {
     if (error === undefined && operation.again.length > 0) this.#mayHaveMore = true;
     this.distribute();
   }
-}
-
-/** Whether jobs can be sent to a member now, as far as it may have more. */
-function takesJobs({ connection: { ended, hasQuit, queue }, isTold }: Member): boolean {
-  return isTold && !ended && !hasQuit && queue.queuedBytes < MAX_QUEUED_BYTES;
-}
-
-/** Whether jobs fit the write queue of a member besides those that it is given: an empty queue takes any job. */
-function hasRoom({ connection: { queue } }: Member, givenBytes: number, bytes: number): boolean {
-  const waiting = queue.queuedBytes + givenBytes;
-  return waiting === 0 || waiting + bytes <= Math.min(MAX_QUEUED_BYTES, queue.limitBytes);
 }
 
 function failedJob({ key, tries, record }: Job, at: number, why: string): FailedJob {

@@ -5,6 +5,7 @@
  */
 import { type Address, formatAddress } from "../protocol/address.ts";
 import { ConnectionError, type MqError, ProtocolError, quote, TimeoutError } from "../protocol/errors.ts";
+import { systemReason } from "../protocol/system_reason.ts";
 
 /** Matches what systems say of a name that does not exist. Other look-ups that fail may succeed later. */
 const UNKNOWN_NAME = /not known|No address associated|does not resolve|No such host/i;
@@ -30,7 +31,7 @@ export function unreachableError(address: Address, timeoutMs: number, cause: unk
   const place = formatAddress(address);
   const says = (code: MqError["code"], message: string) => new ConnectionError(code, message, { cause });
   if (cause instanceof TimeoutError) return says("unreachable", `No answer from ${place} within ${timeoutMs / 1000} s`);
-  const reason = (cause as Error).message.replace(/ \(os error \d+\)$/, "");
+  const reason = systemReason(cause);
   const [, lookup] = /^failed to lookup address information: (.*)$/s.exec(reason) ?? [];
   if (cause instanceof URIError || UNKNOWN_NAME.test(lookup ?? "")) {
     return says("no-such-host", `Cannot find the host ${quote(address.hostname)}: ${lookup ?? reason}`);

@@ -1,11 +1,12 @@
 /**
- * What a member of a group says of it: `/join GROUP [OPTIONS] PATTERN...`.
+ * Groups: what a member says of one, `/join GROUP [OPTIONS] PATTERN...`, and in which of them a client works.
  *
  * @module
  */
 import { ProtocolError, quote } from "./errors.ts";
 import { isName, isReserved } from "./event.ts";
 import { parseJsonObject } from "./lines.ts";
+import type { ClientInfo, GroupReport } from "./responses.ts";
 import { takeWord } from "./text.ts";
 
 /** The name of a group: it is part of names elsewhere, so that only these characters are safe. */
@@ -84,6 +85,27 @@ export function takeJoinOptions(text: string): [options: JoinOptions, patterns: 
   }
   const named = Object.entries({ ackMs, tries, dead }).filter(([, value]) => value !== undefined);
   return [{ from, ahead, ...Object.fromEntries(named) } as JoinOptions, rest];
+}
+
+/**
+ * The groups in which a client works that has no patterns: those with a member of its name.
+ *
+ * @param client The client. If it has patterns, nobody can tell.
+ * @param groups The groups of the broker.
+ * @returns These groups.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(groupsOf({ name: "mailer", patternCount: 0 }, []), []);
+ * ```
+ */
+export function groupsOf(
+  { name, patternCount }: Pick<ClientInfo, "name" | "patternCount">,
+  groups: readonly GroupReport[],
+): GroupReport[] {
+  return patternCount > 0 ? [] : groups.filter(({ members }) => members.includes(name));
 }
 
 function isWithin(value: unknown, max: number): boolean {

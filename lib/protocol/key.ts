@@ -7,6 +7,9 @@
 /** The longest key, in UTF-16 code units. */
 export const MAX_KEY_CHARACTERS = 128;
 
+/** What a key is, as part of a sentence. */
+export const KEY_FORM: string = `one word of at most ${MAX_KEY_CHARACTERS} characters`;
+
 /**
  * Whether a text is a key: one word, without control characters.
  *

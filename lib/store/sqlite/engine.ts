@@ -20,7 +20,8 @@ import type {
 import { firstIdOf } from "../../protocol/replay_start.ts";
 import { attempt } from "./damage.ts";
 import { beginWriting, DatabaseFiles, explained, openDatabase } from "./database.ts";
-import { Group, type GroupRow, GroupStatements } from "./group.ts";
+import { Group } from "./group.ts";
+import { type GroupRow, GroupStatements } from "./group_statements.ts";
 import { Log } from "./log.ts";
 import { seal, unseal } from "./seal.ts";
 import { Undo } from "./undo.ts";

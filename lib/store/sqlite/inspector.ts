@@ -6,7 +6,8 @@
 import type { DatabaseSync } from "node:sqlite";
 import type { LogCursor, SalvagedPage, StoreContents } from "../inspect.ts";
 import { explained, SCHEMA_VERSION } from "./database.ts";
-import { Group, type GroupRow, GroupStatements } from "./group.ts";
+import { Group } from "./group.ts";
+import { type GroupRow, GroupStatements } from "./group_statements.ts";
 import { Log } from "./log.ts";
 import { openReadOnly } from "./read_only.ts";
 import { Salvage } from "./salvage.ts";
